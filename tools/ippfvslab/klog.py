@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A kernel log read for what a healthy kernel never says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_COMPLAINTS = re.compile(
+    r"""
+      \bWARNING: | \bBUG: | kernel\ BUG\ at | \bOops[:\ ] | \bUBSAN: | \bKFENCE: | \bKCSAN:
+    | possible\ recursive\ locking | possible\ circular\ locking | possible\ irq\ lock\ inversion
+    | inconsistent\ lock\ state | held\ lock\ freed | lock\ held\ when\ returning | bad\ unlock
+    | suspicious\ RCU\ usage | [Ii]nvalid\ wait\ context | scheduling\ while\ atomic
+    | sleeping\ function\ called\ from\ invalid | \bODEBUG: | DEBUG_LOCKS_WARN_ON
+    | refcount_t: | unregister_netdevice:\ waiting | leaked\ reference | list_(add|del)\ corruption
+    | INFO:\ task\ .*\ blocked | rcu.*detected.*stall | soft\ lockup | hard\ LOCKUP
+    | general\ protection | unable\ to\ handle | stack\ segment | double\ fault | Kernel\ panic
+    | page\ allocation\ failure | [Oo]bjects\ remaining | kmem_cache_destroy | hw\ csum\ failure
+    """,
+    re.VERBOSE,
+)
+# A misaligned access is no fault on x86, and UML places many a kernel object less aligned than
+# its type asks.
+_INNOCENT = re.compile(r"UBSAN: misaligned-access")
+_END = re.compile(r"---\[ end trace|^={20,}$")
+CONTEXT_LINES = 60
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One complaint of a kernel: its first line and what followed."""
+
+    what: str
+    context: str
+
+
+def scan(text: str) -> list[Fault]:
+    """Every complaint in a kernel log, in its order."""
+    lines = text.splitlines()
+    faults: list[Fault] = []
+    position = 0
+    while position < len(lines):
+        line = lines[position]
+        if not _COMPLAINTS.search(line) or _INNOCENT.search(line):
+            position += 1
+            continue
+        after = _report(lines, position)
+        context = "\n".join(lines[position : position + after])
+        faults.append(Fault(_message(line), context))
+        position += after
+    return faults
+
+
+def _report(lines: list[str], first: int) -> int:
+    """How many lines the report that begins at line FIRST has."""
+    for count, line in enumerate(lines[first + 1 : first + CONTEXT_LINES], start=2):
+        if _END.search(_message(line)):
+            return count
+    return min(CONTEXT_LINES, len(lines) - first)
+
+
+def _message(line: str) -> str:
+    return re.sub(r"^(<\d+>)?\[\s*[\d.]+\]\s?", "", line).strip()

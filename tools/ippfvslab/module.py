@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0
+"""ippfvs.ko for one kernel, built from a copy of the sources and kept by their contents."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from ippfvslab import paths, process
+from ippfvslab.kernels import Kernel
+from ippfvslab.say import Trouble, step
+
+
+def sources() -> list[Path]:
+    """Every file that Kbuild reads."""
+    kernel = paths.TREE / "kernel"
+    kbuild = paths.TREE / "Kbuild"
+    if not kbuild.exists():
+        raise Trouble(f"{kbuild} is missing: this is not the whole source tree of ippfvs")
+    return [kbuild, *(f for f in kernel.rglob("*") if f.suffix in (".c", ".h") and f.is_file())]
+
+
+def build(kernel: Kernel) -> Path:
+    """The module for KERNEL, built when the cache has none of these very sources."""
+    files = sources()
+    home = paths.MODULES / f"{kernel.name}-{paths.digest([*files, kernel.build / 'Module.symvers'])}"
+    ko = home / "ippfvs.ko"
+    if not (home / "ready").exists():
+        with step(f"ippfvs.ko for {kernel.release}: build", "20 seconds"):
+            _copy(files, home)
+            make(kernel, home, "W=1")
+            (home / "ready").touch()
+    return ko
+
+
+def make(kernel: Kernel, home: Path, *words: str) -> str:
+    """Run Kbuild for KERNEL on the sources in HOME and return what it said."""
+    jobs = len(os.sched_getaffinity(0))
+    command = ["make", "-C", kernel.build, f"M={home}", f"ARCH={kernel.arch}", f"-j{jobs}"]
+    return process.run([*command, *words, "modules"], log=home / "build.log")
+
+
+def _copy(files: list[Path], home: Path) -> None:
+    shutil.rmtree(home, ignore_errors=True)
+    for file in files:
+        copy = home / file.relative_to(paths.TREE)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, copy)

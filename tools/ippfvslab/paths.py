@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Where things are: the source tree, the cache and the folders in it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+TREE = Path(__file__).resolve().parents[2]
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ippfvs"
+PYTHON = Path(sys.prefix) / "bin" / "python"
+
+PACKAGES = CACHE / "packages"
+KERNELS = CACHE / "kernels"
+SOURCES = CACHE / "sources"
+MODULES = CACHE / "modules"
+NGINX = CACHE / "nginx"
+RUNS = CACHE / "runs"
+
+
+def digest(files: Iterable[Path]) -> str:
+    """A short name for the names and contents of FILES."""
+    total = hashlib.sha256()
+    for file in sorted(files):
+        total.update(os.path.relpath(file, TREE).encode() + b"\0" + file.read_bytes() + b"\0")
+    return total.hexdigest()[:16]

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Processes that cannot outlive the lab, and commands whose failure explains itself."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+
+from ippfvslab.say import Trouble
+
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def die_with_parent() -> None:
+    """To run in a child before exec: SIGKILL it when the thread that made it ends."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def cage(command: Sequence[str]) -> list[str]:
+    """COMMAND in a PID namespace of its own, so that its whole family dies with its first process.
+
+    A process group is not enough: QEMU and User-Mode Linux start helpers that leave it.
+    """
+    return ["unshare", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--", *command]
+
+
+def obey_sigterm() -> None:
+    """Make SIGTERM and SIGHUP unwind like Ctrl-C, so that every `finally` runs."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGHUP, interrupt)
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    log: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> str:
+    """Run COMMAND to its end and return its output; a failure is a Trouble that shows the end."""
+    words = [str(word) for word in command]
+    done = subprocess.run(
+        cage(words),
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        preexec_fn=die_with_parent,
+        check=False,
+    )
+    if log is not None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(done.stdout)
+    if done.returncode:
+        tail = "\n".join(done.stdout.splitlines()[-30:])
+        where = f"; the whole log is {log}" if log else ""
+        raise Trouble(f"{' '.join(words[:6])} … ended with {done.returncode}{where}\n{tail}")
+    return done.stdout
