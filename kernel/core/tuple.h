@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The five-tuple: who speaks to whom, in network byte order. */
+#ifndef _IPPFVS_CORE_TUPLE_H
+#define _IPPFVS_CORE_TUPLE_H
+
+#include "port.h"
+
+#define IPPFVS_FAMILY_IPV4 2	/* = AF_INET  = NFPROTO_IPV4 */
+#define IPPFVS_FAMILY_IPV6 10	/* = AF_INET6 = NFPROTO_IPV6 */
+
+/* An IPv4 address leaves words 1..3 zero, so that two unions compare whole. */
+union ippfvs_addr {
+	__be32 ip;
+	__be32 word[4];
+	u8 byte[16];
+};
+
+/**
+ * struct ippfvs_tuple - the five-tuple of one packet as it is on the wire
+ * @saddr: source address
+ * @daddr: destination address
+ * @sport: source port, network byte order
+ * @dport: destination port, network byte order
+ * @family: IPPFVS_FAMILY_IPV4 or IPPFVS_FAMILY_IPV6
+ * @protocol: IPPROTO_TCP or IPPROTO_UDP
+ */
+struct ippfvs_tuple {
+	union ippfvs_addr saddr;
+	union ippfvs_addr daddr;
+	__be16 sport;
+	__be16 dport;
+	u8 family;
+	u8 protocol;
+};
+
+static inline bool ippfvs_addr_equal(const union ippfvs_addr *a,
+				     const union ippfvs_addr *b)
+{
+	return !((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) |
+		 (a->word[2] ^ b->word[2]) | (a->word[3] ^ b->word[3]));
+}
+
+static inline unsigned int ippfvs_addr_len(u8 family)
+{
+	return family == IPPFVS_FAMILY_IPV4 ? 4 : 16;
+}
+
+#endif /* _IPPFVS_CORE_TUPLE_H */

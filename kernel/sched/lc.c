@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Least connection: the fewest connections, whatever the weights. */
+#include "least.h"
+
+static void init(const struct ippfvs_sched_view *view, void *state, u64 ticket)
+{
+	ippfvs_least_init(view, state, 1);
+}
+
+const struct ippfvs_scheduler ippfvs_sched_lc = {
+	.name = "lc",
+	.state_size = ippfvs_least_state_size,
+	.init = init,
+	.pick = ippfvs_least_pick,
+	.changed = ippfvs_least_changed,
+};

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "sched.h"
+
+const struct ippfvs_scheduler *const ippfvs_schedulers[] = {
+	&ippfvs_sched_rr,
+	&ippfvs_sched_wrr,
+	&ippfvs_sched_lc,
+	&ippfvs_sched_wlc,
+	NULL
+};
+
+const struct ippfvs_scheduler *ippfvs_sched_find(const char *name)
+{
+	const struct ippfvs_scheduler *const *each;
+
+	for (each = ippfvs_schedulers; *each; each++)
+		if (!strcmp((*each)->name, name))
+			return *each;
+	return NULL;
+}

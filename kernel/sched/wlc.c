@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Weighted least connection: the fewest connections for its weight. */
+#include "least.h"
+#include "../uapi/ippfvs.h"
+
+static void init(const struct ippfvs_sched_view *view, void *state, u64 ticket)
+{
+	ippfvs_least_init(view, state, IPPFVS_WEIGHT_MAX);
+}
+
+const struct ippfvs_scheduler ippfvs_sched_wlc = {
+	.name = "wlc",
+	.state_size = ippfvs_least_state_size,
+	.init = init,
+	.pick = ippfvs_least_pick,
+	.changed = ippfvs_least_changed,
+};
