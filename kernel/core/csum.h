@@ -23,6 +23,12 @@ u16 ippfvs_csum_update(u16 check, const void *from, const void *to, u32 len);
 /**
  * ippfvs_csum_update_partial() - the same for a field that holds the folded,
  * not complemented sum of the pseudo header (CHECKSUM_PARTIAL)
+ * @check: the field as in the packet, network byte order
+ * @from: the covered bytes as they were
+ * @to: the same bytes as they are now
+ * @len: how many; even, and at an even offset in the covered data
+ *
+ * Return: the new field.
  */
 u16 ippfvs_csum_update_partial(u16 check, const void *from, const void *to,
 			       u32 len);

@@ -8,6 +8,7 @@
 #define _IPPFVS_CORE_TCP_STATE_H
 
 #include "port.h"
+#include "wire.h"
 #include "../uapi/ippfvs.h"
 
 enum ippfvs_side {
@@ -45,6 +46,13 @@ u8 ippfvs_tcp_next(u8 state, enum ippfvs_side side, u8 flags);
  * section 3.6.1, RFC 6191. It is scheduled anew.
  */
 bool ippfvs_tcp_reopens(u8 state, u8 flags);
+
+/* Is this segment from a client the first of a connection? */
+static inline bool ippfvs_tcp_opens(u8 flags)
+{
+	return (flags & (IPPFVS_TCP_SYN | IPPFVS_TCP_ACK | IPPFVS_TCP_RST |
+			 IPPFVS_TCP_FIN)) == IPPFVS_TCP_SYN;
+}
 
 /* Does the state count as active? All others, UDP too, are inactive. */
 static inline bool ippfvs_state_active(u8 state)
