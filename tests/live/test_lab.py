@@ -1,12 +1,58 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The lab itself: the guest runs the kernel it should, with what the farms need."""
+"""The lab itself: the kernel is the one asked for, and the farms are the paper's, before any rule."""
 
 from __future__ import annotations
 
 import os
+import socket
+
+import pytest
+from ippfvslab import web as http
+from ippfvslab.echo import Echo
+from ippfvslab.farm import Farm
+from ippfvslab.wire import Capture
 
 
-def test_runs_the_kernel_that_was_asked_for() -> None:
-    wanted = os.environ["IPPFVS_KERNEL"]
+def test_runs_the_kernel_that_was_asked_for(guest: str) -> None:
     release = os.uname().release
-    assert release.startswith("6.12." if wanted == "sanitize" else f"{wanted}.")
+    assert release.startswith("6.12." if guest == "sanitize" else f"{guest}.")
+
+
+def test_client_reaches_the_director_and_nobody_serves_there(farm: Farm) -> None:
+    with pytest.raises(ConnectionRefusedError):
+        http.get(farm.client, farm.vip, 80)
+
+
+@pytest.mark.farm(methods=["nat", "tun", "dr"])
+def test_director_reaches_every_server(farm: Farm) -> None:
+    for number, server in enumerate(farm.servers):
+        address = farm.reals[number]
+        with Echo(server, "udp", address, 7) as echo, Capture(server, "eth0") as capture:
+            kind = socket.AF_INET if farm.family == 4 else socket.AF_INET6
+            with farm.director.socket(kind, socket.SOCK_DGRAM) as sock:
+                sock.settimeout(10)
+                sock.sendto(b"hello", (address, 7))
+                assert sock.recv(100) == f"{server.name}:hello".encode()
+            assert echo.served == 1
+            datagrams = [packet for _, packet in capture.packets() if packet.ports]
+        assert [packet.dest for packet in datagrams] == [address, datagrams[0].source]
+
+
+@pytest.mark.farm(methods=["tun", "dr"])
+def test_servers_hold_the_vip_but_only_the_director_answers_for_it(farm: Farm) -> None:
+    with Capture(farm.client, "eth0") as capture:
+        with pytest.raises(ConnectionRefusedError):
+            http.get(farm.client, farm.vip, 80)
+        frames = capture.frames()
+    lan = next(iter(farm.lans))
+    answered = {f.source_mac for f in frames if not f.outgoing}
+    assert answered == {farm.mac("director", lan)}
+
+
+@pytest.mark.farm(methods=["nat"])
+def test_web_servers_say_who_they_are(farm: Farm, web: object) -> None:
+    assert callable(web)
+    web(80)
+    for number, name in enumerate(farm.layout.servers):
+        reply = http.get(farm.director, farm.reals[number], 80)
+        assert (reply.status, reply.server) == (200, name)

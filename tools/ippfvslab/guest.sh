@@ -40,10 +40,12 @@ prepare_uml() {
 	mount -t hostfs -o "$RUN" none "$RUN"
 }
 
-# The kernel asks for modules by itself and knows only /lib/modules: send it to the cache.
+# Modules come from the cache. The kernel's own requests do too: virtme linked /lib/modules there,
+# User-Mode Linux is given a helper (it would not find one inside QEMU's chroot).
 use_modules() {
 	modules=$(cat "$RUN/modules")
 	export MODPROBE_OPTIONS="-d $modules"
+	[ $$ = 1 ] || return 0
 	printf '#!/bin/sh\nexec /sbin/modprobe -d %s "$@"\n' "$modules" > /run/ippfvs-modprobe
 	chmod +x /run/ippfvs-modprobe
 	echo /run/ippfvs-modprobe > /proc/sys/kernel/modprobe

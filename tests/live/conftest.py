@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Fixtures of the live tests. They run in a guest, as root, with ippfvs.ko loaded.
+
+    tools/lab test --live-only --kernel 6.12 tests/live/test_nat.py -k some_expression
+
+A live test asks for the farm that it needs and for hands on its director:
+
+    @pytest.mark.farm(methods=["nat", "dr"])         # default: all four, IPv4 and IPv6
+    def test_shares(farm, ippfvsadm, web):
+        ippfvsadm("-A", "-t", farm.service(80), "-s", "rr")
+        …
+
+farm        the paper's farm of each method and family (ippfvslab.farm.Farm): farm.client,
+            farm.director, farm.servers (Hosts), farm.vip, farm.reals, farm.service(80),
+            farm.real(0, 80), farm.method, farm.family, farm.mac("server1", "lan"). It is shared
+            by the tests of a session: rules are cleared around each test, anything else that a
+            test changes in it, it puts back.
+own_farm    own_farm("nat", 6): a farm for one test alone, for those that break things.
+ippfvsadm   runs the command in the director; returns CompletedProcess; check=False to see a refusal.
+lvs         a pylvs.Manager in the director.
+web         web(): real nginx on port 80 of every server (for Local Node: on the director), listening
+            on what the method asks for; web(8000) on another port.
+kernel log  every test fails in which the kernel complains.
+
+Hosts, captures and servers are in tools/ippfvslab: netns.Host (run, popen, socket, inside, call),
+wire.Capture, echo.Echo, web.get, nginx.serve.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from ippfvslab import klog, nginx
+from ippfvslab.farm import Farm
+from ippfvslab.layouts import FAMILIES, METHODS, layout
+from ippfvslab.netns import Host
+
+if TYPE_CHECKING:
+    import pylvs
+
+Ippfvsadm = Callable[..., "subprocess.CompletedProcess[str]"]
+Web = Callable[..., None]
+OwnFarm = Callable[..., Farm]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "farm(methods=…, families=…): the farms that the test runs on; default all of both",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "farm" not in metafunc.fixturenames:
+        return
+    mark = metafunc.definition.get_closest_marker("farm")
+    wanted = mark.kwargs if mark else {}
+    cases = [
+        (method, family)
+        for method in wanted.get("methods", METHODS)
+        for family in wanted.get("families", FAMILIES)
+    ]
+    names = [f"{method}{family}" for method, family in cases]
+    metafunc.parametrize("farm", cases, ids=names, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def guest() -> str:
+    """The name of the kernel under test; live tests never run outside a guest of the lab."""
+    name = os.environ.get("IPPFVS_KERNEL")
+    if not name:
+        pytest.exit("live tests run in a guest: tools/lab test --live-only", returncode=2)
+    return name
+
+
+@pytest.fixture(scope="session")
+def _farms() -> Iterator[dict[tuple[str, int], Farm]]:
+    farms: dict[tuple[str, int], Farm] = {}
+    yield farms
+    for farm in farms.values():
+        farm.close()
+
+
+@pytest.fixture(scope="session")
+def _shared_farm(
+    request: pytest.FixtureRequest, _farms: dict[tuple[str, int], Farm]
+) -> Callable[[str, int], Farm]:
+    def get(method: str, family: int) -> Farm:
+        key = (method, family)
+        if key not in _farms:
+            _farms[key] = Farm(layout(method, family), f"{method}{family}-")
+        return _farms[key]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def farm(request: pytest.FixtureRequest, _shared_farm: Callable[[str, int], Farm]) -> Farm:
+    """The paper's farm of a method and family; `@pytest.mark.farm` narrows which."""
+    return _shared_farm(*request.param)
+
+
+@pytest.fixture
+def own_farm() -> Iterator[OwnFarm]:
+    """Make a farm for this test alone: own_farm(method, family=4)."""
+    with contextlib.ExitStack() as stack:
+
+        def make(method: str, family: int = 4) -> Farm:
+            own = Farm(layout(method, family), f"own{len(made)}-")
+            made.append(own)
+            stack.enter_context(own)
+            return own
+
+        made: list[Farm] = []
+        yield make
+
+
+def run_ippfvsadm(
+    host: Host, *words: object, check: bool = True, text: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `ippfvsadm WORDS` in HOST with TEXT on its standard input.
+
+    It is the command itself in a fork of this process, which has imported it already: starting
+    Python anew takes seconds in an emulated guest.
+    """
+    from pylvs import cli
+
+    arguments = [str(word) for word in words]
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        child = os.fork()
+        if child == 0:
+            status = 70
+            try:
+                status = _be_ippfvsadm(host, cli.main, arguments, text or "", out, err)
+            finally:
+                os._exit(status)
+        _pid, ended = os.waitpid(child, 0)
+        for stream in (out, err):
+            stream.seek(0)
+        done = subprocess.CompletedProcess(
+            ["ippfvsadm", *arguments], os.waitstatus_to_exitcode(ended), out.read(), err.read()
+        )
+    if check and done.returncode:
+        pytest.fail(f"ippfvsadm {' '.join(arguments)}: {done.returncode}: {done.stderr}")
+    return done
+
+
+def _be_ippfvsadm(
+    host: Host,
+    main: Callable[[list[str]], int],
+    arguments: list[str],
+    text: str,
+    out: io.TextIOBase,
+    err: io.TextIOBase,
+) -> int:
+    os.dup2(out.fileno(), 1)
+    os.dup2(err.fileno(), 2)
+    sys.stdin = io.StringIO(text)
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", closefd=False)
+    try:
+        with host.inside():
+            return main(arguments) or 0
+    except SystemExit as ending:
+        return ending.code if isinstance(ending.code, int) else 1 if ending.code else 0
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+@pytest.fixture
+def ippfvsadm(farm: Farm) -> Iterator[Ippfvsadm]:
+    """Run the command in the director: ippfvsadm("-A", "-t", …, check=False, text="…")."""
+
+    def run(
+        *words: object, check: bool = True, text: str | None = None, host: Host | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return run_ippfvsadm(host or farm.director, *words, check=check, text=text)
+
+    run("-C")
+    run("--default-method", "nat")
+    yield run
+    run("-C")
+
+
+@pytest.fixture
+def lvs(farm: Farm) -> Iterator[pylvs.Manager]:
+    """A pylvs.Manager in the director, without a rule before and after the test."""
+    import pylvs
+
+    with pylvs.Manager(netns=str(farm.director.path)) as manager:
+        manager.clear()
+        yield manager
+        manager.clear()
+
+
+@pytest.fixture
+def web(farm: Farm) -> Iterator[Web]:
+    """Start nginx on every server: web(port=80). `/` names the server, `/big` has 50 MB."""
+
+    def start(port: int = 80) -> None:
+        for server, name, real in zip(farm.servers, farm.layout.servers, farm.reals, strict=True):
+            address = real if farm.method in ("nat", "local") else farm.vip
+            children.append((server, nginx.serve(server, name, (address, port))))
+
+    children: list[tuple[Host, subprocess.Popen[str]]] = []
+    yield start
+    for server, _child in children:
+        server.end_children()
+    for home in os.listdir("/tmp"):
+        if home.startswith("nginx-"):
+            shutil.rmtree(f"/tmp/{home}")
+
+
+class KernelLog:
+    """What the kernel says from now on."""
+
+    def __init__(self) -> None:
+        self._log = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+        os.lseek(self._log, 0, os.SEEK_END)
+
+    def read(self) -> str:
+        """The lines since the last look."""
+        lines = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                record = os.read(self._log, 8192).decode(errors="replace")
+                lines.append(record.partition(";")[2].partition("\n")[0])
+        return "\n".join(lines)
+
+
+@pytest.fixture(scope="session")
+def _kernel_log() -> KernelLog:
+    return KernelLog()
+
+
+@pytest.fixture(autouse=True)
+def _healthy_kernel(_kernel_log: KernelLog) -> Iterator[None]:
+    """Fail the test in which the kernel complains."""
+    _kernel_log.read()
+    yield
+    faults = klog.scan(_kernel_log.read())
+    if faults:
+        pytest.fail("\n\n".join(fault.context for fault in faults))

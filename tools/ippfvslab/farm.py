@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A farm of hosts on LANs, built from a layout and always taken down."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable
+from types import TracebackType
+
+from ippfvslab import netns
+from ippfvslab.layouts import Layout, Spec
+from ippfvslab.netns import Host
+
+_QUIET = {
+    "ipv6.conf.all.accept_dad": 0,
+    "ipv6.conf.default.accept_dad": 0,
+    "ipv6.conf.default.accept_ra": 0,
+    "ipv6.conf.default.router_solicitations": 0,
+    "ipv4.conf.all.send_redirects": 0,
+    "ipv4.conf.default.send_redirects": 0,
+    "ipv4.conf.all.rp_filter": 0,
+    "ipv4.conf.default.rp_filter": 0,
+}
+
+
+class Farm:
+    """The hosts of LAYOUT, up and able to reach each other.
+
+        with Farm(layout("nat")) as farm:
+            farm.director.run("ippfvsadm", "-A", "-t", …)
+            farm.client.run("curl", …)
+
+    Namespaces are called PREFIX + host, so that several farms can stand side by side. Each LAN is a
+    bridge in a namespace of its own; the MAC address of a host is 02:00:00:00:<lan>:<host>, counted
+    from 1 in the layout's order, so that captures say who is who.
+    """
+
+    def __init__(self, layout: Layout, prefix: str = "") -> None:
+        self.layout = layout
+        self.method = layout.method
+        self.family = layout.family
+        self.vip = layout.vip
+        self.prefix = prefix
+        self.hosts = {name: Host(prefix + name) for name in layout.hosts}
+        self.client = self.hosts["client"]
+        self.director = self.hosts["director"]
+        self.servers = [self.hosts[name] for name in layout.servers]
+        self.reals = layout.reals
+        lans = dict.fromkeys(lan for spec in layout.hosts.values() for lan in spec.nics)
+        self.lans = {lan: Host(prefix + lan) for lan in lans}
+        try:
+            self._build()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Farm:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def service(self, port: int | None = None) -> str:
+        """The virtual service as ippfvsadm wants it: VIP:port, [VIP]:port, or VIP alone."""
+        return endpoint(self.vip, port)
+
+    def real(self, number: int, port: int | None = None) -> str:
+        """Real server NUMBER, counted from 0, as ippfvsadm wants it."""
+        return endpoint(self.reals[number], port)
+
+    def device(self, host: str, lan: str) -> str:
+        """The interface by which HOST is on LAN."""
+        return f"eth{list(self.layout.hosts[host].nics).index(lan)}"
+
+    def mac(self, host: str, lan: str) -> str:
+        """The MAC address of HOST on LAN."""
+        lan_number = list(self.lans).index(lan) + 1
+        return f"02:00:00:00:{lan_number:02x}:{list(self.hosts).index(host) + 1:02x}"
+
+    def close(self) -> None:
+        """End every process of the farm and remove its namespaces."""
+        for host in self._namespaces():
+            host.end_children()
+        there = [host for host in self._namespaces() if host.path.exists()]
+        netns.ip([f"netns del {host.name}" for host in there])
+
+    def _namespaces(self) -> list[Host]:
+        return [*self.hosts.values(), *self.lans.values()]
+
+    def _build(self) -> None:
+        modules = {module for spec in self.layout.hosts.values() for module in spec.modules}
+        if modules:
+            subprocess.run(["modprobe", "-a", *sorted(modules)], check=True)
+        netns.ip([f"netns add {host.name}" for host in self._namespaces()])
+        for host in self.hosts.values():
+            _sysctls(host, _QUIET.items())
+        for lan in self.lans.values():
+            lan.sysctl("ipv6.conf.default.disable_ipv6", 1)
+            lan.ip("link add lan0 type bridge forward_delay 0 mcast_snooping 0", "link set lan0 up")
+        netns.ip([line for name in self.hosts for line in self._cables(name)])
+        for lan, switch in self.lans.items():
+            switch.ip(*self._ports(lan))
+        for name, spec in self.layout.hosts.items():
+            self._configure(self.hosts[name], spec)
+
+    def _cables(self, name: str) -> Iterable[str]:
+        for number, lan in enumerate(self.layout.hosts[name].nics):
+            yield (
+                f"link add eth{number} address {self.mac(name, lan)} netns {self.prefix}{name} "
+                f"type veth peer name {name} netns {self.prefix}{lan}"
+            )
+
+    def _ports(self, lan: str) -> Iterable[str]:
+        for name, spec in self.layout.hosts.items():
+            if lan in spec.nics:
+                yield f"link set {name} master lan0 up"
+
+    def _configure(self, host: Host, spec: Spec) -> None:
+        lines = ["link set lo up"]
+        for number, addresses in enumerate(spec.nics.values()):
+            nodad = " nodad" if self.family == 6 else ""
+            lines += [f"addr add {each} dev eth{number}{nodad}" for each in addresses]
+            lines.append(f"link set eth{number} up")
+        if spec.gateway:
+            lines.append(f"route add default via {spec.gateway}")
+        host.ip(*lines, *spec.commands)
+        if spec.forward:
+            host.sysctl("ipv4.ip_forward", 1)
+            host.sysctl("ipv6.conf.all.forwarding", 1)
+        _sysctls(host, spec.sysctls.items())
+
+
+def endpoint(address: str, port: int | None = None) -> str:
+    """ADDRESS and PORT as people write them."""
+    written = f"[{address}]" if ":" in address else address
+    return written if port is None else f"{written}:{port}"
+
+
+def _sysctls(host: Host, values: Iterable[tuple[str, int]]) -> None:
+    for name, value in values:
+        host.sysctl(name, value)

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Hosts: named network namespaces, entered by threads and by the commands they start."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from ippfvslab.process import die_with_parent
+
+NAMES = Path("/run/netns")
+CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
+T = TypeVar("T")
+
+
+class CommandFailed(AssertionError):
+    """A command in a host ended with another status than 0; shows all that it said."""
+
+
+def _setns(descriptor: int) -> None:
+    if _libc.setns(descriptor, CLONE_NEWNET):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), "setns")
+
+
+class Host:
+    """A network namespace called NAME, as `ip netns` sees it.
+
+    A network namespace belongs to a thread: `inside` moves the calling one, whatever it starts or
+    opens meanwhile stays in the host.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.children: list[subprocess.Popen[Any]] = []
+
+    def __repr__(self) -> str:
+        return f"Host({self.name!r})"
+
+    @property
+    def path(self) -> Path:
+        """The namespace as a file, for pylvs.Manager(netns=…) and setns."""
+        return NAMES / self.name
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Be in this host: sockets, /proc/sys and children are its own meanwhile."""
+        back = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            there = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                _setns(there)
+            finally:
+                os.close(there)
+            try:
+                yield
+            finally:
+                _setns(back)
+        finally:
+            os.close(back)
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        """What FUNCTION returns when it runs in this host, in a thread of its own."""
+
+        def there() -> T:
+            with self.inside():
+                return function(*arguments)
+
+        with ThreadPoolExecutor(1) as one:
+            return one.submit(there).result()
+
+    def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
+        """A socket of this host, usable from anywhere."""
+        with self.inside():
+            return socket.socket(family, kind, protocol)
+
+    def run(
+        self, *command: str, check: bool = True, text: str | None = None, limit_s: float = 120
+    ) -> subprocess.CompletedProcess[str]:
+        """Run COMMAND in this host to its end, TEXT on its standard input."""
+        with self.inside():
+            done = subprocess.run(
+                command,
+                input=text,
+                stdin=subprocess.DEVNULL if text is None else None,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=limit_s,
+                check=False,
+            )
+        if check and done.returncode:
+            raise CommandFailed(
+                f"{self.name}: {' '.join(command)}: status {done.returncode}\n"
+                f"{done.stdout}{done.stderr}{text or ''}"
+            )
+        return done
+
+    def popen(
+        self, *command: str, stdout: int | IO[Any] | None = subprocess.DEVNULL
+    ) -> subprocess.Popen[str]:
+        """Start COMMAND in this host; it ends with the farm at the latest."""
+        with self.inside():
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+                preexec_fn=die_with_parent,
+            )
+        self.children.append(child)
+        return child
+
+    def ip(self, *lines: str) -> None:
+        """Give LINES to one `ip -batch`: far faster than a process for each."""
+        self.run("ip", "-batch", "-", text="".join(f"{line}\n" for line in lines))
+
+    def sysctl(self, name: str, value: int | str) -> None:
+        """Set net.NAME (dots between words, an interface's name may hold none)."""
+        with self.inside():
+            Path("/proc/sys/net", *name.split(".")).write_text(f"{value}\n")
+
+    def end_children(self) -> None:
+        """Kill what popen started here and is still there."""
+        for child in self.children:
+            if child.poll() is None:
+                os.killpg(child.pid, 9)
+            child.wait()
+            if child.stdout:
+                child.stdout.close()
+        self.children.clear()
+
+
+def ip(lines: Sequence[str]) -> None:
+    """Give LINES to one `ip -batch` in the namespace of the caller."""
+    done = subprocess.run(
+        ["ip", "-batch", "-"],
+        input="".join(f"{line}\n" for line in lines),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise CommandFailed(f"ip -batch: {done.stdout}\n" + "\n".join(lines))
