@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: GPL-2.0
+"""ippfvsadm, the command."""
+
+from __future__ import annotations
+
+from .main import main
+
+__all__ = ["main"]

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The listings: read, choose the form, print."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from .. import jsonview, listing
+from .commands import write_lines
+
+if TYPE_CHECKING:
+    from ..grammar import Request
+    from ..manager import Manager
+    from ..model import Connection, ServiceInfo
+
+
+def _rules(lvs: Manager, request: Request) -> None:
+    services = _services(lvs, request)
+    if _as_json(request):
+        _write_json(jsonview.services(services))
+    elif sys.stdout.isatty():
+        from shutil import get_terminal_size
+
+        from ..terminal import rules
+
+        width = get_terminal_size((80, 24)).columns
+        sys.stdout.write(rules(services, width, not os.environ.get("NO_COLOR")))
+    else:
+        write_lines(listing.rules(services, "verbose" in request.given))
+
+
+def _stats(lvs: Manager, request: Request) -> None:
+    services = _services(lvs, request)
+    if _as_json(request):
+        _write_json(jsonview.services(services))
+    else:
+        write_lines(listing.stats(services))
+
+
+def _rates(lvs: Manager, request: Request) -> None:
+    from ..rates import between
+
+    before, start = _services(lvs, request), time.monotonic()
+    time.sleep(request.interval_s)
+    after, seconds = _services(lvs, request), time.monotonic() - start
+    rates = between(before, after, seconds)
+    if _as_json(request):
+        _write_json(jsonview.rates(rates, seconds))
+    else:
+        write_lines(listing.rates(rates))
+
+
+def _connections(lvs: Manager, request: Request) -> None:
+    entries = lvs.connections(request.service, request.endpoint)
+    if _as_json(request):
+        _write_connections(entries)
+    else:
+        write_lines(listing.connections(entries))
+
+
+def _drops(lvs: Manager, request: Request) -> None:
+    drops = lvs.drops()
+    if _as_json(request):
+        _write_json(jsonview.drops(drops))
+    else:
+        write_lines(listing.drops(drops))
+
+
+def _timeouts(lvs: Manager, request: Request) -> None:
+    config = lvs.config()
+    if _as_json(request):
+        _write_json(jsonview.config(config))
+    else:
+        write_lines(listing.timeouts(config))
+
+
+def _services(lvs: Manager, request: Request) -> list[ServiceInfo]:
+    if request.service is None:
+        return lvs.services()
+    return [lvs.service(request.service.protocol, request.service.endpoint)]
+
+
+def _as_json(request: Request) -> bool:
+    return "json" in request.given
+
+
+def _write_json(value: dict[str, Any]) -> None:
+    json.dump(value, sys.stdout, indent=2)
+    sys.stdout.write("\n")
+
+
+def _write_connections(entries: Iterable[Connection]) -> None:
+    """Print one object, a line a connection, without holding them all."""
+    sys.stdout.write(f'{{"schema": {jsonview.SCHEMA}, "connections": [')
+    for number, entry in enumerate(entries):
+        sys.stdout.write(",\n  " if number else "\n  ")
+        json.dump(jsonview.connection(entry), sys.stdout)
+    sys.stdout.write("\n]}\n")
+
+
+VIEWS: dict[str, Callable[[Manager, Request], None]] = {
+    "rules": _rules,
+    "stats": _stats,
+    "rate": _rates,
+    "connection": _connections,
+    "drops": _drops,
+    "timeout": _timeouts,
+}

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The kernel module: build it, load it, tell its version, unload it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .errors import BuildFailed, MissingOption, NotPermitted
+
+NAME = "ippfvs"
+MAKE_FLAGS = ("W", "C", "CF", "V", "CC", "LLVM", "ARCH", "CROSS_COMPILE")
+NEEDED = (
+    "CONFIG_MODULES",
+    "CONFIG_NET",
+    "CONFIG_INET",
+    "CONFIG_IPV6",
+    "CONFIG_NETFILTER",
+    "CONFIG_NET_NS",
+    "CONFIG_DST_CACHE",
+    "CONFIG_NET_IP_TUNNEL",
+)
+
+_PERMISSION = "Operation not permitted"
+_UNKNOWN_SYMBOL = "Unknown symbol"
+
+
+def build(
+    root: Path, kdir: str | Path | None = None, flags: Mapping[str, str] | None = None
+) -> Path:
+    """Build ippfvs.ko through Kbuild and return its path.
+
+    :param root: the source tree, where Kbuild is
+    :param kdir: a kernel's build tree; None is the running kernel's
+    :param flags: variables for make, of MAKE_FLAGS
+    :raises BuildFailed: no headers, no make, or make failed; its last words are told
+    """
+    tree = Path(kdir) if kdir is not None else running_kdir()
+    if not (tree / "Makefile").exists():
+        raise BuildFailed(
+            f"no kernel headers at {tree}", f"install them: apt-get install {_headers(tree)}"
+        )
+    words = ["make", "-C", str(tree), f"M={root}", "modules"]
+    words += [f"{name}={value}" for name, value in (flags or {}).items()]
+    run = _run(words, "make is not installed", "apt-get install build-essential")
+    if run.returncode:
+        raise BuildFailed(f"make failed:\n{_tail(run)}")
+    return root / f"{NAME}.ko"
+
+
+def running_kdir() -> Path:
+    """Return where the running kernel's build tree should be."""
+    return Path("/lib/modules", os.uname().release, "build")
+
+
+def load(module: Path, parameters: Sequence[str] = ()) -> None:
+    """Load a built module, and first those of the kernel that it needs.
+
+    :param module: the .ko file
+    :param parameters: such as ``conn_tab_bits=16``
+    :raises NotPermitted: loading needs CAP_SYS_MODULE
+    :raises MissingOption: the running kernel lacks something; the options are named
+    :raises BuildFailed: not a module of the running kernel, or it did not load
+    """
+    for name in dependencies(module):
+        _command(["modprobe", name], f"module {name} did not load")
+    _command(["insmod", str(module), *parameters], f"{module.name} did not load")
+
+
+def unload() -> None:
+    """Unload ippfvs.
+
+    :raises NotPermitted: it needs CAP_SYS_MODULE
+    :raises BuildFailed: it is not loaded, or it is in use
+    """
+    _command(["rmmod", NAME], f"{NAME} did not unload")
+
+
+def dependencies(module: Path) -> list[str]:
+    """Return the modules that a .ko names as needed.
+
+    :raises BuildFailed: not a module
+    """
+    return [name for name in _field(module, "depends").split(",") if name]
+
+
+def version(module: Path) -> str:
+    """Return the version that a .ko bears.
+
+    :raises BuildFailed: not a module
+    """
+    return _field(module, "version")
+
+
+def missing_options(config: str) -> list[str]:
+    """Return the needed options that a kernel's configuration, as text, lacks."""
+    have = {line.partition("=")[0] for line in config.splitlines() if line[-2:] in ("=y", "=m")}
+    return [name for name in NEEDED if name not in have]
+
+
+def _field(module: Path, field: str) -> str:
+    run = _run(["modinfo", "-F", field, str(module)], "modinfo is not installed", _INSTALL_KMOD)
+    if run.returncode:
+        raise BuildFailed(f"{module} is not a kernel module: {_tail(run)}")
+    return run.stdout.strip()
+
+
+_INSTALL_KMOD = "apt-get install kmod"
+
+
+def _command(words: list[str], failure: str) -> None:
+    run = _run(words, f"{words[0]} is not installed", _INSTALL_KMOD)
+    if not run.returncode:
+        return
+    said = _tail(run)
+    if _PERMISSION in said:
+        raise NotPermitted(f"{failure}: it needs CAP_SYS_MODULE", "do it as root")
+    lacking = missing_options(_running_config()) if _UNKNOWN_SYMBOL in said else []
+    if lacking:
+        raise MissingOption(f"{failure}: this kernel was built without {', '.join(lacking)}")
+    raise BuildFailed(f"{failure}: {said}")
+
+
+def _running_config() -> str:
+    path = Path("/boot", f"config-{os.uname().release}")
+    try:
+        return path.read_text()
+    except OSError:
+        return "\n".join(f"{name}=y" for name in NEEDED)  # unknown: accuse none
+
+
+def _run(words: list[str], absent: str, remedy: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(words, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise BuildFailed(absent, remedy) from None
+
+
+def _tail(run: subprocess.CompletedProcess[str]) -> str:
+    return "\n".join((run.stderr or run.stdout).strip().splitlines()[-20:])
+
+
+def _headers(tree: Path) -> str:
+    release = tree.parts[-2] if tree.name == "build" and len(tree.parts) > 2 else "$(uname -r)"
+    return f"linux-headers-{release}"

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Listings for pipes and files: the paper's table and its relatives; no I/O.
+
+Columns are two spaces apart, addresses whole, nothing trails a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+from itertools import islice
+
+from .model import ConfigInfo, Connection, Drops, RealInfo, ServiceInfo, Stats
+from .rates import ServiceRates
+
+PAPER = ("Protocol", "Virtual IP Address", "Port", "Real IP Address", "Port", "Weight")
+MORE = ("Method", "Scheduler", "Active", "Inactive")
+COUNTERS = ("Connections", "Packets in", "Packets out", "Bytes in", "Bytes out")
+CONNECTION = ("Protocol", "Expires", "State", "Method", "Client", "Virtual", "Real")
+
+_NO_SERVICE = ("", "", "")
+_NO_REAL = ("", "", "")
+_FIRST_ROWS = 4096  # widths of a connection listing are those of its first rows
+
+Row = tuple[str, ...]
+
+
+def rules(services: Iterable[ServiceInfo], verbose: bool = False) -> Iterator[str]:
+    """Yield the paper's table: a row a real server, the service's cells once."""
+    rows = [row for service in services for row in _rule_rows(service, verbose)]
+    return table(PAPER + MORE if verbose else PAPER, rows)
+
+
+def stats(services: Iterable[ServiceInfo]) -> Iterator[str]:
+    """Yield the counters of each service, then of each of its real servers."""
+    rows: list[Row] = []
+    for service in services:
+        rows.append((*_service_cells(service), "", "", *_counters(service.stats)))
+        rows.extend(
+            (*_NO_SERVICE, *_real_cells(real)[:2], *_counters(real.stats)) for real in service.reals
+        )
+    return table(PAPER[:-1] + COUNTERS, rows)
+
+
+def rates(services: Iterable[ServiceRates]) -> Iterator[str]:
+    """Yield the same, a second."""
+    rows: list[Row] = []
+    for service in services:
+        rows.append((*_service_cells(service.service), "", "", *_per_second(service.rates)))
+        rows.extend(
+            (*_NO_SERVICE, *_real_cells(real)[:2], *_per_second(rate))
+            for real, rate in service.reals
+        )
+    return table((*PAPER[:-1], *(f"{name}/s" for name in COUNTERS)), rows)
+
+
+def connections(entries: Iterable[Connection]) -> Iterator[str]:
+    """Yield a line a connection, in bounded memory."""
+    rows = (_connection_row(entry) for entry in entries)
+    first = list(islice(rows, _FIRST_ROWS))
+    widths = _widths([CONNECTION, *first])
+    yield _line(CONNECTION, widths)
+    for row in first:
+        yield _line(row, widths)
+    for row in rows:
+        widths = [max(width, len(cell)) for width, cell in zip(widths, row, strict=True)]
+        yield _line(row, widths)
+
+
+def drops(counts: Drops) -> Iterator[str]:
+    """Yield every reason to drop with its count."""
+    rows = [(field.name, str(getattr(counts, field.name))) for field in fields(counts)]
+    return table(("Reason", "Dropped"), rows)
+
+
+def timeouts(config: ConfigInfo) -> Iterator[str]:
+    """Yield the three timeouts."""
+    seconds = (config.tcp_timeout_s, config.fin_timeout_s, config.udp_timeout_s)
+    rows = [
+        (name, str(value)) for name, value in zip(("tcp", "tcpfin", "udp"), seconds, strict=True)
+    ]
+    return table(("Timeout", "Seconds"), rows)
+
+
+def table(head: Row, rows: Sequence[Row]) -> Iterator[str]:
+    """Yield the lines of a table whose columns are as wide as they must be."""
+    widths = _widths([head, *rows])
+    yield _line(head, widths)
+    for row in rows:
+        yield _line(row, widths)
+
+
+def _widths(rows: Sequence[Row]) -> list[int]:
+    return [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+
+def _line(row: Row, widths: Sequence[int]) -> str:
+    cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+    return "  ".join(cells).rstrip()
+
+
+def _rule_rows(service: ServiceInfo, verbose: bool) -> Iterator[Row]:
+    cells, scheduler = _service_cells(service), service.scheduler
+    if not service.reals:
+        yield (*cells, *_NO_REAL, *(("", scheduler, "", "") if verbose else ()))
+    for real in service.reals:
+        more = (_method(real), scheduler, str(real.active), str(real.inactive)) if verbose else ()
+        yield (*cells, *_real_cells(real), *more)
+        cells, scheduler = _NO_SERVICE, ""
+
+
+def _service_cells(service: ServiceInfo) -> tuple[str, str, str]:
+    end = service.endpoint
+    return service.protocol.name, end.address, str(end.port)
+
+
+def _real_cells(real: RealInfo) -> tuple[str, str, str]:
+    return real.endpoint.address, str(real.endpoint.port), str(real.weight)
+
+
+def _method(real: RealInfo) -> str:
+    return real.method.name if real.method is not None else ""
+
+
+def _counters(counts: Stats) -> Row:
+    return tuple(str(getattr(counts, field.name)) for field in fields(counts))
+
+
+def _per_second(rate: tuple[float, ...]) -> Row:
+    return tuple(f"{value:.0f}" for value in rate)
+
+
+def _connection_row(entry: Connection) -> Row:
+    return (
+        entry.protocol.name,
+        f"{entry.expires_s:.1f}",
+        entry.state.name,
+        entry.method.name,
+        str(entry.client),
+        str(entry.virtual),
+        str(entry.real),
+    )

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The message tree of kernel/uapi/ippfvs.h as pyroute2 classes; no logic.
+
+An attribute's place in its nla_map is its number.
+"""
+
+from __future__ import annotations
+
+from ._pyroute2 import genlmsg, nla
+
+NLA_F_NESTED = 1 << 15
+
+
+class Nest(nla):  # type: ignore[misc]  # pyroute2 has no types
+    """A nest: the kernel's strict parser wants its flag."""
+
+    __slots__ = ()
+    nla_flags = NLA_F_NESTED
+
+
+class StatsNest(Nest):
+    """enum ippfvs_stats_attr."""
+
+    __slots__ = ()
+    nla_map = (
+        ("IPPFVS_STATS_UNSPEC", "none"),
+        ("IPPFVS_STATS_PAD", "none"),
+        ("IPPFVS_STATS_CONNS", "uint64"),
+        ("IPPFVS_STATS_PACKETS_IN", "uint64"),
+        ("IPPFVS_STATS_PACKETS_OUT", "uint64"),
+        ("IPPFVS_STATS_BYTES_IN", "uint64"),
+        ("IPPFVS_STATS_BYTES_OUT", "uint64"),
+    )
+
+
+class DropsNest(Nest):
+    """enum ippfvs_drop: a reason's number is its attribute's."""
+
+    __slots__ = ()
+    nla_map = (
+        ("IPPFVS_DROP_UNSPEC", "none"),
+        ("IPPFVS_DROP_PAD", "none"),
+        ("IPPFVS_DROP_NO_SERVER", "uint64"),
+        ("IPPFVS_DROP_NO_CONNECTION", "uint64"),
+        ("IPPFVS_DROP_SERVER_REMOVED", "uint64"),
+        ("IPPFVS_DROP_TABLE_FULL", "uint64"),
+        ("IPPFVS_DROP_NO_MEMORY", "uint64"),
+        ("IPPFVS_DROP_TUPLE_IN_USE", "uint64"),
+        ("IPPFVS_DROP_MALFORMED", "uint64"),
+        ("IPPFVS_DROP_TTL", "uint64"),
+        ("IPPFVS_DROP_TOO_BIG", "uint64"),
+        ("IPPFVS_DROP_NO_ROUTE", "uint64"),
+        ("IPPFVS_DROP_NOT_WRITABLE", "uint64"),
+        ("IPPFVS_DROP_ICMP", "uint64"),
+        ("IPPFVS_DROP_NO_LISTENER", "uint64"),
+    )
+
+
+class ServiceNest(Nest):
+    """enum ippfvs_service_attr."""
+
+    __slots__ = ()
+    stats = StatsNest
+    nla_map = (
+        ("IPPFVS_SERVICE_UNSPEC", "none"),
+        ("IPPFVS_SERVICE_ADDRESS", "binary"),
+        ("IPPFVS_SERVICE_PROTOCOL", "uint8"),
+        ("IPPFVS_SERVICE_PORT", "be16"),
+        ("IPPFVS_SERVICE_SCHEDULER", "asciiz"),
+        ("IPPFVS_SERVICE_STATS", "stats"),
+        ("IPPFVS_SERVICE_REALS", "uint32"),
+    )
+
+
+class RealNest(Nest):
+    """enum ippfvs_real_attr."""
+
+    __slots__ = ()
+    stats = StatsNest
+    nla_map = (
+        ("IPPFVS_REAL_UNSPEC", "none"),
+        ("IPPFVS_REAL_ADDRESS", "binary"),
+        ("IPPFVS_REAL_PORT", "be16"),
+        ("IPPFVS_REAL_WEIGHT", "uint32"),
+        ("IPPFVS_REAL_METHOD", "uint8"),
+        ("IPPFVS_REAL_STATS", "stats"),
+        ("IPPFVS_REAL_ACTIVE", "uint32"),
+        ("IPPFVS_REAL_INACTIVE", "uint32"),
+    )
+
+
+class ConnNest(Nest):
+    """enum ippfvs_conn_attr."""
+
+    __slots__ = ()
+    nla_map = (
+        ("IPPFVS_CONN_UNSPEC", "none"),
+        ("IPPFVS_CONN_PROTOCOL", "uint8"),
+        ("IPPFVS_CONN_CLIENT", "binary"),
+        ("IPPFVS_CONN_CLIENT_PORT", "be16"),
+        ("IPPFVS_CONN_VIRTUAL", "binary"),
+        ("IPPFVS_CONN_VIRTUAL_PORT", "be16"),
+        ("IPPFVS_CONN_REAL", "binary"),
+        ("IPPFVS_CONN_REAL_PORT", "be16"),
+        ("IPPFVS_CONN_METHOD", "uint8"),
+        ("IPPFVS_CONN_STATE", "uint8"),
+        ("IPPFVS_CONN_EXPIRES_MS", "uint32"),
+    )
+
+
+class ConfigNest(Nest):
+    """enum ippfvs_config_attr."""
+
+    __slots__ = ()
+    nla_map = (
+        ("IPPFVS_CONFIG_UNSPEC", "none"),
+        ("IPPFVS_CONFIG_DEFAULT_METHOD", "uint8"),
+        ("IPPFVS_CONFIG_TCP_TIMEOUT_S", "uint32"),
+        ("IPPFVS_CONFIG_FIN_TIMEOUT_S", "uint32"),
+        ("IPPFVS_CONFIG_UDP_TIMEOUT_S", "uint32"),
+        ("IPPFVS_CONFIG_CONN_MAX", "uint32"),
+        ("IPPFVS_CONFIG_VERSION", "asciiz"),
+        ("IPPFVS_CONFIG_CONNS", "uint32"),
+        ("IPPFVS_CONFIG_BUCKETS", "uint32"),
+        ("IPPFVS_CONFIG_SERVICES", "uint32"),
+        ("IPPFVS_CONFIG_SCHEDULERS", "asciiz"),
+    )
+
+
+class Message(genlmsg):  # type: ignore[misc]  # pyroute2 has no types
+    """A message of the family; enum ippfvs_attr."""
+
+    __slots__ = ()
+    service = ServiceNest
+    real = RealNest
+    conn = ConnNest
+    config = ConfigNest
+    stats = StatsNest
+    drops = DropsNest
+    nla_map = (
+        ("IPPFVS_A_UNSPEC", "none"),
+        ("IPPFVS_A_SERVICE", "service"),
+        ("IPPFVS_A_REAL", "real"),
+        ("IPPFVS_A_CONN", "conn"),
+        ("IPPFVS_A_CONFIG", "config"),
+        ("IPPFVS_A_STATS", "stats"),
+        ("IPPFVS_A_DROPS", "drops"),
+    )

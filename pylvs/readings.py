@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Two dumps into one picture: services, and the real servers that belong to them; pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .endpoint import Endpoint
+from .model import Protocol, RealInfo, ServiceInfo
+
+ServiceKey = tuple[Protocol, Endpoint]
+Members = list[tuple[ServiceKey, RealInfo]]
+Reading = tuple[list[ServiceInfo], Members]
+
+
+def join(services: list[ServiceInfo], reals: Members) -> list[ServiceInfo] | None:
+    """Give each service its real servers; None when the two are not of one rule set."""
+    members: dict[ServiceKey, list[RealInfo]] = {service.key: [] for service in services}
+    for key, real in reals:
+        if key not in members:
+            return None
+        members[key].append(real)
+    joined = [replace(service, reals=tuple(members[service.key])) for service in services]
+    complete = all(len(service.reals) == service.real_count for service in joined)
+    return joined if complete else None

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Values of the words that users write; pure."""
+
+from __future__ import annotations
+
+from .endpoint import Endpoint
+from .errors import InvalidValue
+from .model import Method, Protocol, Real, Service
+from .uapi import SCHEDULER_LEN, WEIGHT_MAX
+
+
+def make_service(
+    protocol: Protocol | str, endpoint: Endpoint | str, scheduler: str = "wlc"
+) -> Service:
+    """Return a service of words or values.
+
+    :raises InvalidValue: no such protocol, no such address, an impossible scheduler name
+    """
+    if not isinstance(protocol, Protocol):
+        if protocol.upper() not in Protocol.__members__:
+            raise InvalidValue(f"'{protocol}' is not a protocol: give tcp or udp")
+        protocol = Protocol[protocol.upper()]
+    if isinstance(endpoint, str):
+        endpoint = Endpoint.parse(endpoint, str(protocol))
+    if len(scheduler) >= SCHEDULER_LEN or not (scheduler.isascii() and scheduler.isalnum()):
+        raise InvalidValue(f"'{scheduler}' is not a scheduler: give rr, wrr, lc or wlc")
+    return Service(protocol, endpoint, scheduler)
+
+
+def make_real(
+    protocol: Protocol,
+    endpoint: Endpoint | str,
+    weight: int = 1,
+    method: Method | str | None = None,
+) -> Real:
+    """Return a real server of words or values.
+
+    :raises InvalidValue: no such address, a weight out of range, no such method
+    """
+    if isinstance(endpoint, str):
+        endpoint = Endpoint.parse(endpoint, str(protocol))
+    if not 0 <= weight <= WEIGHT_MAX:
+        raise InvalidValue(f"'{weight}': a weight is a whole number from 0 to {WEIGHT_MAX}")
+    return Real(endpoint, weight, None if method is None else make_method(method))
+
+
+def make_method(method: Method | str) -> Method:
+    """Return a method of its name.
+
+    :raises InvalidValue: no such method
+    """
+    if isinstance(method, Method):
+        return method
+    if method.upper() not in Method.__members__:
+        raise InvalidValue(f"'{method}' is not a method: give nat, tun, dr or local")
+    return Method[method.upper()]
+
+
+def whole_number(text: str, option: str, what: str, low: int, high: int, unit: str = "") -> int:
+    """Return the number that an option was given.
+
+    :raises InvalidValue: not a whole number, or out of range
+    """
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= 12 else -1
+    if not low <= number <= high:
+        raise InvalidValue(
+            f"'{option} {text}': {what} is a whole number from {low} to {high}{unit}"
+        )
+    return number

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from fakekernel import FakeKernel
+
+from pylvs.cli import main
+from pylvs.manager import Manager
+
+
+@dataclass
+class Outcome:
+    """What a run of ippfvsadm left."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def kernel() -> FakeKernel:
+    return FakeKernel()
+
+
+@pytest.fixture
+def lvs(kernel: FakeKernel) -> Manager:
+    return Manager(transport=kernel)
+
+
+@pytest.fixture
+def run(
+    kernel: FakeKernel, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Outcome]:
+    """Run ippfvsadm on the model: a line as typed, and what stands in standard input."""
+
+    def ippfvsadm(line: str, stdin: str = "") -> Outcome:
+        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        monkeypatch.setattr("pylvs.cli.main._input_name", lambda: "rules.txt")
+        code = main(line.split(), lambda netns: Manager(transport=kernel.twin()))
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return ippfvsadm
