@@ -320,11 +320,17 @@ class Scheduler:
         """A connection is gone."""
         self._change(index, active=-int(active), inactive=-int(not active))
 
-    def _change(self, index: int, active: int, inactive: int) -> None:
-        active += self.active(index)
-        inactive += self.inactive(index)
-        if active < 0 or inactive < 0:
+    def load(self, index: int, *, active: int, inactive: int) -> None:
+        """Say how many connections a real server has, at most 2^32 - 1 of each."""
+        if not (0 <= active < 1 << 32 and 0 <= inactive < 1 << 32):
             raise ValueError(f"real server {index} has no such connection")
         self._loads[index].counts.value = active << 32 | inactive
         if self._ops.changed != ffi.NULL:
             self._ops.changed(self._view, self._state, index)
+
+    def _change(self, index: int, active: int, inactive: int) -> None:
+        self.load(
+            index,
+            active=self.active(index) + active,
+            inactive=self.inactive(index) + inactive,
+        )
