@@ -16,10 +16,10 @@ farm        the paper's farm of each method and family (ippfvslab.farm.Farm): fa
             by the tests of a session: rules are cleared around each test, anything else that a
             test changes in it, it puts back.
 own_farm    own_farm("nat", 6): a farm for one test alone, for those that break things.
-ippfvsadm   runs the command in the director; returns CompletedProcess; check=False to see a refusal.
+ippfvsadm   runs the command in the director; its CompletedProcess; check=False to see a refusal.
 lvs         a pylvs.Manager in the director.
-web         web(): real nginx on port 80 of every server (for Local Node: on the director), listening
-            on what the method asks for; web(8000) on another port.
+web         web(): real nginx on port 80 of every server (for Local Node: on the director), at the
+            address that the method asks for; web(8000) on another port.
 kernel log  every test fails in which the kernel complains.
 
 Hosts, captures and servers are in tools/ippfvslab: netns.Host (run, popen, socket, inside, call),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The lab itself: the kernel is the one asked for, and the farms are the paper's, before any rule."""
+"""The lab itself: the kernel asked for, and the paper's farms, before any rule."""
 
 from __future__ import annotations
 

@@ -4,15 +4,22 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 
-from ippfvslab import process, say
+from ippfvslab import paths, process, say
 
 
 def parser() -> argparse.ArgumentParser:
     """The grammar of `tools/lab`; the shell entry prints its own help."""
     top = argparse.ArgumentParser(prog="tools/lab")
     words = top.add_subparsers(dest="word", required=True)
+    demo = words.add_parser("demo", help="the paper's farms on real packets")
+    demo.add_argument("--method", choices=["nat", "tun", "dr", "local"])
+    demo.add_argument("--kernel", choices=["6.1", "6.12"], default="6.12")
+    demo.add_argument("--shell", action="store_true")
+    demo.add_argument("--host", action="store_true")
+    words.add_parser("clean", help="empty the cache")
     test = words.add_parser("test", help="all tests, on the machine and in guests")
     test.add_argument("--kernel", action="append", choices=["6.1", "6.12", "sanitize"])
     test.add_argument("--live-only", action="store_true")
@@ -26,12 +33,24 @@ def main() -> int:
     words = parser().parse_args()
     process.obey_sigterm()
     try:
-        from ippfvslab import suite
-
-        return suite.main(words)
+        return _do(words)
     except say.Trouble as trouble:
         print(f"tools/lab: {trouble}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("tools/lab: interrupted; guests and namespaces are gone", file=sys.stderr)
+        print("tools/lab: interrupted; no guest, namespace or process is left", file=sys.stderr)
         return 130
+
+
+def _do(words: argparse.Namespace) -> int:
+    if words.word == "clean":
+        shutil.rmtree(paths.CACHE, ignore_errors=True)
+        say.line(f"{paths.CACHE} is gone")
+        return 0
+    if words.word == "demo":
+        from ippfvslab import demo
+
+        return demo.main(words)
+    from ippfvslab import suite
+
+    return suite.main(words)

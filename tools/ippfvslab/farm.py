@@ -99,9 +99,10 @@ class Farm:
         netns.ip([f"netns add {host.name}" for host in self._namespaces()])
         for host in self.hosts.values():
             _sysctls(host, _QUIET.items())
-        for lan in self.lans.values():
-            lan.sysctl("ipv6.conf.default.disable_ipv6", 1)
-            lan.ip("link add lan0 type bridge forward_delay 0 mcast_snooping 0", "link set lan0 up")
+        bridge = "link add lan0 type bridge forward_delay 0 mcast_snooping 0"
+        for switch in self.lans.values():
+            switch.sysctl("ipv6.conf.default.disable_ipv6", 1)
+            switch.ip(bridge, "link set lan0 up")
         netns.ip([line for name in self.hosts for line in self._cables(name)])
         for lan, switch in self.lans.items():
             switch.ip(*self._ports(lan))

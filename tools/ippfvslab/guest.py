@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ippfvslab import klog, kvm, paths, process, say
 from ippfvslab.kernels import Kernel
+from ippfvslab.shell import Relay
 
 INIT = Path(__file__).with_name("guest.sh")
 BOOT_LIMIT_S = 180
@@ -30,6 +31,8 @@ class Job:
     script: str
     limit_s: int
     memory: str = "3G"
+    terminal: bool = False
+    """Whether it talks to the user on its second serial line."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,18 @@ class Outcome:
         return file.read_text(errors="replace") if file.exists() else ""
 
 
-def run(kernel: Kernel, module: Path | None, job: Job, show: Callable[[str], None]) -> Outcome:
+def run(
+    kernel: Kernel,
+    module: Path | None,
+    job: Job,
+    show: Callable[[str], None],
+    terminal: Relay | None = None,
+) -> Outcome:
     """Boot KERNEL, insert MODULE, do JOB, passing each line of its output to SHOW as it comes."""
     began = time.monotonic()
     for attempt in range(1, BOOTS + 1):
         folder = _prepare(kernel, module, job)
-        complaint = _boot(kernel, folder, job, show)
+        complaint = _boot(kernel, folder, job, show, terminal)
         stage = _read(folder / "stage")
         if stage or attempt == BOOTS:
             break
@@ -79,13 +88,23 @@ def _prepare(kernel: Kernel, module: Path | None, job: Job) -> Path:
         "IPPFVS_CACHE": str(paths.CACHE),
         "XDG_CACHE_HOME": str(paths.CACHE.parent),
         "PYTHONUNBUFFERED": "1",
+        "PATH": f"{folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     }
+    write_command(folder)
     exports = "".join(f"export {key}={shlex.quote(value)}\n" for key, value in environment.items())
     (folder / "job").write_text(f"{exports}cd {shlex.quote(str(paths.TREE))}\n{job.script}\n")
     (folder / "modules").write_text(f"{kernel.root}\n")
     (folder / "module").write_text(f"{module}\n" if module else "")
     (folder / "stage").write_text("")
     return folder
+
+
+def write_command(folder: Path) -> None:
+    """Make FOLDER/bin/ippfvsadm: the command of this tree, not an installed one."""
+    command = folder / "bin/ippfvsadm"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {paths.PYTHON} -m pylvs "$@"\n')
+    command.chmod(0o755)
 
 
 def _command(kernel: Kernel, folder: Path, job: Job) -> list[str]:
@@ -100,18 +119,26 @@ def _command(kernel: Kernel, folder: Path, job: Job) -> list[str]:
         ]
     share = "local,id=lab,path=/,security_model=none,readonly=on,multidevs=remap"
     device = "virtio-9p-pci,fsdev=lab,mount_tag=lab"
+    second = f" -serial unix:{folder}/shell,server=on,wait=off" if job.terminal else ""
     return [
         str(paths.PYTHON.with_name("vng")),
-        *["--run", str(kernel.image), "--verbose", "--force-9p", "--user", "root"],
+        *["--run", str(kernel.image), "--verbose", "--force-9p", "--disable-microvm"],
+        *["--user", "root"],
         *["--cpus", "2", "--memory", job.memory, f"--rwdir={folder}", "--cwd", str(folder)],
         *([] if kvm.usable(kernel) else ["--disable-kvm"]),
-        f"--qemu-opts=-fsdev {share} -device {device}",
+        f"--qemu-opts=-fsdev {share} -device {device}{second}",
         "--append=log_buf_len=8M",
         *["--", f"sh {INIT} prepare {folder}"],
     ]
 
 
-def _boot(kernel: Kernel, folder: Path, job: Job, show: Callable[[str], None]) -> str:
+def _boot(
+    kernel: Kernel,
+    folder: Path,
+    job: Job,
+    show: Callable[[str], None],
+    terminal: Relay | None,
+) -> str:
     """Run the guest to its end or to a time limit; answer what was wrong, or nothing."""
     path = f"{paths.PYTHON.parent}:{os.environ['PATH']}"
     with (folder / "console").open("wb") as console:
@@ -125,15 +152,21 @@ def _boot(kernel: Kernel, folder: Path, job: Job, show: Callable[[str], None]) -
             start_new_session=True,
         )
         try:
-            return _watch(guest, folder, job, show)
+            return _watch(guest, folder, job, show, terminal)
         finally:
+            if terminal:
+                terminal.close()
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(guest.pid, signal.SIGKILL)
             guest.wait()
 
 
 def _watch(
-    guest: subprocess.Popen[bytes], folder: Path, job: Job, show: Callable[[str], None]
+    guest: subprocess.Popen[bytes],
+    folder: Path,
+    job: Job,
+    show: Callable[[str], None],
+    terminal: Relay | None,
 ) -> str:
     began = time.monotonic()
     tail = _Tail(folder / "out", show)
@@ -144,7 +177,10 @@ def _watch(
             return f"not up after {BOOT_LIMIT_S} s"
         if waited > BOOT_LIMIT_S + job.limit_s:
             return f"the job {job.name} did not end within {job.limit_s} s"
-        time.sleep(0.2)
+        if terminal and (folder / "shell-ready").exists():
+            terminal.pump(folder)
+        else:
+            time.sleep(0.2)
     tail.pump(last=True)
     return "" if _read(folder / "stage") == "over" else "the guest ended before its job was over"
 

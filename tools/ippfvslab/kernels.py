@@ -6,6 +6,7 @@ Each lives in a folder of the cache that also serves as the root of its modules 
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -111,7 +112,7 @@ def _build_uml(tree: Path, fragment: Path, root: Path) -> None:
     shutil.rmtree(root, ignore_errors=True)
     build = root / "build"
     build.mkdir(parents=True)
-    make = ["make", "-s", "-C", tree, f"O={build}", "ARCH=um", f"-j{_cores()}"]
+    make: list[str | Path] = ["make", "-s", "-C", tree, f"O={build}", "ARCH=um", f"-j{_cores()}"]
     process.run([*make, "x86_64_defconfig"], log=root / "config.log")
     merge = tree / "scripts/kconfig/merge_config.sh"
     process.run([merge, "-m", "-O", build, build / ".config", fragment], log=root / "merge.log")
@@ -124,8 +125,6 @@ def _build_uml(tree: Path, fragment: Path, root: Path) -> None:
 
 
 def _cores() -> int:
-    import os
-
     return len(os.sched_getaffinity(0))
 
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """The paper's farms as data, each also with IPv6 addresses.
 
-    NAT    client ── outside ── router ── internet ── director ── inside ── server1, server2
-           202.100.1.2                     202.103.106.5  172.16.0.1         172.16.0.2, .3
+NAT    client ── outside ── router ── internet ── director ── inside ── server1, server2
+       202.100.1.2                     202.103.106.5  172.16.0.1         172.16.0.2, .3
 
-    TUN, DR, Local      client, director (and the VIP), server1, server2, server3
-                        192.168.1.5  192.168.1.1 (.110)  192.168.1.2, .3, .4, all on one lan
+TUN, DR, Local      client, director (and the VIP), server1, server2, server3
+                    192.168.1.5  192.168.1.1 (.110)  192.168.1.2, .3, .4, all on one lan
 """
 
 from __future__ import annotations
@@ -81,7 +81,12 @@ def _nat(family: int) -> Layout:
             {"inside": [f"{inside(number)}/{bits}"]}, gateway=inside(1)
         )
     return Layout(
-        "nat", family, hosts, internet(5), outside(2), (inside(2), inside(3)),
+        "nat",
+        family,
+        hosts,
+        internet(5),
+        outside(2),
+        (inside(2), inside(3)),
         ("server1", "server2"),
     )
 
@@ -121,8 +126,8 @@ def _server(method: str, family: int, address: str, vip: str) -> Spec:
     if family == 4:
         # What leaves the tunnel came in by eth0: a strict reverse path filter would drop it.
         loose = {"ipv4.conf.all.rp_filter": 0, "ipv4.conf.tunl0.rp_filter": 0}
-        commands = (f"addr add {vip}/32 dev tunl0", "link set tunl0 up")
-        return Spec({"lan": [address]}, None, False, silent | loose, ("ipip",), commands)
+        up = (f"addr add {vip}/32 dev tunl0", "link set tunl0 up")
+        return Spec({"lan": [address]}, None, False, silent | loose, ("ipip",), up)
     own = address.partition("/")[0]
     commands = (
         f"link add vip0 type ip6tnl mode ip6ip6 local {own} remote :: encaplimit none",

@@ -24,7 +24,8 @@ def sources() -> list[Path]:
 def build(kernel: Kernel) -> Path:
     """The module for KERNEL, built when the cache has none of these very sources."""
     files = sources()
-    home = paths.MODULES / f"{kernel.name}-{paths.digest([*files, kernel.build / 'Module.symvers'])}"
+    key = paths.digest([*files, kernel.build / "Module.symvers"])
+    home = paths.MODULES / f"{kernel.name}-{key}"
     ko = home / "ippfvs.ko"
     if not (home / "ready").exists():
         with step(f"ippfvs.ko for {kernel.release}: build", "20 seconds"):
@@ -37,8 +38,8 @@ def build(kernel: Kernel) -> Path:
 def make(kernel: Kernel, home: Path, *words: str) -> str:
     """Run Kbuild for KERNEL on the sources in HOME and return what it said."""
     jobs = len(os.sched_getaffinity(0))
-    command = ["make", "-C", kernel.build, f"M={home}", f"ARCH={kernel.arch}", f"-j{jobs}"]
-    return process.run([*command, *words, "modules"], log=home / "build.log")
+    command: list[str | Path] = ["make", "-C", kernel.build, f"M={home}", f"-j{jobs}"]
+    return process.run([*command, f"ARCH={kernel.arch}", *words, "modules"], log=home / "build.log")
 
 
 def _copy(files: list[Path], home: Path) -> None:

@@ -67,8 +67,15 @@ def serve(host: Host, name: str, *listen: tuple[str, int]) -> subprocess.Popen[s
     lines = "\n".join(f"        listen {endpoint(*each)} backlog=4096;" for each in listen)
     (home / "nginx.conf").write_text(_CONFIG.format(home=home, listen=lines, name=name))
     big_file(home / "big")
-    child = host.popen(str(cached()), "-p", str(home), "-c", str(home / "nginx.conf"), "-e",
-                       str(home / "error.log"))
+    child = host.popen(
+        str(cached()),
+        "-p",
+        str(home),
+        "-c",
+        str(home / "nginx.conf"),
+        "-e",
+        str(home / "error.log"),
+    )
     limit = time.monotonic() + START_LIMIT_S
     while not all(_listens(host, *each) for each in listen):
         if child.poll() is not None or time.monotonic() > limit:

@@ -110,9 +110,9 @@ def decode(raw: bytes) -> Packet | None:
 class Capture:
     """Everything that crosses the interfaces of a host (or one DEVICE) from its making on.
 
-        with Capture(farm.director) as capture:
-            …
-        frames = capture.frames()
+    with Capture(farm.director) as capture:
+        …
+    frames = capture.frames()
     """
 
     def __init__(self, host: Host, device: str = "") -> None:
@@ -134,6 +134,10 @@ class Capture:
         fault: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop; what was captured stays."""
         self.frames()
         self._socket.close()
 

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The demo's acts as data: each method's drawing, the paper's commands and the paper's rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where and which way packets are watched: a host's interface; and how they are written."""
+
+    host: str
+    device: str
+    outgoing: bool
+    form: str = "plain"
+    """plain: source → dest; tunnel: outer [inner]; mac: frame's ends, then source → dest."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the paper's table of packets."""
+
+    name: str
+    paper: str
+    point: Point
+
+
+@dataclass(frozen=True)
+class Act:
+    """All that the demo shows of one method."""
+
+    method: str
+    title: str
+    drawing: str
+    setup: tuple[str, ...]
+    commands: tuple[str, ...]
+    rows: tuple[Row, ...]
+    example: str
+    """The host to which the paper's example request goes."""
+    listen: tuple[tuple[str, str, int], ...]
+    """host, address and port of each nginx listener."""
+    ports: tuple[int, ...]
+    """Ports of the VIP that the client asks."""
+    weights: dict[str, tuple[str, int]]
+    """host -> its name in the rules and its weight."""
+    unchanged: tuple[str, str] | None = None
+    """Two rows whose packets must be the same bytes but for TTL and header checksum."""
+
+
+_CLIENT = "202.100.1.2:3456"
+_VIP = "202.103.106.5:80"
+_REAL = "172.16.0.3:8000"
+
+NAT = Act(
+    method="nat",
+    title="VS-NAT: addresses and ports are rewritten, both ways",
+    drawing="""\
+  client ────── router ────── director ────┬──── server1  172.16.0.2
+  202.100.1.2          202.103.106.5 │     └──── server2  172.16.0.3
+                          172.16.0.1 ┘""",
+    setup=(),
+    commands=(
+        "ippfvsadm -A -t 202.103.106.5:80 -R 172.16.0.2:80",
+        "ippfvsadm -A -t 202.103.106.5:80 -R 172.16.0.3:8000 -w 2",
+        "ippfvsadm -A -t 202.103.106.5:21 -R 172.16.0.2:21",
+    ),
+    rows=(
+        Row("incoming", f"{_CLIENT} → {_VIP}", Point("director", "eth0", False)),
+        Row("inbound rewriting", f"{_CLIENT} → {_REAL}", Point("director", "eth1", True)),
+        Row("reply", f"{_REAL} → {_CLIENT}", Point("director", "eth1", False)),
+        Row("outbound rewriting", f"{_VIP} → {_CLIENT}", Point("director", "eth0", True)),
+    ),
+    example="server2",
+    listen=(("server1", "172.16.0.2", 80), ("server2", "172.16.0.3", 8000)),
+    ports=(80,),
+    weights={"server1": ("172.16.0.2:80", 1), "server2": ("172.16.0.3:8000", 2)},
+)
+
+_FLOW = "192.168.1.5:3456 → 192.168.1.110:80"
+_BACK = "192.168.1.110:80 → 192.168.1.5:3456"
+_RULES = tuple(f"ippfvsadm -A -t 192.168.1.110:80 -R 192.168.1.{n}" for n in (2, 3, 4))
+_HOLDERS = tuple((f"server{n}", "192.168.1.110", 80) for n in (1, 2, 3))
+_EQUAL = {f"server{n}": (f"192.168.1.{n + 1}", 1) for n in (1, 2, 3)}
+
+TUN = Act(
+    method="tun",
+    title="VS-TUN: packets travel to the servers in IP tunnels",
+    drawing="""\
+  client ─────┬───── director 192.168.1.1        server1 .2, server2 .3, server3 .4
+  192.168.1.5 │      VIP 192.168.1.110           hold the VIP on tunl0
+              └──────── 192.168.1.0/24 ────────────────┘""",
+    setup=("ippfvsadm --default-method tun",),
+    commands=_RULES,
+    rows=(
+        Row("request", _FLOW, Point("director", "eth0", False)),
+        Row(
+            "encapsulated",
+            f"192.168.1.1 → 192.168.1.2 [{_FLOW}]",
+            Point("director", "eth0", True, "tunnel"),
+        ),
+        Row("decapsulated", _FLOW, Point("server1", "tunl0", False)),
+        Row("reply, not by director", _BACK, Point("client", "eth0", False)),
+    ),
+    example="server1",
+    listen=_HOLDERS,
+    ports=(80,),
+    weights=_EQUAL,
+)
+
+DR = Act(
+    method="dr",
+    title="VS-DR: only the frame's MAC address changes",
+    drawing="""\
+  client ─────┬───── director 192.168.1.1        server1 .2, server2 .3, server3 .4
+  192.168.1.5 │      VIP 192.168.1.110           hold the VIP on lo
+   MAC …:01   │      MAC …:02                    MAC …:03 …:04 …:05""",
+    setup=("ippfvsadm --default-method dr",),
+    commands=_RULES,
+    rows=(
+        Row("request", f"MAC 01>02 {_FLOW}", Point("director", "eth0", False, "mac")),
+        Row("MAC change only", f"MAC 02>03 {_FLOW}", Point("director", "eth0", True, "mac")),
+        Row("reply, not by director", f"MAC 03>01 {_BACK}", Point("client", "eth0", False, "mac")),
+    ),
+    example="server1",
+    listen=_HOLDERS,
+    ports=(80,),
+    weights=_EQUAL,
+    unchanged=("request", "MAC change only"),
+)
+
+LOCAL = Act(
+    method="local",
+    title="Local Node: the director serves too, on every port",
+    drawing="""\
+  client ──────────── director 192.168.1.1, VIP 192.168.1.110
+  192.168.1.5         nginx on 192.168.1.110:80 and on 127.0.0.1:8080 only""",
+    setup=(),
+    commands=("ippfvsadm -A -t 192.168.1.110 -R 127.0.0.1",),
+    rows=(
+        Row("request", _FLOW, Point("director", "eth0", False)),
+        Row("reply", _BACK, Point("director", "eth0", True)),
+    ),
+    example="director",
+    listen=(("director", "192.168.1.110", 80), ("director", "127.0.0.1", 8080)),
+    ports=(80, 8080),
+    weights={"director": ("127.0.0.1", 1)},
+)
+
+ACTS = {act.method: act for act in (NAT, TUN, DR, LOCAL)}
