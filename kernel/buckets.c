@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "buckets.h"
+
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+struct ippfvs_buckets *ippfvs_buckets_alloc(unsigned int bits)
+{
+	struct ippfvs_buckets *buckets;
+
+	BUILD_BUG_ON(sizeof(struct ippfvs_bucket) != 8 * sizeof(long));
+
+	buckets = kzalloc(sizeof(*buckets), GFP_KERNEL);
+	if (!buckets)
+		return NULL;
+
+	buckets->bits = bits;
+	buckets->bucket = kvcalloc(1UL << bits, sizeof(*buckets->bucket),
+				   GFP_KERNEL | __GFP_NOWARN);
+	if (!buckets->bucket) {
+		kfree(buckets);
+		return NULL;
+	}
+	return buckets;
+}
+
+/* No reader is left, or ever was. */
+void ippfvs_buckets_free(struct ippfvs_buckets *buckets)
+{
+	unsigned long i;
+
+	for (i = 0; i < 1UL << buckets->bits; i++) {
+		struct ippfvs_bucket *more, *bucket = &buckets->bucket[i];
+
+		bucket = rcu_dereference_raw(bucket->more);
+		for (; bucket; bucket = more) {
+			more = rcu_dereference_raw(bucket->more);
+			kfree(bucket);
+		}
+		cond_resched();
+	}
+	kvfree(buckets->bucket);
+	kfree(buckets);
+}
+
+/*
+ * Fills the first free place. A reader that misses the new link has come too
+ * early; the release makes sure that one who sees it sees the entry whole.
+ */
+int ippfvs_buckets_add(struct ippfvs_buckets *buckets, u32 hash,
+		       unsigned long link)
+{
+	struct ippfvs_bucket *bucket = ippfvs_bucket_of(buckets, hash);
+	struct ippfvs_bucket *more;
+	int i;
+
+	for (;;) {
+		for (i = 0; i < IPPFVS_LINKS; i++)
+			if (!bucket->link[i])
+				goto out_link;
+		more = rcu_dereference_raw(bucket->more);
+		if (!more)
+			break;
+		bucket = more;
+	}
+
+	more = kzalloc(sizeof(*more), GFP_ATOMIC | __GFP_NOWARN);
+	if (!more)
+		return -ENOMEM;
+	atomic_inc(&buckets->crowded);
+	rcu_assign_pointer(bucket->more, more);
+	bucket = more;
+	i = 0;
+out_link:
+	smp_store_release(&bucket->link[i], link);
+	return 0;
+}
+
+bool ippfvs_buckets_del(struct ippfvs_buckets *buckets, u32 hash,
+			unsigned long link)
+{
+	struct ippfvs_bucket *bucket = ippfvs_bucket_of(buckets, hash);
+	int i;
+
+	for (; bucket; bucket = rcu_dereference_raw(bucket->more)) {
+		for (i = 0; i < IPPFVS_LINKS; i++) {
+			if (bucket->link[i] != link)
+				continue;
+			WRITE_ONCE(bucket->link[i], 0);
+			return true;
+		}
+	}
+	return false;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The array of buckets that the connection table is made of.
+ *
+ * A bucket is one cache line: seven links and a pointer to more. A link is the
+ * address of an entry, whose alignment leaves six low bits: the direction by
+ * which the entry hangs here, and five bits of its hash, so that a look at the
+ * bucket tells nearly always which entry, if any, is worth a cache miss.
+ *
+ * A bucket is chosen by the upper bits of a hash. Growth therefore splits a
+ * bucket into neighbours, and a walk in the order of the hash is not disturbed.
+ */
+#ifndef _IPPFVS_BUCKETS_H
+#define _IPPFVS_BUCKETS_H
+
+#include "conn.h"
+
+#include <linux/atomic.h>
+#include <linux/rcupdate.h>
+#include <linux/types.h>
+
+#define IPPFVS_ENTRY_ALIGN	64
+#define IPPFVS_LINKS		7
+#define IPPFVS_LINK_DIR		1UL
+#define IPPFVS_LINK_TAG		0x3eUL
+#define IPPFVS_LINK_BITS	(IPPFVS_LINK_DIR | IPPFVS_LINK_TAG)
+
+#define IPPFVS_BUCKETS_MIN_BITS	IPPFVS_CONN_LOCKS_SHIFT
+#define IPPFVS_BUCKETS_MAX_BITS	26
+
+/**
+ * struct ippfvs_bucket - where entries hang
+ * @link: 0, or entry | direction | tag; written under the lock of the hash
+ * @more: RCU; another seven; once there it stays as long as the array
+ */
+struct ippfvs_bucket {
+	unsigned long link[IPPFVS_LINKS];
+	struct ippfvs_bucket __rcu *more;
+} __aligned(8 * sizeof(long));
+
+/**
+ * struct ippfvs_buckets - an array of them
+ * @next: RCU; the array that everything is being moved to, or NULL
+ * @bits: there are 2^bits
+ * @crowded: buckets that needed more than one line
+ * @bucket: the array
+ */
+struct ippfvs_buckets {
+	struct ippfvs_buckets __rcu *next;
+	unsigned int bits;
+	atomic_t crowded;
+	struct ippfvs_bucket *bucket;
+};
+
+struct ippfvs_buckets *ippfvs_buckets_alloc(unsigned int bits);
+void ippfvs_buckets_free(struct ippfvs_buckets *buckets);
+
+static inline struct ippfvs_bucket *
+ippfvs_bucket_of(const struct ippfvs_buckets *buckets, u32 hash)
+{
+	return &buckets->bucket[hash >> (32 - buckets->bits)];
+}
+
+static inline struct ippfvs_conn *ippfvs_link_conn(unsigned long link)
+{
+	return (struct ippfvs_conn *)(link & ~IPPFVS_LINK_BITS);
+}
+
+static inline enum ippfvs_conn_dir ippfvs_link_dir(unsigned long link)
+{
+	return link & IPPFVS_LINK_DIR;
+}
+
+static inline unsigned long ippfvs_link_tag(u32 hash)
+{
+	return ((unsigned long)hash << 1) & IPPFVS_LINK_TAG;
+}
+
+static inline unsigned long ippfvs_link(const struct ippfvs_conn *conn,
+					enum ippfvs_conn_dir dir)
+{
+	return (unsigned long)conn | dir | ippfvs_link_tag(conn->hash[dir]);
+}
+
+/* Caller holds the lock of @hash. 0, or -ENOMEM. */
+int ippfvs_buckets_add(struct ippfvs_buckets *buckets, u32 hash,
+		       unsigned long link);
+
+/* Caller holds the lock of @hash. Was it there? */
+bool ippfvs_buckets_del(struct ippfvs_buckets *buckets, u32 hash,
+			unsigned long link);
+
+#endif /* _IPPFVS_BUCKETS_H */

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The worker of a connection table: ends what has expired, frees what has
+ * ended, lets the table grow and shrink. Nobody else takes an entry out, so
+ * that whatever the worker finds in a bucket is there until it removes it.
+ */
+#include "conn.h"
+
+#include "buckets.h"
+#include "conn_life.h"
+#include "main.h"
+#include "real.h"
+
+#include <linux/mm.h>
+#include <linux/random.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+/* It looks at the whole table once in SWEEP_TICKS ticks: in 8 seconds. */
+#define SWEEP_TICK	(HZ / 8 + 1)
+#define SWEEP_TICKS	64
+
+/* Buckets between two chances for others to run. */
+#define BREATH		256
+
+/* More than one bucket in so many is crowded: the table grows. */
+#define CROWDED_SHARE	16
+
+#define GRAVES	509
+
+/* Entries that hang nowhere any more, until the last reader has gone. */
+struct grave {
+	struct rcu_head rcu;
+	u32 n;
+	void *conn[GRAVES];
+};
+
+static void grave_close(struct rcu_head *rcu)
+{
+	struct grave *grave = container_of(rcu, struct grave, rcu);
+
+	kfree_bulk(grave->n, grave->conn);
+	kfree(grave);
+}
+
+/* Without memory for a grave, wait for the readers instead. */
+static void bury(struct ippfvs_conn *conn, struct grave **grave)
+{
+	if (!*grave)
+		*grave = kzalloc(sizeof(**grave), GFP_KERNEL | __GFP_NOWARN);
+	if (!*grave) {
+		synchronize_rcu();
+		ippfvs_conn_free(conn);
+		return;
+	}
+
+	(*grave)->conn[(*grave)->n++] = conn;
+	if ((*grave)->n == GRAVES) {
+		call_rcu(&(*grave)->rcu, grave_close);
+		*grave = NULL;
+	}
+}
+
+static void unhang(struct ippfvs_conn_table *table,
+		   struct ippfvs_buckets *buckets, struct ippfvs_conn *conn,
+		   enum ippfvs_conn_dir dir)
+{
+	struct ippfvs_buckets *next = rcu_dereference_raw(buckets->next);
+	u32 hash = conn->hash[dir];
+	unsigned long link = ippfvs_link(conn, dir);
+	spinlock_t *lock = lock_of(table, hash);
+
+	spin_lock_bh(lock);
+	if (!ippfvs_buckets_del(buckets, hash, link) && next)
+		ippfvs_buckets_del(next, hash, link);
+	spin_unlock_bh(lock);
+}
+
+static bool expired(const struct ippfvs_conn_table *table, u64 life)
+{
+	return (u32)jiffies - life_stamp(life) > life_timeout(table, life_state(life));
+}
+
+/* Has the entry ended, or does it end now? */
+static bool ended(const struct ippfvs_conn_table *table,
+		  struct ippfvs_conn *conn)
+{
+	u64 life = life_read(conn);
+
+	if (life & LIFE_DEAD)
+		return true;
+	if (READ_ONCE(conn->real->removed)) {
+		ippfvs_conn_end(conn);
+		return true;
+	}
+	return expired(table, life) && ippfvs_conn_end_seen(conn, life);
+}
+
+static void sweep_bucket(struct ippfvs_conn_table *table,
+			 struct ippfvs_buckets *buckets,
+			 const struct ippfvs_bucket *bucket,
+			 struct grave **grave)
+{
+	struct ippfvs_conn *conn;
+	unsigned long link;
+	int i;
+
+	for (; bucket; bucket = rcu_dereference_raw(bucket->more)) {
+		for (i = 0; i < IPPFVS_LINKS; i++) {
+			link = READ_ONCE(bucket->link[i]);
+			if (!link || ippfvs_link_dir(link) != IPPFVS_CONN_IN)
+				continue;
+			conn = ippfvs_link_conn(link);
+			if (!ended(table, conn))
+				continue;
+			unhang(table, buckets, conn, IPPFVS_CONN_IN);
+			if (conn->two_way)
+				unhang(table, buckets, conn, IPPFVS_CONN_OUT);
+			percpu_counter_dec(&table->conns);
+			ippfvs_real_put(conn->real);
+			bury(conn, grave);
+		}
+	}
+}
+
+/* Only the worker calls this, so no entry vanishes under it. */
+static void sweep(struct ippfvs_conn_table *table,
+		  struct ippfvs_buckets *current_buckets,
+		  struct ippfvs_buckets *buckets, u32 first, u64 end)
+{
+	u64 position = first, step = 1ULL << (32 - buckets->bits);
+	struct grave *grave = NULL;
+	u32 breath = 0;
+
+	for (; position < end; position += step) {
+		sweep_bucket(table, current_buckets,
+			     ippfvs_bucket_of(buckets, position), &grave);
+		if (++breath % BREATH == 0)
+			cond_resched();
+	}
+	if (grave)
+		call_rcu(&grave->rcu, grave_close);
+}
+
+static bool crowded(const struct ippfvs_buckets *buckets)
+{
+	return buckets->bits < IPPFVS_BUCKETS_MAX_BITS &&
+	       atomic_read(&buckets->crowded) >
+	       (1 << buckets->bits) / CROWDED_SHARE;
+}
+
+static int move_bucket(struct ippfvs_bucket *bucket, struct ippfvs_buckets *to)
+{
+	struct ippfvs_conn *conn;
+	unsigned long link;
+	int i, err;
+
+	for (; bucket; bucket = rcu_dereference_raw(bucket->more)) {
+		for (i = 0; i < IPPFVS_LINKS; i++) {
+			link = bucket->link[i];
+			if (!link)
+				continue;
+			conn = ippfvs_link_conn(link);
+			err = ippfvs_buckets_add(to,
+						 conn->hash[ippfvs_link_dir(link)],
+						 link);
+			if (err)
+				return err;
+			/* Readers look here first: not gone before it is there. */
+			smp_store_release(&bucket->link[i], 0);
+		}
+	}
+	return 0;
+}
+
+/* Packets wait for one bucket at most. On failure the rest is moved later. */
+static int move_all(struct ippfvs_conn_table *table,
+		    struct ippfvs_buckets *from, struct ippfvs_buckets *to)
+{
+	unsigned long i;
+	int err = 0;
+
+	for (i = 0; i < 1UL << from->bits && !err; i++) {
+		spinlock_t *lock = lock_of(table, i << (32 - from->bits));
+
+		spin_lock_bh(lock);
+		err = move_bucket(&from->bucket[i], to);
+		spin_unlock_bh(lock);
+		if (i % BREATH == 0)
+			cond_resched();
+	}
+	return err;
+}
+
+/* How many bits the table should have now. */
+static unsigned int wanted_bits(struct ippfvs_conn_table *table,
+				const struct ippfvs_buckets *buckets)
+{
+	u64 conns = percpu_counter_sum_positive(&table->conns);
+	unsigned int bits = buckets->bits;
+
+	if (crowded(buckets)) {
+		do {
+			bits++;
+		} while (2ULL << bits < conns && bits < IPPFVS_BUCKETS_MAX_BITS);
+		return bits;
+	}
+
+	while (bits > ippfvs_conn_tab_bits && 8 * conns < 1ULL << bits)
+		bits--;
+	/* Not for one step: it would soon be taken back. */
+	return buckets->bits - bits > 1 ? bits : buckets->bits;
+}
+
+static void resize(struct ippfvs_conn_table *table,
+		   struct ippfvs_buckets *buckets)
+{
+	struct ippfvs_buckets *next = rcu_dereference_raw(buckets->next);
+
+	if (!next) {
+		unsigned int bits = wanted_bits(table, buckets);
+
+		if (bits == buckets->bits)
+			return;
+		next = ippfvs_buckets_alloc(bits);
+		if (!next)
+			return;
+		rcu_assign_pointer(buckets->next, next);
+	}
+
+	if (move_all(table, buckets, next))
+		return;
+
+	rcu_assign_pointer(table->buckets, next);
+	synchronize_rcu();
+	ippfvs_buckets_free(buckets);
+}
+
+/* The table's own: nobody else replaces its buckets while it is started. */
+static struct ippfvs_buckets *own_buckets(struct ippfvs_conn_table *table)
+{
+	return rcu_dereference_raw(table->buckets);
+}
+
+static void sweep_both(struct ippfvs_conn_table *table, u32 first, u64 end)
+{
+	struct ippfvs_buckets *buckets = own_buckets(table);
+	struct ippfvs_buckets *next = rcu_dereference_raw(buckets->next);
+
+	sweep(table, buckets, buckets, first, end);
+	if (next)
+		sweep(table, buckets, next, first, end);
+}
+
+static void work(struct work_struct *work)
+{
+	struct ippfvs_conn_table *table =
+		container_of(to_delayed_work(work), struct ippfvs_conn_table,
+			     work);
+	u64 end = (u64)table->position + (1ULL << 32) / SWEEP_TICKS;
+
+	WRITE_ONCE(table->hurry, false);
+	resize(table, own_buckets(table));
+
+	if (xchg(&table->sweep_all, false))
+		sweep_both(table, 0, 1ULL << 32);
+	else
+		sweep_both(table, table->position, end);
+	table->position = end;
+
+	if (percpu_counter_sum(&table->conns) > 0)
+		queue_delayed_work(ippfvs_wq, &table->work, SWEEP_TICK);
+}
+
+void ippfvs_conn_table_kick(struct ippfvs_conn_table *table)
+{
+	if (!rcu_access_pointer(table->buckets))
+		return;
+	WRITE_ONCE(table->sweep_all, true);
+	mod_delayed_work(ippfvs_wq, &table->work, 0);
+}
+
+/*
+ * The worker sleeps while the table is empty. Growth wants it at once, but not
+ * on every packet of a flood: until it has run, one call is enough.
+ */
+void ippfvs_conn_table_wake(struct ippfvs_conn_table *table)
+{
+	struct ippfvs_buckets *buckets = rcu_dereference(table->buckets);
+
+	if (unlikely(crowded(buckets)) && !READ_ONCE(table->hurry)) {
+		WRITE_ONCE(table->hurry, true);
+		mod_delayed_work(ippfvs_wq, &table->work, 0);
+	} else if (!delayed_work_pending(&table->work)) {
+		queue_delayed_work(ippfvs_wq, &table->work, SWEEP_TICK);
+	}
+}
+
+int ippfvs_conn_table_init(struct ippfvs_conn_table *table,
+			   const struct ippfvs_config *config)
+{
+	table->config = config;
+	INIT_DELAYED_WORK(&table->work, work);
+	return percpu_counter_init(&table->conns, 0, GFP_KERNEL);
+}
+
+void ippfvs_conn_table_exit(struct ippfvs_conn_table *table)
+{
+	percpu_counter_destroy(&table->conns);
+}
+
+static struct ippfvs_conn_lock *make_locks(void)
+{
+	struct ippfvs_conn_lock *lock;
+	int i;
+
+	lock = kvcalloc(IPPFVS_CONN_LOCKS, sizeof(*lock), GFP_KERNEL);
+	for (i = 0; lock && i < IPPFVS_CONN_LOCKS; i++)
+		spin_lock_init(&lock[i].lock);
+	return lock;
+}
+
+int ippfvs_conn_table_start(struct ippfvs_conn_table *table)
+{
+	struct ippfvs_buckets *buckets;
+
+	table->lock = make_locks();
+	if (!table->lock)
+		return -ENOMEM;
+	buckets = ippfvs_buckets_alloc(ippfvs_conn_tab_bits);
+	if (!buckets) {
+		kvfree(table->lock);
+		return -ENOMEM;
+	}
+
+	get_random_bytes(&table->key, sizeof(table->key));
+	table->position = 0;
+	rcu_assign_pointer(table->buckets, buckets);
+	return 0;
+}
+
+/* Everything in it ends, whatever its time. */
+static void end_all(const struct ippfvs_buckets *buckets)
+{
+	const struct ippfvs_bucket *bucket;
+	unsigned long i;
+	int j;
+
+	for (i = 0; i < 1UL << buckets->bits; i++) {
+		bucket = &buckets->bucket[i];
+		for (; bucket; bucket = rcu_dereference_raw(bucket->more))
+			for (j = 0; j < IPPFVS_LINKS; j++)
+				if (bucket->link[j])
+					ippfvs_conn_end(ippfvs_link_conn(bucket->link[j]));
+		cond_resched();
+	}
+}
+
+void ippfvs_conn_table_stop(struct ippfvs_conn_table *table)
+{
+	struct ippfvs_buckets *buckets = own_buckets(table);
+	struct ippfvs_buckets *next;
+
+	cancel_delayed_work_sync(&table->work);
+
+	/* Packets are gone; a list that is being read may still be here. */
+	next = rcu_dereference_raw(buckets->next);
+	end_all(buckets);
+	if (next)
+		end_all(next);
+	sweep_both(table, 0, 1ULL << 32);
+
+	RCU_INIT_POINTER(table->buckets, NULL);
+	synchronize_rcu();
+	ippfvs_buckets_free(buckets);
+	if (next)
+		ippfvs_buckets_free(next);
+	kvfree(table->lock);
+	table->lock = NULL;
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Local Node: the director is one of the servers.
+ *
+ * The packet is not rewritten. It is given to the socket that listens at the
+ * real server's port: on the virtual address or on any, else on the real
+ * server's own address (127.0.0.1). The socket sees the client and the virtual
+ * address as they are, so TCP's answers are right from the start. UDP answers
+ * come from the socket's own address and are rewritten.
+ */
+#include "forward.h"
+
+#include "../conn.h"
+#include "../core/tcp_state.h"
+#include "../real.h"
+#include "../reject.h"
+
+#include <net/inet_timewait_sock.h>
+#include <net/netfilter/nf_tproxy.h>
+#include <net/sock.h>
+
+static const struct in6_addr *in6(const union ippfvs_addr *addr)
+{
+	return (const struct in6_addr *)addr;
+}
+
+/* A socket for the packet as if it went to @addr:@port; with a reference. */
+static struct sock *lookup(const struct ippfvs_packet *pkt,
+			   const union ippfvs_addr *addr, __be16 port,
+			   enum nf_tproxy_lookup_t type)
+{
+	const struct ippfvs_tuple *tuple = &pkt->wire.tuple;
+
+	if (ippfvs_packet_ipv4(pkt))
+		return nf_tproxy_get_sock_v4(pkt->net, pkt->skb,
+					     tuple->protocol, tuple->saddr.ip,
+					     addr->ip, tuple->sport, port,
+					     pkt->in, type);
+#if IS_ENABLED(CONFIG_IPV6)
+	return nf_tproxy_get_sock_v6(pkt->net, pkt->skb, pkt->wire.l4,
+				     tuple->protocol, in6(&tuple->saddr),
+				     in6(addr), tuple->sport, port, pkt->in,
+				     type);
+#else
+	return NULL;
+#endif
+}
+
+static struct sock *listener(const struct ippfvs_packet *pkt,
+			     const union ippfvs_addr *real, __be16 port)
+{
+	struct sock *sk;
+
+	sk = lookup(pkt, &pkt->wire.tuple.daddr, port,
+		    NF_TPROXY_LOOKUP_LISTENER);
+	return sk ?: lookup(pkt, real, port, NF_TPROXY_LOOKUP_LISTENER);
+}
+
+/* The address that a UDP socket is bound to; false: any. */
+static bool bound_to(const struct ippfvs_packet *pkt, const struct sock *sk,
+		     union ippfvs_addr *addr)
+{
+	memset(addr, 0, sizeof(*addr));
+	if (ippfvs_packet_ipv4(pkt)) {
+		addr->ip = inet_sk(sk)->inet_rcv_saddr;
+		return addr->ip;
+	}
+#if IS_ENABLED(CONFIG_IPV6)
+	memcpy(addr, &sk->sk_v6_rcv_saddr, sizeof(*addr));
+	return !ipv6_addr_any(&sk->sk_v6_rcv_saddr);
+#else
+	return false;
+#endif
+}
+
+bool ippfvs_local_answers(const struct ippfvs_packet *pkt,
+			  union ippfvs_addr *addr, __be16 port)
+{
+	const struct ippfvs_tuple *tuple = &pkt->wire.tuple;
+	union ippfvs_addr source;
+	struct sock *sk;
+	bool known;
+
+	if (tuple->protocol != IPPROTO_UDP || pkt->place != IPPFVS_FOR_US)
+		return false;
+	sk = listener(pkt, addr, port);
+	if (!sk)
+		return false;
+
+	known = bound_to(pkt, sk, &source);
+	sock_gen_put(sk);
+	if (!known && !ippfvs_route_source(pkt->net, tuple->family,
+					   &tuple->saddr, &source))
+		return false;
+
+	*addr = source;
+	return port != tuple->dport ||
+	       !ippfvs_addr_equal(&source, &tuple->daddr);
+}
+
+/*
+ * Does the stack find the right socket by itself: one of this very connection?
+ * A SYN that meets its predecessor in TIME_WAIT takes its place.
+ */
+static bool stack_knows(const struct ippfvs_packet *pkt)
+{
+	const struct ippfvs_tuple *tuple = &pkt->wire.tuple;
+	struct sock *sk;
+
+	if (tuple->protocol != IPPROTO_TCP)
+		return false;
+	sk = lookup(pkt, &tuple->daddr, tuple->dport,
+		    NF_TPROXY_LOOKUP_ESTABLISHED);
+	if (!sk)
+		return false;
+	if (sk->sk_state == TCP_TIME_WAIT &&
+	    ippfvs_tcp_opens(pkt->wire.tcp_flags)) {
+		inet_twsk_deschedule_put(inet_twsk(sk));
+		return false;
+	}
+	sock_gen_put(sk);
+	return true;
+}
+
+enum ippfvs_verdict ippfvs_local_deliver(struct ippfvs_packet *pkt,
+					 struct ippfvs_conn *conn)
+{
+	union ippfvs_addr real = conn->real->addr;
+	__be16 port = conn->port[IPPFVS_END_REAL];
+	struct sock *sk;
+
+	if (stack_knows(pkt))
+		return IPPFVS_PASS;
+
+	sk = pkt->place == IPPFVS_FOR_US ? listener(pkt, &real, port) : NULL;
+	if (!sk) {
+		ippfvs_conn_end(conn);
+		return ippfvs_reject(pkt, IPPFVS_DROP_NO_LISTENER);
+	}
+	nf_tproxy_assign_sock(pkt->skb, sk);
+	return IPPFVS_PASS;
+}
+
+/* On arrival the packet still has the host's firewall before it. */
+enum ippfvs_verdict ippfvs_local(struct ippfvs_packet *pkt,
+				 struct ippfvs_conn *conn)
+{
+	if (pkt->place == IPPFVS_ARRIVING)
+		return IPPFVS_PASS;
+	return ippfvs_local_deliver(pkt, conn);
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+/* VS-NAT: the packet is rewritten towards the server, its answer back. */
+#include "forward.h"
+
+#include "../conn.h"
+#include "../reject.h"
+#include "rewrite.h"
+
+#include <linux/netdevice.h>
+#include <net/dst.h>
+
+static struct ippfvs_end end_of(const struct ippfvs_conn *conn,
+				enum ippfvs_conn_end which, bool source)
+{
+	struct ippfvs_end end = {
+		.port = conn->port[which],
+		.source = source,
+	};
+
+	ippfvs_conn_addr(conn, which, &end.addr);
+	return end;
+}
+
+enum ippfvs_verdict ippfvs_nat_in(struct ippfvs_packet *pkt,
+				  const struct ippfvs_conn *conn)
+{
+	struct ippfvs_end to = end_of(conn, IPPFVS_END_REAL, false);
+	const struct ippfvs_route *route;
+
+	route = ippfvs_route_to_real(pkt->net, conn->real, false);
+	if (!route)
+		return ippfvs_reject_route(pkt);
+	if (ippfvs_packet_ttl_spent(pkt))
+		return ippfvs_reject_ttl(pkt);
+	if (ippfvs_route_too_big(pkt, dst_mtu(route->dst)))
+		return ippfvs_reject_too_big(pkt, dst_mtu(route->dst));
+	if (!ippfvs_packet_writable(pkt, LL_RESERVED_SPACE(route->dst->dev)))
+		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
+
+	ippfvs_rewrite_skb(pkt->skb, &pkt->wire, &to);
+	ippfvs_packet_take_ttl(pkt);
+	return ippfvs_route_send_noref(pkt, route->dst);
+}
+
+enum ippfvs_verdict ippfvs_nat_out(struct ippfvs_packet *pkt,
+				   const struct ippfvs_conn *conn,
+				   struct dst_entry *dst)
+{
+	struct ippfvs_end from = end_of(conn, IPPFVS_END_VIRTUAL, true);
+
+	if (!dst) {
+		if (!ippfvs_packet_writable(pkt, 0))
+			return ippfvs_packet_drop(pkt,
+						  IPPFVS_DROP_NOT_WRITABLE);
+		ippfvs_rewrite_skb(pkt->skb, &pkt->wire, &from);
+		return IPPFVS_PASS;
+	}
+
+	/* The server is told, in the words it knows: nothing is rewritten yet. */
+	if (ippfvs_packet_ttl_spent(pkt)) {
+		dst_release(dst);
+		return ippfvs_reject_ttl(pkt);
+	}
+	if (ippfvs_route_too_big(pkt, dst_mtu(dst))) {
+		u32 mtu = dst_mtu(dst);
+
+		dst_release(dst);
+		return ippfvs_reject_too_big(pkt, mtu);
+	}
+	if (!ippfvs_packet_writable(pkt, LL_RESERVED_SPACE(dst->dev))) {
+		dst_release(dst);
+		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
+	}
+
+	ippfvs_rewrite_skb(pkt->skb, &pkt->wire, &from);
+	ippfvs_packet_take_ttl(pkt);
+	skb_dst_drop(pkt->skb);
+	skb_dst_set(pkt->skb, dst);
+	return ippfvs_route_send(pkt);
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "rewrite.h"
+
+#include "../core/csum.h"
+
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/skbuff.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <net/checksum.h>
+
+static u16 update(u16 check, const void *from, const void *to, u32 len,
+		  bool partial)
+{
+	return partial ? ippfvs_csum_update_partial(check, from, to, len) :
+			 ippfvs_csum_update(check, from, to, len);
+}
+
+/*
+ * The transport checksum, or NULL when there is none: a quote was cut short, or
+ * a UDP sender does without.
+ */
+static u16 *checksum_of(u8 *th, const struct ippfvs_wire *wire, bool partial)
+{
+	u32 offset = wire->tuple.protocol == IPPROTO_TCP ?
+		     offsetof(struct tcphdr, check) :
+		     offsetof(struct udphdr, check);
+	u16 *check = (u16 *)(th + offset);
+
+	if (wire->l4_size < offset + sizeof(*check))
+		return NULL;
+	if (wire->tuple.protocol == IPPROTO_UDP && !*check && !partial)
+		return NULL;
+	return check;
+}
+
+/* The transport checksum covers the addresses, and unless partial, the ports. */
+static void rewrite_port(u8 *th, const struct ippfvs_wire *wire,
+			 const union ippfvs_addr *old,
+			 const struct ippfvs_end *end, bool partial)
+{
+	__be16 *port = (__be16 *)th + (end->source ? 0 : 1);
+	u16 *check = checksum_of(th, wire, partial);
+	u16 sum;
+
+	if (check) {
+		sum = update(*check, old, &end->addr,
+			     ippfvs_addr_len(wire->tuple.family), partial);
+		if (!partial)
+			sum = ippfvs_csum_update(sum, port, &end->port,
+						 sizeof(*port));
+		if (wire->tuple.protocol == IPPROTO_UDP && !sum)
+			sum = (__force u16)CSUM_MANGLED_0;
+		*check = sum;
+	}
+	*port = end->port;
+}
+
+/* The IPv4 header is covered by its own checksum, the IPv6 header by none. */
+static void rewrite_addr(u8 *nh, const struct ippfvs_wire *wire,
+			 const struct ippfvs_end *end)
+{
+	if (wire->tuple.family == IPPFVS_FAMILY_IPV4) {
+		struct iphdr *iph = (struct iphdr *)nh;
+		__be32 *addr = end->source ? &iph->saddr : &iph->daddr;
+
+		iph->check = (__force __sum16)
+			ippfvs_csum_update((__force u16)iph->check, addr,
+					   &end->addr.ip, sizeof(*addr));
+		*addr = end->addr.ip;
+	} else {
+		struct ipv6hdr *iph = (struct ipv6hdr *)nh;
+
+		memcpy(end->source ? &iph->saddr : &iph->daddr, &end->addr,
+		       sizeof(iph->saddr));
+	}
+}
+
+void ippfvs_rewrite(u8 *nh, const struct ippfvs_wire *wire,
+		    const struct ippfvs_end *end, bool partial)
+{
+	const union ippfvs_addr *old = end->source ? &wire->tuple.saddr :
+						     &wire->tuple.daddr;
+
+	rewrite_port(nh + wire->l4, wire, old, end, partial);
+	rewrite_addr(nh, wire, end);
+}
+
+void ippfvs_rewrite_skb(struct sk_buff *skb, const struct ippfvs_wire *wire,
+			const struct ippfvs_end *end)
+{
+	ippfvs_rewrite(skb_network_header(skb), wire, end,
+		       skb->ip_summed == CHECKSUM_PARTIAL);
+	if (skb->ip_summed == CHECKSUM_COMPLETE)
+		skb->ip_summed = CHECKSUM_NONE; /* it was of the old bytes */
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Changes one end of a packet: address, port and the checksums over them. */
+#ifndef _IPPFVS_FWD_REWRITE_H
+#define _IPPFVS_FWD_REWRITE_H
+
+#include "../core/wire.h"
+
+struct sk_buff;
+
+/**
+ * struct ippfvs_end - the new address and port of a packet's source or
+ * destination
+ */
+struct ippfvs_end {
+	union ippfvs_addr addr;
+	__be16 port;
+	bool source;
+};
+
+/**
+ * ippfvs_rewrite() - write @end into the headers at @nh
+ * @nh: network header; writable as far as @wire has read
+ * @wire: what stands there
+ * @partial: the transport checksum is CHECKSUM_PARTIAL
+ */
+void ippfvs_rewrite(u8 *nh, const struct ippfvs_wire *wire,
+		    const struct ippfvs_end *end, bool partial);
+
+/* The same for a packet itself; it is writable. */
+void ippfvs_rewrite_skb(struct sk_buff *skb, const struct ippfvs_wire *wire,
+			const struct ippfvs_end *end);
+
+#endif /* _IPPFVS_FWD_REWRITE_H */

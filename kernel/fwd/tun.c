@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * VS-TUN: the packet travels whole inside another one, IP in IP (RFC 2003) or
+ * IPv6 in IPv6 (RFC 2473).
+ */
+#include "forward.h"
+
+#include "../conn.h"
+#include "../real.h"
+#include "../reject.h"
+
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/netdevice.h>
+#include <net/dst.h>
+#include <net/inet_ecn.h>
+#include <net/ip.h>
+#include <net/ip6_route.h>
+#include <net/ip_tunnels.h>
+#include <net/ipv6.h>
+
+static u32 overhead(const struct ippfvs_packet *pkt)
+{
+	return ippfvs_packet_ipv4(pkt) ? sizeof(struct iphdr) :
+					 sizeof(struct ipv6hdr);
+}
+
+/* What fits into the tunnel; IPv6 must carry 1280 bytes, in pieces if need be. */
+static u32 inner_mtu(const struct ippfvs_packet *pkt,
+		     const struct dst_entry *dst)
+{
+	u32 mtu = dst_mtu(dst) - overhead(pkt);
+
+	return ippfvs_packet_ipv4(pkt) ? mtu : max_t(u32, mtu, IPV6_MIN_MTU);
+}
+
+/* RFC 2003, section 3.1: don't-fragment is the inner packet's. */
+static void push4(struct ippfvs_packet *pkt, const struct ippfvs_route *route,
+		  __be32 daddr)
+{
+	struct sk_buff *skb = pkt->skb;
+	struct iphdr *iph;
+
+	skb_push(skb, sizeof(*iph));
+	skb_reset_network_header(skb);
+	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
+
+	iph = ip_hdr(skb);
+	iph->version = 4;
+	iph->ihl = sizeof(*iph) / 4;
+	iph->tos = INET_ECN_encapsulate(pkt->wire.tos, pkt->wire.tos);
+	iph->tot_len = htons(skb->len);
+	iph->frag_off = pkt->wire.dont_fragment ? htons(IP_DF) : 0;
+	iph->ttl = ip4_dst_hoplimit(route->dst);
+	iph->protocol = IPPROTO_IPIP;
+	iph->saddr = route->saddr.ip;
+	iph->daddr = daddr;
+	ip_select_ident_segs(pkt->net, skb, NULL, skb_shinfo(skb)->gso_segs ?: 1);
+	ip_send_check(iph);
+}
+
+static void push6(struct ippfvs_packet *pkt, const struct ippfvs_route *route,
+		  const union ippfvs_addr *daddr)
+{
+	struct sk_buff *skb = pkt->skb;
+	struct ipv6hdr *iph;
+
+	skb_push(skb, sizeof(*iph));
+	skb_reset_network_header(skb);
+	memset(IP6CB(skb), 0, sizeof(*IP6CB(skb)));
+
+	iph = ipv6_hdr(skb);
+	ip6_flow_hdr(iph, INET_ECN_encapsulate(pkt->wire.tos, pkt->wire.tos),
+		     0);
+	iph->payload_len = htons(skb->len - sizeof(*iph));
+	iph->nexthdr = IPPROTO_IPV6;
+	iph->hop_limit = ip6_dst_hoplimit(route->dst);
+	memcpy(&iph->saddr, &route->saddr, sizeof(iph->saddr));
+	memcpy(&iph->daddr, daddr, sizeof(iph->daddr));
+}
+
+/* A tunnel's segments are cut below the outer header, by whoever does it. */
+static bool prepare(struct ippfvs_packet *pkt)
+{
+	struct sk_buff *skb = pkt->skb;
+	bool ipv4 = ippfvs_packet_ipv4(pkt);
+
+	if (iptunnel_handle_offloads(skb, ipv4 ? SKB_GSO_IPXIP4 :
+						 SKB_GSO_IPXIP6))
+		return false;
+	skb_set_inner_ipproto(skb, ipv4 ? IPPROTO_IPIP : IPPROTO_IPV6);
+	skb_set_transport_header(skb, 0);
+	return true;
+}
+
+enum ippfvs_verdict ippfvs_tun(struct ippfvs_packet *pkt,
+			       const struct ippfvs_conn *conn)
+{
+	const struct ippfvs_route *route;
+	u32 mtu;
+
+	route = ippfvs_route_to_real(pkt->net, conn->real, false);
+	if (!route)
+		return ippfvs_reject_route(pkt);
+	if (ippfvs_packet_ttl_spent(pkt))
+		return ippfvs_reject_ttl(pkt);
+	mtu = inner_mtu(pkt, route->dst);
+	if (ippfvs_route_too_big(pkt, mtu))
+		return ippfvs_reject_too_big(pkt, mtu);
+	if (!ippfvs_packet_writable(pkt, LL_RESERVED_SPACE(route->dst->dev) +
+					 overhead(pkt)))
+		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
+
+	ippfvs_packet_take_ttl(pkt);
+	if (!prepare(pkt))
+		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
+	if (ippfvs_packet_ipv4(pkt))
+		push4(pkt, route, conn->real->addr.ip);
+	else
+		push6(pkt, route, &conn->real->addr);
+
+	/* What was allowed in and is too long now is cut outside (RFC 2473, 7.2). */
+	pkt->skb->ignore_df = 1;
+	return ippfvs_route_send_noref(pkt, route->dst);
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Where packets come in, and the only file that speaks netfilter's language.
+ *
+ * Arriving packets are met behind the raw table and before conntrack: what the
+ * host drops there never reaches us, what belongs to a connection needs neither
+ * conntrack nor routing. New connections are made only where the host's own
+ * filter has let the packet through.
+ */
+#include "hook.h"
+
+#include "icmp.h"
+#include "inbound.h"
+#include "net.h"
+#include "packet.h"
+#include "schedule.h"
+
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/netfilter_ipv6.h>
+
+typedef enum ippfvs_verdict handler(struct ippfvs_packet *pkt);
+
+static const unsigned int verdicts[] = {
+	[IPPFVS_PASS]	= NF_ACCEPT,
+	[IPPFVS_DROP]	= NF_DROP,
+	[IPPFVS_TAKEN]	= NF_STOLEN,
+};
+
+/*
+ * Errors and fragments are not ours to judge: whatever has no five-tuple of a
+ * protocol we know goes on to the stack.
+ */
+static unsigned int handle(struct sk_buff *skb,
+			   const struct nf_hook_state *state,
+			   enum ippfvs_place place, handler *handler)
+{
+	struct ippfvs_packet pkt = {
+		.skb = skb,
+		.net = state->net,
+		.ipn = ippfvs_net(state->net),
+		.in = state->in,
+		.place = place,
+		.hook = state->hook,
+	};
+
+	if (ippfvs_packet_read(&pkt))
+		return NF_ACCEPT;
+	if (unlikely(pkt.wire.inner))
+		return verdicts[ippfvs_icmp(&pkt)];
+	return verdicts[handler(&pkt)];
+}
+
+static unsigned int arriving(void *priv, struct sk_buff *skb,
+			     const struct nf_hook_state *state)
+{
+	if (unlikely(skb->pkt_type != PACKET_HOST &&
+		     skb->pkt_type != PACKET_LOOPBACK))
+		return NF_ACCEPT;
+	return handle(skb, state, IPPFVS_ARRIVING, ippfvs_known);
+}
+
+static unsigned int for_us(void *priv, struct sk_buff *skb,
+			   const struct nf_hook_state *state)
+{
+	return handle(skb, state, IPPFVS_FOR_US, ippfvs_admitted);
+}
+
+static unsigned int through(void *priv, struct sk_buff *skb,
+			    const struct nf_hook_state *state)
+{
+	return handle(skb, state, IPPFVS_THROUGH, ippfvs_admitted);
+}
+
+/* Process context may come here with bottom halves on. */
+static unsigned int our_own(void *priv, struct sk_buff *skb,
+			    const struct nf_hook_state *state)
+{
+	unsigned int verdict;
+
+	local_bh_disable();
+	verdict = handle(skb, state, IPPFVS_OUR_OWN, ippfvs_admitted);
+	local_bh_enable();
+	return verdict;
+}
+
+#define HOOK(family, where, when, function) {	\
+	.hook = (function),			\
+	.pf = (family),				\
+	.hooknum = NF_INET_##where,		\
+	.priority = (when),			\
+}
+
+static const struct nf_hook_ops hooks[] = {
+	HOOK(NFPROTO_IPV4, PRE_ROUTING, NF_IP_PRI_CONNTRACK - 1,  arriving),
+	HOOK(NFPROTO_IPV4, LOCAL_IN,	NF_IP_PRI_NAT_SRC - 1,	  for_us),
+	HOOK(NFPROTO_IPV4, FORWARD,	NF_IP_PRI_NAT_SRC - 1,	  through),
+	HOOK(NFPROTO_IPV4, LOCAL_OUT,	NF_IP_PRI_NAT_SRC - 1,	  our_own),
+	HOOK(NFPROTO_IPV6, PRE_ROUTING, NF_IP6_PRI_CONNTRACK - 1, arriving),
+	HOOK(NFPROTO_IPV6, LOCAL_IN,	NF_IP6_PRI_NAT_SRC - 1,	  for_us),
+	HOOK(NFPROTO_IPV6, FORWARD,	NF_IP6_PRI_NAT_SRC - 1,	  through),
+	HOOK(NFPROTO_IPV6, LOCAL_OUT,	NF_IP6_PRI_NAT_SRC - 1,	  our_own),
+};
+
+int ippfvs_hooks_register(struct net *net)
+{
+	return nf_register_net_hooks(net, hooks, ARRAY_SIZE(hooks));
+}
+
+void ippfvs_hooks_unregister(struct net *net)
+{
+	nf_unregister_net_hooks(net, hooks, ARRAY_SIZE(hooks));
+}

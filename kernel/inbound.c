@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "inbound.h"
+
+#include "conn.h"
+#include "core/tcp_state.h"
+#include "fwd/forward.h"
+#include "net.h"
+#include "outbound.h"
+#include "real.h"
+#include "reject.h"
+
+static bool is_tcp(const struct ippfvs_packet *pkt)
+{
+	return pkt->wire.tuple.protocol == IPPROTO_TCP;
+}
+
+static enum ippfvs_side side_of(const struct ippfvs_conn *conn,
+				bool from_client)
+{
+	if (!from_client)
+		return IPPFVS_SIDE_SERVER;
+	return conn->two_way ? IPPFVS_SIDE_CLIENT : IPPFVS_SIDE_CLIENT_ONLY;
+}
+
+void ippfvs_conn_advance(struct ippfvs_conn *conn,
+			 const struct ippfvs_packet *pkt, bool from_client)
+{
+	enum ippfvs_side side = side_of(conn, from_client);
+	u8 from, to;
+
+	do {
+		from = ippfvs_conn_state(conn);
+		to = is_tcp(pkt) ?
+		     ippfvs_tcp_next(from, side, pkt->wire.tcp_flags) :
+		     IPPFVS_STATE_UDP;
+	} while (!ippfvs_conn_touch(conn, from, to));
+}
+
+/* Its server is gone: say so to a TCP client, find another for a UDP one. */
+static enum ippfvs_verdict bereaved(struct ippfvs_packet *pkt,
+				    struct ippfvs_conn *conn)
+{
+	ippfvs_conn_end(conn);
+	if (!is_tcp(pkt) || ippfvs_tcp_opens(pkt->wire.tcp_flags))
+		return IPPFVS_PASS;
+	return ippfvs_reject(pkt, IPPFVS_DROP_SERVER_REMOVED);
+}
+
+/*
+ * PASS means: no connection any more. The packet goes on through the firewall
+ * to where it is scheduled anew.
+ */
+enum ippfvs_verdict ippfvs_inbound(struct ippfvs_packet *pkt,
+				   struct ippfvs_conn *conn)
+{
+	if (unlikely(READ_ONCE(conn->real->removed)))
+		return bereaved(pkt, conn);
+
+	if (is_tcp(pkt) && ippfvs_tcp_reopens(ippfvs_conn_state(conn),
+					      pkt->wire.tcp_flags)) {
+		ippfvs_conn_end(conn);
+		return IPPFVS_PASS;
+	}
+
+	ippfvs_conn_advance(conn, pkt, true);
+	return ippfvs_forward(pkt, conn);
+}
+
+enum ippfvs_verdict ippfvs_known(struct ippfvs_packet *pkt)
+{
+	struct ippfvs_conn *conn;
+	enum ippfvs_conn_dir dir;
+
+	conn = ippfvs_conn_find(&pkt->ipn->conns, &pkt->wire.tuple, &dir);
+	if (!conn)
+		return IPPFVS_PASS;
+	return dir == IPPFVS_CONN_IN ? ippfvs_inbound(pkt, conn) :
+				       ippfvs_outbound(pkt, conn);
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "packet.h"
+
+#include "net.h"
+
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+
+/* Calls @read until it has seen all that it asks for. */
+static int read_headers(struct sk_buff *skb, u32 offset,
+			struct ippfvs_wire *wire,
+			int (*read)(struct ippfvs_wire *, const u8 *, u32, u32))
+{
+	int need;
+
+	if (offset >= skb->len)
+		return -IPPFVS_WIRE_MALFORMED;
+
+	for (;;) {
+		u32 avail = skb_headlen(skb) > offset ?
+			    skb_headlen(skb) - offset : 0;
+
+		need = read(wire, skb->data + offset, avail, skb->len - offset);
+		if (need <= 0)
+			return need;
+		if (!pskb_may_pull(skb, offset + need))
+			return -IPPFVS_WIRE_MALFORMED;
+	}
+}
+
+int ippfvs_packet_read(struct ippfvs_packet *pkt)
+{
+	return read_headers(pkt->skb, 0, &pkt->wire, ippfvs_wire_read);
+}
+
+int ippfvs_packet_read_quoted(struct ippfvs_packet *pkt,
+			      struct ippfvs_wire *quoted)
+{
+	return read_headers(pkt->skb, pkt->wire.inner, quoted,
+			    ippfvs_wire_read_quoted);
+}
+
+bool ippfvs_packet_writable(struct ippfvs_packet *pkt, unsigned int headroom)
+{
+	struct sk_buff *skb = pkt->skb;
+
+	return !skb_ensure_writable(skb, min_t(u32, skb->len,
+					       pkt->wire.l4 + pkt->wire.l4_size)) &&
+	       !skb_cow_head(skb, headroom);
+}
+
+void ippfvs_packet_take_ttl(struct ippfvs_packet *pkt)
+{
+	if (!ippfvs_packet_takes_ttl(pkt))
+		return;
+	if (ippfvs_packet_ipv4(pkt))
+		ip_decrease_ttl(ip_hdr(pkt->skb));
+	else
+		ipv6_hdr(pkt->skb)->hop_limit--;
+}
+
+enum ippfvs_verdict ippfvs_packet_drop(const struct ippfvs_packet *pkt,
+				       enum ippfvs_drop reason)
+{
+	ippfvs_drop(pkt->ipn, reason);
+	return IPPFVS_DROP;
+}

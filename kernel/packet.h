@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A packet on its way through the director: its headers, read once. */
+#ifndef _IPPFVS_PACKET_H
+#define _IPPFVS_PACKET_H
+
+#include "core/wire.h"
+#include "stats.h"
+
+#include <linux/skbuff.h>
+
+struct ippfvs_net;
+struct net;
+struct net_device;
+
+/* What becomes of a packet; hook.c says it in netfilter's words. */
+enum ippfvs_verdict {
+	IPPFVS_PASS,		/* not ours, or no longer: goes on untouched by us */
+	IPPFVS_DROP,		/* counted */
+	IPPFVS_TAKEN,		/* sent, or freed */
+};
+
+/* Where on the journey the packet is (DESIGN: a packet's journey). */
+enum ippfvs_place {
+	IPPFVS_ARRIVING,	/* before routing */
+	IPPFVS_FOR_US,		/* routed to the director, past its firewall */
+	IPPFVS_THROUGH,		/* routed onward, past the firewall; TTL was taken */
+	IPPFVS_OUR_OWN,		/* made by the director */
+};
+
+/**
+ * struct ippfvs_packet - a packet and what is known of it
+ * @skb: data points to the network header, the read headers are linear
+ * @net: its namespace
+ * @ipn: our state of it
+ * @in: device it came by; NULL for our own
+ * @place: on the journey
+ * @hook: enum nf_inet_hooks, for netfilter's helpers
+ * @wire: its headers
+ */
+struct ippfvs_packet {
+	struct sk_buff *skb;
+	struct net *net;
+	struct ippfvs_net *ipn;
+	const struct net_device *in;
+	enum ippfvs_place place;
+	unsigned int hook;
+	struct ippfvs_wire wire;
+};
+
+/* Read the headers. 0, or a negative enum ippfvs_wire_error. */
+int ippfvs_packet_read(struct ippfvs_packet *pkt);
+
+/* Read the packet that an ICMP error quotes. 0, or as above. */
+int ippfvs_packet_read_quoted(struct ippfvs_packet *pkt,
+			      struct ippfvs_wire *quoted);
+
+/**
+ * ippfvs_packet_writable() - make headers private, with room before them
+ * @pkt: to be changed; pointers into it are stale afterwards
+ * @headroom: bytes needed before the network header, link layer included
+ */
+bool ippfvs_packet_writable(struct ippfvs_packet *pkt, unsigned int headroom);
+
+static inline bool ippfvs_packet_ipv4(const struct ippfvs_packet *pkt)
+{
+	return pkt->wire.tuple.family == IPPFVS_FAMILY_IPV4;
+}
+
+/* Like a router: is the time to live still to be taken? */
+static inline bool ippfvs_packet_takes_ttl(const struct ippfvs_packet *pkt)
+{
+	return pkt->place == IPPFVS_ARRIVING || pkt->place == IPPFVS_FOR_US;
+}
+
+static inline bool ippfvs_packet_ttl_spent(const struct ippfvs_packet *pkt)
+{
+	return ippfvs_packet_takes_ttl(pkt) && pkt->wire.ttl <= 1;
+}
+
+void ippfvs_packet_take_ttl(struct ippfvs_packet *pkt);
+
+/* Count the reason and drop. */
+enum ippfvs_verdict ippfvs_packet_drop(const struct ippfvs_packet *pkt,
+				       enum ippfvs_drop reason);
+
+#endif /* _IPPFVS_PACKET_H */

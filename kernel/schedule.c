@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "schedule.h"
+
+#include "conn.h"
+#include "core/tcp_state.h"
+#include "fwd/forward.h"
+#include "inbound.h"
+#include "net.h"
+#include "outbound.h"
+#include "pool.h"
+#include "real.h"
+#include "reject.h"
+#include "service.h"
+
+/* Where the first packet of a connection leads its state. */
+static u8 first_state(const struct ippfvs_packet *pkt)
+{
+	return pkt->wire.tuple.protocol == IPPROTO_TCP ? IPPFVS_STATE_SYN_SENT :
+							 IPPFVS_STATE_UDP;
+}
+
+static enum ippfvs_drop reason_of(long err)
+{
+	switch (err) {
+	case -ENOSPC:
+		return IPPFVS_DROP_TABLE_FULL;
+	case -EADDRINUSE:
+		return IPPFVS_DROP_TUPLE_IN_USE;
+	default:
+		return IPPFVS_DROP_NO_MEMORY;
+	}
+}
+
+/* Where the server's answers will come from, and whether they come by us. */
+static bool answers(const struct ippfvs_packet *pkt,
+		    const struct ippfvs_pool_real *place,
+		    union ippfvs_addr *addr, __be16 *port)
+{
+	*addr = place->real->addr;
+	*port = place->real->port ?: pkt->wire.tuple.dport;
+
+	switch (place->method) {
+	case IPPFVS_METHOD_NAT:
+		return true;
+	case IPPFVS_METHOD_LOCAL:
+		return ippfvs_local_answers(pkt, addr, *port);
+	default:
+		return false;
+	}
+}
+
+static struct ippfvs_conn *connect(struct ippfvs_packet *pkt,
+				   const struct ippfvs_pool_real *place)
+{
+	struct ippfvs_real *real = place->real;
+	union ippfvs_addr addr;
+	struct ippfvs_conn *conn;
+	bool two_way;
+	__be16 port;
+
+	two_way = answers(pkt, place, &addr, &port);
+	conn = ippfvs_conn_create(&pkt->ipn->conns, &pkt->wire.tuple, real,
+				  &addr, port, place->method, first_state(pkt),
+				  two_way);
+	if (!IS_ERR(conn))
+		ippfvs_stats_conn(&this_cpu_ptr(real->cpu)->stats);
+	return conn;
+}
+
+static enum ippfvs_verdict place_new(struct ippfvs_packet *pkt,
+				     struct ippfvs_service *service)
+{
+	struct ippfvs_flow flow = {
+		.hash = ippfvs_conn_hash(&pkt->ipn->conns, &pkt->wire.tuple),
+	};
+	const struct ippfvs_pool_real *place;
+	struct ippfvs_conn *conn;
+
+	place = ippfvs_pool_pick(rcu_dereference(service->pool), &flow);
+	if (!place)
+		return ippfvs_reject(pkt, IPPFVS_DROP_NO_SERVER);
+
+	conn = connect(pkt, place);
+	if (IS_ERR(conn))
+		return ippfvs_packet_drop(pkt, reason_of(PTR_ERR(conn)));
+	return ippfvs_forward(pkt, conn);
+}
+
+/*
+ * A segment in the middle of a connection that we do not know. The director's
+ * own stack may know it, or answers RST by itself; on the way through, we do.
+ */
+static enum ippfvs_verdict unknown(struct ippfvs_packet *pkt)
+{
+	if (pkt->place != IPPFVS_THROUGH)
+		return IPPFVS_PASS;
+	return ippfvs_reject(pkt, IPPFVS_DROP_NO_CONNECTION);
+}
+
+static enum ippfvs_verdict start(struct ippfvs_packet *pkt)
+{
+	const struct ippfvs_tuple *tuple = &pkt->wire.tuple;
+	const struct ippfvs_rules *rules = rcu_dereference(pkt->ipn->rules);
+	struct ippfvs_service *service;
+
+	if (!rules)
+		return IPPFVS_PASS;
+	service = ippfvs_service_find(rules, tuple->family, tuple->protocol,
+				      &tuple->daddr, tuple->dport);
+	if (!service)
+		return IPPFVS_PASS;
+	if (tuple->protocol == IPPROTO_TCP &&
+	    !ippfvs_tcp_opens(pkt->wire.tcp_flags))
+		return unknown(pkt);
+	return place_new(pkt, service);
+}
+
+/*
+ * Packets of known connections were met on arrival. Who still comes here with
+ * one: Local Node's, for delivery; a server's answer to a client on the director;
+ * the director's own; and whoever lost a race with another packet of its flow.
+ */
+static enum ippfvs_verdict known(struct ippfvs_packet *pkt,
+				 struct ippfvs_conn *conn,
+				 enum ippfvs_conn_dir dir)
+{
+	if (dir == IPPFVS_CONN_OUT)
+		return ippfvs_outbound(pkt, conn);
+	if (conn->method == IPPFVS_METHOD_LOCAL)
+		return ippfvs_local_deliver(pkt, conn);
+	return ippfvs_inbound(pkt, conn);
+}
+
+enum ippfvs_verdict ippfvs_admitted(struct ippfvs_packet *pkt)
+{
+	struct ippfvs_conn *conn;
+	enum ippfvs_conn_dir dir;
+	enum ippfvs_verdict verdict;
+
+	/* To one of our own addresses: it comes back by the loopback device. */
+	if (pkt->place == IPPFVS_OUR_OWN &&
+	    ippfvs_route_loops(pkt->skb, pkt->wire.tuple.family))
+		return IPPFVS_PASS;
+
+	conn = ippfvs_conn_find(&pkt->ipn->conns, &pkt->wire.tuple, &dir);
+	if (conn) {
+		verdict = known(pkt, conn, dir);
+		if (verdict != IPPFVS_PASS || dir == IPPFVS_CONN_OUT ||
+		    conn->method == IPPFVS_METHOD_LOCAL)
+			return verdict;
+	}
+	return start(pkt);
+}
