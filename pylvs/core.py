@@ -153,7 +153,7 @@ def _tuple(each: Any) -> Tuple:
 
 
 def _address(family: int, address: Any) -> Address:
-    raw = bytes(ffi.buffer(address))
+    raw = bytes(address.byte)
     if family == lib.IPPFVS_FAMILY_IPV4:
         return IPv4Address(raw[:4])
     return IPv6Address(raw)

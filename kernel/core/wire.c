@@ -295,7 +295,7 @@ static int read_transport(struct ippfvs_wire *wire, const struct reading *r)
 		if (!r->quoted)
 			return -IPPFVS_WIRE_OTHER;
 		wire->inner = wire->l4;
-		return 0;
+		return need(r, wire->l4);
 	default:
 		return -IPPFVS_WIRE_OTHER;
 	}

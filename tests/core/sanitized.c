@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Drives the pure C under the address and undefined behaviour sanitizers: every
+ * buffer is exactly as long as the code is told, so that one byte too many ends
+ * the run. Packets come on stdin as <u32 length, host order><bytes>.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/csum.h"
+#include "core/tcp_state.h"
+#include "core/wire.h"
+#include "sched/sched.h"
+
+#define MUTATIONS	300
+#define FARMS		400
+#define PACKET_MAX	4096
+
+typedef int (*reader)(struct ippfvs_wire *wire, const u8 *data, u32 avail,
+		      u32 total);
+
+static const reader readers[] = { ippfvs_wire_read, ippfvs_wire_read_quoted };
+
+static void expect(bool truth, const char *what)
+{
+	if (truth)
+		return;
+	fprintf(stderr, "not true: %s\n", what);
+	exit(1);
+}
+
+/* xorshift: the same run every time. */
+static u32 random_u32(void)
+{
+	static u32 x = 2463534242u;
+
+	x ^= x << 13;
+	x ^= x >> 17;
+	x ^= x << 5;
+	return x;
+}
+
+static void *exactly(const void *data, size_t size)
+{
+	void *copy = malloc(size);
+
+	expect(copy, "there is memory");
+	memcpy(copy, data, size);
+	return copy;
+}
+
+static int read_exactly(reader read, const u8 *packet, u32 avail, u32 total)
+{
+	struct ippfvs_wire wire;
+	u8 *data = exactly(packet, avail);
+	int result = read(&wire, data, avail, total);
+
+	expect(result <= (int)total, "it asks for no more than there is");
+	expect(result <= 0 || result > (int)avail, "it asks for more");
+	expect(result || wire.l4 + wire.l4_size <= (int)avail,
+	       "it has seen the header that it tells of");
+	free(data);
+	return result;
+}
+
+static void read_in_every_way(const u8 *packet, u32 total)
+{
+	u32 avail;
+	size_t i;
+
+	for (i = 0; i < 2; i++)
+		for (avail = 0; avail <= total; avail++)
+			read_exactly(readers[i], packet, avail, total);
+}
+
+static void read_step_by_step(const u8 *packet, u32 total)
+{
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		int avail = 0;
+
+		while (avail >= 0) {
+			int n = read_exactly(readers[i], packet, avail, total);
+
+			if (n <= 0)
+				break;
+			avail = n;
+		}
+	}
+}
+
+static void mutate(u8 *packet, u32 length)
+{
+	u32 changes = random_u32() % 6;
+
+	while (changes--)
+		packet[random_u32() % length] = (u8)random_u32();
+}
+
+static void try_packet(const u8 *packet, u32 length)
+{
+	u32 total;
+	int i;
+
+	for (total = 0; total <= length; total++)
+		read_in_every_way(packet, total);
+	for (i = 0; length && i < MUTATIONS; i++) {
+		u8 *mutant = exactly(packet, length);
+
+		mutate(mutant, length);
+		read_step_by_step(mutant, length);
+		read_step_by_step(mutant, random_u32() % (length + 1));
+		free(mutant);
+	}
+}
+
+static u32 try_packets(void)
+{
+	static u8 packet[PACKET_MAX];
+	u32 count = 0;
+	u32 length;
+
+	while (fread(&length, sizeof(length), 1, stdin) == 1) {
+		expect(length <= sizeof(packet), "the packet fits");
+		expect(fread(packet, 1, length, stdin) == length, "it is whole");
+		try_packet(packet, length);
+		count++;
+	}
+	return count;
+}
+
+static void try_csum(void)
+{
+	static const u8 bytes[80];
+	u32 length, offset;
+
+	for (length = 0; length <= 64; length++) {
+		for (offset = 0; offset < 8; offset++) {
+			u8 *data = exactly(bytes, offset + length);
+			const u8 *run = data + offset;
+
+			ippfvs_csum(run, length);
+			ippfvs_csum_update(0x1234, run, run, length & ~1u);
+			free(data);
+		}
+	}
+}
+
+static void try_tcp_states(void)
+{
+	unsigned int state, side, flags;
+
+	for (state = 0; state < 256; state++) {
+		for (flags = 0; flags < 256; flags++) {
+			for (side = 0; side < IPPFVS_SIDES; side++)
+				ippfvs_tcp_next(state, side, flags);
+			ippfvs_tcp_reopens(state, flags);
+		}
+	}
+}
+
+static void try_farm(const struct ippfvs_scheduler *scheduler, u32 n,
+		     u32 weight_max)
+{
+	struct ippfvs_sched_real *real = calloc(n, sizeof(*real));
+	struct ippfvs_load *load = calloc(n, sizeof(*load));
+	struct ippfvs_sched_view view = { .real = real, .n = n };
+	struct ippfvs_flow flow = { 0 };
+	void *state = malloc(scheduler->state_size(n));
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		real[i].load = &load[i];
+		real[i].weight = random_u32() % (weight_max + 1);
+	}
+	scheduler->init(&view, state, (u64)random_u32() << 32 | random_u32());
+	for (i = 0; i < 200; i++) {
+		int picked = scheduler->pick(&view, state, &flow);
+
+		if (picked < 0)
+			break;
+		expect((u32)picked < n, "a real server is picked");
+		expect(real[picked].weight, "it takes connections");
+		load[picked].counts.value += random_u32();
+		if (scheduler->changed)
+			scheduler->changed(&view, state, (u32)picked);
+	}
+	free(state);
+	free(load);
+	free(real);
+}
+
+static void try_schedulers(void)
+{
+	const struct ippfvs_scheduler *const *each;
+	u32 farm;
+
+	for (each = ippfvs_schedulers; *each; each++) {
+		for (farm = 0; farm < FARMS; farm++) {
+			try_farm(*each, farm % 70, 1);
+			try_farm(*each, farm % 70, 5);
+			try_farm(*each, random_u32() % 300, IPPFVS_WEIGHT_MAX);
+		}
+		try_farm(*each, IPPFVS_REALS_MAX, IPPFVS_WEIGHT_MAX);
+	}
+}
+
+int main(void)
+{
+	try_csum();
+	try_tcp_states();
+	try_schedulers();
+	printf("%u packets\n", try_packets());
+	return 0;
+}
