@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "event.h"
+#include "family.h"
+#include "put.h"
+#include "resolve.h"
+#include "../pool.h"
+
+#include <linux/err.h>
+
+static int explain(int err, const struct nlattr *attr,
+		   struct netlink_ext_ack *extack)
+{
+	if (err == -EEXIST)
+		NL_SET_ERR_MSG_ATTR(extack, attr,
+				    "that service is there already");
+	if (err == -ENOSPC)
+		NL_SET_ERR_MSG_ATTR(extack, attr,
+				    "no room for another service: 65536 are there");
+	return err;
+}
+
+int ippfvs_nl_service_make(struct genl_info *info,
+			   const struct ippfvs_service_spec *spec)
+{
+	const struct ippfvs_service *service;
+	int err;
+
+	err = ippfvs_service_add(ippfvs_nl_net(info), spec);
+	if (err)
+		return explain(err, info->attrs[IPPFVS_A_SERVICE],
+			       info->extack);
+
+	service = ippfvs_service_lookup(ippfvs_nl_rules(ippfvs_nl_net(info)),
+					&spec->key);
+	ippfvs_nl_event_send(info,
+			     ippfvs_nl_event_service(info,
+						     IPPFVS_CMD_SERVICE_NEW,
+						     service));
+	return 0;
+}
+
+int ippfvs_nl_service_new(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *attr = info->attrs[IPPFVS_A_SERVICE];
+	struct nlattr *tb[IPPFVS_SERVICE_MAX + 1];
+	struct ippfvs_service_spec spec = {};
+	int err;
+
+	err = ippfvs_nl_service_parse(attr, tb, &spec.key, info->extack);
+	if (err)
+		return err;
+	err = ippfvs_nl_service_check(genl_info_net(info), &spec.key, tb,
+				      info->extack);
+	if (err)
+		return err;
+	err = ippfvs_nl_scheduler(tb, &ippfvs_sched_wlc, &spec.sched,
+				  info->extack);
+	if (err)
+		return err;
+	return ippfvs_nl_service_make(info, &spec);
+}
+
+int ippfvs_nl_service_set(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *attr = info->attrs[IPPFVS_A_SERVICE];
+	struct ippfvs_service *service = ippfvs_nl_service(info);
+	struct ippfvs_net *ipn = ippfvs_nl_net(info);
+	struct nlattr *tb[IPPFVS_SERVICE_MAX + 1];
+	const struct ippfvs_scheduler *sched;
+	const struct ippfvs_pool *pool;
+	struct ippfvs_service_key key;
+	int err;
+
+	err = ippfvs_nl_service_parse(attr, tb, &key, info->extack);
+	if (err)
+		return err;
+
+	pool = rcu_dereference_protected(service->pool,
+					 lockdep_is_held(&ipn->lock));
+	err = ippfvs_nl_scheduler(tb, pool->sched, &sched, info->extack);
+	if (err)
+		return err;
+
+	err = ippfvs_service_set(ipn, service, sched);
+	if (err)
+		return err;
+	ippfvs_nl_event_send(info,
+			     ippfvs_nl_event_service(info,
+						     IPPFVS_CMD_SERVICE_SET,
+						     service));
+	return 0;
+}
+
+int ippfvs_nl_service_del(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ippfvs_service *service = ippfvs_nl_service(info);
+	struct sk_buff *event;
+
+	event = ippfvs_nl_event_service(info, IPPFVS_CMD_SERVICE_DEL, service);
+	ippfvs_service_remove(ippfvs_nl_net(info), service);
+	ippfvs_nl_event_send(info, event);
+	return 0;
+}
+
+/* -- questions ------------------------------------------------------------ */
+
+static int put_message(struct sk_buff *skb, u32 portid, u32 seq, int flags,
+		       struct netlink_callback *cb,
+		       const struct ippfvs_service *service)
+{
+	void *head;
+	int err;
+
+	head = genlmsg_put(skb, portid, seq, &ippfvs_nl_family, flags,
+			   IPPFVS_CMD_SERVICE_GET);
+	if (!head)
+		return -EMSGSIZE;
+	if (cb)
+		genl_dump_check_consistent(cb, head);
+
+	err = ippfvs_nl_put_service(skb, service, true);
+	if (err) {
+		genlmsg_cancel(skb, head);
+		return err;
+	}
+	genlmsg_end(skb, head);
+	return 0;
+}
+
+int ippfvs_nl_service_get(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *attr = info->attrs[IPPFVS_A_SERVICE];
+	struct nlattr *tb[IPPFVS_SERVICE_MAX + 1];
+	struct ippfvs_service *service;
+	struct ippfvs_service_key key;
+	struct sk_buff *reply;
+	int err;
+
+	err = ippfvs_nl_service_parse(attr, tb, &key, info->extack);
+	if (err)
+		return err;
+
+	reply = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (!reply)
+		return -ENOMEM;
+
+	rcu_read_lock();
+	service = ippfvs_nl_service_find(ippfvs_nl_net(info), &key, attr,
+					 info->extack);
+	err = PTR_ERR_OR_ZERO(service);
+	if (!err)
+		err = put_message(reply, info->snd_portid, info->snd_seq, 0,
+				  NULL, service);
+	rcu_read_unlock();
+	if (err) {
+		nlmsg_free(reply);
+		return err;
+	}
+	return genlmsg_reply(reply, info);
+}
+
+/* How far a dump has come. */
+struct progress {
+	unsigned long id;	/* of the next service */
+};
+
+int ippfvs_nl_service_dump_start(struct netlink_callback *cb)
+{
+	if (genl_info_dump(cb)->attrs[IPPFVS_A_SERVICE])
+		return ippfvs_nl_refuse(cb->extack,
+					genl_info_dump(cb)->attrs[IPPFVS_A_SERVICE],
+					-EINVAL,
+					"a dump lists every service; for one ask without NLM_F_DUMP");
+	return ippfvs_nl_dump_flags(cb);
+}
+
+int ippfvs_nl_service_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	const struct ippfvs_net *ipn = ippfvs_nl_dump_net(cb);
+	struct progress *progress = (void *)cb->ctx;
+	const struct ippfvs_service *service;
+	struct ippfvs_rules *rules;
+	int err = 0;
+
+	ippfvs_nl_dump_watch(cb);
+
+	/* One service at a time: summing up a large one takes a while. */
+	do {
+		rcu_read_lock();
+		rules = ippfvs_nl_rules(ipn);
+		service = rules ? xa_find(&rules->by_id, &progress->id,
+					  ULONG_MAX, XA_PRESENT) : NULL;
+		if (service)
+			err = put_message(skb, NETLINK_CB(cb->skb).portid,
+					  cb->nlh->nlmsg_seq, NLM_F_MULTI, cb,
+					  service);
+		rcu_read_unlock();
+		if (service && !err)
+			progress->id++;
+		cond_resched();
+	} while (service && !err);
+
+	return skb->len;
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The set of services of a namespace: found by key, listed by id. */
+#include "service.h"
+#include "main.h"
+#include "net.h"
+#include "pool.h"
+
+#include <linux/err.h>
+#include <linux/rhashtable.h>
+#include <linux/slab.h>
+
+static const struct rhashtable_params by_key = {
+	.key_offset = offsetof(struct ippfvs_service, key),
+	.key_len = sizeof(struct ippfvs_service_key),
+	.head_offset = offsetof(struct ippfvs_service, node),
+	.automatic_shrinking = true,
+};
+
+static struct rhashtable *table_of(const struct ippfvs_rules *rules)
+{
+	/* Looking something up changes nothing, but has no const variant. */
+	return (struct rhashtable *)&rules->by_key;
+}
+
+struct ippfvs_service *
+ippfvs_service_find(const struct ippfvs_rules *rules, u8 family, u8 protocol,
+		    const union ippfvs_addr *addr, __be16 port)
+{
+	struct ippfvs_service_key key = {
+		.addr = *addr,
+		.port = port,
+		.family = family,
+		.protocol = protocol,
+	};
+	struct ippfvs_service *service;
+
+	service = rhashtable_lookup(table_of(rules), &key, by_key);
+	if (service || !READ_ONCE(rules->any_port))
+		return service;
+
+	key.port = 0;
+	return rhashtable_lookup(table_of(rules), &key, by_key);
+}
+
+struct ippfvs_service *
+ippfvs_service_lookup(const struct ippfvs_rules *rules,
+		      const struct ippfvs_service_key *key)
+{
+	return rhashtable_lookup_fast(table_of(rules), key, by_key);
+}
+
+struct ippfvs_rules *ippfvs_rules_create(u32 services)
+{
+	struct rhashtable_params params = by_key;
+	struct ippfvs_rules *rules;
+	int err;
+
+	BUILD_BUG_ON(sizeof(struct ippfvs_service_key) !=
+		     sizeof_field(struct ippfvs_service_key, addr) + 4);
+
+	rules = kzalloc(sizeof(*rules), GFP_KERNEL_ACCOUNT);
+	if (!rules)
+		return ERR_PTR(-ENOMEM);
+
+	params.nelem_hint = min_t(u32, services, IPPFVS_SERVICES_MAX);
+	err = rhashtable_init(&rules->by_key, &params);
+	if (err) {
+		kfree(rules);
+		return ERR_PTR(err);
+	}
+	xa_init_flags(&rules->by_id, XA_FLAGS_ALLOC | XA_FLAGS_ACCOUNT);
+	return rules;
+}
+
+static int insert_by_id(struct ippfvs_net *ipn, struct ippfvs_rules *rules,
+			struct ippfvs_service *service, bool fresh)
+{
+	int err;
+
+	if (!fresh)
+		return xa_insert(&rules->by_id, service->id, service,
+				 GFP_KERNEL_ACCOUNT);
+
+	err = xa_alloc_cyclic(&rules->by_id, &service->id, service,
+			      xa_limit_31b, &ipn->next_id, GFP_KERNEL_ACCOUNT);
+	return min(err, 0);	/* 1: all ids were used once, begin again */
+}
+
+int ippfvs_rules_insert(struct ippfvs_net *ipn, struct ippfvs_rules *rules,
+			struct ippfvs_service *service, bool fresh)
+{
+	int err;
+
+	lockdep_assert_held(&ipn->lock);
+
+	err = insert_by_id(ipn, rules, service, fresh);
+	if (err)
+		return err;
+
+	/* Before a packet can find it, so that packets look twice. */
+	if (!service->key.port)
+		WRITE_ONCE(rules->any_port, rules->any_port + 1);
+	WRITE_ONCE(rules->n, rules->n + 1);
+	err = rhashtable_insert_fast(&rules->by_key, &service->node, by_key);
+	if (!err)
+		return 0;
+
+	if (!service->key.port)
+		WRITE_ONCE(rules->any_port, rules->any_port - 1);
+	WRITE_ONCE(rules->n, rules->n - 1);
+	xa_erase(&rules->by_id, service->id);
+	return err;
+}
+
+void ippfvs_rules_erase(struct ippfvs_rules *rules,
+			struct ippfvs_service *service)
+{
+	rhashtable_remove_fast(&rules->by_key, &service->node, by_key);
+	xa_erase(&rules->by_id, service->id);
+	if (!service->key.port)
+		WRITE_ONCE(rules->any_port, rules->any_port - 1);
+	WRITE_ONCE(rules->n, rules->n - 1);
+}
+
+void ippfvs_rules_change_begin(struct ippfvs_net *ipn)
+{
+	lockdep_assert_held(&ipn->lock);
+
+	WRITE_ONCE(ipn->generation, ipn->generation + 1);
+	smp_wmb();	/* odd before anything new is seen */
+}
+
+void ippfvs_rules_change_end(struct ippfvs_net *ipn)
+{
+	lockdep_assert_held(&ipn->lock);
+
+	smp_store_release(&ipn->generation, ipn->generation + 1);
+}
+
+int ippfvs_rules_publish(struct ippfvs_net *ipn, struct ippfvs_rules *rules)
+{
+	int err;
+
+	lockdep_assert_held(&ipn->lock);
+
+	/* Hooks that run before there are rules let every packet pass. */
+	if (!rcu_access_pointer(ipn->rules)) {
+		err = ippfvs_net_start(ipn);
+		if (err)
+			return err;
+	}
+
+	ippfvs_rules_change_begin(ipn);
+	rcu_assign_pointer(ipn->rules, rules);
+	ippfvs_rules_change_end(ipn);
+	return 0;
+}
+
+static void retire_all(struct ippfvs_net *ipn, struct ippfvs_rules *rules)
+{
+	const struct ippfvs_service *service;
+	struct ippfvs_counters counters;
+	unsigned long id;
+
+	xa_for_each(&rules->by_id, id, service) {
+		ippfvs_service_counters(service, &counters);
+		ippfvs_counters_add(&ipn->retired, &counters);
+	}
+}
+
+void ippfvs_rules_clear(struct ippfvs_net *ipn)
+{
+	struct ippfvs_rules *rules;
+
+	lockdep_assert_held(&ipn->lock);
+
+	rules = rcu_dereference_protected(ipn->rules,
+					  lockdep_is_held(&ipn->lock));
+	if (!rules)
+		return;
+
+	ippfvs_rules_change_begin(ipn);
+	RCU_INIT_POINTER(ipn->rules, NULL);
+	ippfvs_rules_change_end(ipn);
+
+	ippfvs_net_stop(ipn);
+	retire_all(ipn, rules);
+	ippfvs_rules_release(rules);
+}
+
+static void free_service(void *service, void *arg)
+{
+	kfree(service);
+}
+
+/* Nobody is left inside: a packet that saw the set has gone its way. */
+static void free_rules(struct work_struct *work)
+{
+	struct ippfvs_rules *rules = container_of(to_rcu_work(work),
+						  struct ippfvs_rules, free);
+
+	rhashtable_free_and_destroy(&rules->by_key, free_service, NULL);
+	xa_destroy(&rules->by_id);
+	kfree(rules);
+}
+
+void ippfvs_rules_release(struct ippfvs_rules *rules)
+{
+	struct ippfvs_service *service;
+	unsigned long id;
+
+	xa_for_each(&rules->by_id, id, service) {
+		ippfvs_service_end(service);
+		cond_resched();
+	}
+	INIT_RCU_WORK(&rules->free, free_rules);
+	queue_rcu_work(ippfvs_wq, &rules->free);
+}
+
+void ippfvs_rules_flush(void)
+{
+	rcu_barrier();	/* the grace periods after which the work is queued */
+	flush_workqueue(ippfvs_wq);
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Counters: sums over the CPUs, made when somebody asks.
+ *
+ * Readers hold no lock. What a writer keeps beside the running counts (a base
+ * at the last zeroing, the sums of what was removed) is therefore read and
+ * written word by word.
+ */
+#include "stats.h"
+#include "net.h"
+
+#define add(sum, field, more) \
+	WRITE_ONCE((sum)->field, (sum)->field + (more))
+
+void ippfvs_stats_fold(struct ippfvs_counters *sum,
+		       const struct ippfvs_stats *stats)
+{
+	struct ippfvs_counters now;
+	unsigned int start;
+
+	do {
+		start = u64_stats_fetch_begin(&stats->sync);
+		now.conns = u64_stats_read(&stats->conns);
+		now.packets_in = u64_stats_read(&stats->packets_in);
+		now.packets_out = u64_stats_read(&stats->packets_out);
+		now.bytes_in = u64_stats_read(&stats->bytes_in);
+		now.bytes_out = u64_stats_read(&stats->bytes_out);
+	} while (u64_stats_fetch_retry(&stats->sync, start));
+
+	ippfvs_counters_add(sum, &now);
+}
+
+void ippfvs_counters_add(struct ippfvs_counters *sum,
+			 const struct ippfvs_counters *more)
+{
+	add(sum, conns, READ_ONCE(more->conns));
+	add(sum, packets_in, READ_ONCE(more->packets_in));
+	add(sum, packets_out, READ_ONCE(more->packets_out));
+	add(sum, bytes_in, READ_ONCE(more->bytes_in));
+	add(sum, bytes_out, READ_ONCE(more->bytes_out));
+}
+
+void ippfvs_counters_sub(struct ippfvs_counters *sum,
+			 const struct ippfvs_counters *less)
+{
+	add(sum, conns, -READ_ONCE(less->conns));
+	add(sum, packets_in, -READ_ONCE(less->packets_in));
+	add(sum, packets_out, -READ_ONCE(less->packets_out));
+	add(sum, bytes_in, -READ_ONCE(less->bytes_in));
+	add(sum, bytes_out, -READ_ONCE(less->bytes_out));
+}
+
+void ippfvs_counters_set(struct ippfvs_counters *counters,
+			 const struct ippfvs_counters *value)
+{
+	WRITE_ONCE(counters->conns, value->conns);
+	WRITE_ONCE(counters->packets_in, value->packets_in);
+	WRITE_ONCE(counters->packets_out, value->packets_out);
+	WRITE_ONCE(counters->bytes_in, value->bytes_in);
+	WRITE_ONCE(counters->bytes_out, value->bytes_out);
+}
+
+void ippfvs_drop(struct ippfvs_net *ipn, enum ippfvs_drop reason)
+{
+	this_cpu_inc(ipn->drops->count[reason]);
+}
+
+static u64 drops(const struct ippfvs_net *ipn, u32 reason)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(ipn->drops, cpu)->count[reason]);
+	return sum;
+}
+
+void ippfvs_drops_read(struct ippfvs_net *ipn, u64 *counts)
+{
+	u32 i;
+
+	for (i = 0; i < __IPPFVS_DROP_MAX; i++) {
+		u64 base = READ_ONCE(ipn->drops_zeroed.count[i]);
+
+		smp_rmb();	/* the base first, or it might exceed the sum */
+		counts[i] = drops(ipn, i) - base;
+	}
+}
+
+void ippfvs_drops_zero(struct ippfvs_net *ipn)
+{
+	u32 i;
+
+	lockdep_assert_held(&ipn->lock);
+
+	for (i = 0; i < __IPPFVS_DROP_MAX; i++) {
+		u64 base = drops(ipn, i);
+
+		smp_wmb();	/* pairs with ippfvs_drops_read() */
+		WRITE_ONCE(ipn->drops_zeroed.count[i], base);
+	}
+}
