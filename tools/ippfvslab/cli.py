@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 
-from ippfvslab import paths, process, say
+from ippfvslab import process, say
 
 
 def parser() -> argparse.ArgumentParser:
@@ -19,7 +18,6 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--kernel", choices=["6.1", "6.12"], default="6.12")
     demo.add_argument("--shell", action="store_true")
     demo.add_argument("--host", action="store_true")
-    words.add_parser("clean", help="empty the cache")
     test = words.add_parser("test", help="all tests, on the machine and in guests")
     test.add_argument("--kernel", action="append", choices=["6.1", "6.12", "sanitize"])
     test.add_argument("--live-only", action="store_true")
@@ -43,10 +41,6 @@ def main() -> int:
 
 
 def _do(words: argparse.Namespace) -> int:
-    if words.word == "clean":
-        shutil.rmtree(paths.CACHE, ignore_errors=True)
-        say.line(f"{paths.CACHE} is gone")
-        return 0
     if words.word == "demo":
         from ippfvslab import demo
 

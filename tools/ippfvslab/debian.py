@@ -58,6 +58,20 @@ def fetch(package: str) -> Path:
     return have
 
 
+def program(package: str, path: str) -> Path:
+    """PATH of PACKAGE, unpacked in the cache."""
+    folder = paths.PROGRAMS / f"{package}_{version(package)}"
+    with paths.locked("programs"):
+        if not folder.exists():
+            unpack([package], folder)
+    return folder / path
+
+
+def busybox() -> Path:
+    """What virtme puts into its initial RAM disk."""
+    return program("busybox-static", "bin/busybox")
+
+
 def _stored(stem: str) -> Path | None:
     return next((deb for deb in paths.PACKAGES.glob("*.deb") if deb.name.startswith(stem)), None)
 

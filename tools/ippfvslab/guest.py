@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ippfvslab import klog, kvm, paths, process, say
+from ippfvslab.debian import busybox
 from ippfvslab.kernels import Kernel
 from ippfvslab.shell import Relay
 
@@ -112,8 +113,8 @@ def _command(kernel: Kernel, folder: Path, job: Job) -> list[str]:
         return [
             str(kernel.image),
             f"mem={job.memory}",
-            *"root=/dev/root rootfstype=hostfs rootflags=/ ro".split(),
-            *"con=null con0=fd:0,fd:1 quiet log_buf_len=8M".split(),
+            *["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro"],
+            *["con=null", "con0=fd:0,fd:1", "quiet", "log_buf_len=8M"],
             f"init={INIT}",
             f"ippfvs_run={folder}",
         ]
@@ -123,6 +124,7 @@ def _command(kernel: Kernel, folder: Path, job: Job) -> list[str]:
     return [
         str(paths.PYTHON.with_name("vng")),
         *["--run", str(kernel.image), "--verbose", "--force-9p", "--disable-microvm"],
+        *["--busybox", str(busybox())],
         *["--user", "root"],
         *["--cpus", "2", "--memory", job.memory, f"--rwdir={folder}", "--cwd", str(folder)],
         *([] if kvm.usable(kernel) else ["--disable-kvm"]),
@@ -215,9 +217,8 @@ def _judge(kernel: Kernel, folder: Path, complaint: str, seconds: float) -> Outc
     faults = klog.scan(text)
     if complaint:
         faults.insert(0, klog.Fault(complaint, _read(folder / "console")[-3000:]))
-    if loading := _read(folder / "load"):
-        if not (folder / "rc").exists():
-            faults.insert(0, klog.Fault("the module could not be loaded", loading))
+    if (loading := _read(folder / "load")) and not (folder / "rc").exists():
+        faults.insert(0, klog.Fault("the module could not be loaded", loading))
     if unloading := _read(folder / "unload"):
         faults.append(klog.Fault("the module could not be removed", unloading))
     if leaks := _read(folder / "leaks"):

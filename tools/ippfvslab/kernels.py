@@ -47,7 +47,8 @@ class Kernel:
 
 def get(name: str) -> Kernel:
     """The kernel NAME, fetched or built when the cache has none."""
-    return _sanitize() if name == "sanitize" else _debian(name)
+    with paths.locked("kernels"):
+        return _sanitize() if name == "sanitize" else _debian(name)
 
 
 def _debian(name: str) -> Kernel:

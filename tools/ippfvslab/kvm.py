@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 from ippfvslab import paths, process
+from ippfvslab.debian import busybox
 from ippfvslab.kernels import Kernel
 
 TRIAL_LIMIT_S = 30
@@ -31,6 +32,7 @@ def usable(kernel: Kernel) -> bool:
 def _try(kernel: Kernel) -> bool:
     vng = paths.PYTHON.with_name("vng")
     command = [str(vng), "--run", str(kernel.image), "--verbose", "--force-9p", "--cpus", "2"]
+    command += ["--disable-microvm", "--busybox", str(busybox())]
     try:
         trial = subprocess.run(
             process.cage([*command, "--", "echo ippfvs-$((40 + 2))"]),

@@ -11,6 +11,8 @@ from ippfvslab import paths, process
 from ippfvslab.kernels import Kernel
 from ippfvslab.say import Trouble, step
 
+KEEP = 4
+
 
 def sources() -> list[Path]:
     """Every file that Kbuild reads."""
@@ -26,13 +28,21 @@ def build(kernel: Kernel) -> Path:
     files = sources()
     key = paths.digest([*files, kernel.build / "Module.symvers"])
     home = paths.MODULES / f"{kernel.name}-{key}"
-    ko = home / "ippfvs.ko"
-    if not (home / "ready").exists():
-        with step(f"ippfvs.ko for {kernel.release}: build", "20 seconds"):
-            _copy(files, home)
-            make(kernel, home, "W=1")
-            (home / "ready").touch()
-    return ko
+    with paths.locked(f"module-{kernel.name}"):
+        if not (home / "ready").exists():
+            with step(f"ippfvs.ko for {kernel.release}: build", "20 seconds"):
+                _forget_old(kernel)
+                _copy(files, home)
+                make(kernel, home, "W=1")
+                (home / "ready").touch()
+    return home / "ippfvs.ko"
+
+
+def _forget_old(kernel: Kernel) -> None:
+    """Keep the newest few builds only."""
+    homes = sorted(paths.MODULES.glob(f"{kernel.name}-*"), key=lambda home: home.stat().st_mtime)
+    for home in homes[:-KEEP]:
+        shutil.rmtree(home)
 
 
 def make(kernel: Kernel, home: Path, *words: str) -> str:

@@ -43,16 +43,13 @@ http {{
 
 
 def program() -> Path:
-    """nginx in the cache, fetched when it is not there."""
-    folder = paths.NGINX / debian.version("nginx")
-    if not folder.exists():
-        debian.unpack(["nginx"], folder)
-    return folder / "usr/sbin/nginx"
+    """Where nginx is, fetched when the cache has none."""
+    return debian.program("nginx", "usr/sbin/nginx")
 
 
 def cached() -> Path:
-    """nginx in the cache, for guests: they cannot fetch it."""
-    found = sorted(paths.NGINX.glob("*/usr/sbin/nginx"))
+    """Where nginx is; a guest cannot fetch it."""
+    found = sorted(paths.PROGRAMS.glob("nginx_*/usr/sbin/nginx"))
     if not found:
         raise Trouble("the cache has no nginx; run tools/lab demo or tools/lab test once")
     return found[-1]

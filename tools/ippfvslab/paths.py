@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parents[2]
@@ -17,8 +19,17 @@ PACKAGES = CACHE / "packages"
 KERNELS = CACHE / "kernels"
 SOURCES = CACHE / "sources"
 MODULES = CACHE / "modules"
-NGINX = CACHE / "nginx"
+PROGRAMS = CACHE / "programs"
 RUNS = CACHE / "runs"
+
+
+@contextmanager
+def locked(what: str) -> Iterator[None]:
+    """Make WHAT in the cache while nobody else does."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f"lock-{what}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def digest(files: Iterable[Path]) -> str:
