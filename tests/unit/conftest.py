@@ -2,19 +2,14 @@
 from __future__ import annotations
 
 import io
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from fakekernel import FakeKernel
-
 from pylvs.cli import main
 from pylvs.manager import Manager
+from tests.unit.fakekernel import FakeKernel
 
 
 @dataclass

@@ -12,7 +12,7 @@ import errno
 import ipaddress
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from pylvs.messages import Message
 from pylvs.netlink import NLM_F_CREATE
@@ -26,6 +26,8 @@ SCHEDULERS = ("rr", "wrr", "lc", "wlc")
 Key = tuple[bytes, int, int]
 RealKey = tuple[bytes, int]
 Nest = dict[str, Any]
+Handler = Callable[["FakeKernel", list[Any], int], "list[bytes] | None"]
+Dump = Callable[["FakeKernel", list[Any]], Iterator[bytes]]
 
 
 @dataclass
@@ -311,7 +313,7 @@ class FakeKernel:
             raise Refusal(errno.ENOENT, "no such real server")
         return real
 
-    _HANDLERS: dict[Command, Callable[[FakeKernel, list[Any], int], list[bytes] | None]] = {
+    _HANDLERS: ClassVar[dict[Command, Handler]] = {
         Command.SERVICE_NEW: _service_new,
         Command.SERVICE_SET: _service_set,
         Command.SERVICE_DEL: _service_del,
@@ -325,7 +327,7 @@ class FakeKernel:
         Command.ZERO: _zero,
         Command.REPLACE: _replace,
     }
-    _DUMPS: dict[Command, Callable[[FakeKernel, list[Any]], Iterator[bytes]]] = {
+    _DUMPS: ClassVar[dict[Command, Dump]] = {
         Command.SERVICE_GET: _services,
         Command.REAL_GET: _reals,
         Command.CONN_GET: _conns,

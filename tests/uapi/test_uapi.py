@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0
+"""pylvs's numbers against kernel/uapi/ippfvs.h, name by name and both ways."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pylvs
+from pylvs import messages, uapi
+from pylvs.model import Method, Protocol, State
+
+KERNEL = Path(__file__).parents[2] / "kernel"
+
+
+def uncommented(path: Path) -> str:
+    return re.sub(r"/\*.*?\*/", " ", path.read_text(), flags=re.DOTALL)
+
+
+def enums(text: str) -> dict[str, dict[str, int]]:
+    """Return the members of every enum, by the enum's name, as C counts them."""
+    found = {}
+    for name, body in re.findall(r"\benum\s+(\w+)\s*\{(.*?)\}", text, re.DOTALL):
+        members: dict[str, int] = {}
+        following = 0
+        for entry in filter(None, (part.strip() for part in body.split(","))):
+            member, _, value = (part.strip() for part in entry.partition("="))
+            assert re.fullmatch(r"\w+", member), f"{name}: {entry!r} is beyond this parser"
+            following = ast.literal_eval(value) if value else following
+            members[member] = following
+            following += 1
+        found[name] = members
+    return found
+
+
+def defines(text: str) -> dict[str, Any]:
+    """Return every macro that is a literal."""
+    found = {}
+    for name, value in re.findall(r'^#define\s+(\w+)[ \t]+([\w".]+)[ \t]*$', text, re.MULTILINE):
+        found[name] = ast.literal_eval(value)
+    return found
+
+
+HEADER = uncommented(KERNEL / "uapi" / "ippfvs.h")
+ENUMS = enums(HEADER)
+
+
+def attributes(nest: Any) -> dict[str, int]:
+    return {name: number for number, (name, _) in enumerate(nest.nla_map)}
+
+
+def members(enum: Any, prefix: str, unspec: bool = True) -> dict[str, int]:
+    mirrored = {f"{prefix}_{member.name}": int(member) for member in enum}
+    return {f"{prefix}_UNSPEC": 0, **mirrored} if unspec else mirrored
+
+
+MIRROR = {
+    "ippfvs_cmd": members(uapi.Command, "IPPFVS_CMD"),
+    "ippfvs_attr": attributes(messages.Message),
+    "ippfvs_service_attr": attributes(messages.ServiceNest),
+    "ippfvs_real_attr": attributes(messages.RealNest),
+    "ippfvs_conn_attr": attributes(messages.ConnNest),
+    "ippfvs_config_attr": attributes(messages.ConfigNest),
+    "ippfvs_stats_attr": attributes(messages.StatsNest),
+    "ippfvs_method": members(Method, "IPPFVS_METHOD"),
+    "ippfvs_state": members(State, "IPPFVS_STATE", unspec=False),
+    "ippfvs_drop": attributes(messages.DropsNest),
+}
+
+
+def test_the_mirror_has_every_enum_and_no_other() -> None:
+    assert MIRROR.keys() == ENUMS.keys()
+
+
+@pytest.mark.parametrize("name", sorted(MIRROR))
+def test_every_name_has_its_number(name: str) -> None:
+    counted = {m: n for m, n in ENUMS[name].items() if not m.startswith("__")}
+    assert MIRROR[name] == counted
+
+
+def test_every_constant_is_mirrored_and_no_other() -> None:
+    constants = {
+        f"IPPFVS_{name}": value
+        for name, value in vars(uapi).items()
+        if name.isupper() and isinstance(value, int | str)
+    }
+    assert constants == defines(HEADER)
+
+
+# What the prose says of each attribute, against the type that pylvs gives it.
+TYPES = {"binary": "binary", "u8": "uint8", "u32": "uint32", "be16": "be16", "string": "asciiz"}
+
+
+def prose_types() -> dict[str, str]:
+    text = (KERNEL / "uapi" / "ippfvs.h").read_text()
+    pattern = r"(IPPFVS_(?:SERVICE|REAL|CONN|CONFIG)_[A-Z_]+)[ \t]+(nest|binary|u8|u32|be16|string)"
+    found = dict(re.findall(pattern, text))
+    assert found.pop("IPPFVS_SERVICE_STATS") == found.pop("IPPFVS_REAL_STATS") == "nest"
+    return found
+
+
+def test_every_attribute_has_the_type_of_the_prose() -> None:
+    nests = (messages.ServiceNest, messages.RealNest, messages.ConnNest, messages.ConfigNest)
+    declared = {
+        name: kind
+        for nest in nests
+        for name, kind in nest.nla_map
+        if kind not in ("none", "stats")
+    }
+    said = {name: TYPES[kind] for name, kind in prose_types().items()}
+    assert declared == said
+
+
+def test_counters_are_u64() -> None:
+    for nest in (messages.StatsNest, messages.DropsNest):
+        assert {kind for _, kind in nest.nla_map[2:]} == {"uint64"}
+
+
+def test_protocols_are_the_ip_ones() -> None:
+    assert (Protocol.TCP, Protocol.UDP) == (6, 17)
+
+
+def test_one_version() -> None:
+    assert defines(uncommented(KERNEL / "version.h"))["IPPFVS_VERSION"] == pylvs.__version__
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("enum a { X, Y = 4, Z, };", {"a": {"X": 0, "Y": 4, "Z": 5}}),
+        ("enum b { P = 0x10 }; enum c { Q };", {"b": {"P": 16}, "c": {"Q": 0}}),
+    ],
+)
+def test_the_parser_counts_like_c(text: str, expected: dict[str, dict[str, int]]) -> None:
+    assert enums(text) == expected

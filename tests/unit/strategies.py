@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Thousands of rule sets, by hypothesis."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from pylvs.endpoint import Endpoint
+from pylvs.model import Config, Method, Protocol, Real, Service
+from pylvs.ruleset import Ruleset
+from pylvs.uapi import TIMEOUT_MAX_S, WEIGHT_MAX
+
+PORTS = st.integers(0, 65535)
+ENDPOINTS_4 = st.builds(Endpoint.unpack, st.binary(min_size=4, max_size=4), PORTS)
+ENDPOINTS_6 = st.builds(Endpoint.unpack, st.binary(min_size=16, max_size=16), PORTS)
+ENDPOINTS = ENDPOINTS_4 | ENDPOINTS_6
+SCHEDULERS = st.sampled_from(["rr", "wrr", "lc", "wlc", "another15chars0"])
+WEIGHTS = st.integers(0, WEIGHT_MAX)
+METHODS = st.none() | st.sampled_from(Method)
+
+
+@st.composite
+def services(draw: st.DrawFn) -> Service:
+    ends = draw(st.sampled_from([ENDPOINTS_4, ENDPOINTS_6]))
+    reals = draw(
+        st.lists(
+            st.builds(Real, ends, WEIGHTS, METHODS), max_size=5, unique_by=lambda r: r.endpoint
+        )
+    )
+    return Service(draw(st.sampled_from(Protocol)), draw(ends), draw(SCHEDULERS), tuple(reals))
+
+
+TIMEOUTS = st.none() | st.integers(1, TIMEOUT_MAX_S)
+CONFIGS = st.builds(
+    Config,
+    st.none() | st.sampled_from([Method.NAT, Method.TUN, Method.DR]),
+    TIMEOUTS,
+    TIMEOUTS,
+    TIMEOUTS,
+    st.none() | st.integers(0, 2**32 - 1),
+)
+RULESETS = st.builds(
+    Ruleset,
+    st.lists(services(), max_size=5, unique_by=lambda s: s.key).map(tuple),
+    CONFIGS,
+)

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+
+import pylvs
+from pylvs import Config, Endpoint, Error, Manager, Method, Protocol, Real, Ruleset, Service
+from pylvs.ruleset import diff, load, loads
+from tests.unit.fakekernel import FakeKernel
+from tests.unit.strategies import RULESETS
+
+
+@given(RULESETS)
+def test_restore_of_save_is_identity(ruleset: Ruleset) -> None:
+    assert loads(str(ruleset)) == ruleset
+
+
+@given(RULESETS, RULESETS)
+def test_diff_leads_from_one_to_the_other(old: Ruleset, new: Ruleset) -> None:
+    assert diff(new, new) == []
+    changes = diff(Ruleset(), new)
+    assert loads("\n".join(changes)) == new
+    if {s.key for s in old.services} != {s.key for s in new.services}:
+        assert diff(old, new)
+
+
+def test_diff_says_what_one_would_type() -> None:
+    old = loads("-A -t 10.0.0.1:80\n-a -t 10.0.0.1:80 -r 1.1.1.1:80 -m\n-A -u 10.0.0.1:53\n")
+    new = loads(
+        "--default-method dr\n-A -t 10.0.0.1:80 -s rr\n-a -t 10.0.0.1:80 -r 1.1.1.2 -g -w 0\n"
+    )
+    assert diff(old, new) == [
+        "--default-method dr",
+        "-D -u 10.0.0.1:53",
+        "-E -t 10.0.0.1:80 -s rr",
+        "-d -t 10.0.0.1:80 -r 1.1.1.1:80",
+        "-a -t 10.0.0.1:80 -r 1.1.1.2 -g -w 0",
+    ]
+
+
+def test_what_ipvsadm_saves_is_read() -> None:
+    ruleset = loads(
+        "-A -t 1.2.3.4:http -s rr\n"
+        "-a -t 1.2.3.4:http -r 10.0.0.1:http -m -w 1\n"
+        "-a -t 1.2.3.4:80 -r 10.0.0.2:80 -g -w 0\n"
+        "-A -u [2001:db8::1]:53 -s wlc\n"
+        "-a -u [2001:db8::1]:53 -r [2001:db8::2]:53 -i -w 65535\n"
+    )
+    reals = (
+        Real(Endpoint("10.0.0.1", 80), 1, Method.NAT),
+        Real(Endpoint("10.0.0.2", 80), 0, Method.DR),
+    )
+    web = Service(Protocol.TCP, Endpoint("1.2.3.4", 80), "rr", reals)
+    tunnel = Real(Endpoint("2001:db8::2", 53), 65535, Method.TUN)
+    dns = Service(Protocol.UDP, Endpoint("2001:db8::1", 53), "wlc", (tunnel,))
+    assert ruleset == Ruleset((web, dns))
+
+
+def test_1999_lines_comments_and_blank_lines_are_read() -> None:
+    ruleset = loads(
+        "# the paper's farm\n\n"
+        "ippfvsadm -A -t 202.103.106.5:80 -R 172.16.0.2:80\n"
+        "  ippfvsadm -A -t 202.103.106.5:80 -R 172.16.0.3:8000 -w 2   # the fast one\n"
+        "ippfvs -A -t 192.168.1.110 -R 127.0.0.1\n"
+        "--set 0 60 0\n"
+    )
+    web, local = ruleset.services
+    assert (web.scheduler, [real.weight for real in web.reals]) == ("wrr", [1, 2])
+    assert local == Service(
+        Protocol.TCP, Endpoint("192.168.1.110"), "wrr", (Real(Endpoint("127.0.0.1")),)
+    )
+    assert ruleset.config == Config(fin_timeout_s=60)
+
+
+SERVICE = "-A -t 10.0.0.1:80 -s rr"
+
+
+@pytest.mark.parametrize(
+    ("line", "error", "sentence"),
+    [
+        ("-a -t 10.0.0.1:80 -r 1.1.1.1:80 -w heavy", pylvs.InvalidValue, "'-w heavy': a weight is"),
+        ("-a -t 10.0.0.1:80 -r 1.1.1.1:80 -m -w 65536", pylvs.InvalidValue, "'-w 65536': a weight"),
+        ("-a -t 10.0.0.1:80 -r 1.1.1.999:80 -m -w 1", pylvs.InvalidValue, "'1.1.1.999' is not an"),
+        ("-a -t 10.0.0.1:81 -r 1.1.1.1:80 -m -w 1", pylvs.NoSuchService, "no service tcp 10.0.0.1:81"),
+        (SERVICE, pylvs.AlreadyExists, "service tcp 10.0.0.1:80 is there already"),
+        ("-D -t 10.0.0.1:80", pylvs.InvalidValue, "a rule set is written with -A, -a, --set"),
+        ("-A -t 10.0.0.2:80 -p 300", pylvs.InvalidValue, "does not have persistence yet"),
+        ("-A -f 1 -s rr", pylvs.InvalidValue, "does not have services by firewall mark yet"),
+        ("nonsense", pylvs.InvalidValue, "'nonsense' belongs to no option"),
+        ("-A -t 10.0.0.2:80 --netns red", pylvs.InvalidValue, "--netns does not belong"),
+        ("--default-method", pylvs.InvalidValue, "--default-method needs a value"),
+        ("--default-method local", pylvs.InvalidValue, "give nat, tun or dr"),
+        ("-A -t 10.0.0.2:80 -s rr" + " " * 5000, pylvs.InvalidValue, "longer than 4096"),
+        ("\udcff", pylvs.InvalidValue, "belongs to no option"),
+    ],
+)
+def test_a_wrong_line_is_named(line: str, error: type[Error], sentence: str) -> None:
+    text = SERVICE + "\n" + "# 900 lines\n" * 898 + line + "\n-A -t 9.9.9.9:9\n"
+    with pytest.raises(error) as refused:
+        loads(text, "rules.txt")
+    assert str(refused.value).startswith("rules.txt line 900: ")
+    assert sentence in refused.value.sentence()
+    assert refused.value.sentence().endswith("; nothing was changed")
+
+
+def test_a_real_server_twice_is_named() -> None:
+    real = "-a -t 10.0.0.1:80 -r 1.1.1.1:80 -m -w 1"
+    with pytest.raises(pylvs.AlreadyExists, match="^f line 3: 1.1.1.1:80 is a real server of"):
+        loads(f"{SERVICE}\n{real}\n{real}\n", "f")
+
+
+def test_what_the_kernel_refuses_is_named_too(kernel: FakeKernel, lvs: Manager) -> None:
+    lvs.replace(loads("-A -t 9.9.9.9:9 -R 1.1.1.1:80"))
+    before = lvs.rules()
+    text = f"--set 1 1 1\n# c\n{SERVICE}\n" + "".join(
+        f"-a -t 10.0.0.1:80 -r 1.1.1.{n}:80 {'-g' if n != 7 else '-g'} -w 1\n" for n in range(9)
+    )
+    wrong = text.replace("1.1.1.7:80", "1.1.1.7:81")
+    with pytest.raises(pylvs.PortCannotChange) as refused:
+        lvs.replace(loads(wrong, "rules.txt"))
+    assert refused.value.sentence() == (
+        "rules.txt line 11: 1.1.1.7:81 cannot be a DR server of tcp 10.0.0.1:80: "
+        "DR keeps the port; use -m (NAT) or give port 80; nothing was changed"
+    )
+    assert refused.value.kernel == "DR and TUN cannot change the port"
+    assert lvs.rules() == before
+
+
+def test_a_rule_set_made_in_python_names_its_rule(lvs: Manager) -> None:
+    real = Real(Endpoint("::1", 80))
+    ruleset = Ruleset((Service(Protocol.TCP, Endpoint("10.0.0.1", 80), reals=(real,)),))
+    with pytest.raises(pylvs.FamilyMismatch, match=r"^-a -t 10.0.0.1:80 -r \[::1\]:80 -w 1: "):
+        lvs.replace(ruleset)
+
+
+def test_load_reads_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "rules.txt"
+    path.write_text(SERVICE)
+    assert load(str(path)) == loads(SERVICE)
+    path.write_text("wrong")
+    with pytest.raises(pylvs.InvalidValue, match=r"rules.txt line 1: 'wrong'"):
+        load(str(path))
+
+
+def test_limits_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pylvs.ruleset.SERVICES_MAX", 2)
+    monkeypatch.setattr("pylvs.ruleset.REALS_MAX", 1)
+    with pytest.raises(pylvs.TooMany, match="line 3: a namespace holds 2 services"):
+        loads("".join(f"-A -t 10.0.0.{n}:80\n" for n in range(3)))
+    with pytest.raises(pylvs.TooMany, match="line 2: a service holds 1 real servers"):
+        loads("-A -t 10.0.0.1:80 -R 1.1.1.1\n-A -t 10.0.0.1:80 -R 1.1.1.2\n")
+
+
+@given(RULESETS)
+def test_usual_lines_and_the_grammar_agree(ruleset: Ruleset) -> None:
+    usual = str(ruleset)
+    assert loads("".join(f"ippfvsadm {line}\n" for line in usual.splitlines())) == loads(usual)
