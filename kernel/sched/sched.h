@@ -20,7 +20,13 @@ struct ippfvs_load {
 	ippfvs_atomic64 counts;
 };
 
-/* What least-connection compares: an established connection weighs 256. */
+/*
+ * What least-connection compares: an established connection weighs 256. The
+ * next connection, which enters as an inactive one, is counted in: the least
+ * (cost + 1) / weight wins. So the greatest load for its weight in a farm grows
+ * as little as it can, a burst of new connections is placed as well as any
+ * placement could, and of idle servers the one of the greatest weight is first.
+ */
 static inline u64 ippfvs_load_cost(const struct ippfvs_load *load)
 {
 	u64 counts = ippfvs_atomic64_read(&load->counts);
@@ -54,7 +60,8 @@ struct ippfvs_flow {
  * @name: as users write it
  * @state_size: bytes of state for @n real servers; may be 0
  * @init: fill the state; @ticket is where round robin goes on (a random number
- *	at first, ticket() of the state before when the view was replaced)
+ *	at first, ticket() of the state before when the view was replaced). A
+ *	load that changes meanwhile needs a changed() afterwards
  * @ticket: how far round robin has come; NULL when there is no such thing
  * @pick: index of the real server for @flow, or -1 when none takes connections.
  *	Its cost does not grow with the number of real servers (at most by its

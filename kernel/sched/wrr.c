@@ -10,8 +10,9 @@
  * hence the exact shares. As step / W is near the golden ratio, successive
  * places lie far apart at every scale: hence the even mix. After t connections
  * from the start of a cycle a server is less than 1 from its ideal share when
- * all weights are equal, and less than log2(W) in any farm (about 5 was the
- * worst met with W up to 12,000).
+ * all weights are equal, and was less than log2(W) in every farm tried (5.1 was
+ * the most in 40,000 farms with W up to 12,000; the well known smooth mix, which
+ * looks at every server for every connection, keeps below 1).
  *
  * The guide tells for each stretch of the circle which servers it touches, so
  * that a search among them ends after a step or two whatever their number.

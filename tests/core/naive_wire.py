@@ -7,7 +7,8 @@ import struct
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
-from packets import (
+from pylvs.core import TcpFlags, Tuple, Unreadable, UnreadablePacket, Wire
+from tests.core.packets import (
     FRAGMENT,
     HOP_BY_HOP,
     ICMP,
@@ -20,8 +21,6 @@ from packets import (
     TCP,
     UDP,
 )
-
-from pylvs.core import TcpFlags, Tuple, Unreadable, UnreadablePacket, Wire
 
 
 def refuse(reason: Unreadable) -> UnreadablePacket:

@@ -8,9 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from test_wire import QUOTED, READ, REFUSED
 
 from pylvs._core_build import ROOT, SOURCES
+from tests.core.wire_cases import QUOTED, READ, REFUSED
 
 FLAGS = [
     "-std=gnu11",
