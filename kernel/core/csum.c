@@ -35,8 +35,7 @@ static u16 fold(u64 total)
 	total = (total & 0xffffffff) + (total >> 32);
 	total = (total & 0xffffffff) + (total >> 32);
 	total = (total & 0xffff) + (total >> 16);
-	total = (total & 0xffff) + (total >> 16);
-	return (total & 0xffff) + (total >> 16);
+	return (u16)((total & 0xffff) + (total >> 16));
 }
 
 u16 ippfvs_csum_update_partial(u16 check, const void *from, const void *to,

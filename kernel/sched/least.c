@@ -17,32 +17,49 @@ size_t ippfvs_least_state_size(u32 n)
 	return sizeof(struct tournament) + 2 * (size_t)n * sizeof(u32);
 }
 
-/*
- * Is @a, given the next connection, loaded less for its weight than @b would
- * be? A connection counts 1 when it enters (it is not yet active). Without
- * this one all idle servers would look alike whatever their weights; with it
- * the greatest load for its weight in the farm is kept as small as possible.
- * The products stay below 2^58. A weight of 0 loses to any other.
- */
-static bool beats(const struct ippfvs_sched_view *view, u32 weight_max,
-		  u32 a, u32 b)
-{
-	const struct ippfvs_sched_real *real = view->real;
-	u64 weight_a = min(real[a].weight, weight_max);
-	u64 weight_b = min(real[b].weight, weight_max);
-	u64 product_a = (ippfvs_load_cost(real[a].load) + 1) * weight_b;
-	u64 product_b = (ippfvs_load_cost(real[b].load) + 1) * weight_a;
+/* A real server as it enters a match. */
+struct contender {
+	u32 index;
+	u64 cost;
+	u64 weight;
+};
 
-	return product_a < product_b || (product_a == product_b && a < b);
+/*
+ * Its cost is that with the next connection, which counts 1 when it enters (it
+ * is not yet active). Without this one all idle servers would look alike
+ * whatever their weights; with it the greatest load for its weight in the farm
+ * is kept as small as possible.
+ */
+static struct contender contender(const struct ippfvs_sched_view *view,
+				  const struct tournament *tournament,
+				  u32 index)
+{
+	const struct ippfvs_sched_real *real = &view->real[index];
+
+	return (struct contender) {
+		.index = index,
+		.cost = ippfvs_load_cost(real->load) + 1,
+		.weight = min(real->weight, tournament->weight_max),
+	};
+}
+
+/* The products stay below 2^58. A weight of 0 loses to any other. */
+static bool beats(const struct contender *a, const struct contender *b)
+{
+	u64 load_a = a->cost * b->weight;
+	u64 load_b = b->cost * a->weight;
+
+	return load_a < load_b || (load_a == load_b && a->index < b->index);
 }
 
 static u32 play(const struct ippfvs_sched_view *view,
 		const struct tournament *tournament, u32 node)
 {
-	u32 a = tournament->winner[2 * node];
-	u32 b = tournament->winner[2 * node + 1];
+	const u32 *pair = &tournament->winner[2 * node];
+	struct contender a = contender(view, tournament, pair[0]);
+	struct contender b = contender(view, tournament, pair[1]);
 
-	return beats(view, tournament->weight_max, a, b) ? a : b;
+	return beats(&a, &b) ? a.index : b.index;
 }
 
 void ippfvs_least_init(const struct ippfvs_sched_view *view, void *state,
@@ -75,15 +92,20 @@ void ippfvs_least_changed(const struct ippfvs_sched_view *view, void *state,
 			  u32 index)
 {
 	struct tournament *tournament = state;
+	struct contender best = contender(view, tournament, index);
+	u32 *winner = tournament->winner;
 	u32 node;
 
-	for (node = (view->n + index) / 2; node >= TOP; node /= 2) {
-		u32 before = tournament->winner[node];
-		u32 winner = play(view, tournament, node);
+	for (node = view->n + index; node > TOP; node /= 2) {
+		struct contender other =
+			contender(view, tournament, winner[node ^ 1]);
+		u32 before = winner[node / 2];
 
+		if (beats(&other, &best))
+			best = other;
 		/* Further up nobody has met this server, nor will. */
-		if (before != index && winner == before)
+		if (before != index && before == best.index)
 			return;
-		WRITE_ONCE(tournament->winner[node], winner);
+		WRITE_ONCE(winner[node / 2], best.index);
 	}
 }
