@@ -198,7 +198,8 @@ def builder(root: str = "") -> FFI:
 def build_in_place() -> Path:
     """Build the extension into the source tree and return its path.
 
-    Objects go to a temporary folder: kbuild makes files of the same names.
+    Objects go to a temporary folder: kbuild makes files of the same names. An
+    extension that another build tool left there goes: it might be imported instead.
     """
     with tempfile.TemporaryDirectory() as folder:
         made = Path(builder(f"{ROOT}/").compile(tmpdir=folder))
@@ -206,6 +207,9 @@ def build_in_place() -> Path:
         fresh = target.with_suffix(".new")
         shutil.copy(made, fresh)
         fresh.replace(target)
+    for other in target.parent.glob("_core.*.so"):
+        if other != target:
+            other.unlink()
     return target
 
 

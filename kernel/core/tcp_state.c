@@ -14,7 +14,7 @@ enum event {
 
 #define STATES	(IPPFVS_STATE_CLOSED + 1)
 
-/* Short names for the table; lower case, as <asm/ptrace.h> has some in upper. */
+/* Short names for the table; <asm/ptrace.h> has some in upper case. */
 enum {
 	no = IPPFVS_STATE_NONE,
 	ss = IPPFVS_STATE_SYN_SENT,

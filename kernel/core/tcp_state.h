@@ -12,9 +12,9 @@
 #include "../uapi/ippfvs.h"
 
 enum ippfvs_side {
-	IPPFVS_SIDE_CLIENT,		/* from the client, both sides are seen */
-	IPPFVS_SIDE_SERVER,		/* from the server, both sides are seen */
-	IPPFVS_SIDE_CLIENT_ONLY,	/* from the client, the only side seen */
+	IPPFVS_SIDE_CLIENT,		/* from the client, both are seen */
+	IPPFVS_SIDE_SERVER,		/* from the server, both are seen */
+	IPPFVS_SIDE_CLIENT_ONLY,	/* from the client, the only one seen */
 	IPPFVS_SIDES
 };
 
@@ -26,11 +26,11 @@ enum ippfvs_side {
  *
  * An ACK in ESTABLISHED changes nothing. With both sides seen, a FIN from the
  * client leads to FIN_WAIT, one from the server to CLOSE_WAIT, the other side's
- * to LAST_ACK, and the ACK after it to TIME_WAIT. With one side seen the client's
- * FIN leads to FIN_WAIT and there it stays. A segment without SYN that finds
- * state NONE (an entry taken over in mid-flow) counts as one in ESTABLISHED; a
- * FIN or an RST counts at once in any state. A SYN never leads backwards: ask
- * ippfvs_tcp_reopens() first.
+ * to LAST_ACK, and the ACK after it to TIME_WAIT. With one side seen the
+ * client's FIN leads to FIN_WAIT and there it stays. A segment without SYN that
+ * finds state NONE (an entry taken over in mid-flow) counts as one in
+ * ESTABLISHED; a FIN or an RST counts at once in any state. A SYN never leads
+ * backwards: ask ippfvs_tcp_reopens() first.
  *
  * Return: enum ippfvs_state; @state itself when nothing changes.
  */

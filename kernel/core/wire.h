@@ -8,7 +8,7 @@
 /* Why a packet has no five-tuple; returned negative. */
 enum ippfvs_wire_error {
 	IPPFVS_WIRE_MALFORMED = 1,	/* a length or version field lies */
-	IPPFVS_WIRE_FRAGMENT,		/* a fragment: ports absent, or not alone */
+	IPPFVS_WIRE_FRAGMENT,		/* not a whole packet */
 	IPPFVS_WIRE_OTHER,		/* neither TCP, UDP nor an ICMP error */
 };
 
