@@ -12,7 +12,7 @@ enum ippfvs_wire_error {
 	IPPFVS_WIRE_OTHER,		/* neither TCP, UDP nor an ICMP error */
 };
 
-#define IPPFVS_WIRE_EXTENSIONS_MAX	8	/* IPv6 extension headers walked */
+#define IPPFVS_WIRE_EXTENSIONS_MAX	8	/* IPv6 headers walked over */
 
 /* TCP flag bits as in byte 13 of the header (RFC 9293). */
 #define IPPFVS_TCP_FIN	0x01
@@ -28,8 +28,8 @@ enum ippfvs_wire_error {
  * @l4: offset of the transport header from the network header
  * @l4_size: bytes of the transport header that were read: TCP 20 (at least),
  *	UDP 8, ICMP 8; a quoted packet may show fewer, at least the ports
- * @inner: ICMP errors (and quoted tunnels): offset of the packet within from the
- *	network header, else 0
+ * @inner: ICMP errors (and quoted tunnels): offset of the packet within from
+ *	the network header, else 0
  * @ttl: time to live, or hop limit
  * @tos: type of service, or traffic class
  * @tcp_flags: byte 13 of a TCP header, else 0
@@ -61,25 +61,26 @@ struct ippfvs_wire {
  * @total: how many bytes the packet has in all, as the stack counts them
  *
  * Reads at most @avail bytes, whatever the headers claim. Fragments (any but a
- * whole packet) are refused: the stack puts them together before us.
- * The checksum of an IPv4 header is not examined: the stack has done so.
+ * whole packet) are refused: the stack puts them together before us. The
+ * checksum of an IPv4 header is not examined: the stack has done so.
  *
- * Version 4 or 6, else MALFORMED. IPv4: ihl >= 5, total length within @total and not less than the
- * header. IPv6: payload length within @total (jumbograms are MALFORMED); walks at most IPPFVS_WIRE_EXTENSIONS_MAX of hop-by-hop, routing,
- * destination options and an atomic fragment header (offset 0, no more
- * fragments: passed over); a routing header of type 0 or with segments left is
- * OTHER: its destination is not final. AH and ESP are OTHER, and so is one
- * extension header too many.
- * TCP: data offset >= 5 and within the packet. UDP: length field >= 8 and within
- * the packet (0 is allowed for neither family: no jumbograms).
+ * Version 4 or 6, else MALFORMED. IPv4: ihl >= 5, total length within @total
+ * and not less than the header. IPv6: payload length within @total (jumbograms
+ * are MALFORMED); walks at most IPPFVS_WIRE_EXTENSIONS_MAX of hop-by-hop,
+ * routing, destination options and an atomic fragment header (offset 0, no
+ * more fragments: passed over); a routing header of type 0 or with segments
+ * left is OTHER: its destination is not final. AH and ESP are OTHER, and so is
+ * one extension header too many. TCP: data offset >= 5 and within the packet.
+ * UDP: length field >= 8 and within the packet (0 is allowed for neither
+ * family: no jumbograms).
  *
- * ICMP errors are destination unreachable, source quench, redirect (OTHER: never
- * ours to forward), time exceeded, parameter problem; ICMPv6 destination
+ * ICMP errors are destination unreachable, source quench, redirect (OTHER:
+ * never ours to forward), time exceeded, parameter problem; ICMPv6 destination
  * unreachable, packet too big, time exceeded, parameter problem. Every other
  * ICMP message is OTHER.
  *
- * Return: 0 when read; n > 0 when n bytes must be readable at @data (n > @avail,
- * n <= @total): make them so and call again; or a negative enum
+ * Return: 0 when read; n > 0 when n bytes must be readable at @data (n >
+ * @avail, n <= @total): make them so and call again; or a negative enum
  * ippfvs_wire_error.
  */
 int ippfvs_wire_read(struct ippfvs_wire *wire, const u8 *data, u32 avail,
@@ -97,8 +98,8 @@ int ippfvs_wire_read(struct ippfvs_wire *wire, const u8 *data, u32 avail,
  * ports, so length fields may exceed @total; a first fragment is accepted, a
  * later one is IPPFVS_WIRE_FRAGMENT. Fields that were cut away are 0. ICMP is
  * OTHER: nobody sends an error about an error. The protocol may also be
- * IPPROTO_IPIP or IPPROTO_IPV6 (a tunnel of ours): ports and @l4_size are 0, @l4
- * and @inner are the offset of the packet within.
+ * IPPROTO_IPIP or IPPROTO_IPV6 (a tunnel of ours): ports and @l4_size are 0,
+ * @l4 and @inner are the offset of the packet within.
  *
  * Return: as ippfvs_wire_read().
  */

@@ -13,7 +13,7 @@
 #include "../core/port.h"
 
 /**
- * struct ippfvs_load - the connections of one real server, changing all the time
+ * struct ippfvs_load - the connections of one real server, always changing
  * @counts: active (established) in the upper 32 bits, inactive in the lower
  */
 struct ippfvs_load {

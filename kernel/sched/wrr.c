@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Weighted round robin: of any W connections in a row each real server gets
- * exactly its weight, where W is the sum of the weights after division by their
- * greatest common divisor.
+ * exactly its weight, where W is the sum of the weights after division by
+ * their greatest common divisor.
  *
  * The servers lie side by side on a circle of W places, each as long as its
  * weight. Connection number t goes to the server at place t * step mod W. As
@@ -10,9 +10,9 @@
  * hence the exact shares. As step / W is near the golden ratio, successive
  * places lie far apart at every scale: hence the even mix. After t connections
  * from the start of a cycle a server is less than 1 from its ideal share when
- * all weights are equal, and was less than log2(W) in every farm tried (5.1 was
- * the most in 40,000 farms with W up to 12,000; the well known smooth mix, which
- * looks at every server for every connection, keeps below 1).
+ * all weights are equal, and was less than log2(W) in every farm tried (5.1
+ * was the most in 40,000 farms with W up to 12,000; the well known smooth mix,
+ * which looks at every server for every connection, kept below 1).
  *
  * The guide tells for each stretch of the circle which servers it touches, so
  * that a search among them ends after a step or two whatever their number.
@@ -21,7 +21,7 @@
 
 #define GOLDEN		2654435769u	/* 2^32 / ((1 + sqrt(5)) / 2) */
 #define CANDIDATES	8		/* steps to choose among */
-#define STRETCHES	2		/* of the guide, at most, a real server */
+#define STRETCHES	2		/* of the guide, for each server */
 
 struct circle {
 	ippfvs_atomic64 ticket;
