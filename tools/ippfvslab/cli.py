@@ -18,6 +18,7 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--kernel", choices=["6.1", "6.12"], default="6.12")
     demo.add_argument("--shell", action="store_true")
     demo.add_argument("--host", action="store_true")
+    words.add_parser("check", help="compilers and checkers")
     test = words.add_parser("test", help="all tests, on the machine and in guests")
     test.add_argument("--kernel", action="append", choices=["6.1", "6.12", "sanitize"])
     test.add_argument("--live-only", action="store_true")
@@ -45,6 +46,10 @@ def _do(words: argparse.Namespace) -> int:
         from ippfvslab import demo
 
         return demo.main(words)
+    if words.word == "check":
+        from ippfvslab import check
+
+        return min(check.main(), 1)
     from ippfvslab import suite
 
     return suite.main(words)

@@ -4,10 +4,8 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 
-from ippfvslab import guest, kernels, kvm, module, nginx, onhost, paths, say, shell
+from ippfvslab import guest, kernels, kvm, module, nginx, onhost, say, shell
 
 LIMIT_S = 600
 SHELL_LIMIT_S = 24 * 3600
@@ -21,7 +19,7 @@ def main(words: argparse.Namespace) -> int:
         return onhost.play(arguments, interactive=words.shell)
     kernel = kernels.get(words.kernel)
     ko = module.build(kernel)
-    compile_tree()
+    module.compile_tree()
     if words.shell:
         arguments += ["--shell", "/dev/ttyS1"]
     script = f"$PYTHON -m ippfvslab.play {' '.join(arguments)}"
@@ -37,9 +35,3 @@ def main(words: argparse.Namespace) -> int:
     if outcome.status or outcome.faults:
         say.line(f"tools/lab: the demo went wrong; what it left is in {outcome.folder}")
     return 1 if outcome.status != 0 or outcome.faults else 0
-
-
-def compile_tree() -> None:
-    """Byte-compile the Python that guests will run: they cannot keep what they compile."""
-    folders = [str(paths.TREE / name) for name in ("pylvs", "tools/ippfvslab")]
-    subprocess.run([sys.executable, "-m", "compileall", "-q", *folders], check=True)

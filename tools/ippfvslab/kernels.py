@@ -75,6 +75,9 @@ def _mend(folder: Path, home: Path) -> None:
         text = makefile.read_text()
         if text.startswith("include /usr/src/"):
             makefile.write_text(text.replace("include /usr/src/", f"include {home}/usr/src/"))
+    # The kernel's own BTF is there to make a module's, by pahole; nothing here reads either.
+    for vmlinux in folder.glob("usr/src/linux-headers-*/vmlinux"):
+        vmlinux.unlink()
     for link in folder.glob("lib/modules/*/[bs]*"):
         if link.is_symlink() and str(link.readlink()).startswith("/usr/src/"):
             target = link.readlink().name

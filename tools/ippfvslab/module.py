@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-"""ippfvs.ko for one kernel, built from a copy of the sources and kept by their contents."""
+"""What of the tree is built for guests: ippfvs.ko, kept by its contents, and byte code."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 from ippfvslab import paths, process
@@ -32,7 +34,7 @@ def build(kernel: Kernel) -> Path:
         if not (home / "ready").exists():
             with step(f"ippfvs.ko for {kernel.release}: build", "20 seconds"):
                 _forget_old(kernel)
-                _copy(files, home)
+                copy(files, home)
                 make(kernel, home, "W=1")
                 (home / "ready").touch()
     return home / "ippfvs.ko"
@@ -52,9 +54,16 @@ def make(kernel: Kernel, home: Path, *words: str) -> str:
     return process.run([*command, f"ARCH={kernel.arch}", *words, "modules"], log=home / "build.log")
 
 
-def _copy(files: list[Path], home: Path) -> None:
+def copy(files: list[Path], home: Path) -> None:
+    """Lay the sources out anew in HOME."""
     shutil.rmtree(home, ignore_errors=True)
     for file in files:
         copy = home / file.relative_to(paths.TREE)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, copy)
+
+
+def compile_tree() -> None:
+    """Byte-compile the Python that guests will run: they cannot keep what they compile."""
+    folders = [str(paths.TREE / name) for name in ("pylvs", "tools/ippfvslab", "tests/live")]
+    subprocess.run([sys.executable, "-m", "compileall", "-q", *folders], check=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -40,6 +41,13 @@ def obey_sigterm() -> None:
     signal.signal(signal.SIGHUP, interrupt)
 
 
+def _gist(output: str) -> str:
+    """The compiler's errors in OUTPUT, or its end."""
+    lines = output.splitlines()
+    errors = [line for line in lines if re.search(r"\berror: |^E: ", line)]
+    return "\n".join(errors[:12] or lines[-20:])
+
+
 def run(
     command: Sequence[str | Path],
     *,
@@ -65,7 +73,7 @@ def run(
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(done.stdout)
     if done.returncode:
-        tail = "\n".join(done.stdout.splitlines()[-30:])
         where = f"; the whole log is {log}" if log else ""
-        raise Trouble(f"{' '.join(words[:6])} … ended with {done.returncode}{where}\n{tail}")
+        command = " ".join(words[:4]) + (" …" if words[4:] else "")
+        raise Trouble(f"{command} ended with {done.returncode}{where}\n{_gist(done.stdout)}")
     return done.stdout
