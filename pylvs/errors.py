@@ -3,7 +3,8 @@
 
 ::
 
-    Error                        exit code
+                                exit code
+    Error                            1   any of them
     ├── InvalidValue                 2   an address, port, weight ... that cannot be
     ├── Refused                      1   the kernel said no
     │   ├── NoSuchService            1

@@ -158,7 +158,8 @@ def _other(refusal: Refusal, attribute: str) -> errors.Error:
     if refusal.errno in (errno.ENOMEM, errno.ENOBUFS):
         return errors.TransportError("the kernel is out of memory")
     sentence = refusal.kernel or os.strerror(refusal.errno)
-    about = f" {attribute.removeprefix('IPPFVS_').lower().replace('_', ' ')}:" if attribute else ":"
+    name = attribute.removeprefix("IPPFVS_").removeprefix("A_").lower().replace("_", " ")
+    about = f" {name}:" if name else ":"
     return errors.Refused(f"the kernel refuses{about} {sentence}")
 
 

@@ -21,12 +21,11 @@ def rules(services: Iterable[ServiceInfo], width: int, color: bool = True) -> st
         very long ones may be wider
     :param color: False for terminals of people who set NO_COLOR
     """
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="dim")
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
     table.add_column("Service / real server", no_wrap=True)
     table.add_column("By", no_wrap=True)
     for name in ("Weight", "Active", "Inactive"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
     for service in services:
         _add_service(table, service)
     return _drawn(table, width, color)
@@ -36,10 +35,9 @@ def _add_service(table: Table, service: ServiceInfo) -> None:
     table.add_row(
         Text(_service_name(service), style="bold cyan"),
         service.scheduler,
-        "",
+        "" if service.reals else Text("no server", style="bold red"),
         str(service.active),
         str(service.inactive),
-        "" if service.reals else Text("no real server", style="bold red"),
     )
     for real in service.reals:
         _add_real(table, real)
@@ -50,10 +48,9 @@ def _add_real(table: Table, real: RealInfo) -> None:
     table.add_row(
         f"  {real.endpoint}",
         real.method.name if real.method is not None else "",
-        str(real.weight),
+        "drained 0" if drained else str(real.weight),
         str(real.active),
         str(real.inactive),
-        "no new connections" if drained else "",
         style="yellow" if drained else "",
     )
 
@@ -69,12 +66,12 @@ def _drawn(table: Table, width: int, color: bool) -> str:
         file=out,
         width=max(width, _needed(table)),
         force_terminal=True,
-        no_color=not color,
+        color_system="standard" if color else None,
         legacy_windows=False,
         highlight=False,
     )
     console.print(table)
-    return "\n".join(line.rstrip() for line in out.getvalue().strip("\n").splitlines()) + "\n"
+    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
 
 
 def _needed(table: Table) -> int:

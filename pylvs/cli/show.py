@@ -99,7 +99,7 @@ def _write_connections(entries: Iterable[Connection]) -> None:
     sys.stdout.write(f'{{"schema": {jsonview.SCHEMA}, "connections": [')
     for number, entry in enumerate(entries):
         sys.stdout.write(",\n  " if number else "\n  ")
-        json.dump(jsonview.connection(entry), sys.stdout)
+        sys.stdout.write(json.dumps(jsonview.connection(entry)))
     sys.stdout.write("\n]}\n")
 
 

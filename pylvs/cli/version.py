@@ -12,7 +12,7 @@ from ..errors import ModuleNotLoaded, VersionMismatch
 
 if TYPE_CHECKING:
     from ..grammar import Request
-    from .main import Connect
+    from .program import Connect
 
 
 def show(request: Request, connect: Connect) -> int:

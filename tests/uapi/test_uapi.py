@@ -106,10 +106,7 @@ def prose_types() -> dict[str, str]:
 def test_every_attribute_has_the_type_of_the_prose() -> None:
     nests = (messages.ServiceNest, messages.RealNest, messages.ConnNest, messages.ConfigNest)
     declared = {
-        name: kind
-        for nest in nests
-        for name, kind in nest.nla_map
-        if kind not in ("none", "stats")
+        name: kind for nest in nests for name, kind in nest.nla_map if kind not in ("none", "stats")
     }
     said = {name: TYPES[kind] for name, kind in prose_types().items()}
     assert declared == said

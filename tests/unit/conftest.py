@@ -3,22 +3,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
 
 from pylvs.cli import main
 from pylvs.manager import Manager
 from tests.unit.fakekernel import FakeKernel
-
-
-@dataclass
-class Outcome:
-    """What a run of ippfvsadm left."""
-
-    code: int
-    out: str
-    err: str
+from tests.unit.samples import Outcome
 
 
 @pytest.fixture
@@ -39,7 +30,7 @@ def run(
 
     def ippfvsadm(line: str, stdin: str = "") -> Outcome:
         monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
-        monkeypatch.setattr("pylvs.cli.main._input_name", lambda: "rules.txt")
+        monkeypatch.setattr("pylvs.cli.program._input_name", lambda: "rules.txt")
         code = main(line.split(), lambda netns: Manager(transport=kernel.twin()))
         captured = capsys.readouterr()
         return Outcome(code, captured.out, captured.err)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pylvs import codec, wire
 from pylvs.endpoint import Endpoint
 from pylvs.errors import TransportError
-from pylvs.messages import Message
+from pylvs.messages import DropsNest, Message
 from pylvs.model import (
     Config,
     Connection,
@@ -31,6 +31,7 @@ from pylvs.model import (
 from pylvs.ruleset import Ruleset
 from pylvs.uapi import Command
 from tests.unit import fakekernel
+from tests.unit.samples import connection_tree
 from tests.unit.strategies import CONFIGS, ENDPOINTS, METHODS, RULESETS, WEIGHTS, services
 
 COUNTS = st.integers(0, 2**64 - 1)
@@ -58,10 +59,10 @@ def test_both_encoders_give_the_same_bytes(ruleset: Ruleset) -> None:
 @given(RULESETS)
 def test_both_decoders_give_the_same_values(ruleset: Ruleset) -> None:
     body = codec.encode_bulk(codec.ruleset_tree(ruleset.config, ruleset.services))
-    ours = [
-        (Message.nla_map[kind][0], wire.decode(getattr(Message, Message.nla_map[kind][1]), body, a, b))
-        for kind, a, b in wire.walk(body, 0, len(body))
-    ]
+    ours = []
+    for kind, start, end in wire.walk(body, 0, len(body)):
+        name, nest = Message.nla_map[kind]
+        ours.append((name, wire.decode(getattr(Message, nest), body, start, end)))
     theirs = [(name, fakekernel.as_dict(nest)) for name, nest, _ in fakekernel.nests_of(body)]
     assert ours == theirs
 
@@ -105,21 +106,6 @@ def test_config(config: Config) -> None:
     assert (info.services, info.schedulers) == (3, ("rr", "wrr"))
 
 
-def connection_tree(entry: Connection) -> wire.Tree:
-    return [
-        ("IPPFVS_CONN_PROTOCOL", int(entry.protocol)),
-        ("IPPFVS_CONN_CLIENT", entry.client.packed),
-        ("IPPFVS_CONN_CLIENT_PORT", entry.client.port),
-        ("IPPFVS_CONN_VIRTUAL", entry.virtual.packed),
-        ("IPPFVS_CONN_VIRTUAL_PORT", entry.virtual.port),
-        ("IPPFVS_CONN_REAL", entry.real.packed),
-        ("IPPFVS_CONN_REAL_PORT", entry.real.port),
-        ("IPPFVS_CONN_METHOD", int(entry.method)),
-        ("IPPFVS_CONN_STATE", int(entry.state)),
-        ("IPPFVS_CONN_EXPIRES_MS", round(entry.expires_s * 1000)),
-    ]
-
-
 @given(
     st.builds(
         Connection,
@@ -139,7 +125,7 @@ def test_connection(entry: Connection) -> None:
 
 @given(STATS, st.lists(COUNTS, min_size=13, max_size=13))
 def test_stats_and_drops(stats: Stats, counts: list[int]) -> None:
-    names = [name for name, kind in codec.DropsNest.nla_map if kind != "none"]
+    names = [name for name, kind in DropsNest.nla_map if kind != "none"]
     drops = list(zip(names, counts, strict=True))
     body = fakekernel.encode([("IPPFVS_A_STATS", stats_tree(stats)), ("IPPFVS_A_DROPS", drops)])
     assert codec.decode_stats(body) == (stats, Drops(*counts))

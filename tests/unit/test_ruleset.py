@@ -84,7 +84,11 @@ SERVICE = "-A -t 10.0.0.1:80 -s rr"
         ("-a -t 10.0.0.1:80 -r 1.1.1.1:80 -w heavy", pylvs.InvalidValue, "'-w heavy': a weight is"),
         ("-a -t 10.0.0.1:80 -r 1.1.1.1:80 -m -w 65536", pylvs.InvalidValue, "'-w 65536': a weight"),
         ("-a -t 10.0.0.1:80 -r 1.1.1.999:80 -m -w 1", pylvs.InvalidValue, "'1.1.1.999' is not an"),
-        ("-a -t 10.0.0.1:81 -r 1.1.1.1:80 -m -w 1", pylvs.NoSuchService, "no service tcp 10.0.0.1:81"),
+        (
+            "-a -t 10.0.0.1:81 -r 1.1.1.1:80 -m -w 1",
+            pylvs.NoSuchService,
+            "no service tcp 10.0.0.1:81",
+        ),
         (SERVICE, pylvs.AlreadyExists, "service tcp 10.0.0.1:80 is there already"),
         ("-D -t 10.0.0.1:80", pylvs.InvalidValue, "a rule set is written with -A, -a, --set"),
         ("-A -t 10.0.0.2:80 -p 300", pylvs.InvalidValue, "does not have persistence yet"),
@@ -108,7 +112,7 @@ def test_a_wrong_line_is_named(line: str, error: type[Error], sentence: str) -> 
 
 def test_a_real_server_twice_is_named() -> None:
     real = "-a -t 10.0.0.1:80 -r 1.1.1.1:80 -m -w 1"
-    with pytest.raises(pylvs.AlreadyExists, match="^f line 3: 1.1.1.1:80 is a real server of"):
+    with pytest.raises(pylvs.AlreadyExists, match=r"^f line 3: 1\.1\.1\.1:80 is a real server of"):
         loads(f"{SERVICE}\n{real}\n{real}\n", "f")
 
 
@@ -116,7 +120,7 @@ def test_what_the_kernel_refuses_is_named_too(kernel: FakeKernel, lvs: Manager) 
     lvs.replace(loads("-A -t 9.9.9.9:9 -R 1.1.1.1:80"))
     before = lvs.rules()
     text = f"--set 1 1 1\n# c\n{SERVICE}\n" + "".join(
-        f"-a -t 10.0.0.1:80 -r 1.1.1.{n}:80 {'-g' if n != 7 else '-g'} -w 1\n" for n in range(9)
+        f"-a -t 10.0.0.1:80 -r 1.1.1.{n}:80 -g -w 1\n" for n in range(9)
     )
     wrong = text.replace("1.1.1.7:80", "1.1.1.7:81")
     with pytest.raises(pylvs.PortCannotChange) as refused:

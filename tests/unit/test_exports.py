@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import pylvs
+from pylvs import errors
+
+NAMES = [
+    "AddressNotUsable",
+    "AlreadyExists",
+    "BuildFailed",
+    "Config",
+    "ConfigInfo",
+    "Connection",
+    "Drops",
+    "Endpoint",
+    "Error",
+    "Event",
+    "FamilyMismatch",
+    "InvalidValue",
+    "Manager",
+    "Method",
+    "MissingOption",
+    "ModuleNotLoaded",
+    "NoSuchNamespace",
+    "NoSuchReal",
+    "NoSuchService",
+    "NotPermitted",
+    "PortCannotChange",
+    "Protocol",
+    "Real",
+    "RealInfo",
+    "Refused",
+    "Ruleset",
+    "Service",
+    "ServiceInfo",
+    "State",
+    "Stats",
+    "TooMany",
+    "TransportError",
+    "UnknownScheduler",
+    "VersionMismatch",
+    "__version__",
+    "diff",
+    "load",
+    "loads",
+]
+
+
+def test_exports_are_these_and_sorted() -> None:
+    assert pylvs.__all__ == NAMES
+    assert sorted(NAMES) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_export_is_there_and_documented(name: str) -> None:
+    value = getattr(pylvs, name)
+    assert name in dir(pylvs)
+    if name == "__version__":
+        return
+    assert inspect.getdoc(value)
+    for member, function in vars(value).items() if inspect.isclass(value) else ():
+        if inspect.isfunction(function) and not member.startswith("_"):
+            assert inspect.getdoc(function), f"{name}.{member}"
+
+
+def test_a_name_that_is_not_there() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'NoSuchName'"):
+        getattr(pylvs, "NoSuchName")  # noqa: B009  # mypy would see through the plain form
+
+
+def test_every_error_is_exported_and_drawn_in_the_tree() -> None:
+    for name, value in vars(errors).items():
+        if inspect.isclass(value) and issubclass(value, errors.Error):
+            assert name in NAMES
+            line = next(row for row in str(errors.__doc__).splitlines() if f" {name} " in row)
+            assert str(value.exit_code) in line
+
+
+def loaded(code: str) -> set[str]:
+    """Return the modules that a fresh Python has loaded after some code."""
+    script = f"import sys\n{code}\nprint(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(run.stdout.split())
+
+
+def test_importing_pylvs_loads_nothing_else() -> None:
+    assert {name for name in loaded("import pylvs") if name.startswith("pylvs")} == {"pylvs"}
+
+
+PLAIN = """
+sys.argv = ["ippfvsadm", "-a", "-t", "10.0.0.1:80", "-r", "10.0.0.2:80", "-m"]
+from pylvs.cli import main
+main()
+"""
+
+
+def test_a_single_command_loads_nothing_slow() -> None:
+    slow = {"argparse", "asyncio", "cffi", "ctypes", "difflib", "json", "pyroute2", "rich"}
+    assert not slow & loaded(PLAIN)
+
+
+def test_pyroute2_is_whole_after_us() -> None:
+    after = loaded(
+        "import pylvs.messages, pyroute2\n"
+        "assert pyroute2.IPRoute and pyroute2.netlink.genlmsg and pyroute2.common\n"
+        "from pyroute2.netlink.generic import GenericNetlinkSocket\n"
+        "assert pyroute2.netlink.nla_slot is not None"
+    )
+    assert "pyroute2.iproute" in after
+
+
+def test_pyroute2_before_us_is_used() -> None:
+    loaded(
+        "import pyroute2.netlink, pylvs.messages\n"
+        "assert issubclass(pylvs.messages.Message, pyroute2.netlink.genlmsg)\n"
+        "assert pyroute2.IPRoute"
+    )
