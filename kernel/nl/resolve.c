@@ -164,20 +164,28 @@ static const struct in6_addr *in6(const union ippfvs_addr *addr)
 	return (const struct in6_addr *)addr;
 }
 
+static bool is_broadcast(struct net *net, __be32 ip)
+{
+	if (ipv4_is_lbcast(ip))
+		return true;
+
+	/* A namespace without any address yet takes all for broadcast ones. */
+	return inet_addr_type(net, ip) == RTN_BROADCAST &&
+	       inet_addr_type(net, htonl(INADDR_LOOPBACK)) != RTN_BROADCAST;
+}
+
 static bool is_unicast(struct net *net, u8 family,
 		       const union ippfvs_addr *addr)
 {
-	unsigned int type;
-	int kind;
+	int type;
 
-	if (family == IPPFVS_FAMILY_IPV4) {
-		type = inet_addr_type(net, addr->ip);
-		return type != RTN_MULTICAST && type != RTN_BROADCAST &&
-		       !ipv4_is_zeronet(addr->ip) &&
-		       !ipv4_is_lbcast(addr->ip);
-	}
-	kind = ipv6_addr_type(in6(addr));
-	return kind & IPV6_ADDR_UNICAST && !(kind & IPV6_ADDR_MAPPED);
+	if (family == IPPFVS_FAMILY_IPV4)
+		return !ipv4_is_zeronet(addr->ip) &&
+		       !ipv4_is_multicast(addr->ip) &&
+		       !is_broadcast(net, addr->ip);
+
+	type = ipv6_addr_type(in6(addr));
+	return type & IPV6_ADDR_UNICAST && !(type & IPV6_ADDR_MAPPED);
 }
 
 static bool is_loopback(u8 family, const union ippfvs_addr *addr)
