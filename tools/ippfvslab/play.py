@@ -113,9 +113,8 @@ def _compare(row: Row, seen: Seen) -> bool:
 
 
 def _write(form: str, frame: Frame, packet: Packet) -> str:
-    if form == "tunnel":
-        inner = packet.inner
-        return f"{packet.source} → {packet.dest} [{_ends(inner) if inner else 'no tunnel'}]"
+    if form == "inner":
+        return _ends(packet.inner) if packet.inner else "no tunnel"
     if form == "mac":
         return f"MAC {frame.source_mac[-2:]}>{frame.dest_mac[-2:]} {_ends(packet)}"
     return _ends(packet)

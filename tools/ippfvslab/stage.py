@@ -14,7 +14,7 @@ class Point:
     device: str
     outgoing: bool
     form: str = "plain"
-    """plain: source → dest; tunnel: outer [inner]; mac: frame's ends, then source → dest."""
+    """plain: source → dest; inner: those within the tunnel; mac: the frame's ends before."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +94,8 @@ TUN = Act(
     commands=_RULES,
     rows=(
         Row("request", _FLOW, Point("director", "eth0", False)),
-        Row(
-            "encapsulated",
-            f"192.168.1.1 → 192.168.1.2 [{_FLOW}]",
-            Point("director", "eth0", True, "tunnel"),
-        ),
+        Row("IPIP, outer", "192.168.1.1 → 192.168.1.2", Point("director", "eth0", True)),
+        Row("IPIP, inner", _FLOW, Point("director", "eth0", True, "inner")),
         Row("decapsulated", _FLOW, Point("server1", "tunl0", False)),
         Row("reply, not by director", _BACK, Point("client", "eth0", False)),
     ),

@@ -20,6 +20,8 @@ PACKET_OUTGOING = 4
 TP_STATUS_CSUMNOTREADY = 1 << 3
 BUFFER_BYTES = 256 << 20
 _IPIP = {4: 4, 41: 6}
+_ETHERTYPES = (b"\x08\x00", b"\x86\xdd")
+_BARE = {768, 769, 776, 778}  # ARPHRD_TUNNEL, _TUNNEL6, _SIT, _IPGRE
 _EXTENSIONS = {0, 43, 60}
 
 
@@ -74,6 +76,8 @@ class Frame:
     checksum_ready: bool
     """False: the transport checksum is left to the hardware, which veth has not."""
     raw: bytes
+    bare: bool = False
+    """Whether it begins with the IP header: a tunnel's interface has no Ethernet."""
 
     @property
     def dest_mac(self) -> str:
@@ -86,7 +90,9 @@ class Frame:
     @property
     def packet(self) -> Packet | None:
         """The IP packet in it, if it holds one."""
-        return decode(self.raw[14:]) if self.raw[12:14] in (b"\x08\x00", b"\x86\xdd") else None
+        if self.bare:
+            return decode(self.raw)
+        return decode(self.raw[14:]) if self.raw[12:14] in _ETHERTYPES else None
 
 
 def decode(raw: bytes) -> Packet | None:
@@ -168,4 +174,5 @@ def _frame(
             time = seconds + nanoseconds / 1e9
         elif level == SOL_PACKET and kind == PACKET_AUXDATA:
             ready = not struct.unpack_from("@I", data)[0] & TP_STATUS_CSUMNOTREADY
-    return Frame(address[0], address[2] == PACKET_OUTGOING, time, ready, raw)
+    outgoing, bare = address[2] == PACKET_OUTGOING, address[3] in _BARE
+    return Frame(address[0], outgoing, time, ready, raw, bare)
