@@ -17,9 +17,12 @@ farm        the paper's farm of each method and family (ippfvslab.farm.Farm): fa
             test changes in it, it puts back.
 own_farm    own_farm("nat", 6): a farm for one test alone, for those that break things.
 ippfvsadm   runs the command in the director; its CompletedProcess; check=False to see a refusal.
-lvs         a pylvs.Manager in the director.
+lvs         a pylvs.Manager in the director; settings are put back after the test.
 web         web(): real nginx on port 80 of every server (for Local Node: on the director), at the
             address that the method asks for; web(8000) on another port.
+echoes      echoes("udp", 7): an Echo on every server, likewise; its list.
+balance     balance("tcp", 7, "wrr", 1, 2): a service of the VIP with the farm's real servers, of
+            those weights (all 1 when none is given), by the farm's method; the pylvs.Service.
 kernel log  every test fails in which the kernel complains.
 
 Hosts, captures and servers are in tools/ippfvslab: netns.Host (run, popen, socket, inside, call),
@@ -40,6 +43,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from ippfvslab import klog, nginx
+from ippfvslab.echo import Echo
 from ippfvslab.farm import Farm
 from ippfvslab.layouts import FAMILIES, METHODS, layout
 from ippfvslab.netns import Host
@@ -50,6 +54,8 @@ if TYPE_CHECKING:
 Ippfvsadm = Callable[..., "subprocess.CompletedProcess[str]"]
 Web = Callable[..., None]
 OwnFarm = Callable[..., Farm]
+Echoes = Callable[..., "list[Echo]"]
+Balance = Callable[..., "pylvs.Service"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -201,8 +207,46 @@ def lvs(farm: Farm) -> Iterator[pylvs.Manager]:
 
     with pylvs.Manager(netns=str(farm.director.path)) as manager:
         manager.clear()
+        manager.zero()
+        before = manager.config()
         yield manager
         manager.clear()
+        manager.configure(
+            default_method=before.default_method,
+            tcp_timeout_s=before.tcp_timeout_s,
+            fin_timeout_s=before.fin_timeout_s,
+            udp_timeout_s=before.udp_timeout_s,
+            conn_max=before.conn_max,
+        )
+
+
+@pytest.fixture
+def balance(farm: Farm, lvs: pylvs.Manager) -> Balance:
+    """Make a service of the farm's VIP with its real servers."""
+
+    def make(protocol: str, port: int, scheduler: str = "rr", *weights: int) -> pylvs.Service:
+        service = lvs.add_service(protocol, farm.service(port), scheduler)
+        for number, weight in enumerate(weights or [1] * len(farm.reals)):
+            lvs.add_real(service, farm.real(number), weight, farm.method)
+        return service
+
+    return make
+
+
+@pytest.fixture
+def echoes(farm: Farm) -> Iterator[Echoes]:
+    """Start an echo server on every server, where the farm's method asks for it."""
+    with contextlib.ExitStack() as stack:
+
+        def start(protocol: str, port: int) -> list[Echo]:
+            return [
+                stack.enter_context(
+                    Echo(server, protocol, real if farm.method == "nat" else farm.vip, port)
+                )
+                for server, real in zip(farm.servers, farm.reals, strict=True)
+            ]
+
+        yield start
 
 
 @pytest.fixture

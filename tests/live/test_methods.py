@@ -3,13 +3,59 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+from ippfvslab import nginx, talk
 from ippfvslab import web as http
 from ippfvslab.farm import Farm
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-def test_http_through_every_method(farm: Farm, ippfvsadm, web) -> None:
+    from conftest import Balance, Echoes, Ippfvsadm, Web
+
+
+@pytest.fixture(scope="module")
+def big(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The SHA-256 of what every web server has under /big."""
+    file: Path = tmp_path_factory.mktemp("big") / "big"
+    nginx.big_file(file)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    file.unlink()
+    return digest
+
+
+def test_http_through_every_method(
+    farm: Farm, ippfvsadm: Ippfvsadm, web: Web, big: str
+) -> None:
     web(80)
     for number in range(len(farm.reals)):
         ippfvsadm("-A", "-t", farm.service(80), "-R", farm.real(number), "--method", farm.method)
     names = {http.get(farm.client, farm.vip, 80).server for _ in range(2 * len(farm.servers))}
     assert names == set(farm.layout.servers)
+    reply = http.get(farm.client, farm.vip, 80, "/big")
+    assert (reply.status, len(reply.body)) == (200, nginx.BIG_MB << 20)
+    assert reply.sha256 == big
+
+
+def test_udp_is_shared_and_answered_by_the_virtual_address(
+    farm: Farm, balance: Balance, echoes: Echoes
+) -> None:
+    servers = echoes("udp", 7)
+    balance("udp", 7)
+    names = Counter()
+    for _ in range(10 * len(servers)):
+        with talk.connect(farm.client, "udp", farm.vip, 7) as sock:
+            names[talk.who(sock)] += 1  # a connected socket hears the VIP's port only
+    assert names == {server.name: 10 for server in servers}
+    assert [server.served for server in servers] == [10] * len(servers)
+
+
+def test_a_udp_flow_stays_with_its_server(farm: Farm, balance: Balance, echoes: Echoes) -> None:
+    echoes("udp", 7)
+    balance("udp", 7)
+    with talk.connect(farm.client, "udp", farm.vip, 7) as sock:
+        assert len({talk.who(sock, b"%d" % number) for number in range(10)}) == 1

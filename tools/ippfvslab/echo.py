@@ -6,6 +6,7 @@ from __future__ import annotations
 import selectors
 import socket
 import threading
+import time
 from types import TracebackType
 
 from ippfvslab.netns import Host
@@ -47,6 +48,12 @@ class Echo:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def wait(self, served: int, limit_s: float = 30) -> None:
+        """Return when SERVED connections or datagrams came, or after LIMIT_S seconds."""
+        limit = time.monotonic() + limit_s
+        while self.served < served and time.monotonic() < limit:
+            time.sleep(0.01)
 
     def close(self) -> None:
         """Stop serving and close every connection."""
