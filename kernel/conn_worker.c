@@ -11,6 +11,7 @@
 #include "main.h"
 #include "real.h"
 
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/random.h>
 #include <linux/sched.h>
@@ -25,6 +26,9 @@
 
 /* More than one bucket in so many is crowded: the table grows. */
 #define CROWDED_SHARE	16
+
+/* Fewer than one connection in so many buckets: the table shrinks. */
+#define SPARSE_SHARE	4
 
 #define GRAVES	509
 
@@ -206,10 +210,11 @@ static unsigned int wanted_bits(struct ippfvs_conn_table *table,
 		return bits;
 	}
 
-	while (bits > ippfvs_conn_tab_bits && 8 * conns < 1ULL << bits)
-		bits--;
-	/* Not for one step: it would soon be taken back. */
-	return buckets->bits - bits > 1 ? bits : buckets->bits;
+	/* Not before it is far too large: it might soon have to grow again. */
+	if (bits > ippfvs_conn_tab_bits && SPARSE_SHARE * conns < 1ULL << bits)
+		bits = max_t(unsigned int, ippfvs_conn_tab_bits,
+			     order_base_2(conns + 1));
+	return bits;
 }
 
 static void resize(struct ippfvs_conn_table *table,
