@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -22,6 +23,7 @@ from ippfvslab.shell import Relay
 INIT = Path(__file__).with_name("guest.sh")
 BOOT_LIMIT_S = 180
 BOOTS = 4
+KEEP = 30
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ def run(
 
 def _prepare(kernel: Kernel, module: Path | None, job: Job) -> Path:
     paths.RUNS.mkdir(parents=True, exist_ok=True)
+    _forget_old()
     stamp = time.strftime("%Y%m%d-%H%M%S")
     folder = Path(tempfile.mkdtemp(prefix=f"{stamp}-{job.name}-{kernel.name}-", dir=paths.RUNS))
     environment = {
@@ -98,6 +101,14 @@ def _prepare(kernel: Kernel, module: Path | None, job: Job) -> Path:
     (folder / "module").write_text(f"{module}\n" if module else "")
     (folder / "stage").write_text("")
     return folder
+
+
+def _forget_old() -> None:
+    """Keep what the last runs left; a run younger than a day may still be somebody's."""
+    limit = time.time() - 86400
+    for folder in sorted(paths.RUNS.iterdir())[:-KEEP]:
+        if folder.stat().st_mtime < limit:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_command(folder: Path) -> None:
