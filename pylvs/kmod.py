@@ -17,10 +17,15 @@ NEEDED = (
     "CONFIG_NET",
     "CONFIG_INET",
     "CONFIG_IPV6",
-    "CONFIG_NETFILTER",
     "CONFIG_NET_NS",
     "CONFIG_DST_CACHE",
-    "CONFIG_NET_IP_TUNNEL",
+    "CONFIG_NETFILTER",
+    "CONFIG_NF_DEFRAG_IPV4",
+    "CONFIG_NF_DEFRAG_IPV6",
+    "CONFIG_NF_REJECT_IPV4",
+    "CONFIG_NF_REJECT_IPV6",
+    "CONFIG_NF_TPROXY_IPV4",
+    "CONFIG_NF_TPROXY_IPV6",
 )
 
 _PERMISSION = "Operation not permitted"
@@ -144,4 +149,4 @@ def _tail(run: subprocess.CompletedProcess[str]) -> str:
 
 def _headers(tree: Path) -> str:
     release = tree.parts[-2] if tree.name == "build" and len(tree.parts) > 2 else "$(uname -r)"
-    return f"linux-headers-{release}"
+    return tree.name if tree.name.startswith("linux-headers-") else f"linux-headers-{release}"

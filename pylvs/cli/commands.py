@@ -106,7 +106,7 @@ def event_line(event: Event) -> str:
         real = f"-r {event.real.endpoint}" if letter == "-d" else event.real
         return f"{letter} {event.service.option} {real}"
     if event.kind == "config_set":
-        return "; ".join(config_lines(event.config))
+        return "\n".join(config_lines(event.config))
     return "# the whole rule set was replaced" if event.kind == "replace" else "# events were lost"
 
 

@@ -5,11 +5,15 @@ import io
 from collections.abc import Callable
 
 import pytest
+from hypothesis import settings
 
 from pylvs.cli import main
 from pylvs.manager import Manager
 from tests.unit.fakekernel import FakeKernel
 from tests.unit.samples import Outcome
+
+settings.register_profile("unit", deadline=None)  # a busy machine is no failure
+settings.load_profile("unit")
 
 
 @pytest.fixture
