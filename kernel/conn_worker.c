@@ -203,7 +203,7 @@ static unsigned int wanted_bits(struct ippfvs_conn_table *table,
 	u64 conns = percpu_counter_sum_positive(&table->conns);
 	unsigned int bits = buckets->bits;
 
-	if (crowded(buckets)) {
+	if (crowded(buckets) && conns > 1ULL << bits) {
 		do {
 			bits++;
 		} while (2ULL << bits < conns && bits < IPPFVS_BUCKETS_MAX_BITS);
@@ -225,7 +225,8 @@ static void resize(struct ippfvs_conn_table *table,
 	if (!next) {
 		unsigned int bits = wanted_bits(table, buckets);
 
-		if (bits == buckets->bits)
+		/* Crowded by connections that have gone: an array like it, fresh. */
+		if (bits == buckets->bits && !crowded(buckets))
 			return;
 		next = ippfvs_buckets_alloc(bits);
 		if (!next)
