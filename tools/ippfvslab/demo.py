@@ -25,9 +25,9 @@ def main(words: argparse.Namespace) -> int:
     script = f"$PYTHON -m ippfvslab.play {' '.join(arguments)}"
     limit = SHELL_LIMIT_S if words.shell else LIMIT_S
     job = guest.Job("demo", script, limit, terminal=words.shell)
-    how = "with KVM" if kvm.usable(kernel) else "in software emulation"
+    how = "with KVM" if kvm.usable(kernel) else "emulated"
     usual = "10 seconds" if kvm.usable(kernel) else "half a minute"
-    say.line(f"-- Linux {kernel.release} boots {how} (usually {usual} to the first line)")
+    say.line(f"-- Linux {kernel.release} boots {how} (usually {usual})")
     terminal = shell.Relay() if words.shell else None
     outcome = guest.run(kernel, ko, job, say.line, terminal)
     for fault in outcome.faults:

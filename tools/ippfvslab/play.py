@@ -30,7 +30,7 @@ def main() -> int:
     words.add_argument("--method", choices=METHODS)
     words.add_argument("--shell", metavar="TTY")
     chosen = words.parse_args()
-    line(f"Linux {os.uname().release}, ippfvs of this tree; every farm is made of namespaces.")
+    line(f"Linux {os.uname().release}, ippfvs of this tree, farms of namespaces")
     verdicts = [perform(ACTS[method], chosen.shell) for method in _methods(chosen)]
     return 0 if all(verdicts) else 1
 

@@ -52,6 +52,19 @@ def who(sock: socket.socket, data: bytes = b"hello") -> str:
     return answer[: -len(data) - 1].decode()
 
 
+def ask(
+    host: Host,
+    protocol: str,
+    address: str,
+    port: int,
+    source_port: int = 0,
+    limit_s: float = LIMIT_S,
+) -> str:
+    """The name of the echo server that a new connection to ADDRESS reaches."""
+    with connect(host, protocol, address, port, source_port, limit_s) as sock:
+        return who(sock)
+
+
 def connect_many(host: Host, address: str, port: int, count: int) -> list[socket.socket]:
     """COUNT TCP connections, made at the same time."""
     family = family_of(address)
