@@ -87,9 +87,9 @@ TUN = Act(
     method="tun",
     title="VS-TUN: packets travel to the servers in IP tunnels",
     drawing="""\
-  client ─────┬───── director 192.168.1.1        server1 .2, server2 .3, server3 .4
-  192.168.1.5 │      VIP 192.168.1.110           hold the VIP on tunl0
-              └──────── 192.168.1.0/24 ────────────────┘""",
+  client ─────┬───── director 192.168.1.1    server1 .2, server2 .3, server3 .4
+  192.168.1.5 │      VIP 192.168.1.110       hold the VIP on tunl0
+              └──────── 192.168.1.0/24 ────────────┘""",
     setup=("ippfvsadm --default-method tun",),
     commands=_RULES,
     rows=(
@@ -109,9 +109,9 @@ DR = Act(
     method="dr",
     title="VS-DR: only the frame's MAC address changes",
     drawing="""\
-  client ─────┬───── director 192.168.1.1        server1 .2, server2 .3, server3 .4
-  192.168.1.5 │      VIP 192.168.1.110           hold the VIP on lo
-   MAC …:01   │      MAC …:02                    MAC …:03 …:04 …:05""",
+  client ─────┬───── director 192.168.1.1    server1 .2, server2 .3, server3 .4
+  192.168.1.5 │      VIP 192.168.1.110       hold the VIP on lo
+   MAC …:01   │      MAC …:02                MAC …:03 …:04 …:05""",
     setup=("ippfvsadm --default-method dr",),
     commands=_RULES,
     rows=(
