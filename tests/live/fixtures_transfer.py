@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A TCP server that hashes what it gets, and then sends as much as it was asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import struct
+import threading
+from types import TracebackType
+
+from ippfvslab.netns import Host
+
+LIMIT_S = 90
+BLOCK = bytes(range(251)) * 261  # 64 KB in which no two kilobytes are alike
+
+
+class Depot:
+    """Listens on ADDRESS and PORT of HOST.
+
+    A client sends how many bytes it will send and how many it wants, then the first; it gets
+    their SHA-256 and the second.
+    """
+
+    def __init__(self, host: Host, address: str, port: int) -> None:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._listener = host.socket(family, socket.SOCK_STREAM)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind((address, port))
+        self._listener.listen(16)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Depot:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                sock, _client = self._listener.accept()
+            except OSError:
+                return  # shut down
+            with sock:
+                sock.settimeout(LIMIT_S)
+                upload, download = struct.unpack("!QQ", _exactly(sock, 16))
+                sock.sendall(_digest(sock, upload))
+                _send(sock, download)
+
+
+def exchange(client: Host, address: str, port: int, upload: int, download: int) -> None:
+    """Send and get that many bytes through the service; both must arrive as they were sent."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with client.socket(family, socket.SOCK_STREAM) as sock:
+        sock.settimeout(LIMIT_S)
+        sock.connect((address, port))
+        sock.sendall(struct.pack("!QQ", upload, download))
+        _send(sock, upload)
+        assert _exactly(sock, 32) == _digest_of(upload), "the upload was damaged"
+        assert _digest(sock, download) == _digest_of(download), "the download was damaged"
+
+
+def _send(sock: socket.socket, count: int) -> None:
+    for _ in range(count // len(BLOCK)):
+        sock.sendall(BLOCK)
+    sock.sendall(BLOCK[: count % len(BLOCK)])
+
+
+def _digest_of(count: int) -> bytes:
+    found = hashlib.sha256()
+    for _ in range(count // len(BLOCK)):
+        found.update(BLOCK)
+    found.update(BLOCK[: count % len(BLOCK)])
+    return found.digest()
+
+
+def _digest(sock: socket.socket, count: int) -> bytes:
+    found = hashlib.sha256()
+    while count:
+        piece = sock.recv(min(count, 1 << 18))
+        if not piece:
+            break
+        found.update(piece)
+        count -= len(piece)
+    return found.digest()
+
+
+def _exactly(sock: socket.socket, count: int) -> bytes:
+    whole = b""
+    while len(whole) < count:
+        piece = sock.recv(count - len(whole))
+        if not piece:
+            raise ConnectionError("the connection ended early")
+        whole += piece
+    return whole

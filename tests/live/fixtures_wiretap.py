@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A director between two silent ends: frames go in by hand, what comes out is caught.
+
+    edge ── director ── behind          edge: the client's side (the router of the NAT farm)
+    CIP      VIP         RIP            behind: server1's cable
+
+CIP, VIP and RIP are addresses that no stack at the ends owns, so nobody answers of itself.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ippfvslab.farm import Farm
+from ippfvslab.netns import Host
+from ippfvslab.wire import Capture
+
+LIMIT_S = 10
+
+
+@dataclass(frozen=True)
+class Tap:
+    """The ends, and where frames are put in and taken out."""
+
+    farm: Farm
+    client: str
+    vip: str
+    real: str
+    own: str
+    """The director's own address towards the real server."""
+
+    @property
+    def edge(self) -> tuple[Host, str]:
+        return _end(self.farm, *_edge(self.farm))
+
+    @property
+    def behind(self) -> tuple[Host, str]:
+        return _end(self.farm, *_behind(self.farm))
+
+    def to_vip(self, *packets: bytes) -> None:
+        """Send from the client's side."""
+        _send(self.farm, _edge(self.farm), packets)
+
+    def from_real(self, *packets: bytes) -> None:
+        """Send from the real server's side."""
+        _send(self.farm, _behind(self.farm), packets)
+
+    def frame_behind(self, packet: bytes) -> bytes:
+        """PACKET as the director sends it to the real server."""
+        return _frame(self.farm, _behind(self.farm), packet, from_director=True)
+
+    def frame_at_edge(self, packet: bytes) -> bytes:
+        """PACKET as the director sends it to the client."""
+        return _frame(self.farm, _edge(self.farm), packet, from_director=True)
+
+
+def _edge(farm: Farm) -> tuple[str, str]:
+    return ("router", "internet") if farm.method == "nat" else ("client", "lan")
+
+
+def _behind(farm: Farm) -> tuple[str, str]:
+    return ("server1", "inside") if farm.method == "nat" else ("server1", "lan")
+
+
+def _end(farm: Farm, host: str, lan: str) -> tuple[Host, str]:
+    return farm.hosts[host], farm.device(host, lan)
+
+
+def _frame(farm: Farm, end: tuple[str, str], packet: bytes, *, from_director: bool) -> bytes:
+    host, lan = end
+    macs = [bytes.fromhex(farm.mac(each, lan).replace(":", "")) for each in (host, "director")]
+    if not from_director:
+        macs.reverse()
+    return b"".join(macs) + (b"\x08\x00" if packet[0] >> 4 == 4 else b"\x86\xdd") + packet
+
+
+def _send(farm: Farm, end: tuple[str, str], packets: tuple[bytes, ...]) -> None:
+    host, device = _end(farm, *end)
+    with host.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+        raw.bind((device, 0))
+        for packet in packets:
+            raw.send(_frame(farm, end, packet, from_director=False))
+
+
+@contextmanager
+def tap(farm: Farm) -> Iterator[Tap]:
+    """Give FARM the silent ends, and take them away again."""
+    four = farm.family == 4
+    bits = 32 if four else 128
+    vip, real = _near(farm.vip, 111), _near(farm.reals[0], 77)
+    edge, behind = _edge(farm), _behind(farm)
+    edge_address, own = _own(farm, edge[1]), _own(farm, behind[1])
+    client = _near(edge_address, 78)
+    neighbours = [
+        f"neigh replace {client} lladdr {farm.mac(*edge)} dev {farm.device('director', edge[1])}",
+        f"neigh replace {real} lladdr {farm.mac(*behind)} dev {farm.device('director', behind[1])}",
+    ]
+    on = farm.device("director", edge[1])
+    alone = "" if four else " nodad preferred_lft 0"
+    # A router would look for the client, and say that it is not there.
+    hole = [f"route add blackhole {client}/{bits}"] if farm.method == "nat" else []
+    edge_host = farm.hosts[edge[0]]
+    farm.director.ip(
+        f"addr add {vip}/{bits} dev {on}{alone}", *[f"{each} nud permanent" for each in neighbours]
+    )
+    edge_host.ip(*hole)
+    try:
+        yield Tap(farm, client, vip, real, own)
+    finally:
+        edge_host.ip(*[each.replace("add", "del", 1) for each in hole])
+        farm.director.ip(
+            f"addr del {vip}/{bits} dev {on}",
+            *[each.replace("replace", "del") for each in neighbours],
+        )
+
+
+def _near(address: str, host: int) -> str:
+    """HOST in the network of ADDRESS."""
+    whole = ipaddress.ip_address(address)
+    return str(type(whole)(int(whole) >> 8 << 8 | host))
+
+
+def _own(farm: Farm, lan: str) -> str:
+    return farm.layout.hosts["director"].nics[lan][0].partition("/")[0]
+
+
+def frames(capture: Capture, count: int, *, limit_s: float = LIMIT_S) -> list[bytes]:
+    """What came in from the director until there are COUNT IP frames, or the time is over.
+
+    What hosts say of themselves does not count.
+    """
+    end = time.monotonic() + limit_s
+    while True:
+        found = [
+            frame.raw for frame in capture.frames() if not frame.outgoing and _counts(frame.raw)
+        ]
+        if len(found) >= count or time.monotonic() > end:
+            return found
+        time.sleep(0.005)
+
+
+def _counts(raw: bytes) -> bool:
+    if raw[0] & 1:
+        return False  # multicast: hosts telling which groups they hear
+    if raw[12:14] == b"\x08\x00":
+        return True
+    return raw[12:14] == b"\x86\xdd" and not (raw[20] == 58 and 130 <= raw[54] <= 143)
+
+
+@contextmanager
+def caught(end: tuple[Host, str]) -> Iterator[Capture]:
+    """Capture at an END of the tap."""
+    host, device = end
+    with Capture(host, device) as capture:
+        yield capture

@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: GPL-2.0
+"""ICMP errors about our flows, both ways: byte for byte, and as sockets and traceroute see them."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+from ippfvslab.echo import Echo
+from ippfvslab.farm import Farm
+
+from tests.live.fixtures_packets import IPIP, IPV6, SYN, TCP, UDP, Made, error, ip
+from tests.live.fixtures_wiretap import Tap, caught, frames, tap
+from tests.live.test_packets import REAL_PORT, VIRTUAL_PORT, compare, serve
+
+if TYPE_CHECKING:
+    import pylvs
+
+BOTH = ("udp", "tcp")
+NUMBERS = {"udp": UDP, "tcp": TCP}
+# Name, type, code, and the word after the checksum.
+ERRORS = {
+    4: (
+        ("port unreachable", 3, 3, 0),
+        ("fragmentation needed", 3, 4, 1400),
+        ("source quench", 4, 0, 0),
+        ("time exceeded", 11, 0, 0),
+        ("parameter problem", 12, 0, 20 << 24),
+    ),
+    6: (
+        ("port unreachable", 1, 4, 0),
+        ("too big", 2, 0, 1400),
+        ("time exceeded", 3, 0, 0),
+        ("parameter problem", 4, 0, 40),
+    ),
+}
+QUOTED = {"whole": 0, "eight bytes": 8, "twelve bytes": 12}
+"""How much of the transport header and data is quoted."""
+
+RECVERR = {4: (socket.IPPROTO_IP, 11), 6: (socket.IPPROTO_IPV6, 25)}
+TTL = {4: (socket.IPPROTO_IP, socket.IP_TTL), 6: (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS)}
+LIMITS = ("ipv4.icmp_ratelimit", "ipv6.icmp.ratelimit")
+
+
+@pytest.fixture(autouse=True)
+def _as_many_errors_as_asked_for(farm: Farm) -> Iterator[None]:
+    """A host sends one ICMP error a second; a series of tests needs more."""
+    for host in farm.hosts.values():
+        for name in LIMITS:
+            host.sysctl(name, 0)
+    yield
+    for host in farm.hosts.values():
+        for name in LIMITS:
+            host.sysctl(name, 1000)
+
+
+def quotes(packet: Made) -> dict[str, int]:
+    """How long each kind of quote of PACKET is."""
+    head = len(packet.raw) - len(packet.transport)
+    return {name: head + size if size else len(packet.raw) for name, size in QUOTED.items()}
+
+
+def open_flow(wires: Tap, protocol: str) -> Made:
+    """Make a connection; return its first packet from the client."""
+    first = Made(
+        wires.client, wires.vip, NUMBERS[protocol], 4000, VIRTUAL_PORT, b"quote me!", flags=SYN
+    )
+    with caught(wires.behind) as capture:
+        wires.to_vip(first.raw)
+        assert len(frames(capture, 1)) == 1
+    return first
+
+
+def real_port(farm: Farm) -> int:
+    return REAL_PORT if farm.method == "nat" else VIRTUAL_PORT
+
+
+@pytest.mark.farm(methods=["nat", "tun", "dr"])
+def test_about_answers_go_to_the_server(farm: Farm, lvs: pylvs.Manager) -> None:
+    expected, sent = {}, []
+    with tap(farm) as wires, caught(wires.behind) as capture:
+        serve(lvs, wires, farm.method)
+        for protocol in BOTH:
+            first = open_flow(wires, protocol)
+            seen = first.but(source=wires.vip, dest=wires.client, sport=80, dport=4000)
+            for name, kind, code, info in ERRORS[farm.family]:
+                for size, length in quotes(seen).items():
+                    outer = Made(hop(wires.client), wires.vip, tos=0xC0)
+                    sent.append(error(outer, kind, code, seen.raw[:length], info))
+                    expected[f"{protocol} {name} {size}"] = [
+                        wires.frame_behind(
+                            told_server(wires, outer, seen, length, kind, code, info)
+                        )
+                    ]
+        frames(capture, 2)
+        wires.to_vip(*sent)
+        got = [without_ident(each, farm) for each in frames(capture, 2 + len(sent))[2:]]
+        wanted = {n: [without_ident(e, farm) for e in each] for n, each in expected.items()}
+        compare(got, wanted)
+
+
+def hop(address: str) -> str:
+    """A router beside ADDRESS."""
+    return str(ipaddress.ip_address(address) + 1)
+
+
+def told_server(
+    wires: Tap, outer: Made, seen: Made, length: int, kind: int, code: int, info: int
+) -> bytes:
+    """The error as the real server gets it: in its words (NAT), else as it came."""
+    if wires.farm.method == "nat":
+        quote = seen.but(source=wires.real, sport=REAL_PORT).raw[:length]
+        return error(outer.passed(dest=wires.real), kind, code, quote, info)
+    passed = error(outer.passed(), kind, code, seen.raw[:length], info)
+    if wires.farm.method == "dr":
+        return passed
+    return wrapped_bytes(wires, outer, passed)
+
+
+def wrapped_bytes(wires: Tap, outer: Made, inner: bytes) -> bytes:
+    """INNER, whose header OUTER describes, in the director's outer header."""
+    number = IPIP if outer.family == 4 else IPV6
+    return ip(Made(wires.own, wires.real, number, tos=outer.tos, ident=0), inner)
+
+
+def without_ident(frame: bytes, farm: Farm) -> bytes:
+    """The FRAME without what the director chooses: the outer identification (and its checksum)."""
+    if farm.method != "tun" or farm.family == 6:
+        return frame
+    return frame[:18] + frame[20:24] + frame[26:]
+
+
+@pytest.mark.farm(methods=["nat"])
+def test_about_requests_go_to_the_client(farm: Farm, lvs: pylvs.Manager) -> None:
+    expected, sent = {}, []
+    with tap(farm) as wires, caught(wires.edge) as capture:
+        serve(lvs, wires, "nat")
+        for protocol in BOTH:
+            first = open_flow(wires, protocol)
+            seen = first.passed(dest=wires.real, dport=REAL_PORT)
+            virtual = seen.but(dest=wires.vip, dport=VIRTUAL_PORT)
+            for name, kind, code, info in ERRORS[farm.family]:
+                for size, length in quotes(seen).items():
+                    outer = Made(hop(wires.real), wires.client)
+                    sent.append(error(outer, kind, code, seen.raw[:length], info))
+                    outer = outer.passed(source=wires.vip)
+                    told = error(outer, kind, code, virtual.raw[:length], info)
+                    expected[f"{protocol} {name} {size}"] = [wires.frame_at_edge(told)]
+        wires.from_real(*sent)
+        compare(frames(capture, len(sent)), expected)
+
+
+@pytest.mark.farm(methods=["nat", "tun", "dr"])
+def test_a_broken_error_stays_broken(farm: Farm, lvs: pylvs.Manager) -> None:
+    """It is dropped and counted: forwarded, it would get a checksum that is right."""
+    with tap(farm) as wires:
+        serve(lvs, wires, farm.method)
+        first = open_flow(wires, "udp")
+        seen = first.but(source=wires.vip, dest=wires.client, sport=80, dport=4000)
+        outer = Made(hop(wires.client), wires.vip)
+        _name, kind, code, info = ERRORS[farm.family][0]
+        before = lvs.drops().malformed
+        with caught(wires.behind) as capture:
+            wires.to_vip(
+                error(outer, kind, code, seen.raw, info, broken=True),
+                error(outer.but(ttl=9), kind, code, seen.raw, info),
+            )
+            assert len(frames(capture, 1)) == 1
+            assert len(frames(capture, 2, limit_s=0.1)) == 1
+        assert lvs.drops().malformed == before + 1
+
+
+@pytest.mark.farm(methods=["nat", "dr"])
+def test_echo_to_the_virtual_address_is_the_directors(farm: Farm, lvs: pylvs.Manager) -> None:
+    with tap(farm) as wires, caught(wires.edge) as capture:
+        serve(lvs, wires, farm.method)
+        asked, answered = (8, 0) if farm.family == 4 else (128, 129)
+        outer = Made(wires.client, wires.vip)
+        data = struct.pack("!I", 0xBEEF0001)
+        wires.to_vip(error(outer, asked, 0, b"ping", 0xBEEF0001))
+        reply = frames(capture, 1)[0][14:]
+        back = error(
+            outer.but(source=wires.vip, dest=wires.client), answered, 0, b"ping", 0xBEEF0001
+        )
+        assert reply[-12:] == back[-12:]
+        assert data in reply
+
+
+def client_socket(farm: Farm, protocol: str, ttl: int = 0) -> socket.socket:
+    """A client's socket that hears of ICMP errors."""
+    family = socket.AF_INET if farm.family == 4 else socket.AF_INET6
+    kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
+    sock = farm.client.socket(family, kind)
+    sock.settimeout(20)
+    sock.setsockopt(*RECVERR[farm.family], 1)
+    if ttl:
+        sock.setsockopt(*TTL[farm.family], ttl)
+    return sock
+
+
+def ask(sock: socket.socket, farm: Farm) -> None:
+    """Say something to the service and wait for the answer."""
+    sock.connect((farm.vip, 80))
+    sock.send(b"anybody?")
+    sock.recv(100)
+
+
+def add_reals(farm: Farm, lvs: pylvs.Manager, protocol: str, *reals: str) -> None:
+    """The service on port 80; by NAT the servers listen on another port."""
+    import pylvs
+
+    port = 8000 if farm.method in ("nat", "local") else 80
+    service = lvs.add_service(protocol, pylvs.Endpoint(farm.vip, 80), "rr")
+    for real in reals or farm.reals:
+        lvs.add_real(service, pylvs.Endpoint(real, port), method=farm.method)
+
+
+def test_port_unreachable_reaches_the_socket(farm: Farm, lvs: pylvs.Manager) -> None:
+    """By each method: nobody listens at the server."""
+    add_reals(farm, lvs, "udp")
+    with client_socket(farm, "udp") as sock, pytest.raises(ConnectionRefusedError):
+        ask(sock, farm)
+
+
+@pytest.mark.farm(methods=["nat", "dr"])
+@pytest.mark.parametrize("protocol", BOTH)
+def test_host_unreachable_reaches_the_socket(farm: Farm, lvs: pylvs.Manager, protocol: str) -> None:
+    """The real server is down: the director's own error speaks of the VIP."""
+    version = f"ipv{farm.family}"
+    lan = "inside" if farm.method == "nat" else "lan"
+    waiting = f"{version}.neigh.{farm.device('director', lan)}.retrans_time_ms"
+    farm.director.sysctl(waiting, 100)
+    nobody = str(ipaddress.ip_address(farm.reals[0]) + 90)
+    add_reals(farm, lvs, protocol, nobody)
+    with client_socket(farm, protocol) as sock:
+        with pytest.raises(OSError, match="No route to host") as refusal:
+            ask(sock, farm)
+        assert refusal.value.errno == errno.EHOSTUNREACH
+    farm.director.sysctl(waiting, 1000)
+
+
+@pytest.mark.farm(methods=["nat", "tun", "dr"])
+@pytest.mark.parametrize("protocol", BOTH)
+def test_traceroute(farm: Farm, lvs: pylvs.Manager, protocol: str) -> None:
+    port = 8000 if farm.method == "nat" else 80
+    add_reals(farm, lvs, protocol)
+    router = farm.layout.hosts.get("router")
+    path = [[address.partition("/")[0] for address in router.nics["outside"]]] if router else []
+    nics = farm.layout.hosts["director"].nics.values()
+    path.append([farm.vip, *[each.partition("/")[0] for addresses in nics for each in addresses]])
+    with ExitStack() as stack:
+        for host, address in zip(farm.servers, farm.reals, strict=True):
+            listens = address if farm.method == "nat" else farm.vip
+            stack.enter_context(Echo(host, protocol, listens, port))
+        for ttl, expected in enumerate(path, 1):
+            assert hop_at(farm, protocol, ttl) in expected
+        assert hop_at(farm, protocol, len(path) + 1) == "the server"
+
+
+def hop_at(farm: Farm, protocol: str, ttl: int) -> str:
+    """Who answers to a packet that lives TTL hops."""
+    with client_socket(farm, protocol, ttl) as sock:
+        with suppress(OSError):
+            ask(sock, farm)
+            return "the server"
+        _data, extra, _flags, _address = sock.recvmsg(512, 512, socket.MSG_ERRQUEUE)
+        return offender(extra[0][2])
+
+
+def offender(extended_error: bytes) -> str:
+    """The address that follows a struct sock_extended_err."""
+    family = struct.unpack_from("@H", extended_error, 16)[0]
+    at, size = (20, 4) if family == socket.AF_INET else (24, 16)
+    return str(ipaddress.ip_address(extended_error[at : at + size]))
