@@ -37,7 +37,8 @@ def stats(services: Iterable[ServiceInfo]) -> Iterator[str]:
     for service in services:
         rows.append((*_service_cells(service), "", "", *_counters(service.stats)))
         rows.extend(
-            (*_NO_SERVICE, *_real_cells(real)[:2], *_counters(real.stats)) for real in service.reals
+            (*_NO_SERVICE, *_real_cells(real, service)[:2], *_counters(real.stats))
+            for real in service.reals
         )
     return table(PAPER[:-1] + COUNTERS, rows)
 
@@ -48,7 +49,7 @@ def rates(services: Iterable[ServiceRates]) -> Iterator[str]:
     for service in services:
         rows.append((*_service_cells(service.service), "", "", *_per_second(service.rates)))
         rows.extend(
-            (*_NO_SERVICE, *_real_cells(real)[:2], *_per_second(rate))
+            (*_NO_SERVICE, *_real_cells(real, service.service)[:2], *_per_second(rate))
             for real, rate in service.reals
         )
     return table((*PAPER[:-1], *(f"{name}/s" for name in COUNTERS)), rows)
@@ -105,17 +106,23 @@ def _rule_rows(service: ServiceInfo, verbose: bool) -> Iterator[Row]:
         yield (*cells, *_NO_REAL, *(("", scheduler, "", "") if verbose else ()))
     for real in service.reals:
         more = (_method(real), scheduler, str(real.active), str(real.inactive)) if verbose else ()
-        yield (*cells, *_real_cells(real), *more)
+        yield (*cells, *_real_cells(real, service), *more)
         cells, scheduler = _NO_SERVICE, ""
 
 
 def _service_cells(service: ServiceInfo) -> tuple[str, str, str]:
     end = service.endpoint
-    return service.protocol.name, end.address, str(end.port)
+    return service.protocol.name, end.address, _port(end.port)
 
 
-def _real_cells(real: RealInfo) -> tuple[str, str, str]:
-    return real.endpoint.address, str(real.endpoint.port), str(real.weight)
+def _real_cells(real: RealInfo, service: ServiceInfo) -> tuple[str, str, str]:
+    end = real.endpoint
+    return end.address, _port(end.port or service.endpoint.port), str(real.weight)
+
+
+def _port(port: int) -> str:
+    """A real server without a port of its own has the service's; a service without one, all."""
+    return str(port) if port else "*"
 
 
 def _method(real: RealInfo) -> str:

@@ -80,7 +80,7 @@ Protocol  Virtual IP Address                      Port  Real IP Address         
 TCP       202.103.106.5                           21    172.16.0.2                              21    1
 UDP       2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff  53    2001:db8::2                             53    0
                                                         2001:db8:1111:2222:3333:4444:5555:6666  53    65535
-TCP       192.168.1.110                           0     127.0.0.1                               0     1
+TCP       192.168.1.110                           *     127.0.0.1                               *     1
 TCP       10.0.0.1                                443
 """
     )
