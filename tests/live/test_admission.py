@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The host's firewall comes first: what it drops makes no connection; what it lets pass, works.
+
+The VIP may be the director's own address, or an address of nobody that is routed to it:
+
+    client ─── (router) ─── director ─── servers         route: VIP via director
+                              │
+                            routed0 (dummy)              route: VIP, so that packets are FORWARDed
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from ippfvslab import talk
+from ippfvslab.echo import Echo
+from ippfvslab.farm import Farm, endpoint
+from ippfvslab.netns import Host
+
+if TYPE_CHECKING:
+    import pylvs
+    from conftest import Balance, Echoes
+
+SHORT_S = 0.3
+PROTOCOLS = ["tcp", "udp"]
+CHAINS = {
+    "input": "type filter hook input priority filter;",
+    "raw": "type filter hook prerouting priority raw;",
+    "mangle": "type filter hook prerouting priority mangle;",
+    "forward": "type filter hook forward priority filter;",
+}
+STATEFUL = """
+    ct state established,related accept
+    ct state invalid drop
+    ct state new accept
+    drop
+"""
+
+
+@contextlib.contextmanager
+def _table(farm: Farm, *chains: tuple[str, str]) -> Iterator[None]:
+    """The director's firewall: each chain with its rules."""
+    body = "".join(f"chain {name} {{ {CHAINS[name]}\n{rules}\n}}\n" for name, rules in chains)
+    farm.director.run("nft", "-f", "-", text=f"table inet lab {{\n{body}}}\n")
+    try:
+        yield
+    finally:
+        farm.director.run("nft", "delete", "table", "inet", "lab")
+
+
+@pytest.fixture
+def routed(farm: Farm) -> Iterator[str]:
+    """A VIP that is no address of the director; its packets come there to be forwarded."""
+    four = farm.family == 4
+    vip, alone = ("198.51.100.9", 32) if four else ("2001:db8:51:100::9", 128)
+    sender, director = _way(farm)
+    device = {"nat": None, "dr": "lo", "tun": "tunl0" if four else "vip0"}[farm.method]
+    sender.ip(f"route add {vip}/{alone} via {director}")
+    farm.director.ip(
+        "link add routed0 type dummy", "link set routed0 up", f"route add {vip}/{alone} dev routed0"
+    )
+    for server in farm.servers if device else []:
+        server.ip(f"addr add {vip}/{alone} dev {device}{'' if four else ' nodad'}")
+    yield vip
+    for server in farm.servers if device else []:
+        server.ip(f"addr del {vip}/{alone} dev {device}")
+    farm.director.ip("link del routed0")
+    sender.ip(f"route del {vip}/{alone}")
+
+
+def _way(farm: Farm) -> tuple[Host, str]:
+    """Who sends to the director, and the director's address there."""
+    if farm.method == "nat":
+        return farm.hosts["router"], farm.vip
+    return farm.client, "192.168.1.1" if farm.family == 4 else "2001:db8:192:168::1"
+
+
+def _nothing_came(farm: Farm, lvs: pylvs.Manager, protocol: str, vip: str) -> None:
+    with pytest.raises(TimeoutError):
+        talk.ask(farm.client, protocol, vip, 7, limit_s=SHORT_S)
+    assert lvs.stats().connections == 0
+    assert lvs.config().connections == 0
+    assert not any(dataclasses.astuple(lvs.drops()))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_dropped_by_the_host(
+    farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes, protocol: str
+) -> None:
+    servers = echoes(protocol, 7)
+    balance(protocol, 7)
+    for chain in ["input", "raw", "mangle"] if farm.method == "nat" else ["input"]:
+        with _table(farm, (chain, f"{protocol} dport 7 drop")):
+            _nothing_came(farm, lvs, protocol, farm.vip)
+    name = talk.ask(farm.client, protocol, farm.vip, 7)
+    assert name in [server.name for server in servers]
+
+
+@pytest.mark.farm(methods=["nat", "tun", "dr"])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_virtual_address_of_nobody(
+    farm: Farm, lvs: pylvs.Manager, routed: str, protocol: str
+) -> None:
+    service = lvs.add_service(protocol, endpoint(routed, 7), "rr")
+    for number in range(len(farm.reals)):
+        lvs.add_real(service, farm.real(number), method=farm.method)
+    with contextlib.ExitStack() as stack:
+        for server, real in zip(farm.servers, farm.reals, strict=True):
+            bound = real if farm.method == "nat" else routed
+            stack.enter_context(Echo(server, protocol, bound, 7))
+        with _table(farm, ("forward", f"{protocol} dport 7 drop")):
+            _nothing_came(farm, lvs, protocol, routed)
+        names = [talk.ask(farm.client, protocol, routed, 7) for _ in range(2 * len(farm.servers))]
+    assert sorted(names) == sorted(2 * [server.name for server in farm.servers])
+
+
+@pytest.mark.farm(methods=["nat"])
+def test_nobody_answers_for_a_virtual_address_of_nobody(
+    farm: Farm, lvs: pylvs.Manager, routed: str
+) -> None:
+    """Without a server, and in the middle of a connection that nobody knows: RST, unreachable."""
+    for protocol in PROTOCOLS:
+        lvs.add_service(protocol, endpoint(routed, 7))
+        with pytest.raises(ConnectionRefusedError):
+            talk.ask(farm.client, protocol, routed, 7)
+    assert lvs.drops().no_server == 2
+    lvs.add_real(lvs.service("tcp", endpoint(routed, 7)), farm.real(0), method="nat")
+    with Echo(farm.servers[0], "tcp", farm.reals[0], 7):
+        sock = talk.connect(farm.client, "tcp", routed, 7)
+        talk.who(sock)
+        lvs.clear()
+        lvs.add_service("tcp", endpoint(routed, 7))
+        with pytest.raises(ConnectionResetError):
+            talk.who(sock)
+        sock.close()
+    assert lvs.drops().no_connection == 1
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_with_connection_tracking(
+    farm: Farm, balance: Balance, echoes: Echoes, protocol: str
+) -> None:
+    servers = echoes(protocol, 7)
+    balance(protocol, 7)
+    icmp = "icmp type echo-request accept" if farm.family == 4 else "meta l4proto ipv6-icmp accept"
+    rules = f"{icmp}\n{STATEFUL}"
+    with _table(farm, ("input", rules), ("forward", rules)):
+        assert Path("/sys/module/nf_conntrack").exists()
+        with talk.connect(farm.client, protocol, farm.vip, 7) as sock:
+            for number in range(5):
+                assert talk.who(sock, b"%d" % number) in [server.name for server in servers]
+        names = [talk.ask(farm.client, protocol, farm.vip, 7) for _ in range(2 * len(servers))]
+    assert sorted(names) == sorted(2 * [server.name for server in servers])
+
+
+@pytest.mark.farm(methods=["nat"], families=[4])
+def test_connection_tracking_is_not_needed(farm: Farm) -> None:
+    """No module that ippfvs stands on, at whatever remove, is nf_conntrack."""
+    users = {
+        module.name: {holder.name for holder in (module / "holders").iterdir()}
+        for module in Path("/sys/module").iterdir()
+        if (module / "holders").exists()
+    }
+    needed = {"ippfvs"}
+    while more := {name for name, holders in users.items() if holders & needed} - needed:
+        needed |= more
+    assert "nf_conntrack" not in needed

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Counters equal what was sent, packet by packet and byte by byte."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pylvs
+import pytest
+from ippfvslab import talk
+from ippfvslab.echo import Echo
+from ippfvslab.farm import Farm, endpoint
+from ippfvslab.wire import Capture
+
+if TYPE_CHECKING:
+    from conftest import Balance, Echoes, Ippfvsadm
+
+HEADERS = {4: 20 + 8, 6: 40 + 8}
+SIZES = [1, 100, 1000]
+
+
+def test_udp_to_the_byte(
+    farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes
+) -> None:
+    servers = echoes("udp", 7)
+    balance("udp", 7)
+    for _ in servers:
+        with talk.connect(farm.client, "udp", farm.vip, 7) as sock:
+            for size in SIZES:
+                talk.who(sock, b"x" * size)
+    count = len(SIZES)
+    bytes_in = sum(SIZES) + count * HEADERS[farm.family]
+    for real, server in zip(lvs.services()[0].reals, servers, strict=True):
+        bytes_out = bytes_in + count * len(f"{server.name}:")
+        back = (count, bytes_out) if farm.method == "nat" else (0, 0)
+        assert real.stats == pylvs.Stats(1, count, back[0], bytes_in, back[1])
+    lvs.zero()
+    assert lvs.stats() == pylvs.Stats()
+
+
+@pytest.mark.farm(methods=["local"])
+def test_local_answers_are_counted_where_they_are_rewritten(
+    farm: Farm, lvs: pylvs.Manager
+) -> None:
+    service = lvs.add_service("udp", farm.service(7))
+    lvs.add_real(service, endpoint(farm.reals[0], 8007))
+    with Echo(farm.director, "udp", farm.vip, 8007, "local"):
+        talk.ask(farm.client, "udp", farm.vip, 7)
+    size = HEADERS[farm.family] + len("hello")
+    assert lvs.stats() == pylvs.Stats(1, 1, 1, size, size + len("local:"))
+
+
+@pytest.mark.farm(methods=["nat"])
+def test_tcp_equals_what_crossed_the_wire(
+    farm: Farm, ippfvsadm: Ippfvsadm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes
+) -> None:
+    echoes("tcp", 7)
+    balance("tcp", 7, "rr", 1)
+    with Capture(farm.director, "eth0") as capture:
+        for size in SIZES:
+            with talk.connect(farm.client, "tcp", farm.vip, 7) as sock:
+                talk.who(sock, b"x" * size)
+                talk.reset(sock)
+        text = ippfvsadm("-L", "--stats", "--json").stdout
+        packets = [(frame, packet) for frame, packet in capture.packets() if packet.ports]
+    sizes_in = [len(packet.raw) for frame, packet in packets if not frame.outgoing]
+    sizes_out = [len(packet.raw) for frame, packet in packets if frame.outgoing]
+    told = pylvs.Stats(3, len(sizes_in), len(sizes_out), sum(sizes_in), sum(sizes_out))
+    assert lvs.stats() == told
+    (service,) = json.loads(text)["services"]
+    assert {told.bytes_in, told.bytes_out} <= set(_numbers(service))
+
+
+def _numbers(tree: object) -> list[int]:
+    """Every number in a JSON document."""
+    if isinstance(tree, dict):
+        return _numbers(list(tree.values()))
+    if isinstance(tree, list):
+        return [number for each in tree for number in _numbers(each)]
+    return [tree] if isinstance(tree, int) else []

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Local Node: the director serves, wherever its server is bound and on whatever port."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from ippfvslab import talk
+from ippfvslab.echo import Echo
+from ippfvslab.farm import Farm, endpoint
+
+if TYPE_CHECKING:
+    import pylvs
+    from conftest import Ippfvsadm
+
+pytestmark = pytest.mark.farm(methods=["local"])
+
+# Where the server is bound, and the real server's address in the rule.
+BINDINGS = [
+    ("vip", "loopback"),
+    ("any", "loopback"),
+    ("loopback", "loopback"),
+    ("vip", "own"),
+    ("any", "own"),
+    ("own", "own"),
+    ("vip", "vip"),
+]
+
+
+def _address(farm: Farm, place: str) -> str:
+    four = farm.family == 4
+    return {
+        "vip": farm.vip,
+        "any": "0.0.0.0" if four else "::",
+        "loopback": farm.reals[0],
+        "own": "192.168.1.1" if four else "2001:db8:192:168::1",
+    }[place]
+
+
+@pytest.mark.parametrize("port", [80, 8080])
+@pytest.mark.parametrize(("bound", "real"), BINDINGS)
+def test_server_is_reached(
+    farm: Farm, lvs: pylvs.Manager, bound: str, real: str, port: int
+) -> None:
+    # UDP's answers leave from where the server is bound: Linux sends none from 127.0.0.1 abroad.
+    for protocol in ["tcp"] if bound == "loopback" else ["tcp", "udp"]:
+        service = lvs.add_service(protocol, farm.service(80))
+        lvs.add_real(service, endpoint(_address(farm, real), port))
+        with Echo(farm.director, protocol, _address(farm, bound), port, "local"):
+            for _ in range(2):
+                with talk.connect(farm.client, protocol, farm.vip, 80) as sock:
+                    assert [talk.who(sock), talk.who(sock)] == ["local", "local"]
+        info = lvs.service(protocol, farm.service(80))
+        assert (str(info.reals[0].method), info.stats.connections) == ("local", 2)
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_service_of_every_port(farm: Farm, ippfvsadm: Ippfvsadm, protocol: str) -> None:
+    ippfvsadm("-A", f"-{protocol[0]}", farm.vip, "-R", farm.reals[0])
+    bound = "loopback" if protocol == "tcp" else "any"
+    for port in (21, 80, 50000):
+        with (
+            Echo(farm.director, protocol, _address(farm, bound), port, f"at {port}"),
+            talk.connect(farm.client, protocol, farm.vip, port) as sock,
+        ):
+            assert talk.who(sock) == f"at {port}"
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_nobody_listens(farm: Farm, lvs: pylvs.Manager, protocol: str) -> None:
+    service = lvs.add_service(protocol, farm.service(80))
+    lvs.add_real(service, endpoint(farm.reals[0], 8080))
+    with pytest.raises(ConnectionRefusedError):
+        talk.ask(farm.client, protocol, farm.vip, 80)
+    assert lvs.drops().no_listener == 1
+    assert lvs.service(protocol, farm.service(80)).reals[0].active == 0
+
+
+def test_the_clients_port_is_used_again_at_once(farm: Farm, lvs: pylvs.Manager) -> None:
+    service = lvs.add_service("tcp", farm.service(80))
+    lvs.add_real(service, endpoint(farm.reals[0], 8080))
+    with Echo(farm.director, "tcp", farm.reals[0], 8080, "local"):
+        for _ in range(3):
+            sock = talk.connect(farm.client, "tcp", farm.vip, 80, source_port=5001, limit_s=10)
+            assert talk.who(sock) == "local"
+            talk.reset(sock)
+
+
+def test_one_director_serves_beside_others(farm: Farm, lvs: pylvs.Manager) -> None:
+    """Two local servers at two addresses of the director take turns."""
+    service = lvs.add_service("tcp", farm.service(80), "rr")
+    lvs.add_real(service, endpoint(_address(farm, "loopback"), 8001))
+    lvs.add_real(service, endpoint(_address(farm, "own"), 8002))
+    with (
+        Echo(farm.director, "tcp", _address(farm, "loopback"), 8001, "one"),
+        Echo(farm.director, "tcp", _address(farm, "own"), 8002, "two"),
+    ):
+        socks = [talk.connect(farm.client, "tcp", farm.vip, 80) for _ in range(4)]
+        assert sorted(talk.who(sock) for sock in socks) == ["one", "one", "two", "two"]
+        for sock in socks:
+            sock.close()

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the connection table says of a connection, from its SYN to its end."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from ippfvslab import talk
+from ippfvslab.farm import Farm
+
+if TYPE_CHECKING:
+    import pylvs
+    from conftest import Balance, Echoes, Ippfvsadm
+
+LIMIT_S = 20
+# A sweep of the table takes 8 seconds, and a busy guest may be late.
+SWEEP_S = 8
+LATE_S = 5
+# The states that a client's close leads through, and the other side's; TUN and DR see only his.
+LAST_STATES = {"nat": "time_wait", "local": "last_ack", "tun": "fin_wait", "dr": "fin_wait"}
+
+
+def _await(lvs: pylvs.Manager, *states: str) -> list[pylvs.Connection]:
+    """The connections, as soon as their states are STATES."""
+    limit = time.monotonic() + LIMIT_S
+    while True:
+        connections = list(lvs.connections())
+        found = sorted(str(each.state) for each in connections)
+        if found == sorted(states):
+            return connections
+        assert time.monotonic() < limit, f"{found}, not {states}"
+        time.sleep(0.01)
+
+
+def _load(lvs: pylvs.Manager) -> tuple[int, int]:
+    """Active and inactive connections of all real servers."""
+    services = lvs.services()
+    return sum(each.active for each in services), sum(each.inactive for each in services)
+
+
+def _listener(farm: Farm) -> socket.socket:
+    """A TCP server on the first real server that the test itself plays."""
+    address = farm.reals[0] if farm.method == "nat" else farm.vip
+    listener = farm.servers[0].socket(talk.family_of(address), socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((address, 7))
+    listener.listen()
+    listener.settimeout(LIMIT_S)
+    return listener
+
+
+def test_from_handshake_to_close(farm: Farm, lvs: pylvs.Manager, balance: Balance) -> None:
+    balance("tcp", 7, "rr", 1, *[0] * (len(farm.reals) - 1))
+    with _listener(farm) as listener, talk.connect(farm.client, "tcp", farm.vip, 7) as client:
+        server, _ = listener.accept()
+        (connection,) = _await(lvs, "established")
+        assert str(connection.client) == str(_endpoint(farm, client))
+        assert str(connection.virtual) == farm.service(7)
+        assert str(connection.real) == farm.real(0, 7)
+        assert str(connection.method) == farm.method
+        assert 7000 < connection.expires_s <= 7500
+        assert _load(lvs) == (1, 0)
+        client.shutdown(socket.SHUT_WR)
+        _await(lvs, "fin_wait")
+        assert _load(lvs) == (0, 1)
+        server.close()
+        assert client.recv(1) == b""
+        _await(lvs, {"nat": "time_wait"}.get(farm.method, "fin_wait"))
+
+
+def _endpoint(farm: Farm, sock: socket.socket) -> pylvs.Endpoint:
+    from pylvs import Endpoint
+
+    address, port = sock.getsockname()[:2]
+    return Endpoint(address, port)
+
+
+@pytest.mark.farm(methods=["nat"])
+def test_a_servers_silence_and_its_close(
+    farm: Farm, lvs: pylvs.Manager, balance: Balance
+) -> None:
+    balance("tcp", 7, "rr", 1)
+    silence = f"{'-6 ' if farm.family == 6 else ''}route add blackhole {farm.layout.client}"
+    with _listener(farm) as listener:
+        farm.servers[0].run("ip", *silence.split())
+        family = talk.family_of(farm.vip)
+        with farm.client.socket(family, socket.SOCK_STREAM) as client:
+            client.setblocking(False)
+            client.connect_ex((farm.vip, 7))
+            _await(lvs, "syn_sent")
+            assert _load(lvs) == (0, 1)
+            farm.servers[0].run("ip", *silence.replace("add", "del").split())
+            server, _ = listener.accept()
+            _await(lvs, "established")
+            server.close()
+            _await(lvs, "close_wait")
+            assert _load(lvs) == (0, 1)
+            talk.reset(client)
+            _await(lvs, "closed")
+
+
+def test_a_closing_connection_makes_way_at_once(
+    farm: Farm, lvs: pylvs.Manager, balance: Balance
+) -> None:
+    """The client's next SYN from the same port is answered without being sent twice."""
+    balance("tcp", 7, "rr", 1, *[0] * (len(farm.reals) - 1))
+    with _listener(farm) as listener:
+        for _ in range(4):
+            began = time.monotonic()
+            client = talk.connect(farm.client, "tcp", farm.vip, 7, source_port=5000)
+            assert time.monotonic() - began < 0.9
+            server, _ = listener.accept()
+            server.close()  # first, so that TIME_WAIT is the server's
+            assert client.recv(1) == b""
+            client.close()
+    assert lvs.stats().connections == 4
+    assert len(list(lvs.connections())) == 1
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+@pytest.mark.farm(methods=["nat", "dr"])
+def test_idle_connections_expire(
+    farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes, protocol: str
+) -> None:
+    lvs.configure(tcp_timeout_s=1, udp_timeout_s=1)
+    echoes(protocol, 7)
+    balance(protocol, 7)
+    socks = [talk.connect(farm.client, protocol, farm.vip, 7) for _ in range(10)]
+    for sock in socks:
+        talk.who(sock)
+    began = time.monotonic()
+    assert sum(_load(lvs)) == 10
+    while lvs.config().connections and time.monotonic() < began + LIMIT_S:
+        time.sleep(0.1)
+    assert time.monotonic() - began < 1 + SWEEP_S + LATE_S
+    assert _load(lvs) == (0, 0)
+    for sock in socks:
+        sock.close()
+
+
+@pytest.mark.farm(methods=["nat"])
+def test_the_command_lists_connections(
+    farm: Farm, ippfvsadm: Ippfvsadm, balance: Balance, echoes: Echoes
+) -> None:
+    echoes("tcp", 7)
+    balance("tcp", 7, "rr", 1)
+    ippfvsadm("--set", 900, 120, 300)
+    with talk.connect(farm.client, "tcp", farm.vip, 7) as sock:
+        talk.who(sock)
+        listed = ippfvsadm("-L", "-c").stdout
+    for word in (str(_endpoint_of(farm)), farm.service(7), farm.real(0, 7), "established"):
+        assert word in listed
+    ippfvsadm("--set", 7500, 120, 300)
+
+
+def _endpoint_of(farm: Farm) -> str:
+    return farm.layout.client
