@@ -24,7 +24,7 @@ from ippfvslab.netns import Host
 
 if TYPE_CHECKING:
     import pylvs
-    from conftest import Balance, Echoes
+    from tests.live.conftest import Balance, Echoes
 
 SHORT_S = 0.3
 PROTOCOLS = ["tcp", "udp"]

@@ -6,23 +6,22 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import pylvs
 import pytest
 from ippfvslab import talk
 from ippfvslab.echo import Echo
 from ippfvslab.farm import Farm, endpoint
 from ippfvslab.wire import Capture
 
+import pylvs
+
 if TYPE_CHECKING:
-    from conftest import Balance, Echoes, Ippfvsadm
+    from tests.live.conftest import Balance, Echoes, Ippfvsadm
 
 HEADERS = {4: 20 + 8, 6: 40 + 8}
 SIZES = [1, 100, 1000]
 
 
-def test_udp_to_the_byte(
-    farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes
-) -> None:
+def test_udp_to_the_byte(farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes) -> None:
     servers = echoes("udp", 7)
     balance("udp", 7)
     for _ in servers:
@@ -40,9 +39,7 @@ def test_udp_to_the_byte(
 
 
 @pytest.mark.farm(methods=["local"])
-def test_local_answers_are_counted_where_they_are_rewritten(
-    farm: Farm, lvs: pylvs.Manager
-) -> None:
+def test_local_answers_are_counted_where_they_are_rewritten(farm: Farm, lvs: pylvs.Manager) -> None:
     service = lvs.add_service("udp", farm.service(7))
     lvs.add_real(service, endpoint(farm.reals[0], 8007))
     with Echo(farm.director, "udp", farm.vip, 8007, "local"):

@@ -11,7 +11,7 @@ from ippfvslab.farm import Farm
 
 if TYPE_CHECKING:
     import pylvs
-    from conftest import Balance, Echoes
+    from tests.live.conftest import Balance, Echoes
 
 PROTOCOLS = ["tcp", "udp"]
 SHARED = pytest.mark.farm(methods=["nat", "tun", "dr"])
@@ -82,9 +82,7 @@ def test_udp_moves_to_another_server(
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_nobody_to_serve(
-    farm: Farm, lvs: pylvs.Manager, balance: Balance, protocol: str
-) -> None:
+def test_nobody_to_serve(farm: Farm, lvs: pylvs.Manager, balance: Balance, protocol: str) -> None:
     balance(protocol, 7, "wrr", *[0] * len(farm.reals))
     with pytest.raises(ConnectionRefusedError):
         talk.ask(farm.client, protocol, farm.vip, 7, limit_s=10)

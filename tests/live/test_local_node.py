@@ -12,7 +12,7 @@ from ippfvslab.farm import Farm, endpoint
 
 if TYPE_CHECKING:
     import pylvs
-    from conftest import Ippfvsadm
+    from tests.live.conftest import Ippfvsadm
 
 pytestmark = pytest.mark.farm(methods=["local"])
 

@@ -15,7 +15,7 @@ from ippfvslab.farm import Farm
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Balance, Echoes, Ippfvsadm, Web
+    from tests.live.conftest import Balance, Echoes, Ippfvsadm, Web
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +28,7 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> str:
     return digest
 
 
-def test_http_through_every_method(
-    farm: Farm, ippfvsadm: Ippfvsadm, web: Web, big: str
-) -> None:
+def test_http_through_every_method(farm: Farm, ippfvsadm: Ippfvsadm, web: Web, big: str) -> None:
     web(80)
     for number in range(len(farm.reals)):
         ippfvsadm("-A", "-t", farm.service(80), "-R", farm.real(number), "--method", farm.method)
@@ -46,7 +44,7 @@ def test_udp_is_shared_and_answered_by_the_virtual_address(
 ) -> None:
     servers = echoes("udp", 7)
     balance("udp", 7)
-    names = Counter()
+    names: Counter[str] = Counter()
     for _ in range(10 * len(servers)):
         with talk.connect(farm.client, "udp", farm.vip, 7) as sock:
             names[talk.who(sock)] += 1  # a connected socket hears the VIP's port only

@@ -10,7 +10,7 @@ from ippfvslab import talk
 from ippfvslab.farm import Farm
 
 if TYPE_CHECKING:
-    from conftest import Balance, Echoes
+    from tests.live.conftest import Balance, Echoes
 
 BATCH = 50
 

@@ -13,7 +13,7 @@ from ippfvslab.farm import Farm
 
 if TYPE_CHECKING:
     import pylvs
-    from conftest import Balance, Echoes, Ippfvsadm
+    from tests.live.conftest import Balance, Echoes, Ippfvsadm
 
 LIMIT_S = 20
 # A sweep of the table takes 8 seconds, and a busy guest may be late.
@@ -79,9 +79,7 @@ def _endpoint(farm: Farm, sock: socket.socket) -> pylvs.Endpoint:
 
 
 @pytest.mark.farm(methods=["nat"])
-def test_a_servers_silence_and_its_close(
-    farm: Farm, lvs: pylvs.Manager, balance: Balance
-) -> None:
+def test_a_servers_silence_and_its_close(farm: Farm, lvs: pylvs.Manager, balance: Balance) -> None:
     balance("tcp", 7, "rr", 1)
     silence = f"{'-6 ' if farm.family == 6 else ''}route add blackhole {farm.layout.client}"
     with _listener(farm) as listener:

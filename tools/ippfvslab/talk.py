@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A client's sockets, and the question that an echo server answers: who are you?"""
+"""A client's sockets, and what an echo server says when it is asked who it is."""
 
 from __future__ import annotations
 

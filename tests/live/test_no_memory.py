@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Memory that fails, by the kernel's own fault injection: a clean error, nothing lost, no leak.
+
+Only the sanitizer kernel can do this; conftest leaves the file out elsewhere. Leaks are found after
+the module is gone, at the end of the run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from ippfvslab import talk
+from ippfvslab.farm import Farm
+from ippfvslab.load import Load, Spray
+
+import pylvs
+
+if TYPE_CHECKING:
+    from tests.live.conftest import Balance, Echoes
+
+FAILSLAB = Path("/sys/kernel/debug/failslab")
+DEEP = 400
+
+
+def _tell(**values: int) -> None:
+    for name, value in values.items():
+        (FAILSLAB / name.replace("_", "-")).write_text(f"{value}\n")
+
+
+@contextlib.contextmanager
+def _packets_find_no_memory(per_cent: int, times: int) -> Iterator[None]:
+    """Fail allocations that may not sleep: those of packets."""
+    _tell(
+        task_filter=0, ignore_gfp_wait=1, verbose=0, interval=1, times=times, probability=per_cent
+    )
+    try:
+        yield
+    finally:
+        _tell(probability=0)
+
+
+def _fail_nth(number: int) -> None:
+    """Fail the allocation NUMBER of this thread from now on; 0: none."""
+    Path(f"/proc/self/task/{threading.get_native_id()}/fail-nth").write_text(f"{number}\n")
+
+
+def _failed() -> bool:
+    """Whether it came so far, since the kernel counts down to 0."""
+    path = Path(f"/proc/self/task/{threading.get_native_id()}/fail-nth")
+    return path.read_text().strip() == "0"
+
+
+def _changes(farm: Farm) -> list[pylvs.Ruleset]:
+    """Rule sets that each need new services, servers and pools after the other."""
+    address = pylvs.Endpoint(farm.vip, 7)
+    protocol = pylvs.Protocol.TCP
+    reals = tuple(pylvs.Real(pylvs.Endpoint(real, 0), 1, pylvs.Method.NAT) for real in farm.reals)
+    services = (
+        pylvs.Service(protocol, address, "wrr", reals),
+        pylvs.Service(protocol, pylvs.Endpoint(farm.vip, 8), "wlc", reals[:1]),
+    )
+    return [pylvs.Ruleset(services, pylvs.Config()), pylvs.Ruleset(services[:1], pylvs.Config())]
+
+
+@pytest.mark.farm(methods=["nat"])
+def test_every_allocation_of_a_rule_change_may_fail(farm: Farm, lvs: pylvs.Manager) -> None:
+    _tell(ignore_gfp_wait=0, verbose=0)
+    rulesets = _changes(farm)
+    failures = 0
+    for number in range(1, DEEP):
+        lvs.clear()
+        wanted = rulesets[number % 2]
+        try:
+            _fail_nth(number)
+            lvs.replace(wanted)
+        except (pylvs.Refused, pylvs.TransportError, OSError, MemoryError):
+            failures += 1
+        came = _failed()
+        _fail_nth(0)
+        assert lvs.rules().services in ((), wanted.services)
+        if not came:
+            break
+    assert failures > 5
+    lvs.replace(wanted)
+    assert lvs.rules().services == wanted.services
+
+
+@pytest.mark.farm(methods=["nat", "tun", "dr"])
+def test_packets_find_no_memory(
+    farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes
+) -> None:
+    servers = echoes("tcp", 7)
+    balance("tcp", 7)
+    balance("udp", 7)
+    ports = iter(range(1 << 30))
+    with (
+        Spray(farm.client, farm.layout.client, farm.vip, 7) as spray,
+        Load(lambda: spray.send(1024 + next(ports) % 20000)) as load,
+        _packets_find_no_memory(5, 500),
+    ):
+        while (FAILSLAB / "times").read_text().strip() != "0" and load.rounds < 8000:
+            with contextlib.suppress(OSError):
+                talk.ask(farm.client, "tcp", farm.vip, 7, limit_s=0.5)
+    names = {talk.ask(farm.client, "tcp", farm.vip, 7) for _ in range(2 * len(servers))}
+    assert names == {server.name for server in servers}
