@@ -94,15 +94,19 @@ void ippfvs_pool_settle(struct ippfvs_pool *pool)
 	}
 }
 
-/* A packet that saw the pool may still have taken a reference from it. */
-static void free_pool(struct rcu_head *rcu)
+/* Not before: a packet may take references from what it finds in a pool. */
+void ippfvs_pool_free(struct ippfvs_pool *pool)
 {
-	struct ippfvs_pool *pool = container_of(rcu, struct ippfvs_pool, rcu);
 	u32 i;
 
 	for (i = 0; i < pool->n; i++)
 		ippfvs_real_put(pool->real[i].real);
 	kvfree(pool);
+}
+
+static void free_pool(struct rcu_head *rcu)
+{
+	ippfvs_pool_free(container_of(rcu, struct ippfvs_pool, rcu));
 }
 
 void ippfvs_pool_release(struct ippfvs_pool *pool)

@@ -65,6 +65,9 @@ void ippfvs_pool_settle(struct ippfvs_pool *pool);
 /* Not published any more, or never was: free after a grace period. */
 void ippfvs_pool_release(struct ippfvs_pool *pool);
 
+/* No reader is left, or never was one. */
+void ippfvs_pool_free(struct ippfvs_pool *pool);
+
 /* RCU. The place of a real server for a new connection, or NULL. */
 const struct ippfvs_pool_real *ippfvs_pool_pick(struct ippfvs_pool *pool,
 						const struct ippfvs_flow *flow);

@@ -24,10 +24,8 @@ static int make_service(struct ippfvs_net *ipn, struct ippfvs_rules *rules,
 		return PTR_ERR(service);
 
 	err = ippfvs_rules_insert(ipn, rules, service, !before);
-	if (err) {
-		ippfvs_service_end(service);
-		kfree_rcu(service, rcu);
-	}
+	if (err)
+		ippfvs_service_release(service);
 	return err;
 }
 

@@ -190,7 +190,8 @@ void ippfvs_rules_clear(struct ippfvs_net *ipn)
 
 static void free_service(void *service, void *arg)
 {
-	kfree(service);
+	ippfvs_service_free(service);
+	cond_resched();
 }
 
 /* Nobody is left inside: a packet that saw the set has gone its way. */

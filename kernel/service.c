@@ -190,17 +190,29 @@ static void end_real(struct ippfvs_real *real)
 
 void ippfvs_service_end(struct ippfvs_service *service)
 {
-	struct ippfvs_pool *pool;
+	const struct ippfvs_pool *pool;
 	u32 i;
 
-	/* Nobody else changes it; this says so to lockdep, too. */
 	rcu_read_lock();
 	pool = rcu_dereference(service->pool);
 	for (i = 0; i < pool->n; i++)
 		if (rcu_access_pointer(pool->real[i].real->service) == service)
 			end_real(pool->real[i].real);
-	ippfvs_pool_release(pool);
 	rcu_read_unlock();
+}
+
+void ippfvs_service_free(struct ippfvs_service *service)
+{
+	/* Readers have gone a grace period ago. */
+	ippfvs_pool_free(rcu_access_pointer(service->pool));
+	kfree(service);
+}
+
+void ippfvs_service_release(struct ippfvs_service *service)
+{
+	ippfvs_service_end(service);
+	ippfvs_pool_release(rcu_access_pointer(service->pool));
+	kfree_rcu(service, rcu);
 }
 
 /* -- changes -------------------------------------------------------------- */
@@ -228,7 +240,7 @@ int ippfvs_service_add(struct ippfvs_net *ipn,
 	rules = current_rules ?: ippfvs_rules_create(1);
 	if (IS_ERR(rules)) {
 		err = PTR_ERR(rules);
-		goto out_end_service;
+		goto out_release_service;
 	}
 
 	ippfvs_rules_change_begin(ipn);
@@ -250,9 +262,8 @@ int ippfvs_service_add(struct ippfvs_net *ipn,
 out_release_rules:
 	if (!current_rules)
 		ippfvs_rules_release(rules);
-out_end_service:
-	ippfvs_service_end(service);
-	kfree_rcu(service, rcu);
+out_release_service:
+	ippfvs_service_release(service);
 	return err;
 }
 
@@ -308,8 +319,7 @@ void ippfvs_service_remove(struct ippfvs_net *ipn,
 
 	ippfvs_service_counters(service, &counters);
 	ippfvs_counters_add(&ipn->retired, &counters);
-	ippfvs_service_end(service);
-	kfree_rcu(service, rcu);
+	ippfvs_service_release(service);
 	ippfvs_conn_table_kick(&ipn->conns);
 }
 

@@ -153,11 +153,15 @@ void ippfvs_service_adopt(struct ippfvs_net *ipn,
 			  struct ippfvs_service *service);
 
 /*
- * Not found by packets any more, or never was: ends the real servers that no
- * other service has adopted, releases the pool. Freeing @service is next, after
- * a grace period.
+ * The end of a service, in two steps with a grace period between them. end: it
+ * is not found by packets any more, or never was; ends the real servers that no
+ * other service has adopted. free: process context.
  */
 void ippfvs_service_end(struct ippfvs_service *service);
+void ippfvs_service_free(struct ippfvs_service *service);
+
+/* Both steps, without waiting. */
+void ippfvs_service_release(struct ippfvs_service *service);
 
 /* -- the whole set (rules.c, replace.c); the lock, process context -- */
 

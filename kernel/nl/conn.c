@@ -18,6 +18,7 @@
  * @port: and of this real server of it
  * @service: @key is meant
  * @real: @addr and @port are meant
+ * @resolved: what is wanted is known
  */
 struct dump {
 	struct ippfvs_conn_cursor cursor;
@@ -28,6 +29,7 @@ struct dump {
 	__be16 port;
 	bool service;
 	bool real;
+	bool resolved;
 };
 
 static struct dump **dump_of(struct netlink_callback *cb)
@@ -59,13 +61,17 @@ static int want_real(struct dump *dump, const struct nlattr *attr,
 	return 0;
 }
 
-static int want(struct dump *dump, struct netlink_callback *cb)
+static int resolve(struct dump *dump, struct netlink_callback *cb)
 {
 	struct nlattr *const *attrs = genl_info_dump(cb)->attrs;
 	struct nlattr *tb[IPPFVS_SERVICE_MAX + 1];
 	const struct ippfvs_service *service;
 	int err;
 
+	dump->resolved = true;
+	err = ippfvs_nl_dump_flags(cb);
+	if (err)
+		return err;
 	if (!attrs[IPPFVS_A_SERVICE] && !attrs[IPPFVS_A_REAL])
 		return 0;
 
@@ -169,15 +175,11 @@ int ippfvs_nl_conn_dump_start(struct netlink_callback *cb)
 	struct dump *dump;
 	int err;
 
-	err = ippfvs_nl_dump_flags(cb);
-	if (err)
-		return err;
-
 	dump = kzalloc(sizeof(*dump), GFP_KERNEL);
 	if (!dump)
 		return -ENOMEM;
 
-	err = want(dump, cb);
+	err = ippfvs_nl_dump_early(cb) ? resolve(dump, cb) : 0;
 	if (err) {
 		kfree(dump);
 		return err;
@@ -190,7 +192,11 @@ int ippfvs_nl_conn_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct ippfvs_net *ipn = ippfvs_nl_dump_net(cb);
 	struct dump *dump = *dump_of(cb);
-	int err = 0;
+	int err;
+
+	err = dump->resolved ? 0 : resolve(dump, cb);
+	if (err)
+		return err;
 
 	dump->skb = skb;
 	dump->cb = cb;

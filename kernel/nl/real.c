@@ -215,9 +215,10 @@ struct progress {
 	unsigned long id;	/* of the service */
 	unsigned long last;	/* id of the last service that is wanted */
 	u32 index;		/* of the next real server in its pool */
+	bool resolved;
 };
 
-int ippfvs_nl_real_dump_start(struct netlink_callback *cb)
+static int resolve(struct netlink_callback *cb)
 {
 	struct nlattr *attr = genl_info_dump(cb)->attrs[IPPFVS_A_SERVICE];
 	struct progress *progress = (void *)cb->ctx;
@@ -228,6 +229,7 @@ int ippfvs_nl_real_dump_start(struct netlink_callback *cb)
 
 	BUILD_BUG_ON(sizeof(*progress) > sizeof(cb->ctx));
 
+	progress->resolved = true;
 	progress->last = ULONG_MAX;
 	err = ippfvs_nl_dump_flags(cb);
 	if (err || !attr)
@@ -248,6 +250,11 @@ int ippfvs_nl_real_dump_start(struct netlink_callback *cb)
 	}
 	rcu_read_unlock();
 	return err;
+}
+
+int ippfvs_nl_real_dump_start(struct netlink_callback *cb)
+{
+	return ippfvs_nl_dump_early(cb) ? resolve(cb) : 0;
 }
 
 static int put_message(struct sk_buff *skb, struct netlink_callback *cb,
@@ -295,8 +302,11 @@ int ippfvs_nl_real_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	const struct ippfvs_service *service;
 	struct ippfvs_rules *rules;
 	unsigned long id;
-	int err = 0;
+	int err;
 
+	err = progress->resolved ? 0 : resolve(cb);
+	if (err)
+		return err;
 	ippfvs_nl_dump_watch(cb);
 
 	do {

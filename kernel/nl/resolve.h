@@ -49,7 +49,16 @@ ippfvs_nl_service_find(const struct ippfvs_net *ipn,
 		       const struct nlattr *attr,
 		       struct netlink_ext_ack *extack);
 
-/* Before a dump: only the flags that a dump knows. */
+/*
+ * A dump finds out what is wanted when it starts. Kernels before 6.10 have no
+ * way out for a sentence from there: then at its first call.
+ */
+static inline bool ippfvs_nl_dump_early(const struct netlink_callback *cb)
+{
+	return cb->extack;
+}
+
+/* Only the flags that a dump knows. */
 int ippfvs_nl_dump_flags(const struct netlink_callback *cb);
 
 /* At every call of a dump of rules: has anything changed since the last? */

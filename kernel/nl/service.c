@@ -162,16 +162,24 @@ int ippfvs_nl_service_get(struct sk_buff *skb, struct genl_info *info)
 /* How far a dump has come. */
 struct progress {
 	unsigned long id;	/* of the next service */
+	bool resolved;
 };
+
+static int resolve(struct netlink_callback *cb)
+{
+	struct nlattr *attr = genl_info_dump(cb)->attrs[IPPFVS_A_SERVICE];
+	struct progress *progress = (void *)cb->ctx;
+
+	if (attr)
+		return ippfvs_nl_refuse(cb->extack, attr, -EINVAL,
+					"a dump lists every service; for one ask without NLM_F_DUMP");
+	progress->resolved = true;
+	return ippfvs_nl_dump_flags(cb);
+}
 
 int ippfvs_nl_service_dump_start(struct netlink_callback *cb)
 {
-	if (genl_info_dump(cb)->attrs[IPPFVS_A_SERVICE])
-		return ippfvs_nl_refuse(cb->extack,
-					genl_info_dump(cb)->attrs[IPPFVS_A_SERVICE],
-					-EINVAL,
-					"a dump lists every service; for one ask without NLM_F_DUMP");
-	return ippfvs_nl_dump_flags(cb);
+	return ippfvs_nl_dump_early(cb) ? resolve(cb) : 0;
 }
 
 int ippfvs_nl_service_dump(struct sk_buff *skb, struct netlink_callback *cb)
@@ -180,8 +188,11 @@ int ippfvs_nl_service_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	struct progress *progress = (void *)cb->ctx;
 	const struct ippfvs_service *service;
 	struct ippfvs_rules *rules;
-	int err = 0;
+	int err;
 
+	err = progress->resolved ? 0 : resolve(cb);
+	if (err)
+		return err;
 	ippfvs_nl_dump_watch(cb);
 
 	/* One service at a time: summing up a large one takes a while. */
