@@ -126,6 +126,7 @@ def _command(kernel: Kernel, folder: Path, job: Job) -> list[str]:
             f"mem={job.memory}",
             *["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro"],
             *["con=null", "con0=fd:0,fd:1", "quiet", "log_buf_len=8M"],
+            "kasan_multi_shot",
             f"init={INIT}",
             f"ippfvs_run={folder}",
         ]
