@@ -90,22 +90,35 @@ def _sinks(farm: Farm) -> Iterator[list[socket.socket]]:
         sink.bind((real, 7))
         sink.setblocking(False)
         sinks.append(sink)
-    yield sinks
-    for sink in sinks:
-        sink.close()
+    try:
+        yield sinks
+    finally:
+        for sink in sinks:
+            sink.close()
+
+
+def _warm_up(spray: Spray, sinks: list[socket.socket]) -> None:
+    """Let every neighbour on the way be found: what waits for one is limited."""
+    port, heard = 1024, set[int]()
+    while len(heard) < len(sinks):
+        spray.send(port)
+        time.sleep(0.05)
+        heard |= set(_heard(sinks, 0).values())
+        port += 1
 
 
 def _heard(sinks: list[socket.socket], count: int) -> dict[int, int]:
     """Source port -> number of the server that heard it, once COUNT datagrams came."""
     heard: dict[int, int] = {}
     limit = time.monotonic() + LIMIT_S
-    while len(heard) < count and time.monotonic() < limit:
+    while True:
         for number, sink in enumerate(sinks):
             with contextlib.suppress(BlockingIOError):
                 while True:
                     _data, client = sink.recvfrom(100)
                     heard[client[1]] = number
-    return heard
+        if len(heard) >= count or time.monotonic() > limit:
+            return heard
 
 
 @pytest.mark.parametrize("family", [4, 6])
@@ -117,8 +130,8 @@ def test_the_table_grows_and_shrinks_under_its_flows(own_farm: OwnFarm, family: 
         _sinks(farm) as sinks,
         Spray(farm.client, farm.layout.client, farm.vip, 7) as spray,
     ):
-        talk.connect(farm.client, "udp", farm.vip, 9).close()
         _rules(lvs, farm)
+        _warm_up(spray, sinks)
         ports = range(10000, 10000 + FLOWS)
         for port in ports:
             spray.send(port)
@@ -126,7 +139,7 @@ def test_the_table_grows_and_shrinks_under_its_flows(own_farm: OwnFarm, family: 
         assert len(first) == FLOWS
         grown = lvs.config().buckets
         assert grown > 1 << SMALL_BITS
-        assert lvs.config().connections == FLOWS
+        assert lvs.config().connections >= FLOWS
         for port in ports:
             spray.send(port)
         assert _heard(sinks, FLOWS) == first
@@ -194,6 +207,7 @@ def _await_no_device(farm: Farm, lan: str, device: str) -> None:
 @pytest.mark.parametrize("family", [4, 6])
 def test_a_device_is_removed_under_traffic(own_farm: OwnFarm, family: int) -> None:
     farm = own_farm("nat", family)
+    inside = "172.16.0.0/24" if family == 4 else "2001:db8:172:16::/64"
     ports = iter(range(1 << 30))
     with (
         pylvs.Manager(str(farm.director.path)) as lvs,
@@ -204,7 +218,7 @@ def test_a_device_is_removed_under_traffic(own_farm: OwnFarm, family: int) -> No
             while lvs.config().connections < 100:
                 time.sleep(0.01)
             began = time.monotonic()
-            farm.director.ip("link del eth1")
+            farm.director.ip(f"route add unreachable {inside} metric 9999", "link del eth1")
             # The kernel begins to complain of a device that is held after 10 seconds.
             assert time.monotonic() - began < 9
             limit = time.monotonic() + LIMIT_S
