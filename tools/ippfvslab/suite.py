@@ -100,7 +100,7 @@ def _counts(output: str, status: int) -> Counter[str]:
     """What pytest's closing line says; a run that failed without saying so is an error."""
     found: Counter[str] = Counter()
     for line in reversed(output.splitlines()):
-        if re.search(r"\d+ (passed|failed|error)\w* .*in [\d.]+s|no tests ran", line):
+        if re.search(r"\d+ (passed|failed|error)\b.* in [\d.]+s|no tests ran", line):
             found.update({word: int(number) for number, word in _WORDS.findall(line)})
             break
     if status and not found.total() - found["passed"]:
