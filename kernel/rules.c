@@ -134,6 +134,7 @@ void ippfvs_rules_change_end(struct ippfvs_net *ipn)
 {
 	lockdep_assert_held(&ipn->lock);
 
+	/* All of the change before even again; ippfvs_nl_dump_watch() */
 	smp_store_release(&ipn->generation, ipn->generation + 1);
 }
 

@@ -111,8 +111,10 @@ ippfvs_nl_service_find(const struct ippfvs_net *ipn,
 void ippfvs_nl_dump_watch(struct netlink_callback *cb)
 {
 	const struct ippfvs_net *ipn = ippfvs_nl_dump_net(cb);
-	u32 generation = smp_load_acquire(&ipn->generation);
+	u32 generation;
 
+	/* Before anything is read; pairs with ippfvs_rules_change_end() */
+	generation = smp_load_acquire(&ipn->generation);
 	cb->seq = generation + 1;
 	if (generation & 1)
 		cb->prev_seq = generation;

@@ -50,8 +50,8 @@ ippfvs_nl_service_find(const struct ippfvs_net *ipn,
 		       struct netlink_ext_ack *extack);
 
 /*
- * A dump finds out what is wanted when it starts. Kernels before 6.10 have no
- * way out for a sentence from there: then at its first call.
+ * A dump finds out what is wanted when it starts. Old kernels have no way out
+ * for a sentence from there: then at its first call.
  */
 static inline bool ippfvs_nl_dump_early(const struct netlink_callback *cb)
 {

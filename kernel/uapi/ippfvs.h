@@ -12,7 +12,8 @@
  * strictly: an unknown attribute, a wrong length, an unknown flag or a value
  * out of range is refused with -EINVAL (-ERANGE), a sentence in
  * NLMSGERR_ATTR_MSG and the offending attribute in NLMSGERR_ATTR_OFFS.
- * A refused request has changed nothing.
+ * A refused request has changed nothing. (A refused dump tells no attribute on
+ * kernels that cannot, such as 6.1.)
  *
  * The message tree
  * ----------------
