@@ -1,0 +1,375 @@
+# SPDX-License-Identifier: GPL-2.0
+"""ippfvsadm and the kernel: what people type, what they read, what stays as it was."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import re
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from ippfvslab.echo import Echo
+from ippfvslab.farm import Farm
+
+from pylvs import cli
+
+if TYPE_CHECKING:
+    import pylvs
+    from tests.live.conftest import Ippfvsadm
+
+pytestmark = pytest.mark.farm(methods=["nat"], families=[4])
+
+TREE = Path(__file__).parents[2]
+PAPER = (
+    "-A -t 202.103.106.5:80 -R 172.16.0.2:80",
+    "-A -t 202.103.106.5:80 -R 172.16.0.3:8000 -w 2",
+    "-A -t 202.103.106.5:21 -R 172.16.0.2:21",
+)
+PAPER_TABLE = """\
+Protocol  Virtual IP Address  Port  Real IP Address  Port  Weight
+TCP       202.103.106.5       80    172.16.0.2       80    1
+                                    172.16.0.3       8000  2
+TCP       202.103.106.5       21    172.16.0.2       21    1
+"""
+PAPER_SAVED = """\
+-A -t 202.103.106.5:80 -s wrr
+-a -t 202.103.106.5:80 -r 172.16.0.2:80 -m -w 1
+-a -t 202.103.106.5:80 -r 172.16.0.3:8000 -m -w 2
+-A -t 202.103.106.5:21 -s wrr
+-a -t 202.103.106.5:21 -r 172.16.0.2:21 -m -w 1
+"""
+T = "-t 202.103.106.5:80"
+WEB = "tcp 202.103.106.5:80"
+BAD: tuple[tuple[str, int, str], ...] = (
+    # malformed and out-of-range addresses, ports, weights
+    (
+        "-A -t 202.103.106.256:80",
+        2,
+        (
+            "'202.103.106.256:80': '202.103.106.256' is not an IPv4 address; "
+            "it has four numbers from 0 to 255"
+        ),
+    ),
+    (
+        "-A -t 2001:db8::1:99999",
+        2,
+        "'2001:db8::1:99999' is not an IPv6 address; an IPv6 port needs brackets: [2001:db8::1]:80",
+    ),
+    (
+        "-A -t www.example.org:80",
+        2,
+        (
+            "'www.example.org:80': 'www.example.org' is not an address; "
+            "host names are not looked up, give one"
+        ),
+    ),
+    ("-A -t 1.2.3.4:65536", 2, "'1.2.3.4:65536': a port is a number from 0 to 65535"),
+    (f"-a {T} -r 172.16.0.2:", 2, "'172.16.0.2:': the port is missing after ':'"),
+    (f"-a {T} -r 172.16.0.9 -w heavy", 2, "'-w heavy': a weight is a whole number from 0 to 65535"),
+    (f"-a {T} -r 172.16.0.9 -w 65536", 2, "'-w 65536': a weight is a whole number from 0 to 65535"),
+    (f"-a {T} -r 172.16.0.9 -w -1", 2, "'-w -1': a weight is a whole number from 0 to 65535"),
+    # addresses that no host has
+    (
+        "-A -t 224.0.0.1:80",
+        1,
+        "224.0.0.1:80 cannot be a virtual address: it is not a unicast address",
+    ),
+    (
+        f"-a {T} -r 255.255.255.255:80",
+        1,
+        f"255.255.255.255:80 cannot serve {WEB}: both need a unicast address",
+    ),
+    (
+        f"-a {T} -r 9.9.9.9:80 --method local",
+        1,
+        (
+            f"9.9.9.9:80 cannot be a local server of {WEB}: it is not an address of this director; "
+            "use -m, -i or -g"
+        ),
+    ),
+    # mixed families
+    (
+        f"-a {T} -r [2001:db8::2]:80",
+        1,
+        (
+            f"[2001:db8::2]:80 cannot serve {WEB}: one address is IPv4, the other IPv6; "
+            "give both in one family"
+        ),
+    ),
+    # unknown scheduler
+    ("-A -t 1.1.1.1:80 -s best", 1, "the kernel has no scheduler 'best'; it has: rr wrr lc wlc"),
+    (f"-E {T} -s best", 1, "the kernel has no scheduler 'best'; it has: rr wrr lc wlc"),
+    # duplicates
+    (
+        f"-A {T}",
+        1,
+        f"service {WEB} is there already; change it with: ippfvsadm -E {T} -s wlc",
+    ),
+    (
+        f"-A {T} -R 172.16.0.2:80",
+        1,
+        (
+            f"172.16.0.2:80 is a real server of {WEB} already; "
+            f"change it with: ippfvsadm -e {T} -r 172.16.0.2:80 -w 1"
+        ),
+    ),
+    # missing service, missing server
+    (
+        "-a -t 202.103.106.5:81 -r 1.1.1.1",
+        1,
+        "no service tcp 202.103.106.5:81; add it with: ippfvsadm -A -t 202.103.106.5:81 -s wlc",
+    ),
+    (
+        "-D -u 202.103.106.5:80",
+        1,
+        "no service udp 202.103.106.5:80; add it with: ippfvsadm -A -u 202.103.106.5:80 -s wlc",
+    ),
+    (
+        f"-d {T} -r 1.1.1.1",
+        1,
+        f"no real server 1.1.1.1 in {WEB}; list them with: ippfvsadm -L {T}",
+    ),
+    # the port cannot change
+    (
+        f"-a {T} -r 172.16.0.9:8000 -g",
+        1,
+        (
+            f"172.16.0.9:8000 cannot be a DR server of {WEB}: DR keeps the port; "
+            "use -m (NAT) or give port 80"
+        ),
+    ),
+    (
+        f"-e {T} -r 172.16.0.3:8000 -i",
+        1,
+        (
+            f"172.16.0.3:8000 cannot be a TUN server of {WEB}: TUN keeps the port; "
+            "use -m (NAT) or give port 80"
+        ),
+    ),
+    (
+        "--netns nowhere -L",
+        1,
+        "no network namespace 'nowhere' (No such file or directory); list them with: ip netns",
+    ),
+)
+
+
+def saved(ippfvsadm: Ippfvsadm) -> str:
+    """The rules alone, as -S prints them."""
+    lines = ippfvsadm("-S").stdout.splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("--"))
+
+
+@pytest.fixture
+def paper(ippfvsadm: Ippfvsadm) -> Ippfvsadm:
+    """The command, the paper's NAT example typed."""
+    for line in PAPER:
+        ippfvsadm(*line.split())
+    return ippfvsadm
+
+
+def test_the_papers_listing(paper: Ippfvsadm) -> None:
+    assert paper("-L").stdout == PAPER_TABLE
+    assert paper("-L", "-n").stdout == PAPER_TABLE
+    assert saved(paper) == PAPER_SAVED
+
+
+def test_both_grammars_mean_the_same(paper: Ippfvsadm) -> None:
+    """What 1999's lines made, ipvsadm's lines make too, and the other way round."""
+    paper("-C")
+    for line in PAPER_SAVED.splitlines():
+        paper(*line.split())
+    assert paper("-L").stdout == PAPER_TABLE
+    paper("-D", "-t", "202.103.106.5:80", "-R", "172.16.0.2:80")
+    paper("-d", "-t", "202.103.106.5:80", "-r", "172.16.0.3:8000")
+    paper("-D", "-t", "202.103.106.5:21")
+    assert saved(paper) == "-A -t 202.103.106.5:80 -s wrr\n"
+    paper("-C")
+    paper("-A", "-t", "202.103.106.5:80")
+    assert saved(paper) == "-A -t 202.103.106.5:80 -s wlc\n"
+
+
+def test_bad_input(paper: Ippfvsadm, lvs_beside: pylvs.Manager) -> None:
+    before = str(lvs_beside.rules())
+    for line, code, sentence in BAD:
+        refused = paper(*line.split(), check=False)
+        assert (refused.returncode, refused.stdout, refused.stderr) == (
+            code,
+            "",
+            f"ippfvsadm: {sentence}\n",
+        ), line
+        assert str(lvs_beside.rules()) == before, line
+
+
+@pytest.fixture
+def lvs_beside(farm: Farm) -> Iterator[pylvs.Manager]:
+    """A manager that looks on."""
+    import pylvs
+
+    with pylvs.Manager(netns=str(farm.director.path)) as manager:
+        yield manager
+
+
+WRONG = {
+    "-a -t 10.0.0.1:80 -r 10.0.1.1:80 -m -w heavy": (
+        2,
+        "'-w heavy': a weight is a whole number from 0 to 65535",
+    ),
+    "-a -t 10.0.0.1:80 -r 9.9.9.9:80 --method local": (
+        1,
+        (
+            "9.9.9.9:80 cannot be a local server of tcp 10.0.0.1:80: "
+            "it is not an address of this director; use -m, -i or -g"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_restore_file_wrong_in_its_900th_line(paper: Ippfvsadm, wrong: str) -> None:
+    lines = ["-A -t 10.0.0.1:80 -s rr"]
+    lines += [f"-a -t 10.0.0.1:80 -r 10.1.{n >> 8}.{n & 255}:80 -m -w 1" for n in range(1, 1000)]
+    lines[899] = wrong
+    refused = paper("-R", text="\n".join(lines), check=False)
+    code, sentence = WRONG[wrong]
+    assert refused.returncode == code
+    assert refused.stderr == (
+        f"ippfvsadm: standard input line 900: {sentence}; nothing was changed\n"
+    )
+    assert saved(paper) == PAPER_SAVED
+    del lines[899]
+    paper("-R", text="\n".join(lines))
+    assert len(saved(paper).splitlines()) == 999
+
+
+def without_admin(words: list[str]) -> int:
+    """Be ippfvsadm without a single capability; called in a process of its own."""
+    header, none = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    if ctypes.CDLL(None, use_errno=True).capset(header, none):
+        raise OSError(ctypes.get_errno(), "capset")
+    return _main(words)
+
+
+_main = cli.main
+
+
+def test_without_permission(paper: Ippfvsadm, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(cli, "main", without_admin)
+        assert paper("-L").stdout == PAPER_TABLE
+        assert "no_server" in paper("-L", "--drops").stdout
+        for line in ("-C", f"-D {T}", "-Z", "--set 1 2 3", f"-a {T} -r 1.1.1.1", "-R"):
+            refused = paper(*line.split(), text="", check=False)
+            assert refused.returncode == 1, line
+            assert refused.stderr == (
+                "ippfvsadm: changing the rules needs CAP_NET_ADMIN in this network namespace; "
+                "do it as root, for instance with sudo\n"
+            )
+    assert saved(paper) == PAPER_SAVED
+
+
+@contextmanager
+def unloaded() -> Iterator[None]:
+    """The kernel without ippfvs."""
+    subprocess.run(["rmmod", "ippfvs"], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["insmod", os.environ["IPPFVS_MODULE"]], check=True)
+
+
+def test_without_the_module(paper: Ippfvsadm) -> None:
+    with unloaded():
+        for line in ("-L", "-C", PAPER[0]):
+            refused = paper(*line.split(), check=False)
+            assert (refused.returncode, refused.stderr) == (
+                1,
+                "ippfvsadm: the ippfvs module is not loaded; load it with: modprobe ippfvs\n",
+            )
+        assert "(module not loaded)" in paper("--version").stdout
+    assert paper("-L").stdout == PAPER_TABLE.partition("\n")[0] + "\n"
+
+
+def test_from_another_namespace(farm: Farm, paper: Ippfvsadm) -> None:
+    for name in (farm.director.name, farm.director.path):
+        assert paper("-L", "--netns", name, host=farm.client).stdout == PAPER_TABLE
+    assert paper("-L", host=farm.client).stdout.count("\n") == 1
+
+
+def shape(value: Any) -> Any:
+    """The keys of a JSON value, and of what is in it; None for lists that are empty."""
+    if isinstance(value, dict):
+        return {key: shape(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [shape(value[0])] if value else None
+    return "number" if isinstance(value, (int, float)) else "text"
+
+
+def promised(heading: str) -> Any:
+    """The shape of the example under HEADING in docs/JSON.md."""
+    text = (TREE / "docs/JSON.md").read_text()
+    found = re.search(
+        rf"^## `{re.escape(heading)}.*?```json\n(.*?)```", text, re.MULTILINE | re.DOTALL
+    )
+    assert found, f"docs/JSON.md has no {heading}"
+    return shape(json.loads(found[1]))
+
+
+JSON = ("-L --json", "-L -c --json", "--drops --json", "--timeout --json", "--version --json")
+
+
+def test_json_is_as_its_document_says(paper: Ippfvsadm, traffic: None) -> None:
+    for line in JSON:
+        assert shape(json.loads(paper(*line.split()).stdout)) == promised(line), line
+    rates = shape(json.loads(paper("-L", "--rate=0.1", "--json").stdout))
+    (service,) = rates["services"]
+    expected = promised("-L --rate --json")
+    (promise,) = expected["services"]
+    assert service.keys() == promise.keys()
+    assert rates.keys() == expected.keys()
+
+
+@pytest.fixture
+def traffic(farm: Farm, paper: Ippfvsadm) -> Iterator[None]:
+    """Ten datagrams to and fro, each of a connection of its own."""
+    paper("-A", "-u", farm.service(53), "-R", farm.real(0, 53))
+    with Echo(farm.servers[0], "udp", farm.reals[0], 53):
+        for _ in range(10):
+            with farm.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.settimeout(20)
+                sock.connect((farm.vip, 53))
+                sock.send(b"0123456789")
+                sock.recv(100)
+        yield
+
+
+def counters(paper: Ippfvsadm, farm: Farm) -> list[str]:
+    """The row of the real server of port 53 in -L --stats."""
+    rows = paper("-L", "--stats", "-u", farm.service(53)).stdout.splitlines()
+    return rows[2].split()
+
+
+def test_counters(farm: Farm, paper: Ippfvsadm, traffic: None) -> None:
+    answer = 28 + len(f"{farm.servers[0].name}:0123456789")
+    assert counters(paper, farm) == [
+        farm.reals[0],
+        *["53", "10", "10", "10", str(10 * 38), str(10 * answer)],
+    ]
+    assert len(paper("-L", "-c", "-u", farm.service(53)).stdout.splitlines()) == 11
+    assert "Connections/s" in paper("-L", "--rate=0.1").stdout
+    paper("-Z", "-u", farm.service(53))
+    assert counters(paper, farm)[2:] == ["0"] * 5
+
+
+def test_every_reason_to_drop_is_listed(paper: Ippfvsadm) -> None:
+    header = (TREE / "kernel/uapi/ippfvs.h").read_text()
+    names = [name.lower() for name in re.findall(r"^\tIPPFVS_DROP_(\w+),", header, re.MULTILINE)]
+    rows = paper("-L", "--drops").stdout.splitlines()[1:]
+    assert [row.split()[0] for row in rows] == names[2:]

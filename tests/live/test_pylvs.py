@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: GPL-2.0
+"""pylvs and the kernel: every method, every error, whole rule sets at once."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from itertools import islice
+
+import pytest
+from ippfvslab.farm import Farm
+
+import pylvs
+from pylvs import Config, Endpoint, Event, Manager, Method, Protocol, Real, Service
+from tests.live.fixtures_rulesets import by_chance, grid
+
+pytestmark = pytest.mark.farm(methods=["nat"], families=[4])
+
+SEED = int(os.environ.get("IPPFVS_SEED", "1999"))
+WEB = Service(Protocol.TCP, Endpoint("202.103.106.5", 80), "wrr")
+REAL = Endpoint("172.16.0.2", 80)
+USUAL = Config(Method.NAT, 900, 120, 300, 0)
+
+
+def web(lvs: Manager) -> Service:
+    return lvs.add_service("tcp", "202.103.106.5:80", scheduler="wrr")
+
+
+def test_services(lvs: Manager) -> None:
+    assert web(lvs) == WEB
+    dns = lvs.add_service(Protocol.UDP, Endpoint("2001:db8::53", 53))
+    assert [each.rule() for each in lvs.services()] == [WEB, dns]
+    assert lvs.edit_service(WEB, "lc").scheduler == "lc"
+    assert lvs.service("tcp", "202.103.106.5:80").scheduler == "lc"
+    lvs.remove_service(WEB)
+    assert [each.key for each in lvs.services()] == [dns.key]
+    lvs.clear()
+    assert lvs.services() == []
+
+
+def test_real_servers(lvs: Manager) -> None:
+    service = web(lvs)
+    assert lvs.add_real(service, "172.16.0.2:80").weight == 1
+    lvs.add_real(service, Endpoint("172.16.0.3"), 0, Method.DR)
+    lvs.add_real(service, "127.0.0.1:8080")
+    lvs.edit_real(service, "172.16.0.2:80", weight=65535)
+    lvs.edit_real(service, "172.16.0.3", method="tun")
+    reals = [each.rule() for each in lvs.service("tcp", WEB.endpoint).reals]
+    assert reals == [
+        Real(REAL, 65535, Method.NAT),
+        Real(Endpoint("172.16.0.3"), 0, Method.TUN),
+        Real(Endpoint("127.0.0.1", 8080), 1, Method.LOCAL),
+    ]
+    lvs.remove_real(service, REAL)
+    assert len(lvs.services()[0].reals) == 2
+    other = Service(Protocol.UDP, Endpoint("1.2.3.4", 53), "rr")
+    lvs.add_real(other, "172.16.0.2", create=True)
+    assert lvs.services()[1].scheduler == "rr"
+
+
+def test_settings(lvs: Manager) -> None:
+    before = lvs.config()
+    assert before.version == pylvs.__version__
+    assert before.schedulers[:4] == ("rr", "wrr", "lc", "wlc")
+    lvs.configure(default_method="dr", tcp_timeout_s=1000, fin_timeout_s=2, udp_timeout_s=3)
+    lvs.configure(conn_max=123456)
+    assert lvs.config().rule() == Config(Method.DR, 1000, 2, 3, 123456)
+    lvs.replace(pylvs.Ruleset((), before.rule()))
+    assert lvs.config() == before
+
+
+def test_readings_of_nothing(lvs: Manager) -> None:
+    service = web(lvs)
+    lvs.add_real(service, REAL)
+    lvs.zero()
+    lvs.zero(service)
+    assert lvs.stats() == pylvs.Stats()
+    assert list(lvs.connections()) == []
+    assert list(lvs.connections(service)) == []
+    assert list(lvs.connections(service, REAL)) == []
+    assert isinstance(lvs.drops(), pylvs.Drops)
+
+
+Call = Callable[[Manager], object]
+GONE = Service(Protocol.TCP, Endpoint("1.1.1.1", 80))
+SIX = Endpoint("2001:db8::1", 80)
+REFUSED: dict[str, tuple[type[pylvs.Error], Call]] = {
+    "the service is there": (pylvs.AlreadyExists, lambda lvs: web(lvs)),
+    "the server is there": (pylvs.AlreadyExists, lambda lvs: lvs.add_real(WEB, REAL)),
+    "no service to edit": (pylvs.NoSuchService, lambda lvs: lvs.edit_service(GONE, "rr")),
+    "no service to remove": (pylvs.NoSuchService, lambda lvs: lvs.remove_service(GONE)),
+    "no service to show": (pylvs.NoSuchService, lambda lvs: lvs.service("tcp", "1.1.1.1:80")),
+    "no service to add to": (pylvs.NoSuchService, lambda lvs: lvs.add_real(GONE, REAL)),
+    "no service to zero": (pylvs.NoSuchService, lambda lvs: lvs.zero(GONE)),
+    "no service's connections": (pylvs.NoSuchService, lambda lvs: list(lvs.connections(GONE))),
+    "no server to edit": (pylvs.NoSuchReal, lambda lvs: lvs.edit_real(WEB, "1.1.1.1", 2)),
+    "no server to remove": (pylvs.NoSuchReal, lambda lvs: lvs.remove_real(WEB, "1.1.1.1")),
+    "no server's connections": (
+        pylvs.NoSuchReal,
+        lambda lvs: list(lvs.connections(WEB, "1.1.1.1")),
+    ),
+    "no such scheduler": (
+        pylvs.UnknownScheduler,
+        lambda lvs: lvs.add_service("tcp", "1.1.1.1:80", "best"),
+    ),
+    "two families": (pylvs.FamilyMismatch, lambda lvs: lvs.add_real(WEB, SIX)),
+    "another port": (
+        pylvs.PortCannotChange,
+        lambda lvs: lvs.add_real(WEB, "1.1.1.1:81", method="dr"),
+    ),
+    "multicast": (pylvs.AddressNotUsable, lambda lvs: lvs.add_service("udp", "224.0.0.1:80")),
+    "unspecified": (pylvs.AddressNotUsable, lambda lvs: lvs.add_real(WEB, "0.0.0.0:80")),
+    "not local": (
+        pylvs.AddressNotUsable,
+        lambda lvs: lvs.add_real(WEB, "1.1.1.1:80", method="local"),
+    ),
+    "no such timeout": (pylvs.Refused, lambda lvs: lvs.configure(udp_timeout_s=0)),
+    "a timeout of years": (pylvs.Refused, lambda lvs: lvs.configure(tcp_timeout_s=2**32 - 1)),
+    "no such default": (pylvs.Refused, lambda lvs: lvs.configure(default_method="local")),
+    "no such weight": (pylvs.InvalidValue, lambda lvs: lvs.add_real(WEB, "1.1.1.1", 65536)),
+    "no such namespace": (pylvs.NoSuchNamespace, lambda lvs: Manager(netns="nowhere")),
+}
+
+
+def test_refusals(lvs: Manager) -> None:
+    lvs.add_real(web(lvs), REAL)
+    before = lvs.rules()
+    for name, (kind, call) in REFUSED.items():
+        with pytest.raises(kind) as refusal:
+            call(lvs)
+        assert type(refusal.value) is kind, name
+        assert lvs.rules() == before, name
+
+
+def test_events(lvs: Manager) -> None:
+    events = lvs.events()
+    service = web(lvs)
+    lvs.add_real(service, REAL)
+    lvs.edit_real(service, REAL, weight=7)
+    lvs.remove_real(service, REAL)
+    lvs.edit_service(service, "rr")
+    lvs.remove_service(service)
+    lvs.configure(udp_timeout_s=301)
+    lvs.configure(udp_timeout_s=300)
+    lvs.clear()
+    seen = list(islice(events, 9))
+    kinds = ["service_new", "real_new", "real_set", "real_del", "service_set", "service_del"]
+    assert [each.kind for each in seen] == [*kinds, "config_set", "config_set", "replace"]
+    assert seen[0] == Event("service_new", WEB)
+    assert seen[2].real == Real(REAL, 7, Method.NAT)
+    assert seen[6].config.udp_timeout_s == 301
+
+
+def test_what_was_saved_is_restored(lvs: Manager) -> None:
+    print(f"IPPFVS_SEED={SEED}")
+    chance, usual = random.Random(SEED), lvs.config().rule()
+    for _ in range(200):
+        made = by_chance(chance)
+        lvs.replace(made)
+        saved = str(lvs.rules())
+        assert pylvs.loads(saved) == made
+        lvs.clear()
+        lvs.replace(pylvs.loads(saved))
+        assert str(lvs.rules()) == saved
+    lvs.replace(pylvs.Ruleset((), usual))
+
+
+def test_readers_see_one_set_or_the_other(farm: Farm, lvs: Manager) -> None:
+    """Every rule of the two sets differs, so a mixture would show."""
+    sets = [grid(300, 3, "rr", 1).services, grid(300, 3, "lc", 2).services]
+    lvs.replace(pylvs.Ruleset(sets[0]))
+    over = threading.Event()
+
+    def write() -> None:
+        with Manager(netns=str(farm.director.path)) as writer:
+            for number in range(40):
+                writer.replace(pylvs.Ruleset(sets[number % 2]))
+                time.sleep(0.01)
+        over.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    readings = 0
+    while not over.is_set():
+        assert lvs.rules().services in sets
+        readings += 1
+    thread.join()
+    assert readings > 3
+
+
+def test_ten_thousand_services(lvs: Manager) -> None:
+    wanted = grid(10_000, 10)
+    began = time.monotonic()
+    lvs.replace(wanted)
+    replaced = time.monotonic()
+    found = lvs.rules()
+    listed = time.monotonic()
+    print(f"replaced in {replaced - began:.1f} s, listed in {listed - replaced:.1f} s")
+    assert found.services == wanted.services
+    assert lvs.config().services == 10_000
