@@ -21,10 +21,8 @@ _COMPLAINTS = re.compile(
     re.VERBOSE,
 )
 # A misaligned access is no fault on x86, and UML places many a kernel object less aligned than
-# its type asks. It also forgets to take KASAN's red zones from the memory of an unloaded module.
-_INNOCENT = re.compile(
-    r"UBSAN:\ misaligned-access | KASAN:\ global-out-of-bounds\ in\ load_module", re.VERBOSE
-)
+# its type asks.
+_INNOCENT = re.compile(r"UBSAN: misaligned-access")
 _END = re.compile(r"---\[ end trace|^={20,}$")
 CONTEXT_LINES = 60
 
