@@ -88,7 +88,6 @@ struct ippfvs_conn_lock {
  * @work: expiry, growth and freeing; the only one that takes entries out
  * @config: timeouts, the limit
  * @position: hash up to which @work has looked for expired entries
- * @sweep_all: @work shall look through the whole table at once
  * @hurry: @work has been called because the table is too small
  */
 struct ippfvs_conn_table {
@@ -99,7 +98,6 @@ struct ippfvs_conn_table {
 	struct delayed_work work;
 	const struct ippfvs_config *config;
 	u32 position;
-	bool sweep_all;
 	bool hurry;
 };
 
@@ -114,9 +112,6 @@ int ippfvs_conn_table_start(struct ippfvs_conn_table *table);
 
 /* No packet reaches the table any more: ends and frees everything in it. */
 void ippfvs_conn_table_stop(struct ippfvs_conn_table *table);
-
-/* Any context: real servers were removed; end their connections soon. */
-void ippfvs_conn_table_kick(struct ippfvs_conn_table *table);
 
 /* RCU: there is an entry more. */
 void ippfvs_conn_table_wake(struct ippfvs_conn_table *table);

@@ -80,9 +80,23 @@ static void unhang(struct ippfvs_conn_table *table,
 	spin_unlock_bh(lock);
 }
 
-static bool expired(const struct ippfvs_conn_table *table, u64 life)
+static bool idle_for(u64 life, u32 time)
 {
-	return (u32)jiffies - life_stamp(life) > life_timeout(table, life_state(life));
+	return (u32)jiffies - life_stamp(life) > time;
+}
+
+/*
+ * How long an entry may be idle. One whose real server was removed stays a
+ * little, so that client and server are told when they go on.
+ */
+static u32 patience(const struct ippfvs_conn_table *table,
+		    const struct ippfvs_conn *conn, u64 life)
+{
+	u32 time = life_timeout(table, life_state(life));
+
+	if (READ_ONCE(conn->real->removed))
+		return min(time, life_timeout(table, IPPFVS_STATE_TIME_WAIT));
+	return time;
 }
 
 /* Has the entry ended, or does it end now? */
@@ -93,11 +107,8 @@ static bool ended(const struct ippfvs_conn_table *table,
 
 	if (life & LIFE_DEAD)
 		return true;
-	if (READ_ONCE(conn->real->removed)) {
-		ippfvs_conn_end(conn);
-		return true;
-	}
-	return expired(table, life) && ippfvs_conn_end_seen(conn, life);
+	return idle_for(life, patience(table, conn, life)) &&
+	       ippfvs_conn_end_seen(conn, life);
 }
 
 static void sweep_bucket(struct ippfvs_conn_table *table,
@@ -268,22 +279,11 @@ static void work(struct work_struct *work)
 	WRITE_ONCE(table->hurry, false);
 	resize(table, own_buckets(table));
 
-	if (xchg(&table->sweep_all, false))
-		sweep_both(table, 0, 1ULL << 32);
-	else
-		sweep_both(table, table->position, end);
+	sweep_both(table, table->position, end);
 	table->position = end;
 
 	if (percpu_counter_sum(&table->conns) > 0)
 		queue_delayed_work(ippfvs_wq, &table->work, SWEEP_TICK);
-}
-
-void ippfvs_conn_table_kick(struct ippfvs_conn_table *table)
-{
-	if (!rcu_access_pointer(table->buckets))
-		return;
-	WRITE_ONCE(table->sweep_all, true);
-	mod_delayed_work(ippfvs_wq, &table->work, 0);
 }
 
 /*

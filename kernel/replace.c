@@ -153,7 +153,6 @@ int ippfvs_rules_replace(struct ippfvs_net *ipn,
 	if (old) {
 		retire(ipn, rules, old);
 		ippfvs_rules_release(old);
-		ippfvs_conn_table_kick(&ipn->conns);
 	}
 	return 0;
 }

@@ -320,7 +320,6 @@ void ippfvs_service_remove(struct ippfvs_net *ipn,
 	ippfvs_service_counters(service, &counters);
 	ippfvs_counters_add(&ipn->retired, &counters);
 	ippfvs_service_release(service);
-	ippfvs_conn_table_kick(&ipn->conns);
 }
 
 /* Places of @pool, and @extra ones behind them, to be changed. */
@@ -441,7 +440,6 @@ int ippfvs_service_real_remove(struct ippfvs_net *ipn,
 		ippfvs_real_counters(real, &counters);
 		ippfvs_counters_add(&service->retired, &counters);
 		end_real(real);
-		ippfvs_conn_table_kick(&ipn->conns);
 	}
 	ippfvs_real_put(real);
 	return err;
