@@ -8,6 +8,7 @@ the module is gone, at the end of the run.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,15 +45,23 @@ def _packets_find_no_memory(per_cent: int, times: int) -> Iterator[None]:
         _tell(probability=0)
 
 
-def _fail_nth(number: int) -> None:
-    """Fail the allocation NUMBER of this thread from now on; 0: none."""
-    Path(f"/proc/self/task/{threading.get_native_id()}/fail-nth").write_text(f"{number}\n")
+class FailNth:
+    """Fails one allocation of this thread; its file is open before, for that too takes memory."""
 
+    def __init__(self) -> None:
+        self._file = os.open(f"/proc/self/task/{threading.get_native_id()}/fail-nth", os.O_RDWR)
 
-def _failed() -> bool:
-    """Whether it came so far, since the kernel counts down to 0."""
-    path = Path(f"/proc/self/task/{threading.get_native_id()}/fail-nth")
-    return path.read_text().strip() == "0"
+    def arm(self, number: int) -> None:
+        """Fail the allocation NUMBER from now on; 0: none."""
+        os.pwrite(self._file, b"%d\n" % number, 0)
+
+    def came(self) -> bool:
+        """Whether it came so far, since the kernel counts down to 0."""
+        return os.pread(self._file, 16, 0).strip() == b"0"
+
+    def close(self) -> None:
+        self.arm(0)
+        os.close(self._file)
 
 
 def _changes(farm: Farm) -> list[pylvs.Ruleset]:
@@ -72,19 +81,21 @@ def test_every_allocation_of_a_rule_change_may_fail(farm: Farm, lvs: pylvs.Manag
     _tell(ignore_gfp_wait=0, verbose=0)
     rulesets = _changes(farm)
     failures = 0
-    for number in range(1, DEEP):
-        lvs.clear()
-        wanted = rulesets[number % 2]
-        try:
-            _fail_nth(number)
-            lvs.replace(wanted)
-        except (pylvs.Refused, pylvs.TransportError, OSError, MemoryError):
-            failures += 1
-        came = _failed()
-        _fail_nth(0)
-        assert lvs.rules().services in ((), wanted.services)
-        if not came:
-            break
+    with contextlib.closing(FailNth()) as fault:
+        for number in range(1, DEEP):
+            lvs.clear()
+            wanted = rulesets[number % 2]
+            fault.arm(number)
+            try:
+                lvs.replace(wanted)
+            except (pylvs.Refused, pylvs.TransportError, OSError, MemoryError):
+                failures += 1
+            came = fault.came()
+            fault.arm(0)
+            assert lvs.rules().services in ((), wanted.services)
+            if not came:
+                break
+    assert not came
     assert failures > 5
     lvs.replace(wanted)
     assert lvs.rules().services == wanted.services
