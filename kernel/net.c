@@ -133,14 +133,18 @@ static struct pernet_operations net_ops = {
 	.size = sizeof(struct ippfvs_net),
 };
 
+/*
+ * As a device, though we are none: a namespace removes its devices before its
+ * subsystems, and waits for every route through them.
+ */
 int __init ippfvs_net_init(void)
 {
-	return register_pernet_subsys(&net_ops);
+	return register_pernet_device(&net_ops);
 }
 
 /* Every namespace has stopped and its callbacks have run. */
 void ippfvs_net_exit(void)
 {
-	unregister_pernet_subsys(&net_ops);
+	unregister_pernet_device(&net_ops);
 	rcu_barrier();
 }
