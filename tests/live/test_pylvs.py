@@ -159,10 +159,10 @@ def test_what_was_saved_is_restored(lvs: Manager) -> None:
     chance, usual = random.Random(SEED), lvs.config().rule()
     for _ in range(200):
         made = by_chance(chance)
+        lvs.clear()  # services that stay would keep their place in the listing
         lvs.replace(made)
         saved = str(lvs.rules())
         assert pylvs.loads(saved) == made
-        lvs.clear()
         lvs.replace(pylvs.loads(saved))
         assert str(lvs.rules()) == saved
     lvs.replace(pylvs.Ruleset((), usual))
@@ -172,23 +172,29 @@ def test_readers_see_one_set_or_the_other(farm: Farm, lvs: Manager) -> None:
     """Every rule of the two sets differs, so a mixture would show."""
     sets = [grid(300, 3, "rr", 1).services, grid(300, 3, "lc", 2).services]
     lvs.replace(pylvs.Ruleset(sets[0]))
-    over = threading.Event()
-
-    def write() -> None:
-        with Manager(netns=str(farm.director.path)) as writer:
-            for number in range(40):
-                writer.replace(pylvs.Ruleset(sets[number % 2]))
-                time.sleep(0.01)
-        over.set()
-
-    thread = threading.Thread(target=write)
+    began = time.monotonic()
+    assert lvs.rules().services == sets[0]
+    reading_s = time.monotonic() - began
+    enough = threading.Event()
+    thread = threading.Thread(target=swap, args=(farm, sets, enough, reading_s))
     thread.start()
-    readings = 0
-    while not over.is_set():
-        assert lvs.rules().services in sets
-        readings += 1
-    thread.join()
-    assert readings > 3
+    try:
+        seen = {sets.index(lvs.rules().services) for _ in range(10)}
+    finally:
+        enough.set()
+        thread.join()
+    assert seen == {0, 1}
+
+
+def swap(
+    farm: Farm, sets: list[tuple[Service, ...]], enough: threading.Event, reading_s: float
+) -> None:
+    """Replace one set by the other, now within a reading, now between two."""
+    chance, number = random.Random(SEED), 0
+    with Manager(netns=str(farm.director.path)) as writer:
+        while not enough.wait(chance.uniform(0, 4 * reading_s)):
+            number += 1
+            writer.replace(pylvs.Ruleset(sets[number % 2]))
 
 
 def test_ten_thousand_services(lvs: Manager) -> None:
