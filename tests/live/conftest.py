@@ -92,6 +92,21 @@ def guest() -> str:
     return name
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _hooks_in_use() -> None:
+    """Keep netfilter's hooks in use by somebody, in the guest's own namespace.
+
+    The kernel rewrites its code when the first hook comes or the last one goes, and QEMU's emulation
+    of two CPUs dies now and then when a packet runs that code meanwhile: "Oops: int3".
+    """
+    chains = "".join(
+        f"chain {hook} {{ type filter hook {hook} priority 0; }}\n"
+        for hook in ("prerouting", "input", "forward", "output", "postrouting")
+    )
+    table = f"table inet lab {{\n{chains}}}\n"
+    subprocess.run(["nft", "-f", "-"], input=table, text=True, check=True)
+
+
 @pytest.fixture(scope="session")
 def _farms() -> Iterator[dict[tuple[str, int], Farm]]:
     farms: dict[tuple[str, int], Farm] = {}
