@@ -96,8 +96,8 @@ def guest() -> str:
 def _hooks_in_use() -> None:
     """Keep netfilter's hooks in use by somebody, in the guest's own namespace.
 
-    The kernel rewrites its code when the first hook comes or the last one goes, and QEMU's emulation
-    of two CPUs dies now and then when a packet runs that code meanwhile: "Oops: int3".
+    The kernel rewrites its code when the first hook comes or the last one goes, and QEMU
+    emulating two CPUs dies now and then when a packet runs that code meanwhile: "Oops: int3".
     """
     chains = "".join(
         f"chain {hook} {{ type filter hook {hook} priority 0; }}\n"
