@@ -114,6 +114,11 @@ make_entry(struct ippfvs_conn_table *table, const struct ippfvs_tuple *tuple,
 	return conn;
 }
 
+bool ippfvs_conn_ended(const struct ippfvs_conn *conn)
+{
+	return life_dead(conn);
+}
+
 u8 ippfvs_conn_state(const struct ippfvs_conn *conn)
 {
 	return life_state(life_read(conn));
@@ -258,7 +263,8 @@ static bool gives_way(struct ippfvs_conn *conn)
 
 /*
  * Hang @conn under @tuple, the one of direction @dir. Return: NULL when done,
- * the living entry that is there already, or ERR_PTR(-ENOMEM).
+ * the living entry that is there already, or ERR_PTR(-ENOMEM), or -EADDRINUSE when
+ * that entry is there for the other direction.
  */
 static struct ippfvs_conn *hang(struct ippfvs_conn_table *table,
 				struct ippfvs_conn *conn,
@@ -278,8 +284,11 @@ static struct ippfvs_conn *hang(struct ippfvs_conn_table *table,
 		goto out_unlock;
 
 	other = find(buckets, hash, tuple, &found);
-	if (other && !gives_way(other))
+	if (other && !gives_way(other)) {
+		if (found != dir)
+			other = ERR_PTR(-EADDRINUSE);
 		goto out_unlock;
+	}
 
 	/* Under the lock: the mover publishes next before it takes a lock. */
 	next = rcu_dereference(buckets->next);
@@ -319,6 +328,7 @@ struct ippfvs_conn *ippfvs_conn_create(struct ippfvs_conn_table *table,
 	if (other)
 		goto out_free;
 
+	ippfvs_stats_conn(&this_cpu_ptr(real->cpu)->stats);
 	ippfvs_conn_table_wake(table);
 	if (!two_way)
 		return conn;

@@ -137,7 +137,7 @@ struct ippfvs_conn *ippfvs_conn_find(struct ippfvs_conn_table *table,
  * @state: enum ippfvs_state after that packet
  * @two_way: answers come through us
  *
- * Any context, RCU. When another CPU was faster, its entry is returned.
+ * RCU, BH off. When another CPU was faster, its entry is returned.
  *
  * Return: the entry, or ERR_PTR: -ENOSPC (limit), -ENOMEM, -EADDRINUSE (the
  * answers could not be told from those of another connection).
@@ -168,6 +168,7 @@ void ippfvs_conn_end(struct ippfvs_conn *conn);
 /* It hangs nowhere and nobody reads it; its real server was put. */
 void ippfvs_conn_free(struct ippfvs_conn *conn);
 
+bool ippfvs_conn_ended(const struct ippfvs_conn *conn);
 u8 ippfvs_conn_state(const struct ippfvs_conn *conn);
 
 static inline void ippfvs_conn_addr(const struct ippfvs_conn *conn,

@@ -12,8 +12,8 @@ u32 ippfvs_conn_expires_ms(const struct ippfvs_conn_table *table,
 			   const struct ippfvs_conn *conn)
 {
 	u64 life = life_read(conn);
-	u32 idle = (u32)jiffies - life_stamp(life);
-	u32 most = life_timeout(table, life_state(life));
+	s32 idle = (u32)jiffies - life_stamp(life);
+	s32 most = life_timeout(table, life_state(life));
 
 	return idle < most ? jiffies_to_msecs(most - idle) : 0;
 }

@@ -82,7 +82,8 @@ static void unhang(struct ippfvs_conn_table *table,
 
 static bool idle_for(u64 life, u32 time)
 {
-	return (u32)jiffies - life_stamp(life) > time;
+	/* Signed: the stamp may be newer than what we see of jiffies. */
+	return (s32)((u32)jiffies - life_stamp(life)) > (s32)time;
 }
 
 /*

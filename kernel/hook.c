@@ -44,7 +44,8 @@ static unsigned int handle(struct sk_buff *skb,
 		.hook = state->hook,
 	};
 
-	if (ippfvs_packet_read(&pkt))
+	/* A raw socket may send any version by either family's hook. */
+	if (ippfvs_packet_read(&pkt) || pkt.wire.tuple.family != state->pf)
 		return NF_ACCEPT;
 	if (unlikely(pkt.wire.inner))
 		return verdicts[ippfvs_icmp(&pkt)];

@@ -190,7 +190,7 @@ static enum ippfvs_verdict to_nat_server(struct error *error)
 	struct ippfvs_packet *pkt = error->pkt;
 	const struct ippfvs_route *route;
 
-	route = ippfvs_route_to_real(pkt->net, error->conn->real, false);
+	route = ippfvs_route_to_real(pkt->net, error->conn->real);
 	if (!route)
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_ICMP);
 	dst_hold(route->dst);
@@ -231,15 +231,36 @@ static u32 path_mtu(const struct ippfvs_packet *pkt)
 	       ntohl(((const struct icmp6hdr *)th)->icmp6_mtu) : 0;
 }
 
+/* Was the quoted packet, an outer one, sent by us to a real server? */
+static bool is_our_tunnel(struct ippfvs_packet *pkt,
+			  const struct ippfvs_wire *quoted)
+{
+	struct ippfvs_wire within;
+	const struct ippfvs_conn *conn;
+	enum ippfvs_conn_dir dir;
+
+	if (ippfvs_packet_read_quoted(pkt, pkt->wire.inner + quoted->inner,
+				      &within))
+		return false;
+	conn = ippfvs_conn_find(&pkt->ipn->conns, &within.tuple, &dir);
+	return conn && dir == IPPFVS_CONN_IN &&
+	       conn->method == IPPFVS_METHOD_TUN &&
+	       conn->real->family == quoted->tuple.family &&
+	       ippfvs_addr_equal(&conn->real->addr, &quoted->tuple.daddr);
+}
+
 /*
  * About a tunnel of ours: remember the path's MTU. The client learns it from us
- * with its next packet, which we can quote to it whole.
+ * with its next packet, which we can quote to it whole. An error that does not
+ * quote a client's packet as well could be anybody's invention.
  */
-static enum ippfvs_verdict tunnel(struct ippfvs_packet *pkt)
+static enum ippfvs_verdict tunnel(struct ippfvs_packet *pkt,
+				  const struct ippfvs_wire *quoted)
 {
 	u32 mtu = path_mtu(pkt);
 
-	if (pkt->place != IPPFVS_FOR_US || !mtu || !intact(pkt))
+	if (pkt->place != IPPFVS_FOR_US || !mtu || !intact(pkt) ||
+	    !is_our_tunnel(pkt, quoted))
 		return IPPFVS_PASS;
 
 	/* The stack wants to see the quote. */
@@ -259,10 +280,11 @@ enum ippfvs_verdict ippfvs_icmp(struct ippfvs_packet *pkt)
 	struct ippfvs_tuple answer;
 	enum ippfvs_conn_dir dir;
 
-	if (ippfvs_packet_read_quoted(pkt, &error.quoted))
+	if (ippfvs_packet_read_quoted(pkt, pkt->wire.inner, &error.quoted) ||
+	    error.quoted.tuple.family != pkt->wire.tuple.family)
 		return IPPFVS_PASS;
 	if (error.quoted.inner)
-		return tunnel(pkt);
+		return tunnel(pkt, &error.quoted);
 
 	turn_round(&error.quoted.tuple, &answer);
 	error.conn = ippfvs_conn_find(&pkt->ipn->conns, &answer, &dir);

@@ -74,6 +74,9 @@ enum ippfvs_verdict ippfvs_known(struct ippfvs_packet *pkt)
 	conn = ippfvs_conn_find(&pkt->ipn->conns, &pkt->wire.tuple, &dir);
 	if (!conn)
 		return IPPFVS_PASS;
+	/* Local Node's packets have the host's firewall still before them. */
+	if (dir == IPPFVS_CONN_IN && conn->method == IPPFVS_METHOD_LOCAL)
+		return IPPFVS_PASS;
 	return dir == IPPFVS_CONN_IN ? ippfvs_inbound(pkt, conn) :
 				       ippfvs_outbound(pkt, conn);
 }

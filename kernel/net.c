@@ -95,7 +95,8 @@ static int __net_init net_init(struct net *net)
 
 /*
  * Real servers hold routes, and a route counts in its namespace until it is
- * freed, two grace periods after the last connection has gone.
+ * freed, two grace periods after the last connection has gone. Leaves no callback
+ * of ours behind.
  */
 static void wait_for_routes(void)
 {
@@ -146,5 +147,5 @@ int __init ippfvs_net_init(void)
 void ippfvs_net_exit(void)
 {
 	unregister_pernet_device(&net_ops);
-	rcu_barrier();
+	wait_for_routes();
 }

@@ -6,6 +6,7 @@
 #include "inbound.h"
 #include "real.h"
 
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <net/dst.h>
 
 static void count(const struct ippfvs_packet *pkt, struct ippfvs_conn *conn)
@@ -13,6 +14,16 @@ static void count(const struct ippfvs_packet *pkt, struct ippfvs_conn *conn)
 	ippfvs_conn_advance(conn, pkt, false);
 	ippfvs_stats_out(&this_cpu_ptr(conn->real->cpu)->stats,
 			 pkt->wire.length);
+}
+
+/*
+ * Conntrack has not seen the request leave, and would call the answer invalid
+ * before we have made it what the client waits for.
+ */
+static void untrack(struct sk_buff *skb)
+{
+	nf_reset_ct(skb);
+	skb_set_nfct(skb, IP_CT_UNTRACKED);
 }
 
 /*
@@ -38,6 +49,7 @@ enum ippfvs_verdict ippfvs_outbound(struct ippfvs_packet *pkt,
 			return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
 		if (ippfvs_route_is_ours(dst, conn->family)) {
 			dst_release(dst);
+			untrack(pkt->skb);
 			return IPPFVS_PASS;
 		}
 	}

@@ -8,21 +8,21 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 
-/* Calls @read until it has seen all that it asks for. */
-static int read_headers(struct sk_buff *skb, u32 offset,
+/* Calls @read until it has seen all that it asks for, before @end. */
+static int read_headers(struct sk_buff *skb, u32 offset, u32 end,
 			struct ippfvs_wire *wire,
 			int (*read)(struct ippfvs_wire *, const u8 *, u32, u32))
 {
 	int need;
 
-	if (offset >= skb->len)
+	if (offset >= end)
 		return -IPPFVS_WIRE_MALFORMED;
 
 	for (;;) {
-		u32 avail = skb_headlen(skb) > offset ?
-			    skb_headlen(skb) - offset : 0;
+		u32 linear = min(skb_headlen(skb), end);
+		u32 avail = linear > offset ? linear - offset : 0;
 
-		need = read(wire, skb->data + offset, avail, skb->len - offset);
+		need = read(wire, skb->data + offset, avail, end - offset);
 		if (need <= 0)
 			return need;
 		if (!pskb_may_pull(skb, offset + need))
@@ -32,13 +32,15 @@ static int read_headers(struct sk_buff *skb, u32 offset,
 
 int ippfvs_packet_read(struct ippfvs_packet *pkt)
 {
-	return read_headers(pkt->skb, 0, &pkt->wire, ippfvs_wire_read);
+	return read_headers(pkt->skb, 0, pkt->skb->len, &pkt->wire,
+			    ippfvs_wire_read);
 }
 
-int ippfvs_packet_read_quoted(struct ippfvs_packet *pkt,
+/* The quote ends with the error itself; padding is no part of either. */
+int ippfvs_packet_read_quoted(struct ippfvs_packet *pkt, u32 offset,
 			      struct ippfvs_wire *quoted)
 {
-	return read_headers(pkt->skb, pkt->wire.inner, quoted,
+	return read_headers(pkt->skb, offset, pkt->wire.length, quoted,
 			    ippfvs_wire_read_quoted);
 }
 

@@ -50,8 +50,8 @@ struct ippfvs_packet {
 /* Read the headers. 0, or a negative enum ippfvs_wire_error. */
 int ippfvs_packet_read(struct ippfvs_packet *pkt);
 
-/* Read the packet that an ICMP error quotes. 0, or as above. */
-int ippfvs_packet_read_quoted(struct ippfvs_packet *pkt,
+/* Read the packet that an ICMP error quotes at @offset. 0, or as above. */
+int ippfvs_packet_read_quoted(struct ippfvs_packet *pkt, u32 offset,
 			      struct ippfvs_wire *quoted);
 
 /**

@@ -75,7 +75,8 @@ static void tell_scheduler(const struct ippfvs_real *real)
 /*
  * The two counts are the digits of one number: active * 2^32 + inactive. Adding
  * the number that the changes make, negative or not, changes each digit by its
- * own part, since neither count leaves 0..2^32-1.
+ * own part. For a moment a count may be below zero, when one CPU has ended an entry
+ * before another has counted its change of state: readers take that for zero.
  */
 void ippfvs_real_load_add(struct ippfvs_real *real, int active, int inactive)
 {

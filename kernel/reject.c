@@ -59,6 +59,10 @@ static const struct refusal ttl_exceeded = {
 static void say(struct ippfvs_packet *pkt, const struct refusal *refusal,
 		u32 info)
 {
+	/* ICMPv6 wants a device, and our own packets have none yet. */
+	if (pkt->place == IPPFVS_OUR_OWN && !pkt->skb->dev)
+		pkt->skb->dev = pkt->net->loopback_dev;
+
 	if (!ippfvs_packet_ipv4(pkt))
 		icmpv6_send(pkt->skb, refusal->type6, refusal->code6, info);
 	else if (routed(pkt))

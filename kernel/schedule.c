@@ -54,17 +54,13 @@ static struct ippfvs_conn *connect(struct ippfvs_packet *pkt,
 {
 	struct ippfvs_real *real = place->real;
 	union ippfvs_addr addr;
-	struct ippfvs_conn *conn;
 	bool two_way;
 	__be16 port;
 
 	two_way = answers(pkt, place, &addr, &port);
-	conn = ippfvs_conn_create(&pkt->ipn->conns, &pkt->wire.tuple, real,
+	return ippfvs_conn_create(&pkt->ipn->conns, &pkt->wire.tuple, real,
 				  &addr, port, place->method, first_state(pkt),
 				  two_way);
-	if (!IS_ERR(conn))
-		ippfvs_stats_conn(&this_cpu_ptr(real->cpu)->stats);
-	return conn;
 }
 
 static enum ippfvs_verdict place_new(struct ippfvs_packet *pkt,
@@ -109,6 +105,10 @@ static enum ippfvs_verdict start(struct ippfvs_packet *pkt)
 				      &tuple->daddr, tuple->dport);
 	if (!service)
 		return IPPFVS_PASS;
+	/* A service of every port shall not take our own clients' answers. */
+	if (!service->key.port && tuple->protocol == IPPROTO_UDP &&
+	    pkt->place == IPPFVS_FOR_US && ippfvs_local_connected(pkt))
+		return IPPFVS_PASS;
 	if (tuple->protocol == IPPROTO_TCP &&
 	    !ippfvs_tcp_opens(pkt->wire.tcp_flags))
 		return unknown(pkt);
@@ -124,11 +124,8 @@ static enum ippfvs_verdict known(struct ippfvs_packet *pkt,
 				 struct ippfvs_conn *conn,
 				 enum ippfvs_conn_dir dir)
 {
-	if (dir == IPPFVS_CONN_OUT)
-		return ippfvs_outbound(pkt, conn);
-	if (conn->method == IPPFVS_METHOD_LOCAL)
-		return ippfvs_local_deliver(pkt, conn);
-	return ippfvs_inbound(pkt, conn);
+	return dir == IPPFVS_CONN_IN ? ippfvs_inbound(pkt, conn) :
+				       ippfvs_outbound(pkt, conn);
 }
 
 enum ippfvs_verdict ippfvs_admitted(struct ippfvs_packet *pkt)
@@ -145,8 +142,7 @@ enum ippfvs_verdict ippfvs_admitted(struct ippfvs_packet *pkt)
 	conn = ippfvs_conn_find(&pkt->ipn->conns, &pkt->wire.tuple, &dir);
 	if (conn) {
 		verdict = known(pkt, conn, dir);
-		if (verdict != IPPFVS_PASS || dir == IPPFVS_CONN_OUT ||
-		    conn->method == IPPFVS_METHOD_LOCAL)
+		if (verdict != IPPFVS_PASS || !ippfvs_conn_ended(conn))
 			return verdict;
 	}
 	return start(pkt);

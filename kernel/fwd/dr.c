@@ -13,7 +13,7 @@ enum ippfvs_verdict ippfvs_dr(struct ippfvs_packet *pkt,
 {
 	const struct ippfvs_route *route;
 
-	route = ippfvs_route_to_real(pkt->net, conn->real, true);
+	route = ippfvs_route_to_real(pkt->net, conn->real);
 	if (!route)
 		return ippfvs_reject_route(pkt);
 	if (ippfvs_packet_ttl_spent(pkt))
@@ -24,5 +24,5 @@ enum ippfvs_verdict ippfvs_dr(struct ippfvs_packet *pkt,
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
 
 	ippfvs_packet_take_ttl(pkt);
-	return ippfvs_route_send_noref(pkt, route->dst);
+	return ippfvs_route_send_direct(pkt, route->dst, conn->real);
 }

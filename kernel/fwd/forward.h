@@ -32,12 +32,13 @@ enum ippfvs_verdict ippfvs_tun(struct ippfvs_packet *pkt,
 			       const struct ippfvs_conn *conn);
 enum ippfvs_verdict ippfvs_dr(struct ippfvs_packet *pkt,
 			      const struct ippfvs_conn *conn);
+
+/* Give a packet past the input firewall to the socket that shall have it. */
 enum ippfvs_verdict ippfvs_local(struct ippfvs_packet *pkt,
 				 struct ippfvs_conn *conn);
 
-/* Give a packet past the input firewall to the socket that shall have it. */
-enum ippfvs_verdict ippfvs_local_deliver(struct ippfvs_packet *pkt,
-					 struct ippfvs_conn *conn);
+/* @pkt is for us: has the director a socket connected to this very client? */
+bool ippfvs_local_connected(const struct ippfvs_packet *pkt);
 
 /*
  * Where will the director's own server answer from? Sets @addr; @port is where

@@ -56,6 +56,18 @@ static struct sock *listener(const struct ippfvs_packet *pkt,
 	return sk ?: lookup(pkt, real, port, NF_TPROXY_LOOKUP_LISTENER);
 }
 
+/* UDP servers may have a connected socket for each client, on their port. */
+static struct sock *server(const struct ippfvs_packet *pkt,
+			   const union ippfvs_addr *real, __be16 port)
+{
+	struct sock *sk = NULL;
+
+	if (pkt->wire.tuple.protocol == IPPROTO_UDP)
+		sk = lookup(pkt, &pkt->wire.tuple.daddr, port,
+			    NF_TPROXY_LOOKUP_ESTABLISHED);
+	return sk ?: listener(pkt, real, port);
+}
+
 /* The address that a UDP socket is bound to; false: any. */
 static bool bound_to(const struct ippfvs_packet *pkt, const struct sock *sk,
 		     union ippfvs_addr *addr)
@@ -83,7 +95,7 @@ bool ippfvs_local_answers(const struct ippfvs_packet *pkt,
 
 	if (tuple->protocol != IPPROTO_UDP || pkt->place != IPPFVS_FOR_US)
 		return false;
-	sk = listener(pkt, addr, port);
+	sk = server(pkt, addr, port);
 	if (!sk)
 		return false;
 
@@ -99,16 +111,13 @@ bool ippfvs_local_answers(const struct ippfvs_packet *pkt,
 }
 
 /*
- * Does the stack find the right socket by itself: one of this very connection?
  * A SYN that meets its predecessor in TIME_WAIT takes its place.
  */
-static bool stack_knows(const struct ippfvs_packet *pkt)
+bool ippfvs_local_connected(const struct ippfvs_packet *pkt)
 {
 	const struct ippfvs_tuple *tuple = &pkt->wire.tuple;
 	struct sock *sk;
 
-	if (tuple->protocol != IPPROTO_TCP)
-		return false;
 	sk = lookup(pkt, &tuple->daddr, tuple->dport,
 		    NF_TPROXY_LOOKUP_ESTABLISHED);
 	if (!sk)
@@ -122,30 +131,23 @@ static bool stack_knows(const struct ippfvs_packet *pkt)
 	return true;
 }
 
-enum ippfvs_verdict ippfvs_local_deliver(struct ippfvs_packet *pkt,
+enum ippfvs_verdict ippfvs_local(struct ippfvs_packet *pkt,
 					 struct ippfvs_conn *conn)
 {
 	union ippfvs_addr real = conn->real->addr;
 	__be16 port = conn->port[IPPFVS_END_REAL];
-	struct sock *sk;
+	struct sock *sk = NULL;
 
-	if (stack_knows(pkt))
-		return IPPFVS_PASS;
-
-	sk = pkt->place == IPPFVS_FOR_US ? listener(pkt, &real, port) : NULL;
+	/* Only what was routed to us has a socket here, and a device. */
+	if (pkt->place == IPPFVS_FOR_US) {
+		if (ippfvs_local_connected(pkt))
+			return IPPFVS_PASS;
+		sk = server(pkt, &real, port);
+	}
 	if (!sk) {
 		ippfvs_conn_end(conn);
 		return ippfvs_reject(pkt, IPPFVS_DROP_NO_LISTENER);
 	}
 	nf_tproxy_assign_sock(pkt->skb, sk);
 	return IPPFVS_PASS;
-}
-
-/* On arrival the packet still has the host's firewall before it. */
-enum ippfvs_verdict ippfvs_local(struct ippfvs_packet *pkt,
-				 struct ippfvs_conn *conn)
-{
-	if (pkt->place == IPPFVS_ARRIVING)
-		return IPPFVS_PASS;
-	return ippfvs_local_deliver(pkt, conn);
 }

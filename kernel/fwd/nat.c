@@ -27,7 +27,7 @@ enum ippfvs_verdict ippfvs_nat_in(struct ippfvs_packet *pkt,
 	struct ippfvs_end to = end_of(conn, IPPFVS_END_REAL, false);
 	const struct ippfvs_route *route;
 
-	route = ippfvs_route_to_real(pkt->net, conn->real, false);
+	route = ippfvs_route_to_real(pkt->net, conn->real);
 	if (!route)
 		return ippfvs_reject_route(pkt);
 	if (ippfvs_packet_ttl_spent(pkt))

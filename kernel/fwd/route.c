@@ -62,8 +62,10 @@ static struct dst_entry *find_real(struct net *net,
 		dst = find6(net, &fl6);
 		if (dst && ipv6_dev_get_saddr(net, ip6_dst_idev(dst)->dev,
 					      &fl6.daddr, 0,
-					      (struct in6_addr *)saddr))
-			memset(saddr, 0, sizeof(*saddr));
+					      (struct in6_addr *)saddr)) {
+			dst_release(dst);
+			return NULL;
+		}
 	}
 	return dst;
 }
@@ -100,13 +102,12 @@ static u32 cookie_of(const struct dst_entry *dst, u8 family)
 
 static const struct ippfvs_route *renew(struct net *net,
 					const struct ippfvs_real *real,
-					struct ippfvs_route *route, bool direct)
+					struct ippfvs_route *route)
 {
 	struct dst_entry *dst;
 
 	ippfvs_route_release(route);
-	dst = find_real(net, real, direct ? FLOWI_FLAG_KNOWN_NH : 0,
-			&route->saddr);
+	dst = find_real(net, real, 0, &route->saddr);
 	if (!dst)
 		return NULL;
 	if (!leads_away(dst, real->family)) {
@@ -116,20 +117,17 @@ static const struct ippfvs_route *renew(struct net *net,
 
 	route->dst = dst;
 	route->cookie = cookie_of(dst, real->family);
-	route->direct = direct;
 	return route;
 }
 
 const struct ippfvs_route *ippfvs_route_to_real(struct net *net,
-						struct ippfvs_real *real,
-						bool direct)
+						struct ippfvs_real *real)
 {
 	struct ippfvs_route *route = &this_cpu_ptr(real->cpu)->route;
 
-	if (likely(route->dst && route->direct == direct &&
-		   dst_check(route->dst, route->cookie)))
+	if (likely(route->dst && dst_check(route->dst, route->cookie)))
 		return route;
-	return renew(net, real, route, direct);
+	return renew(net, real, route);
 }
 
 struct dst_entry *ippfvs_route_to_client(const struct ippfvs_packet *pkt,
@@ -207,31 +205,53 @@ static bool needs_stack(const struct ippfvs_packet *pkt,
 		 skb_gso_validate_network_len(skb, dst_mtu(dst)));
 }
 
-static struct neighbour *neighbour4(struct sk_buff *skb, bool *is_v6gw)
+/* Who takes the packet over on its way to @towards. */
+static struct neighbour *neighbour(const struct ippfvs_packet *pkt,
+				   struct dst_entry *dst,
+				   const union ippfvs_addr *towards,
+				   bool *is_v6gw)
 {
-	return ip_neigh_for_gw(skb_rtable(skb), skb, is_v6gw);
+	struct rtable *rt;
+
+	if (!ippfvs_packet_ipv4(pkt))
+		return ip_neigh_gw6(dst->dev,
+				    rt6_nexthop(dst_rt6_info(dst),
+						(struct in6_addr *)towards));
+
+	rt = dst_rtable(dst);
+	*is_v6gw = rt->rt_gw_family == AF_INET6;
+	if (*is_v6gw)
+		return ip_neigh_gw6(dst->dev, &rt->rt_gw6);
+	return ip_neigh_gw4(dst->dev, rt->rt_gw_family ? rt->rt_gw4 :
+							 towards->ip);
 }
 
-static struct neighbour *neighbour6(struct sk_buff *skb)
+/* What is not this packet's any more, or not what the device wants to see. */
+static void clean(struct ippfvs_packet *pkt)
 {
-	struct dst_entry *dst = skb_dst(skb);
-	const struct in6_addr *hop;
+	struct sk_buff *skb = pkt->skb;
 
-	hop = rt6_nexthop(dst_rt6_info(dst), &ipv6_hdr(skb)->daddr);
-	return ip_neigh_gw6(dst->dev, hop);
+	/* The stack has guessed a socket, but the packet goes elsewhere. */
+	if (pkt->place != IPPFVS_OUR_OWN)
+		skb_orphan(skb);
+	nf_reset_ct(skb);
+	skb_clear_tstamp(skb);
+	skb_forward_csum(skb);
 }
 
-enum ippfvs_verdict ippfvs_route_send(struct ippfvs_packet *pkt)
+static enum ippfvs_verdict transmit(struct ippfvs_packet *pkt,
+				    const union ippfvs_addr *towards)
 {
 	struct sk_buff *skb = pkt->skb;
 	struct dst_entry *dst = skb_dst(skb);
 	struct neighbour *neigh;
 	bool is_v6gw = false;
 
-	nf_reset_ct(skb);
-	skb_clear_tstamp(skb);
-	skb_forward_csum(skb);
+	/* Merged by a device in a way that cannot be taken apart again. */
+	if (unlikely(skb_warn_if_lro(skb)))
+		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
 
+	clean(pkt);
 	if (unlikely(needs_stack(pkt, dst))) {
 		skb_dst_force(skb);
 		dst_output(pkt->net, skb->sk, skb);
@@ -239,17 +259,24 @@ enum ippfvs_verdict ippfvs_route_send(struct ippfvs_packet *pkt)
 	}
 
 	skb->dev = dst->dev;
-	if (ippfvs_packet_ipv4(pkt)) {
-		skb->protocol = htons(ETH_P_IP);
-		neigh = neighbour4(skb, &is_v6gw);
-	} else {
-		skb->protocol = htons(ETH_P_IPV6);
-		neigh = neighbour6(skb);
-	}
+	skb->protocol = ippfvs_packet_ipv4(pkt) ? htons(ETH_P_IP) :
+						  htons(ETH_P_IPV6);
+	neigh = neighbour(pkt, dst, towards, &is_v6gw);
 	if (IS_ERR(neigh))
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
 	neigh_output(neigh, skb, is_v6gw);
 	return IPPFVS_TAKEN;
+}
+
+enum ippfvs_verdict ippfvs_route_send(struct ippfvs_packet *pkt)
+{
+	union ippfvs_addr towards = {};
+
+	if (ippfvs_packet_ipv4(pkt))
+		towards.ip = ip_hdr(pkt->skb)->daddr;
+	else
+		memcpy(&towards, &ipv6_hdr(pkt->skb)->daddr, sizeof(towards));
+	return transmit(pkt, &towards);
 }
 
 enum ippfvs_verdict ippfvs_route_send_noref(struct ippfvs_packet *pkt,
@@ -258,4 +285,28 @@ enum ippfvs_verdict ippfvs_route_send_noref(struct ippfvs_packet *pkt,
 	skb_dst_drop(pkt->skb);
 	skb_dst_set_noref(pkt->skb, dst);
 	return ippfvs_route_send(pkt);
+}
+
+/*
+ * The stack's output knows only the packet's own address, unless the next hop is
+ * written into the route. Such a route is made for one packet and not kept: it
+ * would hold its device, and learn nothing of the path.
+ */
+enum ippfvs_verdict ippfvs_route_send_direct(struct ippfvs_packet *pkt,
+					     struct dst_entry *dst,
+					     const struct ippfvs_real *real)
+{
+	union ippfvs_addr saddr;
+
+	skb_dst_drop(pkt->skb);
+	if (likely(!needs_stack(pkt, dst))) {
+		skb_dst_set_noref(pkt->skb, dst);
+		return transmit(pkt, &real->addr);
+	}
+
+	dst = find_real(pkt->net, real, FLOWI_FLAG_KNOWN_NH, &saddr);
+	if (!dst)
+		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
+	skb_dst_set(pkt->skb, dst);
+	return transmit(pkt, &real->addr);
 }

@@ -15,8 +15,6 @@ struct sk_buff;
  * struct ippfvs_route - one CPU's way to a real server
  * @dst: holds a reference; NULL until the first packet
  * @cookie: for dst_check()
- * @direct: the packet keeps its own destination address (DR): the next hop is
- *	written into the route
  * @saddr: the director's address towards it, the outer source of a tunnel
  *
  * Zeroed memory is an empty route. Used with bottom halves off on its CPU.
@@ -25,7 +23,6 @@ struct sk_buff;
 struct ippfvs_route {
 	struct dst_entry *dst;
 	u32 cookie;
-	bool direct;
 	union ippfvs_addr saddr;
 };
 
@@ -38,8 +35,7 @@ void ippfvs_route_release(struct ippfvs_route *route);
 
 /* This CPU's route to @real, looked up again when it has become stale; NULL. */
 const struct ippfvs_route *ippfvs_route_to_real(struct net *net,
-						struct ippfvs_real *real,
-						bool direct);
+						struct ippfvs_real *real);
 
 /* A route for an answer to the client, with a reference; NULL when none. */
 struct dst_entry *ippfvs_route_to_client(const struct ippfvs_packet *pkt,
@@ -69,5 +65,13 @@ enum ippfvs_verdict ippfvs_route_send(struct ippfvs_packet *pkt);
 /* The same, by @dst without taking a reference. */
 enum ippfvs_verdict ippfvs_route_send_noref(struct ippfvs_packet *pkt,
 					    struct dst_entry *dst);
+
+/*
+ * The same, to @real though the packet is addressed to another: as the next hop,
+ * or by way of the gateway to it.
+ */
+enum ippfvs_verdict ippfvs_route_send_direct(struct ippfvs_packet *pkt,
+					     struct dst_entry *dst,
+					     const struct ippfvs_real *real);
 
 #endif /* _IPPFVS_FWD_ROUTE_H */

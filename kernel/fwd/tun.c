@@ -99,11 +99,14 @@ enum ippfvs_verdict ippfvs_tun(struct ippfvs_packet *pkt,
 	const struct ippfvs_route *route;
 	u32 mtu;
 
-	route = ippfvs_route_to_real(pkt->net, conn->real, false);
+	route = ippfvs_route_to_real(pkt->net, conn->real);
 	if (!route)
 		return ippfvs_reject_route(pkt);
 	if (ippfvs_packet_ttl_spent(pkt))
 		return ippfvs_reject_ttl(pkt);
+	if (pkt->wire.length + overhead(pkt) > IP_MAX_MTU &&
+	    !skb_is_gso(pkt->skb))
+		return ippfvs_packet_drop(pkt, IPPFVS_DROP_TOO_BIG);
 	mtu = inner_mtu(pkt, route->dst);
 	if (ippfvs_route_too_big(pkt, mtu))
 		return ippfvs_reject_too_big(pkt, mtu);

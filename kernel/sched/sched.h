@@ -14,7 +14,8 @@
 
 /**
  * struct ippfvs_load - the connections of one real server, always changing
- * @counts: active (established) in the upper 32 bits, inactive in the lower
+ * @counts: active (established) in the upper 32 bits, inactive in the lower; two
+ *	CPUs that end one connection may bring a half below zero for a moment
  */
 struct ippfvs_load {
 	ippfvs_atomic64 counts;
@@ -30,8 +31,10 @@ struct ippfvs_load {
 static inline u64 ippfvs_load_cost(const struct ippfvs_load *load)
 {
 	u64 counts = ippfvs_atomic64_read(&load->counts);
+	s32 active = counts >> 32;
+	s32 inactive = counts;
 
-	return ((counts >> 32) << 8) + (u32)counts;
+	return ((u64)max(active, 0) << 8) + max(inactive, 0);
 }
 
 /**
