@@ -110,7 +110,7 @@ def test_least_after_a_change_of_weights(
 def test_the_greatest_loads_do_not_overflow(name: str) -> None:
     farm = [WEIGHT_MAX, WEIGHT_MAX - 1, WEIGHT_MAX]
     scheduler = Scheduler(name, farm)
-    full = (1 << 32) - 1
+    full = (1 << 31) - 1
     for index, (active, inactive) in enumerate([(full, full), (full, full), (full, full - 1)]):
         scheduler.load(index, active=active, inactive=inactive)
     assert scheduler.pick() == brute_force(scheduler) == 2
