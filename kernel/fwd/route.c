@@ -239,8 +239,28 @@ static void clean(struct ippfvs_packet *pkt)
 	skb_forward_csum(skb);
 }
 
+/*
+ * The stack knows only the packet's own address, unless the next hop is written
+ * into the route. Such a route is made for one packet and not kept: it would
+ * hold its device, and learn nothing of the path.
+ */
+static bool write_next_hop(struct ippfvs_packet *pkt,
+			   const struct ippfvs_real *real)
+{
+	union ippfvs_addr saddr;
+	struct dst_entry *dst;
+
+	dst = find_real(pkt->net, real, FLOWI_FLAG_KNOWN_NH, &saddr);
+	skb_dst_drop(pkt->skb);
+	if (dst)
+		skb_dst_set(pkt->skb, dst);
+	return dst;
+}
+
+/* @direct: the real server that a packet addressed to another goes to, or NULL. */
 static enum ippfvs_verdict transmit(struct ippfvs_packet *pkt,
-				    const union ippfvs_addr *towards)
+				    const union ippfvs_addr *towards,
+				    const struct ippfvs_real *direct)
 {
 	struct sk_buff *skb = pkt->skb;
 	struct dst_entry *dst = skb_dst(skb);
@@ -264,6 +284,10 @@ static enum ippfvs_verdict transmit(struct ippfvs_packet *pkt,
 	neigh = neighbour(pkt, dst, towards, &is_v6gw);
 	if (IS_ERR(neigh))
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
+	/* It waits to be resolved; the stack then looks for the neighbour anew. */
+	if (unlikely(direct && !(READ_ONCE(neigh->nud_state) & NUD_VALID)) &&
+	    !write_next_hop(pkt, direct))
+		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
 	neigh_output(neigh, skb, is_v6gw);
 	return IPPFVS_TAKEN;
 }
@@ -276,7 +300,7 @@ enum ippfvs_verdict ippfvs_route_send(struct ippfvs_packet *pkt)
 		towards.ip = ip_hdr(pkt->skb)->daddr;
 	else
 		memcpy(&towards, &ipv6_hdr(pkt->skb)->daddr, sizeof(towards));
-	return transmit(pkt, &towards);
+	return transmit(pkt, &towards, NULL);
 }
 
 enum ippfvs_verdict ippfvs_route_send_noref(struct ippfvs_packet *pkt,
@@ -287,26 +311,13 @@ enum ippfvs_verdict ippfvs_route_send_noref(struct ippfvs_packet *pkt,
 	return ippfvs_route_send(pkt);
 }
 
-/*
- * The stack's output knows only the packet's own address, unless the next hop is
- * written into the route. Such a route is made for one packet and not kept: it
- * would hold its device, and learn nothing of the path.
- */
 enum ippfvs_verdict ippfvs_route_send_direct(struct ippfvs_packet *pkt,
 					     struct dst_entry *dst,
 					     const struct ippfvs_real *real)
 {
-	union ippfvs_addr saddr;
-
 	skb_dst_drop(pkt->skb);
-	if (likely(!needs_stack(pkt, dst))) {
-		skb_dst_set_noref(pkt->skb, dst);
-		return transmit(pkt, &real->addr);
-	}
-
-	dst = find_real(pkt->net, real, FLOWI_FLAG_KNOWN_NH, &saddr);
-	if (!dst)
+	skb_dst_set_noref(pkt->skb, dst);
+	if (unlikely(needs_stack(pkt, dst)) && !write_next_hop(pkt, real))
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
-	skb_dst_set(pkt->skb, dst);
-	return transmit(pkt, &real->addr);
+	return transmit(pkt, &real->addr, real);
 }
