@@ -43,7 +43,7 @@ enum ippfvs_conn_end {
 
 /**
  * struct ippfvs_conn - a connection; 64 bytes for IPv4: one cache line
- * @life: see life_*() in conn.c: time of the last packet, state, dead or not
+ * @life: see conn_life.h: time of the last packet, state, dead or not
  * @real: its real server; holds a reference
  * @hash: of both tuples, so that the table can grow without hashing again
  * @port: by enum ippfvs_conn_end, network byte order

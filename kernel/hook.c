@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where packets come in, and the only file that speaks netfilter's language.
+ * Where packets come in, and the only file with hooks and netfilter's verdicts.
  *
  * Arriving packets are met behind the raw table and before conntrack: what the
  * host drops there never reaches us, what belongs to a connection needs neither
@@ -28,8 +28,8 @@ static const unsigned int verdicts[] = {
 };
 
 /*
- * Errors and fragments are not ours to judge: whatever has no five-tuple of a
- * protocol we know goes on to the stack.
+ * Malformed packets and fragments are not ours to judge: whatever has neither a
+ * five-tuple of a protocol we know nor quotes one goes on to the stack.
  */
 static unsigned int handle(struct sk_buff *skb,
 			   const struct nf_hook_state *state,

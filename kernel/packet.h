@@ -19,7 +19,7 @@ enum ippfvs_verdict {
 	IPPFVS_TAKEN,		/* sent, or freed */
 };
 
-/* Where on the journey the packet is (DESIGN: a packet's journey). */
+/* Where on the journey the packet is (docs/ARCHITECTURE.md). */
 enum ippfvs_place {
 	IPPFVS_ARRIVING,	/* before routing */
 	IPPFVS_FOR_US,		/* routed to the director, past its firewall */

@@ -321,8 +321,8 @@ class Scheduler:
         self._change(index, active=-int(active), inactive=-int(not active))
 
     def load(self, index: int, *, active: int, inactive: int) -> None:
-        """Say how many connections a real server has, at most 2^32 - 1 of each."""
-        if not (0 <= active < 1 << 32 and 0 <= inactive < 1 << 32):
+        """Say how many connections a real server has, at most 2^31 - 1 of each."""
+        if not (0 <= active < 1 << 31 and 0 <= inactive < 1 << 31):
             raise ValueError(f"real server {index} has no such connection")
         self._loads[index].counts.value = active << 32 | inactive
         if self._ops.changed != ffi.NULL:

@@ -18,7 +18,6 @@ NEEDED = (
     "CONFIG_INET",
     "CONFIG_IPV6",
     "CONFIG_NET_NS",
-    "CONFIG_DST_CACHE",
     "CONFIG_NETFILTER",
     "CONFIG_NF_DEFRAG_IPV4",
     "CONFIG_NF_DEFRAG_IPV6",
@@ -60,7 +59,7 @@ def running_kdir() -> Path:
     return Path("/lib/modules", os.uname().release, "build")
 
 
-def load(module: Path, parameters: Sequence[str] = ()) -> None:
+def load(module: Path | str, parameters: Sequence[str] = ()) -> None:
     """Load a built module, and first those of the kernel that it needs.
 
     :param module: the .ko file
@@ -69,6 +68,7 @@ def load(module: Path, parameters: Sequence[str] = ()) -> None:
     :raises MissingOption: the running kernel lacks something; the options are named
     :raises BuildFailed: not a module of the running kernel, or it did not load
     """
+    module = Path(module)
     for name in dependencies(module):
         _command(["modprobe", name], f"module {name} did not load")
     _command(["insmod", str(module), *parameters], f"{module.name} did not load")

@@ -272,10 +272,10 @@ enum ippfvs_drop {
 	IPPFVS_DROP_NO_MEMORY,
 	IPPFVS_DROP_TUPLE_IN_USE,	/* two clients' flows would look alike */
 	IPPFVS_DROP_MALFORMED,		/* a length or header field lies */
-	IPPFVS_DROP_TTL,		/* time to live, hop limit: ICMP sent */
-	IPPFVS_DROP_TOO_BIG,		/* larger than the path: ICMP sent */
+	IPPFVS_DROP_TTL,		/* time to live, or hop limit, used up */
+	IPPFVS_DROP_TOO_BIG,		/* larger than the path takes */
 	IPPFVS_DROP_NO_ROUTE,		/* to the real server, or to the client */
-	IPPFVS_DROP_NOT_WRITABLE,	/* no memory to change the packet */
+	IPPFVS_DROP_NOT_WRITABLE,	/* it could not be changed: no memory, or LRO */
 	IPPFVS_DROP_ICMP,		/* an ICMP error that could not be forwarded */
 	IPPFVS_DROP_NO_LISTENER,	/* Local Node: nobody listens */
 	__IPPFVS_DROP_MAX

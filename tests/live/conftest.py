@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Fixtures of the live tests. They run in a guest, as root, with ippfvs.ko loaded.
 
-    tools/lab test --live-only --kernel 6.12 tests/live/test_nat.py -k some_expression
+    tools/lab test --live-only --kernel 6.12 tests/live/test_methods.py -k udp
 
 A live test asks for the farm that it needs and for hands on its director:
 

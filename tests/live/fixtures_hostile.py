@@ -92,9 +92,7 @@ def chained(chance: random.Random, base: Made) -> bytes:
     if base.family == 4:
         options = chance.randbytes(4 * chance.randint(1, 10))
         return base.but(options=options).raw
-    chain = tuple(
-        (chance.choice(EXTENSIONS), body(chance)) for _ in range(chance.randint(1, 12))
-    )
+    chain = tuple((chance.choice(EXTENSIONS), body(chance)) for _ in range(chance.randint(1, 12)))
     return base.but(extensions=chain).raw
 
 

@@ -33,7 +33,9 @@ def _service(chance: random.Random, family: int) -> Service:
 
 def _real(chance: random.Random, virtual: Endpoint) -> Real:
     method = chance.choice(AWAY)
-    ports = [0, virtual.port, chance.randint(1, 65535)] if method is Method.NAT else [0, virtual.port]
+    ports = [0, virtual.port]
+    if method is Method.NAT:
+        ports.append(chance.randint(1, 65535))
     return Real(Endpoint(virtual.address, chance.choice(ports)), chance.randint(0, 65535), method)
 
 
@@ -49,7 +51,7 @@ def _config(chance: random.Random) -> Config:
 
 
 def grid(services: int, reals: int, scheduler: str = "wlc", weight: int = 1) -> Ruleset:
-    """SERVICES with REALS servers each, all told apart by SCHEDULER and WEIGHT from another grid."""
+    """SERVICES with REALS servers each; SCHEDULER and WEIGHT tell one grid from another."""
     return Ruleset(
         tuple(
             Service(

@@ -4,7 +4,7 @@
 # module, runs the job of the run folder and leaves there what the host wants to know.
 #
 # usage: guest.sh prepare|job RUN      the kernel command line of User-Mode Linux gives RUN alone
-# RUN holds: kind modules module job; it receives: stage rc out dmesg leaks
+# RUN holds: modules module job; it receives: stage rc out dmesg leaks load unload
 set -u
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8
 unset nr_open virtme_hostname 2>/dev/null || true

@@ -91,11 +91,15 @@ def source() -> Path:
     folder = paths.SOURCES / f"{package}_{debian.version(package)}"
     if not folder.exists():
         with say.step("the source of Linux 6.12: download and unpack", "a minute"):
+            # Beside each other: a kernel's source has a folder usr of its own.
+            package_part = folder.with_name(folder.name + ".deb")
             part = folder.with_name(folder.name + ".new")
-            debian.unpack([package], part)
-            tarball = part / "usr/src" / f"{package}.tar.xz"
+            debian.unpack([package], package_part)
+            tarball = package_part / "usr/src" / f"{package}.tar.xz"
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir()
             process.run(["tar", "-xf", tarball, "-C", part, "--strip-components=1"])
-            shutil.rmtree(part / "usr")
+            shutil.rmtree(package_part)
             part.rename(folder)
     return folder
 
