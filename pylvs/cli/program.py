@@ -26,6 +26,8 @@ def main(argv: Sequence[str] | None = None, connect: Connect | None = None) -> i
     :param connect: makes the manager of a namespace; the tests give their own
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    if sys.stdout is None:  # closed before we were started
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     try:
         code = _run(parse(words), connect or _connect)
         sys.stdout.flush()
@@ -101,8 +103,9 @@ def _say(sentence: str, code: int) -> int:
         sys.stdout.flush()
     except OSError:
         _forget_stdout()
-    text = sentence.encode("utf-8", "backslashreplace").decode()
-    print(f"ippfvsadm: {text}", file=sys.stderr)
+    # What somebody typed may hold bytes that a terminal would obey.
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in sentence)
+    print(f"ippfvsadm: {shown}", file=sys.stderr)
     return code
 
 

@@ -68,7 +68,7 @@ BAD: tuple[tuple[str, int, str], ...] = (
         2,
         (
             "'www.example.org:80': 'www.example.org' is not an address; "
-            "host names are not looked up, give one"
+            "host names are not looked up, give the address"
         ),
     ),
     ("-A -t 1.2.3.4:65536", 2, "'1.2.3.4:65536': a port is a number from 0 to 65535"),
