@@ -92,7 +92,10 @@ def _bad_address(address: str, text: str) -> tuple[str, str]:
     if ":" in address:
         return f"'{text}' is not an IPv6 address", "an IPv6 port needs brackets: [2001:db8::1]:80"
     if address.strip("0123456789./"):
-        return f"'{text}': '{address}' is not an address", "host names are not looked up, give the address"
+        return (
+            f"'{text}': '{address}' is not an address",
+            "host names are not looked up, give the address",
+        )
     return f"'{text}': '{address}' is not an IPv4 address", "it has four numbers from 0 to 255"
 
 
