@@ -207,7 +207,8 @@ static bool is_own(struct net *net, u8 family, const union ippfvs_addr *addr)
 {
 	if (family == IPPFVS_FAMILY_IPV4)
 		return inet_addr_type(net, addr->ip) == RTN_LOCAL;
-	return IS_ENABLED(CONFIG_IPV6) &&
+	/* Booted with ipv6.disable=1 there are no lists to look into. */
+	return IS_ENABLED(CONFIG_IPV6) && ipv6_mod_enabled() &&
 	       ipv6_chk_addr(net, in6(addr), NULL, 0);
 }
 
