@@ -16,6 +16,8 @@ _QUIET = {
     "ipv6.conf.default.accept_dad": 0,
     "ipv6.conf.default.accept_ra": 0,
     "ipv6.conf.default.router_solicitations": 0,
+    "ipv4.icmp_ratelimit": 0,
+    "ipv6.icmp.ratelimit": 0,
     "ipv4.conf.all.send_redirects": 0,
     "ipv4.conf.default.send_redirects": 0,
     "ipv4.conf.all.rp_filter": 0,
