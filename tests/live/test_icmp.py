@@ -7,7 +7,6 @@ import errno
 import ipaddress
 import socket
 import struct
-from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
@@ -45,19 +44,6 @@ QUOTED = {"whole": 0, "eight bytes": 8, "twelve bytes": 12}
 
 RECVERR = {4: (socket.IPPROTO_IP, 11), 6: (socket.IPPROTO_IPV6, 25)}
 TTL = {4: (socket.IPPROTO_IP, socket.IP_TTL), 6: (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS)}
-LIMITS = ("ipv4.icmp_ratelimit", "ipv6.icmp.ratelimit")
-
-
-@pytest.fixture(autouse=True)
-def _as_many_errors_as_asked_for(farm: Farm) -> Iterator[None]:
-    """A host sends one ICMP error a second; a series of tests needs more."""
-    for host in farm.hosts.values():
-        for name in LIMITS:
-            host.sysctl(name, 0)
-    yield
-    for host in farm.hosts.values():
-        for name in LIMITS:
-            host.sysctl(name, 1000)
 
 
 def quotes(packet: Made) -> dict[str, int]:
