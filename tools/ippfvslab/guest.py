@@ -100,6 +100,8 @@ def _prepare(kernel: Kernel, module: Path | None, job: Job) -> Path:
     (folder / "modules").write_text(f"{kernel.root}\n")
     (folder / "module").write_text(f"{module}\n" if module else "")
     (folder / "stage").write_text("")
+    (folder / "needed").write_text(f"{paths.TREE}\n{paths.CACHE}\n")
+    shutil.copy(INIT, folder)
     return folder
 
 
@@ -127,7 +129,7 @@ def _command(kernel: Kernel, folder: Path, job: Job) -> list[str]:
             *["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro"],
             *["con=null", "con0=fd:0,fd:1", "quiet", "log_buf_len=8M"],
             "kasan_multi_shot",
-            f"init={INIT}",
+            f"init={folder}/{INIT.name}",
             f"ippfvs_run={folder}",
         ]
     share = "local,id=lab,path=/,security_model=none,readonly=on,multidevs=remap"
@@ -142,7 +144,7 @@ def _command(kernel: Kernel, folder: Path, job: Job) -> list[str]:
         *([] if kvm.usable(kernel) else ["--disable-kvm"]),
         f"--qemu-opts=-fsdev {share} -device {device}{second}",
         "--append=log_buf_len=8M",
-        *["--", f"sh {INIT} prepare {folder}"],
+        *["--", f"sh {folder}/{INIT.name} prepare {folder}"],
     ]
 
 

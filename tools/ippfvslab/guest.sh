@@ -4,12 +4,25 @@
 # module, runs the job of the run folder and leaves there what the host wants to know.
 #
 # usage: guest.sh prepare|job RUN      the kernel command line of User-Mode Linux gives RUN alone
-# RUN holds: modules module job; it receives: stage rc out dmesg leaks load unload
+# RUN holds: this script, modules, module, job, and in needed the folders that it leans on, a line
+# each; it receives: stage rc out dmesg leaks load unload
 set -u
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8
 unset nr_open virtme_hostname 2>/dev/null || true
 
 stage() { echo "$1" > "$RUN/stage"; }
+
+# The needed folders that a tmpfs hides, say those of a clone in /tmp, are mounted again: show_them
+# ROOT COMMAND… calls COMMAND… with each folder.
+show_them() {
+	root=$1
+	shift
+	while read -r each; do
+		[ -d "$root$each" ] || { mkdir -p "$root$each" && "$@" "$each"; }
+	done < "$RUN/needed"
+}
+from_lower() { mount --bind "$top/lower$1" "$top/root$1"; }
+from_host() { mount -t hostfs -o "$1" none "$1"; }
 
 # QEMU: the host's files again, but cached (nobody changes them under us), below a writable tmpfs.
 # virtme's own mount asks the host for every byte, which makes Python four times slower to start.
@@ -24,6 +37,7 @@ prepare_qemu() {
 	for each in proc sys dev; do mount --rbind /$each $top/root/$each; done
 	mount -t tmpfs tmpfs $top/root/tmp
 	mount -t tmpfs tmpfs $top/root/run
+	show_them $top/root from_lower
 	mkdir -p "$top/root$RUN" && mount --bind "$RUN" "$top/root$RUN"
 	exec chroot $top/root /bin/sh "$0" job "$RUN"
 }
@@ -37,7 +51,8 @@ prepare_uml() {
 	mount -t tmpfs tmpfs /dev/shm
 	mount -t devpts devpts /dev/pts
 	mount -t debugfs debugfs /sys/kernel/debug
-	mount -t hostfs -o "$RUN" none "$RUN"
+	show_them "" from_host
+	from_host "$RUN"
 }
 
 # Modules come from the cache. The kernel's own requests do too: virtme linked /lib/modules there,
