@@ -13,13 +13,12 @@
 #ifndef _IPPFVS_BUCKETS_H
 #define _IPPFVS_BUCKETS_H
 
-#include "conn.h"
+#include "conn_table.h"
 
 #include <linux/atomic.h>
 #include <linux/rcupdate.h>
 #include <linux/types.h>
 
-#define IPPFVS_ENTRY_ALIGN	64
 #define IPPFVS_LINKS		7
 #define IPPFVS_LINK_DIR		1UL
 #define IPPFVS_LINK_TAG		0x3eUL

@@ -2,6 +2,8 @@
 /* Settings of a namespace: their defaults, and what follows from them. */
 #include "config.h"
 
+#include "main.h"
+
 #include <linux/compiler.h>
 #include <linux/jiffies.h>
 #include <linux/minmax.h>
@@ -38,13 +40,23 @@ void ippfvs_config_init(struct ippfvs_config *config)
 					  default_timeout_s[state]);
 }
 
+/* How many fill so many quarters of the memory. */
+static u32 filling(u32 quarters)
+{
+	u64 quarter = ((u64)totalram_pages() << PAGE_SHIFT) / 4;
+
+	return clamp_t(u64, quarters * quarter / CONN_BYTES, 1, CONN_LIMIT);
+}
+
 u32 ippfvs_config_conn_max(const struct ippfvs_config *config)
 {
-	u64 max = READ_ONCE(config->conn_max);
+	return READ_ONCE(config->conn_max) ?: filling(1);
+}
 
-	if (!max)
-		max = ((u64)totalram_pages() << PAGE_SHIFT) / 4 / CONN_BYTES;
-	return clamp_t(u64, max, 1, CONN_LIMIT);
+/* Whoever rules a namespace of his own must not fill the machine. */
+u32 ippfvs_config_conn_limit(void)
+{
+	return READ_ONCE(ippfvs_conn_limit) ?: filling(3);
 }
 
 u32 ippfvs_config_timeout(const struct ippfvs_config *config, u8 state)

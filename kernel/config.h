@@ -22,8 +22,9 @@ struct ippfvs_config {
 
 void ippfvs_config_init(struct ippfvs_config *config);
 
-/* The most connections a namespace may have, never 0. */
+/* The most connections a namespace may have, and all together; never 0. */
 u32 ippfvs_config_conn_max(const struct ippfvs_config *config);
+u32 ippfvs_config_conn_limit(void);
 
 /* In seconds, at most IPPFVS_TIMEOUT_MAX_S; set: caller holds the lock. */
 u32 ippfvs_config_timeout(const struct ippfvs_config *config, u8 state);

@@ -7,7 +7,7 @@
 #define _IPPFVS_CONN_LIFE_H
 
 #include "config.h"
-#include "conn.h"
+#include "conn_table.h"
 
 #include <linux/jiffies.h>
 

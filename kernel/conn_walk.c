@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Looking at the connection table: how much is in it, and what. */
-#include "conn.h"
+#include "conn_walk.h"
 
 #include "buckets.h"
 #include "conn_life.h"

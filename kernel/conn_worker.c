@@ -4,7 +4,7 @@
  * ended, lets the table grow and shrink. Nobody else takes an entry out, so
  * that whatever the worker finds in a bucket is there until it removes it.
  */
-#include "conn.h"
+#include "conn_table.h"
 
 #include "buckets.h"
 #include "conn_life.h"
@@ -36,14 +36,14 @@
 struct grave {
 	struct rcu_head rcu;
 	u32 n;
-	void *conn[GRAVES];
+	struct ippfvs_conn *conn[GRAVES];
 };
 
 static void grave_close(struct rcu_head *rcu)
 {
 	struct grave *grave = container_of(rcu, struct grave, rcu);
 
-	kfree_bulk(grave->n, grave->conn);
+	ippfvs_conn_free(grave->conn, grave->n);
 	kfree(grave);
 }
 
@@ -54,7 +54,7 @@ static void bury(struct ippfvs_conn *conn, struct grave **grave)
 		*grave = kzalloc(sizeof(**grave), GFP_KERNEL | __GFP_NOWARN);
 	if (!*grave) {
 		synchronize_rcu();
-		ippfvs_conn_free(conn);
+		ippfvs_conn_free(&conn, 1);
 		return;
 	}
 

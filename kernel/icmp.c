@@ -73,27 +73,6 @@ static void sum_up(struct ippfvs_packet *pkt)
 	}
 }
 
-static void rewrite_outer(struct ippfvs_packet *pkt,
-			  const union ippfvs_addr *addr, bool source)
-{
-	struct sk_buff *skb = pkt->skb;
-
-	if (!ippfvs_packet_ipv4(pkt)) {
-		struct ipv6hdr *iph = ipv6_hdr(skb);
-
-		memcpy(source ? &iph->saddr : &iph->daddr, addr,
-		       sizeof(iph->saddr));
-	} else {
-		struct iphdr *iph = ip_hdr(skb);
-		__be32 *field = source ? &iph->saddr : &iph->daddr;
-
-		iph->check = (__force __sum16)
-			ippfvs_csum_update((__force u16)iph->check, field,
-					   &addr->ip, sizeof(*field));
-		*field = addr->ip;
-	}
-}
-
 /* Headers as far as the quote was read, private, with room for a link layer. */
 static bool writable(struct ippfvs_packet *pkt,
 		     const struct ippfvs_wire *quoted, unsigned int headroom)
@@ -125,10 +104,7 @@ static enum ippfvs_verdict pass_on(struct error *error,
 				   struct dst_entry *dst)
 {
 	struct ippfvs_packet *pkt = error->pkt;
-	struct ippfvs_end end = {
-		.port = error->conn->port[known],
-		.source = source,
-	};
+	struct ippfvs_end end = ippfvs_end_of(error->conn, known, source);
 
 	if (dst && ippfvs_packet_ttl_spent(pkt)) {
 		dst_release(dst);
@@ -140,11 +116,11 @@ static enum ippfvs_verdict pass_on(struct error *error,
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
 	}
 
-	ippfvs_conn_addr(error->conn, known, &end.addr);
 	ippfvs_rewrite(pkt->skb->data + pkt->wire.inner, &error->quoted, &end,
 		       false);
 	if (outer)
-		rewrite_outer(pkt, outer, !source);
+		ippfvs_rewrite_addr(skb_network_header(pkt->skb),
+				    pkt->wire.tuple.family, outer, !source);
 	sum_up(pkt);
 	if (!dst)
 		return IPPFVS_PASS;
@@ -152,7 +128,7 @@ static enum ippfvs_verdict pass_on(struct error *error,
 	ippfvs_packet_take_ttl(pkt);
 	skb_dst_drop(pkt->skb);
 	skb_dst_set(pkt->skb, dst);
-	return ippfvs_route_send(pkt);
+	return ippfvs_send(pkt);
 }
 
 /*

@@ -30,6 +30,12 @@ __MODULE_PARM_TYPE(conn_tab_bits, "uint");
 MODULE_PARM_DESC(conn_tab_bits,
 		 "A connection table starts with 2^conn_tab_bits buckets of 7 places, 8..26 (default 12)");
 
+unsigned int ippfvs_conn_limit;
+
+module_param_named(conn_limit, ippfvs_conn_limit, uint, 0644);
+MODULE_PARM_DESC(conn_limit,
+		 "Most connections of all network namespaces together (default 0: as many as fill three quarters of the memory)");
+
 static int __init ippfvs_init(void)
 {
 	int err;

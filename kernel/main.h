@@ -10,4 +10,7 @@ extern struct workqueue_struct *ippfvs_wq;
 /* Module parameter: a connection table starts with 2^this buckets. */
 extern unsigned int ippfvs_conn_tab_bits;
 
+/* Module parameter: connections of all namespaces together; 0: by memory. */
+extern unsigned int ippfvs_conn_limit;
+
 #endif /* _IPPFVS_MAIN_H */

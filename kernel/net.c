@@ -3,7 +3,7 @@
 
 #include "hook.h"
 #include "main.h"
-#include "service.h"
+#include "rules.h"
 
 #include <linux/netdevice.h>
 #include <linux/rcupdate.h>
@@ -111,8 +111,7 @@ static void __net_exit net_exit(struct net *net)
 	struct ippfvs_rules *rules;
 
 	mutex_lock(&ipn->lock);
-	rules = rcu_dereference_protected(ipn->rules,
-					  lockdep_is_held(&ipn->lock));
+	rules = ippfvs_rules_published(ipn);
 	if (rules) {
 		RCU_INIT_POINTER(ipn->rules, NULL);
 		ippfvs_net_stop(ipn);

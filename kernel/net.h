@@ -4,7 +4,7 @@
 #define _IPPFVS_NET_H
 
 #include "config.h"
-#include "conn.h"
+#include "conn_table.h"
 #include "stats.h"
 
 #include <linux/mutex.h>

@@ -125,6 +125,20 @@ const struct ippfvs_pool_real *ippfvs_pool_pick(struct ippfvs_pool *pool,
 	return index < 0 ? NULL : &pool->real[index];
 }
 
+int ippfvs_pool_index(const struct ippfvs_pool *pool,
+		      const union ippfvs_addr *addr, __be16 port)
+{
+	const struct ippfvs_real *real;
+	u32 i;
+
+	for (i = 0; i < pool->n; i++) {
+		real = pool->real[i].real;
+		if (real->port == port && ippfvs_addr_equal(&real->addr, addr))
+			return i;
+	}
+	return -1;
+}
+
 void ippfvs_pool_changed(struct ippfvs_pool *pool,
 			 const struct ippfvs_real *real)
 {

@@ -7,6 +7,7 @@
 #ifndef _IPPFVS_POOL_H
 #define _IPPFVS_POOL_H
 
+#include "core/tuple.h"
 #include "sched/sched.h"
 
 #include <linux/rcupdate.h>
@@ -71,6 +72,10 @@ void ippfvs_pool_free(struct ippfvs_pool *pool);
 /* RCU. The place of a real server for a new connection, or NULL. */
 const struct ippfvs_pool_real *ippfvs_pool_pick(struct ippfvs_pool *pool,
 						const struct ippfvs_flow *flow);
+
+/* RCU or the namespace's lock: the index of that real server, or -1. */
+int ippfvs_pool_index(const struct ippfvs_pool *pool,
+		      const union ippfvs_addr *addr, __be16 port);
 
 /* RCU, BH off. @real's load has changed. */
 void ippfvs_pool_changed(struct ippfvs_pool *pool,

@@ -58,6 +58,12 @@ void ippfvs_real_put(struct ippfvs_real *real)
 		call_rcu(&real->rcu, free_real);
 }
 
+void ippfvs_real_end(struct ippfvs_real *real)
+{
+	WRITE_ONCE(real->removed, true);
+	RCU_INIT_POINTER(real->service, NULL);
+}
+
 static void tell_scheduler(const struct ippfvs_real *real)
 {
 	const struct ippfvs_service *service;

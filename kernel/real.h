@@ -61,6 +61,9 @@ void ippfvs_real_get(struct ippfvs_real *real);
 /* Any context; the last one frees after a grace period. */
 void ippfvs_real_put(struct ippfvs_real *real);
 
+/* The namespace's lock: it is in no current pool any more. */
+void ippfvs_real_end(struct ippfvs_real *real);
+
 /* Any context: connections of @real moved by so many; tells the scheduler. */
 void ippfvs_real_load_add(struct ippfvs_real *real, int active, int inactive);
 

@@ -3,10 +3,12 @@
  * A whole set of services in one step: build the new set beside the old one,
  * swap the pointer, hand over the real servers that stay, end the rest.
  */
-#include "service.h"
+#include "rules.h"
+
 #include "net.h"
 #include "pool.h"
 #include "real.h"
+#include "service.h"
 
 #include <linux/err.h>
 #include <linux/sched.h>
@@ -39,7 +41,7 @@ static int make_services(struct ippfvs_net *ipn, struct ippfvs_rules *rules,
 	u32 i;
 
 	for (i = 0; i < n; i++) {
-		before = old ? ippfvs_service_lookup(old, &spec[i].key) : NULL;
+		before = old ? ippfvs_rules_lookup(old, &spec[i].key) : NULL;
 		if (!before == stay)
 			continue;
 		err = make_service(ipn, rules, &spec[i], before);
@@ -93,8 +95,7 @@ static void left_behind(const struct ippfvs_net *ipn,
 	struct ippfvs_counters more;
 	u32 i;
 
-	pool = rcu_dereference_protected(service->pool,
-					 lockdep_is_held(&ipn->lock));
+	pool = ippfvs_service_pool(ipn, service);
 	for (i = 0; i < pool->n; i++) {
 		real = pool->real[i].real;
 		if (rcu_access_pointer(real->service) != service)
@@ -113,7 +114,7 @@ static void retire(struct ippfvs_net *ipn, const struct ippfvs_rules *rules,
 	unsigned long id;
 
 	xa_for_each(&old->by_id, id, before) {
-		service = ippfvs_service_lookup(rules, &before->key);
+		service = ippfvs_rules_lookup(rules, &before->key);
 		if (service) {
 			left_behind(ipn, before, &service->retired);
 		} else {
@@ -137,8 +138,7 @@ int ippfvs_rules_replace(struct ippfvs_net *ipn,
 		return 0;
 	}
 
-	old = rcu_dereference_protected(ipn->rules,
-					lockdep_is_held(&ipn->lock));
+	old = ippfvs_rules_published(ipn);
 	rules = make_rules(ipn, old, spec, n);
 	if (IS_ERR(rules))
 		return PTR_ERR(rules);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The set of services of a namespace: found by key, listed by id. */
-#include "service.h"
+#include "rules.h"
+
 #include "main.h"
 #include "net.h"
-#include "pool.h"
+#include "service.h"
 
 #include <linux/err.h>
 #include <linux/rhashtable.h>
@@ -23,7 +24,7 @@ static struct rhashtable *table_of(const struct ippfvs_rules *rules)
 }
 
 struct ippfvs_service *
-ippfvs_service_find(const struct ippfvs_rules *rules, u8 family, u8 protocol,
+ippfvs_rules_find(const struct ippfvs_rules *rules, u8 family, u8 protocol,
 		    const union ippfvs_addr *addr, __be16 port)
 {
 	struct ippfvs_service_key key = {
@@ -43,10 +44,16 @@ ippfvs_service_find(const struct ippfvs_rules *rules, u8 family, u8 protocol,
 }
 
 struct ippfvs_service *
-ippfvs_service_lookup(const struct ippfvs_rules *rules,
+ippfvs_rules_lookup(const struct ippfvs_rules *rules,
 		      const struct ippfvs_service_key *key)
 {
 	return rhashtable_lookup_fast(table_of(rules), key, by_key);
+}
+
+struct ippfvs_rules *ippfvs_rules_published(const struct ippfvs_net *ipn)
+{
+	return rcu_dereference_protected(ipn->rules,
+					 lockdep_is_held(&ipn->lock));
 }
 
 struct ippfvs_rules *ippfvs_rules_create(u32 services)
@@ -175,8 +182,7 @@ void ippfvs_rules_clear(struct ippfvs_net *ipn)
 
 	lockdep_assert_held(&ipn->lock);
 
-	rules = rcu_dereference_protected(ipn->rules,
-					  lockdep_is_held(&ipn->lock));
+	rules = ippfvs_rules_published(ipn);
 	if (!rules)
 		return;
 

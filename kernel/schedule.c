@@ -10,6 +10,7 @@
 #include "pool.h"
 #include "real.h"
 #include "reject.h"
+#include "rules.h"
 #include "service.h"
 
 /* Where the first packet of a connection leads its state. */
@@ -31,19 +32,15 @@ static enum ippfvs_drop reason_of(long err)
 	}
 }
 
-/* Where the server's answers will come from, and whether they come by us. */
-static bool answers(const struct ippfvs_packet *pkt,
-		    const struct ippfvs_pool_real *place,
-		    union ippfvs_addr *addr, __be16 *port)
+/* Do the server's answers come by us? Local Node: finds out from where, too. */
+static bool is_two_way(const struct ippfvs_packet *pkt,
+		       struct ippfvs_conn_plan *plan)
 {
-	*addr = place->real->addr;
-	*port = place->real->port ?: pkt->wire.tuple.dport;
-
-	switch (place->method) {
+	switch (plan->method) {
 	case IPPFVS_METHOD_NAT:
 		return true;
 	case IPPFVS_METHOD_LOCAL:
-		return ippfvs_local_answers(pkt, addr, *port);
+		return ippfvs_local_answers(pkt, &plan->addr, plan->port);
 	default:
 		return false;
 	}
@@ -52,15 +49,17 @@ static bool answers(const struct ippfvs_packet *pkt,
 static struct ippfvs_conn *connect(struct ippfvs_packet *pkt,
 				   const struct ippfvs_pool_real *place)
 {
-	struct ippfvs_real *real = place->real;
-	union ippfvs_addr addr;
-	bool two_way;
-	__be16 port;
+	struct ippfvs_conn_plan plan = {
+		.tuple = &pkt->wire.tuple,
+		.real = place->real,
+		.addr = place->real->addr,
+		.port = place->real->port ?: pkt->wire.tuple.dport,
+		.method = place->method,
+		.state = first_state(pkt),
+	};
 
-	two_way = answers(pkt, place, &addr, &port);
-	return ippfvs_conn_create(&pkt->ipn->conns, &pkt->wire.tuple, real,
-				  &addr, port, place->method, first_state(pkt),
-				  two_way);
+	plan.two_way = is_two_way(pkt, &plan);
+	return ippfvs_conn_create(&pkt->ipn->conns, &plan);
 }
 
 static enum ippfvs_verdict place_new(struct ippfvs_packet *pkt,
@@ -101,7 +100,7 @@ static enum ippfvs_verdict start(struct ippfvs_packet *pkt)
 
 	if (!rules)
 		return IPPFVS_PASS;
-	service = ippfvs_service_find(rules, tuple->family, tuple->protocol,
+	service = ippfvs_rules_find(rules, tuple->family, tuple->protocol,
 				      &tuple->daddr, tuple->dport);
 	if (!service)
 		return IPPFVS_PASS;

@@ -93,8 +93,14 @@ enum ippfvs_wire_error {
     IPPFVS_WIRE_OTHER
 };
 
+struct in6_addr {
+    u8 s6_addr[16];
+    ...;
+};
+
 union ippfvs_addr {
     __be32 ip;
+    struct in6_addr ip6;
     __be32 word[4];
     u8 byte[16];
 };

@@ -82,10 +82,6 @@ u8 ippfvs_tcp_next(u8 state, enum ippfvs_side side, u8 flags)
 
 bool ippfvs_tcp_reopens(u8 state, u8 flags)
 {
-	const u8 wanted = IPPFVS_TCP_SYN;
-	const u8 looked_at = IPPFVS_TCP_SYN | IPPFVS_TCP_ACK | IPPFVS_TCP_RST |
-			     IPPFVS_TCP_FIN;
-
-	return (flags & looked_at) == wanted &&
-	       state >= IPPFVS_STATE_FIN_WAIT && state <= IPPFVS_STATE_CLOSED;
+	return ippfvs_tcp_opens(flags) && state >= IPPFVS_STATE_FIN_WAIT &&
+	       state <= IPPFVS_STATE_CLOSED;
 }

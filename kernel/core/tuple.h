@@ -11,6 +11,7 @@
 /* An IPv4 address leaves words 1..3 zero, so that two unions compare whole. */
 union ippfvs_addr {
 	__be32 ip;
+	struct in6_addr ip6;
 	__be32 word[4];
 	u8 byte[16];
 };

@@ -18,11 +18,11 @@ enum ippfvs_verdict ippfvs_dr(struct ippfvs_packet *pkt,
 		return ippfvs_reject_route(pkt);
 	if (ippfvs_packet_ttl_spent(pkt))
 		return ippfvs_reject_ttl(pkt);
-	if (ippfvs_route_too_big(pkt, dst_mtu(route->dst)))
+	if (ippfvs_send_too_big(pkt, dst_mtu(route->dst)))
 		return ippfvs_reject_too_big(pkt, dst_mtu(route->dst));
 	if (!ippfvs_packet_writable(pkt, LL_RESERVED_SPACE(route->dst->dev)))
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
 
 	ippfvs_packet_take_ttl(pkt);
-	return ippfvs_route_send_direct(pkt, route->dst, conn->real);
+	return ippfvs_send_direct(pkt, route->dst, conn->real);
 }

@@ -8,6 +8,7 @@
 
 #include "../packet.h"
 #include "route.h"
+#include "send.h"
 
 struct dst_entry;
 struct ippfvs_conn;

@@ -19,11 +19,6 @@
 #include <net/netfilter/nf_tproxy.h>
 #include <net/sock.h>
 
-static const struct in6_addr *in6(const union ippfvs_addr *addr)
-{
-	return (const struct in6_addr *)addr;
-}
-
 /* A socket for the packet as if it went to @addr:@port; with a reference. */
 static struct sock *lookup(const struct ippfvs_packet *pkt,
 			   const union ippfvs_addr *addr, __be16 port,
@@ -38,8 +33,8 @@ static struct sock *lookup(const struct ippfvs_packet *pkt,
 					     pkt->in, type);
 #if IS_ENABLED(CONFIG_IPV6)
 	return nf_tproxy_get_sock_v6(pkt->net, pkt->skb, pkt->wire.l4,
-				     tuple->protocol, in6(&tuple->saddr),
-				     in6(addr), tuple->sport, port, pkt->in,
+				     tuple->protocol, &tuple->saddr.ip6,
+				     &addr->ip6, tuple->sport, port, pkt->in,
 				     type);
 #else
 	return NULL;
@@ -78,7 +73,7 @@ static bool bound_to(const struct ippfvs_packet *pkt, const struct sock *sk,
 		return addr->ip;
 	}
 #if IS_ENABLED(CONFIG_IPV6)
-	memcpy(addr, &sk->sk_v6_rcv_saddr, sizeof(*addr));
+	addr->ip6 = sk->sk_v6_rcv_saddr;
 	return !ipv6_addr_any(&sk->sk_v6_rcv_saddr);
 #else
 	return false;
@@ -110,29 +105,37 @@ bool ippfvs_local_answers(const struct ippfvs_packet *pkt,
 	       !ippfvs_addr_equal(&source, &tuple->daddr);
 }
 
-/*
- * A SYN that meets its predecessor in TIME_WAIT takes its place.
- */
-bool ippfvs_local_connected(const struct ippfvs_packet *pkt)
+/* The socket of a client that is connected already; with a reference. */
+static struct sock *connected(const struct ippfvs_packet *pkt)
 {
 	const struct ippfvs_tuple *tuple = &pkt->wire.tuple;
-	struct sock *sk;
 
-	sk = lookup(pkt, &tuple->daddr, tuple->dport,
-		    NF_TPROXY_LOOKUP_ESTABLISHED);
-	if (!sk)
+	return lookup(pkt, &tuple->daddr, tuple->dport,
+		      NF_TPROXY_LOOKUP_ESTABLISHED);
+}
+
+bool ippfvs_local_connected(const struct ippfvs_packet *pkt)
+{
+	struct sock *sk = connected(pkt);
+
+	if (sk)
+		sock_gen_put(sk);
+	return sk;
+}
+
+/* A SYN takes the place of its predecessor in TIME_WAIT; puts @sk if so. */
+static bool make_way(const struct ippfvs_packet *pkt, struct sock *sk)
+{
+	if (sk->sk_state != TCP_TIME_WAIT ||
+	    !ippfvs_tcp_opens(pkt->wire.tcp_flags))
 		return false;
-	if (sk->sk_state == TCP_TIME_WAIT &&
-	    ippfvs_tcp_opens(pkt->wire.tcp_flags)) {
-		inet_twsk_deschedule_put(inet_twsk(sk));
-		return false;
-	}
-	sock_gen_put(sk);
+
+	inet_twsk_deschedule_put(inet_twsk(sk));
 	return true;
 }
 
 enum ippfvs_verdict ippfvs_local(struct ippfvs_packet *pkt,
-					 struct ippfvs_conn *conn)
+				 struct ippfvs_conn *conn)
 {
 	union ippfvs_addr real = conn->real->addr;
 	__be16 port = conn->port[IPPFVS_END_REAL];
@@ -140,8 +143,11 @@ enum ippfvs_verdict ippfvs_local(struct ippfvs_packet *pkt,
 
 	/* Only what was routed to us has a socket here, and a device. */
 	if (pkt->place == IPPFVS_FOR_US) {
-		if (ippfvs_local_connected(pkt))
+		sk = connected(pkt);
+		if (sk && !make_way(pkt, sk)) {
+			sock_gen_put(sk);
 			return IPPFVS_PASS;
+		}
 		sk = server(pkt, &real, port);
 	}
 	if (!sk) {

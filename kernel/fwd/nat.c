@@ -9,22 +9,10 @@
 #include <linux/netdevice.h>
 #include <net/dst.h>
 
-static struct ippfvs_end end_of(const struct ippfvs_conn *conn,
-				enum ippfvs_conn_end which, bool source)
-{
-	struct ippfvs_end end = {
-		.port = conn->port[which],
-		.source = source,
-	};
-
-	ippfvs_conn_addr(conn, which, &end.addr);
-	return end;
-}
-
 enum ippfvs_verdict ippfvs_nat_in(struct ippfvs_packet *pkt,
 				  const struct ippfvs_conn *conn)
 {
-	struct ippfvs_end to = end_of(conn, IPPFVS_END_REAL, false);
+	struct ippfvs_end to = ippfvs_end_of(conn, IPPFVS_END_REAL, false);
 	const struct ippfvs_route *route;
 
 	route = ippfvs_route_to_real(pkt->net, conn->real);
@@ -32,21 +20,21 @@ enum ippfvs_verdict ippfvs_nat_in(struct ippfvs_packet *pkt,
 		return ippfvs_reject_route(pkt);
 	if (ippfvs_packet_ttl_spent(pkt))
 		return ippfvs_reject_ttl(pkt);
-	if (ippfvs_route_too_big(pkt, dst_mtu(route->dst)))
+	if (ippfvs_send_too_big(pkt, dst_mtu(route->dst)))
 		return ippfvs_reject_too_big(pkt, dst_mtu(route->dst));
 	if (!ippfvs_packet_writable(pkt, LL_RESERVED_SPACE(route->dst->dev)))
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
 
 	ippfvs_rewrite_skb(pkt->skb, &pkt->wire, &to);
 	ippfvs_packet_take_ttl(pkt);
-	return ippfvs_route_send_noref(pkt, route->dst);
+	return ippfvs_send_noref(pkt, route->dst);
 }
 
 enum ippfvs_verdict ippfvs_nat_out(struct ippfvs_packet *pkt,
 				   const struct ippfvs_conn *conn,
 				   struct dst_entry *dst)
 {
-	struct ippfvs_end from = end_of(conn, IPPFVS_END_VIRTUAL, true);
+	struct ippfvs_end from = ippfvs_end_of(conn, IPPFVS_END_VIRTUAL, true);
 
 	if (!dst) {
 		if (!ippfvs_packet_writable(pkt, 0))
@@ -61,7 +49,7 @@ enum ippfvs_verdict ippfvs_nat_out(struct ippfvs_packet *pkt,
 		dst_release(dst);
 		return ippfvs_reject_ttl(pkt);
 	}
-	if (ippfvs_route_too_big(pkt, dst_mtu(dst))) {
+	if (ippfvs_send_too_big(pkt, dst_mtu(dst))) {
 		u32 mtu = dst_mtu(dst);
 
 		dst_release(dst);
@@ -76,5 +64,5 @@ enum ippfvs_verdict ippfvs_nat_out(struct ippfvs_packet *pkt,
 	ippfvs_packet_take_ttl(pkt);
 	skb_dst_drop(pkt->skb);
 	skb_dst_set(pkt->skb, dst);
-	return ippfvs_route_send(pkt);
+	return ippfvs_send(pkt);
 }

@@ -57,23 +57,34 @@ static void rewrite_port(u8 *th, const struct ippfvs_wire *wire,
 	*port = end->port;
 }
 
-/* The IPv4 header is covered by its own checksum, the IPv6 header by none. */
-static void rewrite_addr(u8 *nh, const struct ippfvs_wire *wire,
-			 const struct ippfvs_end *end)
+struct ippfvs_end ippfvs_end_of(const struct ippfvs_conn *conn,
+				enum ippfvs_conn_end which, bool source)
 {
-	if (wire->tuple.family == IPPFVS_FAMILY_IPV4) {
+	struct ippfvs_end end = {
+		.port = conn->port[which],
+		.source = source,
+	};
+
+	ippfvs_conn_addr(conn, which, &end.addr);
+	return end;
+}
+
+/* The IPv4 header is covered by its own checksum, the IPv6 header by none. */
+void ippfvs_rewrite_addr(u8 *nh, u8 family, const union ippfvs_addr *addr,
+			 bool source)
+{
+	if (family == IPPFVS_FAMILY_IPV4) {
 		struct iphdr *iph = (struct iphdr *)nh;
-		__be32 *addr = end->source ? &iph->saddr : &iph->daddr;
+		__be32 *field = source ? &iph->saddr : &iph->daddr;
 
 		iph->check = (__force __sum16)
-			ippfvs_csum_update((__force u16)iph->check, addr,
-					   &end->addr.ip, sizeof(*addr));
-		*addr = end->addr.ip;
+			ippfvs_csum_update((__force u16)iph->check, field,
+					   &addr->ip, sizeof(*field));
+		*field = addr->ip;
 	} else {
 		struct ipv6hdr *iph = (struct ipv6hdr *)nh;
 
-		memcpy(end->source ? &iph->saddr : &iph->daddr, &end->addr,
-		       sizeof(iph->saddr));
+		*(source ? &iph->saddr : &iph->daddr) = addr->ip6;
 	}
 }
 
@@ -84,7 +95,7 @@ void ippfvs_rewrite(u8 *nh, const struct ippfvs_wire *wire,
 						     &wire->tuple.daddr;
 
 	rewrite_port(nh + wire->l4, wire, old, end, partial);
-	rewrite_addr(nh, wire, end);
+	ippfvs_rewrite_addr(nh, wire->tuple.family, &end->addr, end->source);
 }
 
 void ippfvs_rewrite_skb(struct sk_buff *skb, const struct ippfvs_wire *wire,

@@ -3,6 +3,7 @@
 #ifndef _IPPFVS_FWD_REWRITE_H
 #define _IPPFVS_FWD_REWRITE_H
 
+#include "../conn.h"
 #include "../core/wire.h"
 
 struct sk_buff;
@@ -16,6 +17,14 @@ struct ippfvs_end {
 	__be16 port;
 	bool source;
 };
+
+/* The end of @conn that shall be a packet's source, or its destination. */
+struct ippfvs_end ippfvs_end_of(const struct ippfvs_conn *conn,
+				enum ippfvs_conn_end which, bool source);
+
+/* Only an address, for packets whose transport does not cover it. */
+void ippfvs_rewrite_addr(u8 *nh, u8 family, const union ippfvs_addr *addr,
+			 bool source);
 
 /**
  * ippfvs_rewrite() - write @end into the headers at @nh

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Routes to real servers and clients, and the last steps of every packet. */
+/* Routes to real servers and clients. */
 #ifndef _IPPFVS_FWD_ROUTE_H
 #define _IPPFVS_FWD_ROUTE_H
 
@@ -29,9 +29,7 @@ struct ippfvs_route {
 /* The owner is going, nobody uses it any more. */
 void ippfvs_route_release(struct ippfvs_route *route);
 
-/*
- * All that follows: RCU, BH off.
- */
+/* -- all that follows: RCU, BH off -- */
 
 /* This CPU's route to @real, looked up again when it has become stale; NULL. */
 const struct ippfvs_route *ippfvs_route_to_real(struct net *net,
@@ -53,25 +51,12 @@ bool ippfvs_route_is_ours(const struct dst_entry *dst, u8 family);
 /* The same of a packet that was made here and has its route. */
 bool ippfvs_route_loops(const struct sk_buff *skb, u8 family);
 
-/* Must the sender be told that the packet does not fit into @mtu? */
-bool ippfvs_route_too_big(const struct ippfvs_packet *pkt, u32 mtu);
-
 /*
- * Send a packet that is complete and has its dst. Goes to the neighbour at once;
- * by way of the stack's output only if it must be cut up or treated specially.
+ * A route for one packet with @real written into it as the next hop, with a
+ * reference; NULL when none. It is not kept: it would hold its device, and learn
+ * nothing of the path.
  */
-enum ippfvs_verdict ippfvs_route_send(struct ippfvs_packet *pkt);
-
-/* The same, by @dst without taking a reference. */
-enum ippfvs_verdict ippfvs_route_send_noref(struct ippfvs_packet *pkt,
-					    struct dst_entry *dst);
-
-/*
- * The same, to @real though the packet is addressed to another: as the next hop,
- * or by way of the gateway to it.
- */
-enum ippfvs_verdict ippfvs_route_send_direct(struct ippfvs_packet *pkt,
-					     struct dst_entry *dst,
-					     const struct ippfvs_real *real);
+struct dst_entry *ippfvs_route_by_next_hop(struct net *net,
+					   const struct ippfvs_real *real);
 
 #endif /* _IPPFVS_FWD_ROUTE_H */

@@ -75,8 +75,8 @@ static void push6(struct ippfvs_packet *pkt, const struct ippfvs_route *route,
 	iph->payload_len = htons(skb->len - sizeof(*iph));
 	iph->nexthdr = IPPROTO_IPV6;
 	iph->hop_limit = ip6_dst_hoplimit(route->dst);
-	memcpy(&iph->saddr, &route->saddr, sizeof(iph->saddr));
-	memcpy(&iph->daddr, daddr, sizeof(iph->daddr));
+	iph->saddr = route->saddr.ip6;
+	iph->daddr = daddr->ip6;
 }
 
 /* A tunnel's segments are cut below the outer header, by whoever does it. */
@@ -108,7 +108,7 @@ enum ippfvs_verdict ippfvs_tun(struct ippfvs_packet *pkt,
 	    !skb_is_gso(pkt->skb))
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_TOO_BIG);
 	mtu = inner_mtu(pkt, route->dst);
-	if (ippfvs_route_too_big(pkt, mtu))
+	if (ippfvs_send_too_big(pkt, mtu))
 		return ippfvs_reject_too_big(pkt, mtu);
 	if (!ippfvs_packet_writable(pkt, LL_RESERVED_SPACE(route->dst->dev) +
 					 overhead(pkt)))
@@ -124,5 +124,5 @@ enum ippfvs_verdict ippfvs_tun(struct ippfvs_packet *pkt,
 
 	/* What was allowed in and is too long now is cut outside (RFC 2473, 7.2). */
 	pkt->skb->ignore_df = 1;
-	return ippfvs_route_send_noref(pkt, route->dst);
+	return ippfvs_send_noref(pkt, route->dst);
 }

@@ -2,6 +2,7 @@
 #include "family.h"
 #include "put.h"
 #include "resolve.h"
+#include "../conn_walk.h"
 #include "../pool.h"
 #include "../real.h"
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "put.h"
+#include "../conn_walk.h"
 #include "../net.h"
 #include "../pool.h"
 #include "../real.h"
+#include "../rules.h"
 #include "../service.h"
 #include "../version.h"
 

@@ -37,8 +37,7 @@ place_of(const struct ippfvs_net *ipn, const struct ippfvs_service *service,
 	const struct ippfvs_pool *pool;
 	int index;
 
-	pool = rcu_dereference_protected(service->pool,
-					 lockdep_is_held(&ipn->lock));
+	pool = ippfvs_service_pool(ipn, service);
 	index = ippfvs_pool_index(pool, &spec->addr, spec->port);
 	return index < 0 ? NULL : &pool->real[index];
 }
@@ -88,7 +87,7 @@ static struct ippfvs_service *find_or_create(struct genl_info *info,
 
 	if (create) {
 		rules = ippfvs_nl_rules(ipn);
-		return rules ? ippfvs_service_lookup(rules, key) : NULL;
+		return rules ? ippfvs_rules_lookup(rules, key) : NULL;
 	}
 
 	if (tb[IPPFVS_SERVICE_SCHEDULER])
@@ -136,7 +135,7 @@ int ippfvs_nl_real_new(struct sk_buff *skb, struct genl_info *info)
 	} else {
 		err = make_both(info, service_tb, &key, &spec);
 		if (!err)
-			service = ippfvs_service_lookup(ippfvs_nl_rules(ipn),
+			service = ippfvs_rules_lookup(ippfvs_nl_rules(ipn),
 							&key);
 	}
 	if (err)

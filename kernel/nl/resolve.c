@@ -98,7 +98,7 @@ ippfvs_nl_service_find(const struct ippfvs_net *ipn,
 	struct ippfvs_service *service = NULL;
 
 	if (rules)
-		service = ippfvs_service_lookup(rules, key);
+		service = ippfvs_rules_lookup(rules, key);
 	if (!service)
 		return ERR_PTR(refuse(extack, attr, -ESRCH, "no such service"));
 	return service;
@@ -155,15 +155,14 @@ int ippfvs_nl_service_parse(const struct nlattr *attr, struct nlattr **tb,
 
 	memset(key, 0, sizeof(*key));
 	key->family = parse_addr(tb[IPPFVS_SERVICE_ADDRESS], &key->addr);
+	/* What follows looks into lists that such a kernel has not made. */
+	if (key->family == IPPFVS_FAMILY_IPV6 && !ipv6_mod_enabled())
+		return refuse(extack, tb[IPPFVS_SERVICE_ADDRESS], -EAFNOSUPPORT,
+			      "IPv6 is switched off in this kernel (ipv6.disable=1)");
 	key->protocol = nla_get_u8(tb[IPPFVS_SERVICE_PROTOCOL]);
 	if (tb[IPPFVS_SERVICE_PORT])
 		key->port = nla_get_be16(tb[IPPFVS_SERVICE_PORT]);
 	return 0;
-}
-
-static const struct in6_addr *in6(const union ippfvs_addr *addr)
-{
-	return (const struct in6_addr *)addr;
 }
 
 static bool is_broadcast(struct net *net, __be32 ip)
@@ -186,7 +185,7 @@ static bool is_unicast(struct net *net, u8 family,
 		       !ipv4_is_multicast(addr->ip) &&
 		       !is_broadcast(net, addr->ip);
 
-	type = ipv6_addr_type(in6(addr));
+	type = ipv6_addr_type(&addr->ip6);
 	return type & IPV6_ADDR_UNICAST && !(type & IPV6_ADDR_MAPPED);
 }
 
@@ -194,22 +193,20 @@ static bool is_loopback(u8 family, const union ippfvs_addr *addr)
 {
 	if (family == IPPFVS_FAMILY_IPV4)
 		return ipv4_is_loopback(addr->ip);
-	return ipv6_addr_loopback(in6(addr));
+	return ipv6_addr_loopback(&addr->ip6);
 }
 
 static bool is_link_local(u8 family, const union ippfvs_addr *addr)
 {
 	return family == IPPFVS_FAMILY_IPV6 &&
-	       ipv6_addr_type(in6(addr)) & IPV6_ADDR_LINKLOCAL;
+	       ipv6_addr_type(&addr->ip6) & IPV6_ADDR_LINKLOCAL;
 }
 
 static bool is_own(struct net *net, u8 family, const union ippfvs_addr *addr)
 {
 	if (family == IPPFVS_FAMILY_IPV4)
 		return inet_addr_type(net, addr->ip) == RTN_LOCAL;
-	/* Booted with ipv6.disable=1 there are no lists to look into. */
-	return IS_ENABLED(CONFIG_IPV6) && ipv6_mod_enabled() &&
-	       ipv6_chk_addr(net, in6(addr), NULL, 0);
+	return IS_ENABLED(CONFIG_IPV6) && ipv6_chk_addr(net, &addr->ip6, NULL, 0);
 }
 
 int ippfvs_nl_service_check(struct net *net,
@@ -333,6 +330,7 @@ int ippfvs_nl_real_wish(struct net *net, const struct ippfvs_service_key *key,
 			u8 default_method, struct ippfvs_real_spec *spec,
 			struct netlink_ext_ack *extack)
 {
+	u8 before = spec->method;
 	int err;
 
 	if (tb[IPPFVS_REAL_WEIGHT])
@@ -343,7 +341,9 @@ int ippfvs_nl_real_wish(struct net *net, const struct ippfvs_service_key *key,
 		spec->method = find_method(net, key->family, default_method,
 					   spec);
 
-	err = check_address(net, key->family, spec, tb[IPPFVS_REAL_ADDRESS],
+	/* One that stays may be drained though its address has moved away. */
+	err = spec->method == before ? 0 :
+	      check_address(net, key->family, spec, tb[IPPFVS_REAL_ADDRESS],
 			    extack);
 	if (err)
 		return err;

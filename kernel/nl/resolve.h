@@ -4,7 +4,9 @@
 #define _IPPFVS_NL_RESOLVE_H
 
 #include "../net.h"
+#include "../rules.h"
 #include "../service.h"
+#include "../service_real.h"
 
 #include <net/genetlink.h>
 #include <net/sock.h>

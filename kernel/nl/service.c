@@ -30,7 +30,7 @@ int ippfvs_nl_service_make(struct genl_info *info,
 		return explain(err, info->attrs[IPPFVS_A_SERVICE],
 			       info->extack);
 
-	service = ippfvs_service_lookup(ippfvs_nl_rules(ippfvs_nl_net(info)),
+	service = ippfvs_rules_lookup(ippfvs_nl_rules(ippfvs_nl_net(info)),
 					&spec->key);
 	ippfvs_nl_event_send(info,
 			     ippfvs_nl_event_service(info,
@@ -75,8 +75,7 @@ int ippfvs_nl_service_set(struct sk_buff *skb, struct genl_info *info)
 	if (err)
 		return err;
 
-	pool = rcu_dereference_protected(service->pool,
-					 lockdep_is_held(&ipn->lock));
+	pool = ippfvs_service_pool(ipn, service);
 	err = ippfvs_nl_scheduler(tb, pool->sched, &sched, info->extack);
 	if (err)
 		return err;

@@ -7,14 +7,14 @@ import ctypes
 import json
 import os
 import re
-import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from ippfvslab import talk
 from ippfvslab.echo import Echo
 from ippfvslab.farm import Farm
 
@@ -349,13 +349,10 @@ def test_json_is_as_its_document_says(paper: Ippfvsadm, traffic: None) -> None:
 def traffic(farm: Farm, paper: Ippfvsadm) -> Iterator[None]:
     """Ten datagrams to and fro, each of a connection of its own."""
     paper("-A", "-u", farm.service(53), "-R", farm.real(0, 53))
-    with Echo(farm.servers[0], "udp", farm.reals[0], 53):
+    with Echo(farm.servers[0], "udp", farm.reals[0], 53), ExitStack() as open_together:
         for _ in range(10):
-            with farm.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-                sock.settimeout(20)
-                sock.connect((farm.vip, 53))
-                sock.send(b"0123456789")
-                sock.recv(100)
+            sock = open_together.enter_context(talk.connect(farm.client, "udp", farm.vip, 53))
+            talk.who(sock, b"0123456789")
         yield
 
 

@@ -7,6 +7,7 @@ import errno
 import ipaddress
 import socket
 import struct
+import time
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
@@ -160,6 +161,39 @@ def test_a_broken_error_stays_broken(farm: Farm, lvs: pylvs.Manager) -> None:
             assert len(frames(capture, 1)) == 1
             assert len(frames(capture, 2, limit_s=0.1)) == 1
         assert lvs.drops().malformed == before + 1
+
+
+@pytest.mark.farm(methods=["nat"])
+def test_a_quote_of_the_other_family(farm: Farm, lvs: pylvs.Manager) -> None:
+    """It is nobody's: the flow that it names goes on in its own family."""
+    with tap(farm) as wires, caught(wires.behind) as capture:
+        serve(lvs, wires, farm.method)
+        first = open_flow(wires, "udp")
+        seen = first.but(source=wires.vip, dest=wires.client, sport=80, dport=4000)
+        other = (
+            Made("2001:db8::1", "2001:db8::2") if farm.family == 4 else Made("1.0.0.1", "1.0.0.2")
+        )
+        _name, kind, code, info = ERRORS[other.family][0]
+        wires.to_vip(error(other, kind, code, seen.raw, info), first.raw)
+        before, after = frames(capture, 2)
+        assert before == after
+
+
+@pytest.mark.farm(methods=["tun"])
+def test_an_invented_error_does_not_narrow_a_tunnel(farm: Farm, lvs: pylvs.Manager) -> None:
+    """Only one that quotes a client's packet; what is learned last is the least ever learned."""
+    _name, kind, code, _info = next(each for each in ERRORS[farm.family] if each[3] == 1400)
+    with tap(farm) as wires:
+        serve(lvs, wires, "tun")
+        known = open_flow(wires, "udp")
+        teller = Made(hop(wires.real), wires.own, tos=0xC0)
+        for first, mtu in ((known.but(sport=4001), 1280), (known, 1300)):
+            quote = wrapped_bytes(wires, first, first.passed().raw)
+            wires.from_real(error(teller, kind, code, quote, mtu))
+        end = time.monotonic() + 10
+        while "mtu" not in (route := farm.director.run("ip", "route", "get", wires.real).stdout):
+            assert time.monotonic() < end, "the tunnel learned nothing"
+        assert "mtu 1300" in route
 
 
 @pytest.mark.farm(methods=["nat", "dr"])

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -111,13 +112,36 @@ def test_a_full_table_keeps_what_it_has(
 
 
 @pytest.mark.farm(methods=["nat"])
+def test_all_namespaces_together_have_a_limit(
+    farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes
+) -> None:
+    echoes("udp", 7)
+    balance("udp", 7)
+    limit = Path("/sys/module/ippfvs/parameters/conn_limit")
+    with talk.connect(farm.client, "udp", farm.vip, 7) as sock:
+        before = talk.who(sock)
+        limit.write_text("1")
+        try:
+            with pytest.raises(TimeoutError):
+                talk.ask(farm.client, "udp", farm.vip, 7, limit_s=0.3)
+            assert talk.who(sock) == before
+        finally:
+            limit.write_text("0")
+        assert lvs.drops().table_full == 1
+        talk.ask(farm.client, "udp", farm.vip, 7)
+
+
+@pytest.mark.farm(methods=["nat"])
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_the_directors_own_clients(
     farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes, protocol: str
 ) -> None:
     servers = echoes(protocol, 7)
     balance(protocol, 7)
-    names = [talk.ask(farm.director, protocol, farm.vip, 7) for _ in range(4)]
+    socks = [talk.connect(farm.director, protocol, farm.vip, 7) for _ in range(4)]
+    names = [talk.who(sock) for sock in socks]
+    for sock in socks:
+        sock.close()
     assert sorted(names) == sorted(2 * [server.name for server in servers])
     stats = lvs.stats()
     assert stats.connections == 4

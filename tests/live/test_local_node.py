@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,10 +48,12 @@ def test_server_is_reached(
     for protocol in ["tcp"] if bound == "loopback" else ["tcp", "udp"]:
         service = lvs.add_service(protocol, farm.service(80))
         lvs.add_real(service, endpoint(_address(farm, real), port))
-        with Echo(farm.director, protocol, _address(farm, bound), port, "local"):
-            for _ in range(2):
-                with talk.connect(farm.client, protocol, farm.vip, 80) as sock:
-                    assert [talk.who(sock), talk.who(sock)] == ["local", "local"]
+        with (
+            Echo(farm.director, protocol, _address(farm, bound), port, "local"),
+            talk.connect(farm.client, protocol, farm.vip, 80) as one,
+            talk.connect(farm.client, protocol, farm.vip, 80) as other,
+        ):
+            assert {talk.who(sock) for sock in (one, other, one, other)} == {"local"}
         info = lvs.service(protocol, farm.service(80))
         assert (str(info.reals[0].method), info.stats.connections) == ("local", 2)
 
@@ -100,3 +103,56 @@ def test_one_director_serves_beside_others(farm: Farm, lvs: pylvs.Manager) -> No
         assert sorted(talk.who(sock) for sock in socks) == ["one", "one", "two", "two"]
         for sock in socks:
             sock.close()
+
+
+def test_a_virtual_address_of_nobody_has_no_socket_here(farm: Farm, lvs: pylvs.Manager) -> None:
+    """The director's own clients are refused: their packets never arrive where sockets are."""
+    nobody = "198.51.100.9" if farm.family == 4 else "2001:db8:51:100::9"
+    with farm.director.added(f"route add {nobody} dev eth0"):
+        told = {"tcp": ConnectionRefusedError, "udp": PermissionError}
+        for count, (protocol, refusal) in enumerate(told.items(), 1):
+            service = lvs.add_service(protocol, endpoint(nobody, 80))
+            lvs.add_real(service, endpoint(farm.reals[0], 8080))
+            with pytest.raises(refusal):
+                talk.ask(farm.director, protocol, nobody, 80, limit_s=10)
+            assert lvs.drops().no_listener == count
+
+
+def test_drained_after_its_address_has_moved(farm: Farm, lvs: pylvs.Manager) -> None:
+    own = "192.168.1.99" if farm.family == 4 else "2001:db8:192:168::99"
+    real = endpoint(own, 8080)
+    service = lvs.add_service("tcp", farm.service(80))
+    with farm.director.added(f"addr add {own} dev lo"):
+        lvs.add_real(service, real)
+    lvs.edit_real(service, real, weight=0)
+    assert lvs.service("tcp", farm.service(80)).reals[0].weight == 0
+
+
+def test_a_socket_for_each_client(farm: Farm, lvs: pylvs.Manager) -> None:
+    """UDP servers (DTLS, QUIC) connect a socket on their port to a client; it gets the rest."""
+    service = lvs.add_service("udp", farm.service(80))
+    lvs.add_real(service, endpoint(farm.reals[0], 8080))
+    here = (farm.vip, 8080)
+    with (
+        shared_socket(farm, here) as listener,
+        talk.connect(farm.client, "udp", farm.vip, 80) as client,
+    ):
+        client.send(b"hello")
+        data, peer = listener.recvfrom(100)
+        assert data == b"hello"
+        with shared_socket(farm, here) as accepted:
+            accepted.connect(peer)
+            for each in (b"first", b"second"):
+                accepted.send(each)
+                assert client.recv(100) == each
+                client.send(each)
+                assert accepted.recv(100) == each
+
+
+def shared_socket(farm: Farm, address: tuple[str, int]) -> socket.socket:
+    """A UDP socket of the director at ADDRESS, which others may share."""
+    sock = farm.director.socket(talk.family_of(address[0]), socket.SOCK_DGRAM)
+    sock.settimeout(10)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(address)
+    return sock

@@ -71,18 +71,8 @@ def mtu_in(packet: Packet) -> int:
 def narrow(farm: Farm, via: Host, to: str) -> Iterator[None]:
     """VIA forwards no more than NARROW bytes at a time towards TO."""
     bits = 32 if farm.family == 4 else 128
-    with forwarding(via), added(via, f"route add {to}/{bits} dev eth0 mtu lock {NARROW}"):
+    with forwarding(via), via.added(f"route add {to}/{bits} dev eth0 mtu lock {NARROW}"):
         yield
-
-
-@contextmanager
-def added(host: Host, what: str) -> Iterator[None]:
-    """HOST has WHAT (`… add …`, for `ip`) meanwhile."""
-    host.ip(what)
-    try:
-        yield
-    finally:
-        host.ip(what.replace(" add ", " del ", 1))
 
 
 @contextmanager
@@ -106,7 +96,7 @@ def read(name: str) -> str:
 
 def routed(host: Host, to: str, via: str) -> AbstractContextManager[None]:
     """HOST reaches TO by way of VIA."""
-    return added(host, f"route add {to}/{128 if ':' in to else 32} via {via}")
+    return host.added(f"route add {to}/{128 if ':' in to else 32} via {via}")
 
 
 @pytest.mark.farm(methods=["tun"])
@@ -136,7 +126,7 @@ def test_a_narrow_cable_behind(farm: Farm, lvs: pylvs.Manager) -> None:
     lan = "inside" if farm.method == "nat" else "lan"
     bits = 32 if farm.family == 4 else 128
     route = f"route add {farm.reals[0]}/{bits} dev {farm.device('director', lan)} mtu {NARROW}"
-    with added(farm.director, route), serve(farm, lvs), Capture(farm.client) as capture:
+    with farm.director.added(route), serve(farm, lvs), Capture(farm.client) as capture:
         exchange(farm.client, farm.vip, 80, 4 * MB, 0)
         assert told(capture) == {NARROW}
 

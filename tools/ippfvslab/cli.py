@@ -5,13 +5,21 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import NoReturn
 
 from ippfvslab import process, say
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One sentence, like every other trouble."""
+        print(f"tools/lab: {message}; see: tools/lab help", file=sys.stderr)
+        sys.exit(2)
+
+
 def parser() -> argparse.ArgumentParser:
     """The grammar of `tools/lab`; the shell entry prints its own help."""
-    top = argparse.ArgumentParser(prog="tools/lab")
+    top = _Parser(prog="tools/lab")
     words = top.add_subparsers(dest="word", required=True)
     demo = words.add_parser("demo", help="the paper's farms on real packets")
     demo.add_argument("--method", choices=["nat", "tun", "dr", "local"])

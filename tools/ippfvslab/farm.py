@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import subprocess
 from collections.abc import Iterable
 from types import TracebackType
@@ -10,6 +12,9 @@ from types import TracebackType
 from ippfvslab import netns
 from ippfvslab.layouts import Layout, Spec
 from ippfvslab.netns import Host
+
+DISCARD = 9
+SETTLE_LIMIT_S = 20
 
 _QUIET = {
     "ipv6.conf.all.accept_dad": 0,
@@ -110,6 +115,9 @@ class Farm:
             switch.ip(*self._ports(lan))
         for name, spec in self.layout.hosts.items():
             self._configure(self.hosts[name], spec)
+        _reach(self.client, self.vip)
+        for real in self.reals:
+            _reach(self.director, real)
 
     def _cables(self, name: str) -> Iterable[str]:
         for number, lan in enumerate(self.layout.hosts[name].nics):
@@ -142,6 +150,17 @@ def endpoint(address: str, port: int | None = None) -> str:
     """ADDRESS and PORT as people write them."""
     written = f"[{address}]" if ":" in address else address
     return written if port is None else f"{written}:{port}"
+
+
+def _reach(host: Host, address: str) -> None:
+    """Wait until HOST knows its way to ADDRESS: a packet in a neighbour's queue would come late."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with (
+        host.socket(family, socket.SOCK_STREAM) as sock,
+        contextlib.suppress(ConnectionRefusedError),
+    ):
+        sock.settimeout(SETTLE_LIMIT_S)
+        sock.connect((address, DISCARD))
 
 
 def _sysctls(host: Host, values: Iterable[tuple[str, int]]) -> None:

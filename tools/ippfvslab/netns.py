@@ -124,6 +124,15 @@ class Host:
         """Give LINES to one `ip -batch`: far faster than a process for each."""
         self.run("ip", "-batch", "-", text="".join(f"{line}\n" for line in lines))
 
+    @contextmanager
+    def added(self, what: str) -> Iterator[None]:
+        """Have WHAT (`… add …`, for `ip`) meanwhile."""
+        self.ip(what)
+        try:
+            yield
+        finally:
+            self.ip(what.replace(" add ", " del ", 1))
+
     def sysctl(self, name: str, value: int | str) -> None:
         """Set net.NAME (dots between words, an interface's name may hold none)."""
         with self.inside():

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The table that finds connections.
+ *
+ * An entry is found by the five-tuple of a packet: the client's packets by
+ * (client, virtual), and where answers come through us, the server's packets by
+ * (real, client). The table hashes that tuple with a secret key.
+ */
+#ifndef _IPPFVS_CONN_TABLE_H
+#define _IPPFVS_CONN_TABLE_H
+
+#include "conn.h"
+
+#include <linux/percpu_counter.h>
+#include <linux/siphash.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+struct ippfvs_buckets;
+struct ippfvs_config;
+
+#define IPPFVS_CONN_LOCKS_SHIFT	8
+#define IPPFVS_CONN_LOCKS	(1 << IPPFVS_CONN_LOCKS_SHIFT)
+
+struct ippfvs_conn_lock {
+	spinlock_t lock;
+} ____cacheline_aligned_in_smp;
+
+/**
+ * struct ippfvs_conn_table - the connections of a namespace
+ * @buckets: RCU; NULL while the namespace has no service
+ * @key: of the hash; random
+ * @lock: chosen by the upper bits of a hash, as buckets are: one lock covers a
+ *	bucket before, while and after the table grows
+ * @conns: how many entries, dead ones included
+ * @work: expiry, growth and freeing; the only one that takes entries out
+ * @config: timeouts, the limit
+ * @position: hash up to which @work has looked for expired entries
+ * @hurry: @work has been called because the table is too small
+ */
+struct ippfvs_conn_table {
+	struct ippfvs_buckets __rcu *buckets;
+	siphash_key_t key;
+	struct ippfvs_conn_lock *lock;
+	struct percpu_counter conns;
+	struct delayed_work work;
+	const struct ippfvs_config *config;
+	u32 position;
+	bool hurry;
+};
+
+/* Process context; init/exit with the namespace, start/stop with its services. */
+int ippfvs_conn_table_init(struct ippfvs_conn_table *table,
+			   const struct ippfvs_config *config);
+void ippfvs_conn_table_exit(struct ippfvs_conn_table *table);
+int ippfvs_conn_table_start(struct ippfvs_conn_table *table);
+
+/* No packet reaches the table any more: ends and frees everything in it. */
+void ippfvs_conn_table_stop(struct ippfvs_conn_table *table);
+
+/* RCU: there is an entry more. */
+void ippfvs_conn_table_wake(struct ippfvs_conn_table *table);
+
+/* Any context: a hash of the tuple that nobody outside can foresee. */
+u32 ippfvs_conn_hash(const struct ippfvs_conn_table *table,
+		     const struct ippfvs_tuple *tuple);
+
+/* RCU. The living entry for a packet with this tuple and how it was found. */
+struct ippfvs_conn *ippfvs_conn_find(struct ippfvs_conn_table *table,
+				     const struct ippfvs_tuple *tuple,
+				     enum ippfvs_conn_dir *dir);
+
+/**
+ * ippfvs_conn_create() - make an entry and hang it into the table
+ * @table: of the namespace
+ * @plan: what it shall be
+ *
+ * RCU, BH off. When another CPU was faster, its entry is returned.
+ *
+ * Return: the entry, or ERR_PTR: -ENOSPC (limit), -ENOMEM, -EADDRINUSE (the
+ * answers could not be told from those of another connection).
+ */
+struct ippfvs_conn *ippfvs_conn_create(struct ippfvs_conn_table *table,
+				       const struct ippfvs_conn_plan *plan);
+
+#endif /* _IPPFVS_CONN_TABLE_H */

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "send.h"
+
+#include "../real.h"
+
+#include <linux/if_ether.h>
+#include <linux/netfilter.h>
+#include <net/dst.h>
+#include <net/gso.h>
+#include <net/ip.h>
+#include <net/ip6_route.h>
+#include <net/neighbour.h>
+#include <net/route.h>
+
+/* The largest fragment the stack has put the packet together from, or 0. */
+static u32 fragment_size(const struct ippfvs_packet *pkt)
+{
+	return ippfvs_packet_ipv4(pkt) ? IPCB(pkt->skb)->frag_max_size :
+					 IP6CB(pkt->skb)->frag_max_size;
+}
+
+bool ippfvs_send_too_big(const struct ippfvs_packet *pkt, u32 mtu)
+{
+	const struct sk_buff *skb = pkt->skb;
+
+	if (likely(skb->len <= mtu) || !pkt->wire.dont_fragment)
+		return false;
+	if (fragment_size(pkt))
+		return fragment_size(pkt) > mtu;
+	if (skb->ignore_df)
+		return false;
+	return !(skb_is_gso(skb) && skb_gso_validate_network_len(skb, mtu));
+}
+
+/* Packets that the stack's own output must see. */
+static bool needs_stack(const struct ippfvs_packet *pkt,
+			const struct dst_entry *dst)
+{
+	const struct sk_buff *skb = pkt->skb;
+
+	if (unlikely(dst->lwtstate || fragment_size(pkt)))
+		return true;
+	if (skb->len <= dst_mtu(dst))
+		return false;
+	return !(skb_is_gso(skb) &&
+		 skb_gso_validate_network_len(skb, dst_mtu(dst)));
+}
+
+/* Who takes the packet over on its way to @towards. */
+static struct neighbour *neighbour(const struct ippfvs_packet *pkt,
+				   struct dst_entry *dst,
+				   const union ippfvs_addr *towards,
+				   bool *is_v6gw)
+{
+	struct rtable *rt;
+
+	if (!ippfvs_packet_ipv4(pkt))
+		return ip_neigh_gw6(dst->dev,
+				    rt6_nexthop(dst_rt6_info(dst),
+						(struct in6_addr *)&towards->ip6));
+
+	rt = dst_rtable(dst);
+	*is_v6gw = rt->rt_gw_family == AF_INET6;
+	if (*is_v6gw)
+		return ip_neigh_gw6(dst->dev, &rt->rt_gw6);
+	return ip_neigh_gw4(dst->dev, rt->rt_gw_family ? rt->rt_gw4 :
+							 towards->ip);
+}
+
+/* What is not this packet's any more, or not what the device wants to see. */
+static void clean(struct ippfvs_packet *pkt)
+{
+	struct sk_buff *skb = pkt->skb;
+
+	/* The stack has guessed a socket, but the packet goes elsewhere. */
+	if (pkt->place != IPPFVS_OUR_OWN)
+		skb_orphan(skb);
+	nf_reset_ct(skb);
+	skb_clear_tstamp(skb);
+	skb_forward_csum(skb);
+}
+
+/* The stack knows only the packet's own address, unless its route knows better. */
+static bool write_next_hop(struct ippfvs_packet *pkt,
+			   const struct ippfvs_real *real)
+{
+	struct dst_entry *dst = ippfvs_route_by_next_hop(pkt->net, real);
+
+	skb_dst_drop(pkt->skb);
+	if (dst)
+		skb_dst_set(pkt->skb, dst);
+	return dst;
+}
+
+/* @direct: the real server that a packet addressed to another goes to, or NULL. */
+static enum ippfvs_verdict transmit(struct ippfvs_packet *pkt,
+				    const union ippfvs_addr *towards,
+				    const struct ippfvs_real *direct)
+{
+	struct sk_buff *skb = pkt->skb;
+	struct dst_entry *dst = skb_dst(skb);
+	struct neighbour *neigh;
+	bool is_v6gw = false;
+
+	/* Merged by a device in a way that cannot be taken apart again. */
+	if (unlikely(skb_warn_if_lro(skb)))
+		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
+
+	clean(pkt);
+	if (unlikely(needs_stack(pkt, dst))) {
+		skb_dst_force(skb);
+		dst_output(pkt->net, skb->sk, skb);
+		return IPPFVS_TAKEN;
+	}
+
+	skb->dev = dst->dev;
+	skb->protocol = ippfvs_packet_ipv4(pkt) ? htons(ETH_P_IP) :
+						  htons(ETH_P_IPV6);
+	neigh = neighbour(pkt, dst, towards, &is_v6gw);
+	if (IS_ERR(neigh))
+		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
+	/* It waits to be resolved; the stack then looks for the neighbour anew. */
+	if (unlikely(direct && !(READ_ONCE(neigh->nud_state) & NUD_VALID)) &&
+	    !write_next_hop(pkt, direct))
+		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
+	neigh_output(neigh, skb, is_v6gw);
+	return IPPFVS_TAKEN;
+}
+
+enum ippfvs_verdict ippfvs_send(struct ippfvs_packet *pkt)
+{
+	union ippfvs_addr towards = {};
+
+	if (ippfvs_packet_ipv4(pkt))
+		towards.ip = ip_hdr(pkt->skb)->daddr;
+	else
+		towards.ip6 = ipv6_hdr(pkt->skb)->daddr;
+	return transmit(pkt, &towards, NULL);
+}
+
+enum ippfvs_verdict ippfvs_send_noref(struct ippfvs_packet *pkt,
+					    struct dst_entry *dst)
+{
+	skb_dst_drop(pkt->skb);
+	skb_dst_set_noref(pkt->skb, dst);
+	return ippfvs_send(pkt);
+}
+
+enum ippfvs_verdict ippfvs_send_direct(struct ippfvs_packet *pkt,
+					     struct dst_entry *dst,
+					     const struct ippfvs_real *real)
+{
+	skb_dst_drop(pkt->skb);
+	skb_dst_set_noref(pkt->skb, dst);
+	if (unlikely(needs_stack(pkt, dst)) && !write_next_hop(pkt, real))
+		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
+	return transmit(pkt, &real->addr, real);
+}
