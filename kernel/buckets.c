@@ -73,6 +73,7 @@ int ippfvs_buckets_add(struct ippfvs_buckets *buckets, u32 hash,
 	bucket = more;
 	i = 0;
 out_link:
+	/* The entry whole before the link to it. */
 	smp_store_release(&bucket->link[i], link);
 	return 0;
 }

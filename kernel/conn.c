@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "conn.h"
 
+#include "config.h"
 #include "conn_life.h"
 #include "core/tcp_state.h"
 #include "real.h"
@@ -19,13 +20,13 @@ static struct percpu_counter entries;
 
 int ippfvs_conn_init(void)
 {
-	int err;
+	int err = -ENOMEM;
 
 	cache4 = kmem_cache_create("ippfvs_conn4",
 				   offsetofend(struct ippfvs_conn, ip),
 				   IPPFVS_CONN_ALIGN, 0, NULL);
 	if (!cache4)
-		return -ENOMEM;
+		return err;
 	cache6 = kmem_cache_create("ippfvs_conn6",
 				   offsetofend(struct ippfvs_conn, ip6),
 				   IPPFVS_CONN_ALIGN, 0, NULL);
@@ -41,7 +42,7 @@ out_destroy_cache6:
 	kmem_cache_destroy(cache6);
 out_destroy_cache4:
 	kmem_cache_destroy(cache4);
-	return -ENOMEM;
+	return err;
 }
 
 /* All RCU callbacks that free entries have run. */

@@ -95,7 +95,8 @@ struct ippfvs_conn_plan {
 	bool two_way;
 };
 
-int ippfvs_conn_init(void);		/* slab caches */
+/* With the module: memory for entries, and their count. */
+int ippfvs_conn_init(void);
 void ippfvs_conn_exit(void);
 
 /*
@@ -122,6 +123,9 @@ bool ippfvs_conn_touch(struct ippfvs_conn *conn, u8 from, u8 to);
 
 /* RCU. Not found again from now on; the worker frees it. */
 void ippfvs_conn_end(struct ippfvs_conn *conn);
+
+/* The same if its life is still what was @seen: conn_life.h. */
+bool ippfvs_conn_end_seen(struct ippfvs_conn *conn, u64 seen);
 
 bool ippfvs_conn_ended(const struct ippfvs_conn *conn);
 u8 ippfvs_conn_state(const struct ippfvs_conn *conn);

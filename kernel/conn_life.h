@@ -6,10 +6,7 @@
 #ifndef _IPPFVS_CONN_LIFE_H
 #define _IPPFVS_CONN_LIFE_H
 
-#include "config.h"
-#include "conn_table.h"
-
-#include <linux/jiffies.h>
+#include "conn.h"
 
 #define LIFE_DEAD	(1ULL << 8)
 
@@ -36,20 +33,6 @@ static inline u64 life_read(const struct ippfvs_conn *conn)
 static inline bool life_dead(const struct ippfvs_conn *conn)
 {
 	return life_read(conn) & LIFE_DEAD;
-}
-
-/* Jiffies without a packet after which an entry in that state ends. */
-static inline u32 life_timeout(const struct ippfvs_conn_table *table, u8 state)
-{
-	return READ_ONCE(table->config->timeout[state]);
-}
-
-/* End @conn if its life is still what was @seen. */
-bool ippfvs_conn_end_seen(struct ippfvs_conn *conn, u64 seen);
-
-static inline spinlock_t *lock_of(struct ippfvs_conn_table *table, u32 hash)
-{
-	return &table->lock[hash >> (32 - IPPFVS_CONN_LOCKS_SHIFT)].lock;
 }
 
 #endif /* _IPPFVS_CONN_LIFE_H */

@@ -95,8 +95,8 @@ struct ippfvs_conn *ippfvs_conn_find(struct ippfvs_conn_table *table,
 	return find(buckets, ippfvs_conn_hash(table, tuple), tuple, dir);
 }
 
-/* Room for a new entry in place of one that is closing? */
-static bool gives_way(struct ippfvs_conn *conn)
+/* End an entry that is closing, in favour of a new one. */
+static bool make_way(struct ippfvs_conn *conn)
 {
 	if (conn->protocol != IPPROTO_TCP ||
 	    !ippfvs_tcp_reopens(ippfvs_conn_state(conn), IPPFVS_TCP_SYN))
@@ -118,7 +118,7 @@ static struct ippfvs_conn *hang(struct ippfvs_conn_table *table,
 {
 	struct ippfvs_buckets *buckets = rcu_dereference(table->buckets);
 	u32 hash = conn->hash[dir];
-	spinlock_t *lock = lock_of(table, hash);
+	spinlock_t *lock = ippfvs_conn_table_lock(table, hash);
 	struct ippfvs_conn *other = NULL;
 	struct ippfvs_buckets *next;
 	enum ippfvs_conn_dir found;
@@ -129,7 +129,7 @@ static struct ippfvs_conn *hang(struct ippfvs_conn_table *table,
 		goto out_unlock;
 
 	other = find(buckets, hash, tuple, &found);
-	if (other && !gives_way(other)) {
+	if (other && !make_way(other)) {
 		if (found != dir)
 			other = ERR_PTR(-EADDRINUSE);
 		goto out_unlock;

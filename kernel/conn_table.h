@@ -9,6 +9,7 @@
 #ifndef _IPPFVS_CONN_TABLE_H
 #define _IPPFVS_CONN_TABLE_H
 
+#include "config.h"
 #include "conn.h"
 
 #include <linux/percpu_counter.h>
@@ -17,7 +18,6 @@
 #include <linux/workqueue.h>
 
 struct ippfvs_buckets;
-struct ippfvs_config;
 
 #define IPPFVS_CONN_LOCKS_SHIFT	8
 #define IPPFVS_CONN_LOCKS	(1 << IPPFVS_CONN_LOCKS_SHIFT)
@@ -57,6 +57,20 @@ int ippfvs_conn_table_start(struct ippfvs_conn_table *table);
 
 /* No packet reaches the table any more: ends and frees everything in it. */
 void ippfvs_conn_table_stop(struct ippfvs_conn_table *table);
+
+/* What protects the links of that hash. */
+static inline spinlock_t *
+ippfvs_conn_table_lock(struct ippfvs_conn_table *table, u32 hash)
+{
+	return &table->lock[hash >> (32 - IPPFVS_CONN_LOCKS_SHIFT)].lock;
+}
+
+/* Jiffies without a packet after which an entry in that state ends. */
+static inline u32
+ippfvs_conn_table_timeout(const struct ippfvs_conn_table *table, u8 state)
+{
+	return READ_ONCE(table->config->timeout[state]);
+}
 
 /* RCU: there is an entry more. */
 void ippfvs_conn_table_wake(struct ippfvs_conn_table *table);

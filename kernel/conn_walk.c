@@ -12,7 +12,7 @@ u32 ippfvs_conn_expires_ms(const struct ippfvs_conn_table *table,
 {
 	u64 life = life_read(conn);
 	s32 idle = (u32)jiffies - life_stamp(life);
-	s32 most = life_timeout(table, life_state(life));
+	s32 most = ippfvs_conn_table_timeout(table, life_state(life));
 
 	return idle < most ? jiffies_to_msecs(most - idle) : 0;
 }

@@ -2,7 +2,8 @@
 /*
  * The worker of a connection table: ends what has expired, frees what has
  * ended, lets the table grow and shrink. Nobody else takes an entry out, so
- * that whatever the worker finds in a bucket is there until it removes it.
+ * that whatever the worker finds in a bucket is there until it removes it. Hence
+ * the table's start and its end are here, too.
  */
 #include "conn_table.h"
 
@@ -72,7 +73,7 @@ static void unhang(struct ippfvs_conn_table *table,
 	struct ippfvs_buckets *next = rcu_dereference_raw(buckets->next);
 	u32 hash = conn->hash[dir];
 	unsigned long link = ippfvs_link(conn, dir);
-	spinlock_t *lock = lock_of(table, hash);
+	spinlock_t *lock = ippfvs_conn_table_lock(table, hash);
 
 	spin_lock_bh(lock);
 	if (!ippfvs_buckets_del(buckets, hash, link) && next)
@@ -93,16 +94,16 @@ static bool idle_for(u64 life, u32 time)
 static u32 patience(const struct ippfvs_conn_table *table,
 		    const struct ippfvs_conn *conn, u64 life)
 {
-	u32 time = life_timeout(table, life_state(life));
+	u32 time = ippfvs_conn_table_timeout(table, life_state(life));
 
 	if (READ_ONCE(conn->real->removed))
-		return min(time, life_timeout(table, IPPFVS_STATE_TIME_WAIT));
+		return min(time, ippfvs_conn_table_timeout(table, IPPFVS_STATE_TIME_WAIT));
 	return time;
 }
 
-/* Has the entry ended, or does it end now? */
-static bool ended(const struct ippfvs_conn_table *table,
-		  struct ippfvs_conn *conn)
+/* End the entry if it was idle for too long. Return: has it ended? */
+static bool end_if_idle(const struct ippfvs_conn_table *table,
+			struct ippfvs_conn *conn)
 {
 	u64 life = life_read(conn);
 
@@ -127,7 +128,7 @@ static void sweep_bucket(struct ippfvs_conn_table *table,
 			if (!link || ippfvs_link_dir(link) != IPPFVS_CONN_IN)
 				continue;
 			conn = ippfvs_link_conn(link);
-			if (!ended(table, conn))
+			if (!end_if_idle(table, conn))
 				continue;
 			unhang(table, buckets, conn, IPPFVS_CONN_IN);
 			if (conn->two_way)
@@ -139,7 +140,7 @@ static void sweep_bucket(struct ippfvs_conn_table *table,
 	}
 }
 
-/* Only the worker calls this, so no entry vanishes under it. */
+/* By the worker, or once it has stopped: no entry vanishes meanwhile. */
 static void sweep(struct ippfvs_conn_table *table,
 		  struct ippfvs_buckets *current_buckets,
 		  struct ippfvs_buckets *buckets, u32 first, u64 end)
@@ -197,7 +198,7 @@ static int move_all(struct ippfvs_conn_table *table,
 	int err = 0;
 
 	for (i = 0; i < 1UL << from->bits && !err; i++) {
-		spinlock_t *lock = lock_of(table, i << (32 - from->bits));
+		spinlock_t *lock = ippfvs_conn_table_lock(table, i << (32 - from->bits));
 
 		spin_lock_bh(lock);
 		err = move_bucket(&from->bucket[i], to);

@@ -9,7 +9,6 @@
 #include "icmp.h"
 
 #include "conn.h"
-#include "core/csum.h"
 #include "fwd/forward.h"
 #include "fwd/rewrite.h"
 #include "net.h"
@@ -190,7 +189,7 @@ static enum ippfvs_verdict to_server(struct error *error)
 	case IPPFVS_METHOD_LOCAL:
 		return to_local_server(error);
 	default:
-		return ippfvs_forward_unread(error->pkt, error->conn);
+		return ippfvs_forward_uncounted(error->pkt, error->conn);
 	}
 }
 

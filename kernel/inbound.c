@@ -50,7 +50,7 @@ static enum ippfvs_verdict bereaved(struct ippfvs_packet *pkt,
  * PASS means: no connection any more. The packet goes on through the firewall
  * to where it is scheduled anew.
  */
-enum ippfvs_verdict ippfvs_inbound(struct ippfvs_packet *pkt,
+static enum ippfvs_verdict inbound(struct ippfvs_packet *pkt,
 				   struct ippfvs_conn *conn)
 {
 	if (unlikely(READ_ONCE(conn->real->removed)))
@@ -66,6 +66,14 @@ enum ippfvs_verdict ippfvs_inbound(struct ippfvs_packet *pkt,
 	return ippfvs_forward(pkt, conn);
 }
 
+enum ippfvs_verdict ippfvs_on_conn(struct ippfvs_packet *pkt,
+				   struct ippfvs_conn *conn,
+				   enum ippfvs_conn_dir dir)
+{
+	return dir == IPPFVS_CONN_IN ? inbound(pkt, conn) :
+				       ippfvs_outbound(pkt, conn);
+}
+
 enum ippfvs_verdict ippfvs_known(struct ippfvs_packet *pkt)
 {
 	struct ippfvs_conn *conn;
@@ -77,6 +85,5 @@ enum ippfvs_verdict ippfvs_known(struct ippfvs_packet *pkt)
 	/* Local Node's packets have the host's firewall still before them. */
 	if (dir == IPPFVS_CONN_IN && conn->method == IPPFVS_METHOD_LOCAL)
 		return IPPFVS_PASS;
-	return dir == IPPFVS_CONN_IN ? ippfvs_inbound(pkt, conn) :
-				       ippfvs_outbound(pkt, conn);
+	return ippfvs_on_conn(pkt, conn, dir);
 }

@@ -3,20 +3,20 @@
 #ifndef _IPPFVS_INBOUND_H
 #define _IPPFVS_INBOUND_H
 
+#include "conn.h"
 #include "packet.h"
-
-struct ippfvs_conn;
 
 /* All under RCU with bottom halves off. */
 
 /* A packet arrives: forward it if its connection is known. */
 enum ippfvs_verdict ippfvs_known(struct ippfvs_packet *pkt);
 
-/* From the client on connection @conn. */
-enum ippfvs_verdict ippfvs_inbound(struct ippfvs_packet *pkt,
-				   struct ippfvs_conn *conn);
+/* By the direction in which the packet has found its connection. */
+enum ippfvs_verdict ippfvs_on_conn(struct ippfvs_packet *pkt,
+				   struct ippfvs_conn *conn,
+				   enum ippfvs_conn_dir dir);
 
-/* Judge the packet: the connection's state after it. */
+/* Move the connection on to its state after the packet. */
 void ippfvs_conn_advance(struct ippfvs_conn *conn,
 			 const struct ippfvs_packet *pkt, bool from_client);
 

@@ -108,15 +108,9 @@ static void wait_for_routes(void)
 static void __net_exit net_exit(struct net *net)
 {
 	struct ippfvs_net *ipn = ippfvs_net(net);
-	struct ippfvs_rules *rules;
 
 	mutex_lock(&ipn->lock);
-	rules = ippfvs_rules_published(ipn);
-	if (rules) {
-		RCU_INIT_POINTER(ipn->rules, NULL);
-		ippfvs_net_stop(ipn);
-		ippfvs_rules_release(rules);
-	}
+	ippfvs_rules_clear(ipn);
 	mutex_unlock(&ipn->lock);
 
 	if (ipn->generation)

@@ -69,12 +69,12 @@ void ippfvs_real_load_add(struct ippfvs_real *real, int active, int inactive);
 
 static inline u32 ippfvs_real_active(const struct ippfvs_real *real)
 {
-	return max((s32)(ippfvs_atomic64_read(&real->load.counts) >> 32), 0);
+	return max_t(s32, ippfvs_atomic64_read(&real->load.counts) >> 32, 0);
 }
 
 static inline u32 ippfvs_real_inactive(const struct ippfvs_real *real)
 {
-	return max((s32)ippfvs_atomic64_read(&real->load.counts), 0);
+	return max_t(s32, ippfvs_atomic64_read(&real->load.counts), 0);
 }
 
 /* Counters of all CPUs since the last zeroing. Any context. */

@@ -10,7 +10,7 @@
 #include <net/route.h>
 
 /* The IPv4 stack answers only packets that were routed; ours arrive before. */
-static bool routed(struct ippfvs_packet *pkt)
+static bool find_route(struct ippfvs_packet *pkt)
 {
 	const struct iphdr *iph = ip_hdr(pkt->skb);
 
@@ -23,7 +23,7 @@ static bool routed(struct ippfvs_packet *pkt)
 static void reset(struct ippfvs_packet *pkt)
 {
 	if (ippfvs_packet_ipv4(pkt)) {
-		if (routed(pkt))
+		if (find_route(pkt))
 			nf_send_reset(pkt->net, NULL, pkt->skb, pkt->hook);
 	} else {
 		nf_send_reset6(pkt->net, NULL, pkt->skb, pkt->hook);
@@ -65,7 +65,7 @@ static void say(struct ippfvs_packet *pkt, const struct refusal *refusal,
 
 	if (!ippfvs_packet_ipv4(pkt))
 		icmpv6_send(pkt->skb, refusal->type6, refusal->code6, info);
-	else if (routed(pkt))
+	else if (find_route(pkt))
 		icmp_send(pkt->skb, refusal->type, refusal->code, htonl(info));
 }
 

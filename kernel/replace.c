@@ -27,7 +27,7 @@ static int make_service(struct ippfvs_net *ipn, struct ippfvs_rules *rules,
 
 	err = ippfvs_rules_insert(ipn, rules, service, !before);
 	if (err)
-		ippfvs_service_release(service);
+		ippfvs_service_release(ipn, service);
 	return err;
 }
 

@@ -25,7 +25,7 @@ static struct rhashtable *table_of(const struct ippfvs_rules *rules)
 
 struct ippfvs_service *
 ippfvs_rules_find(const struct ippfvs_rules *rules, u8 family, u8 protocol,
-		    const union ippfvs_addr *addr, __be16 port)
+		  const union ippfvs_addr *addr, __be16 port)
 {
 	struct ippfvs_service_key key = {
 		.addr = *addr,
@@ -45,7 +45,7 @@ ippfvs_rules_find(const struct ippfvs_rules *rules, u8 family, u8 protocol,
 
 struct ippfvs_service *
 ippfvs_rules_lookup(const struct ippfvs_rules *rules,
-		      const struct ippfvs_service_key *key)
+		    const struct ippfvs_service_key *key)
 {
 	return rhashtable_lookup_fast(table_of(rules), key, by_key);
 }

@@ -6,7 +6,6 @@
 #include "fwd/forward.h"
 #include "inbound.h"
 #include "net.h"
-#include "outbound.h"
 #include "pool.h"
 #include "real.h"
 #include "reject.h"
@@ -101,7 +100,7 @@ static enum ippfvs_verdict start(struct ippfvs_packet *pkt)
 	if (!rules)
 		return IPPFVS_PASS;
 	service = ippfvs_rules_find(rules, tuple->family, tuple->protocol,
-				      &tuple->daddr, tuple->dport);
+				    &tuple->daddr, tuple->dport);
 	if (!service)
 		return IPPFVS_PASS;
 	/* A service of every port shall not take our own clients' answers. */
@@ -119,14 +118,6 @@ static enum ippfvs_verdict start(struct ippfvs_packet *pkt)
  * one: Local Node's, for delivery; a server's answer to a client on the director;
  * the director's own; and whoever lost a race with another packet of its flow.
  */
-static enum ippfvs_verdict known(struct ippfvs_packet *pkt,
-				 struct ippfvs_conn *conn,
-				 enum ippfvs_conn_dir dir)
-{
-	return dir == IPPFVS_CONN_IN ? ippfvs_inbound(pkt, conn) :
-				       ippfvs_outbound(pkt, conn);
-}
-
 enum ippfvs_verdict ippfvs_admitted(struct ippfvs_packet *pkt)
 {
 	struct ippfvs_conn *conn;
@@ -140,7 +131,7 @@ enum ippfvs_verdict ippfvs_admitted(struct ippfvs_packet *pkt)
 
 	conn = ippfvs_conn_find(&pkt->ipn->conns, &pkt->wire.tuple, &dir);
 	if (conn) {
-		verdict = known(pkt, conn, dir);
+		verdict = ippfvs_on_conn(pkt, conn, dir);
 		if (verdict != IPPFVS_PASS || !ippfvs_conn_ended(conn))
 			return verdict;
 	}

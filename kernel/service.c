@@ -36,7 +36,8 @@ ippfvs_service_create(struct ippfvs_net *ipn,
 		service->id = before->id;
 		service->retired = before->retired;
 	}
-	pool = ippfvs_service_make_pool(service, spec, before ? ippfvs_service_pool(ipn, before) : NULL);
+	pool = ippfvs_service_make_pool(service, spec, before ?
+					ippfvs_service_pool(ipn, before) : NULL);
 	if (IS_ERR(pool)) {
 		kfree(service);
 		return ERR_CAST(pool);
@@ -78,23 +79,58 @@ void ippfvs_service_free(struct ippfvs_service *service)
 	kfree(service);
 }
 
-void ippfvs_service_release(struct ippfvs_service *service)
+void ippfvs_service_release(struct ippfvs_net *ipn,
+			    struct ippfvs_service *service)
 {
 	ippfvs_service_end(service);
-	ippfvs_pool_release(rcu_access_pointer(service->pool));
+	ippfvs_pool_release(ippfvs_service_pool(ipn, service));
 	kfree_rcu(service, rcu);
+}
+
+static int add_to(struct ippfvs_net *ipn, struct ippfvs_rules *published,
+		  struct ippfvs_service *service)
+{
+	int err;
+
+	ippfvs_rules_change_begin(ipn);
+	err = ippfvs_rules_insert(ipn, published, service, true);
+	ippfvs_rules_change_end(ipn);
+	return err;
+}
+
+static int add_first(struct ippfvs_net *ipn, struct ippfvs_service *service)
+{
+	struct ippfvs_rules *rules;
+	int err;
+
+	rules = ippfvs_rules_create(1);
+	if (IS_ERR(rules))
+		return PTR_ERR(rules);
+
+	err = ippfvs_rules_insert(ipn, rules, service, true);
+	if (err)
+		goto out_release_rules;
+	err = ippfvs_rules_publish(ipn, rules);
+	if (err)
+		goto out_erase;
+	return 0;
+
+out_erase:
+	ippfvs_rules_erase(rules, service);
+out_release_rules:
+	ippfvs_rules_release(rules);
+	return err;
 }
 
 int ippfvs_service_add(struct ippfvs_net *ipn,
 		       const struct ippfvs_service_spec *spec)
 {
-	struct ippfvs_rules *rules, *published;
+	struct ippfvs_rules *published = ippfvs_rules_published(ipn);
 	struct ippfvs_service *service;
 	int err;
 
 	lockdep_assert_held(&ipn->lock);
 
-	published = ippfvs_rules_published(ipn);
 	if (published && ippfvs_rules_lookup(published, &spec->key))
 		return -EEXIST;
 	if (published && published->n >= IPPFVS_SERVICES_MAX)
@@ -104,34 +140,14 @@ int ippfvs_service_add(struct ippfvs_net *ipn,
 	if (IS_ERR(service))
 		return PTR_ERR(service);
 
-	rules = published ?: ippfvs_rules_create(1);
-	if (IS_ERR(rules)) {
-		err = PTR_ERR(rules);
-		goto out_release_service;
-	}
-
-	ippfvs_rules_change_begin(ipn);
-	err = ippfvs_rules_insert(ipn, rules, service, true);
-	ippfvs_rules_change_end(ipn);
-	if (err)
-		goto out_release_rules;
-
-	if (!published) {
-		err = ippfvs_rules_publish(ipn, rules);
-		if (err) {
-			ippfvs_rules_release(rules);
-			return err;
-		}
+	err = published ? add_to(ipn, published, service) :
+			  add_first(ipn, service);
+	if (err) {
+		ippfvs_service_release(ipn, service);
+		return err;
 	}
 	ippfvs_service_adopt(ipn, service);
 	return 0;
-
-out_release_rules:
-	if (!published)
-		ippfvs_rules_release(rules);
-out_release_service:
-	ippfvs_service_release(service);
-	return err;
 }
 
 void ippfvs_service_swap(struct ippfvs_net *ipn, struct ippfvs_service *service,
@@ -185,7 +201,7 @@ void ippfvs_service_remove(struct ippfvs_net *ipn,
 
 	ippfvs_service_counters(service, &counters);
 	ippfvs_counters_add(&ipn->retired, &counters);
-	ippfvs_service_release(service);
+	ippfvs_service_release(ipn, service);
 }
 
 void ippfvs_service_counters(const struct ippfvs_service *service,

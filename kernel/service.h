@@ -2,9 +2,9 @@
 /*
  * A service: a virtual address and port, and who serves there.
  *
- * A published service belongs to its rule set and changes in one way only: its
- * pool is swapped. All changes are made in process context under the
- * namespace's lock and return 0 or -errno (uapi) with nothing changed.
+ * A published service belongs to its rule set; packets see only its key and its
+ * pool, which is swapped. All changes are made in process context under the
+ * namespace's lock; those that fail return -errno (uapi) with nothing changed.
  */
 #ifndef _IPPFVS_SERVICE_H
 #define _IPPFVS_SERVICE_H
@@ -105,7 +105,8 @@ void ippfvs_service_adopt(struct ippfvs_net *ipn,
 void ippfvs_service_end(struct ippfvs_service *service);
 void ippfvs_service_free(struct ippfvs_service *service);
 
-/* Both steps, without waiting. */
-void ippfvs_service_release(struct ippfvs_service *service);
+/* Both steps, without waiting. The lock. */
+void ippfvs_service_release(struct ippfvs_net *ipn,
+			    struct ippfvs_service *service);
 
 #endif /* _IPPFVS_SERVICE_H */

@@ -28,10 +28,9 @@ from .model import (
     State,
     Stats,
 )
+from .netlink import HEADERS
 from .uapi import Command
 from .wire import Tree
-
-_HEADERS = 20  # struct nlmsghdr and struct genlmsghdr, which the transport writes
 
 _CONFIG = {
     "IPPFVS_CONFIG_DEFAULT_METHOD": "default_method",
@@ -112,7 +111,7 @@ def encode(tree: Tree) -> bytes:
     message = Message()
     message["attrs"] = _as_pyroute2(tree)
     message.encode()
-    return bytes(message.data[_HEADERS:])
+    return bytes(message.data[HEADERS:])
 
 
 def encode_bulk(tree: Tree) -> bytes:

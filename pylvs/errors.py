@@ -50,6 +50,10 @@ class Error(Exception):
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" if self.where else self.what
 
+    def advise(self, remedy: str) -> None:
+        """Add REMEDY behind what there is."""
+        self.remedy = f"{self.remedy}; {remedy}" if self.remedy else remedy
+
     def sentence(self) -> str:
         """Return what, why and the remedy as one sentence."""
         return f"{self}; {self.remedy}" if self.remedy else str(self)

@@ -87,6 +87,7 @@ class Manager:
         :param endpoint: virtual address; without a port every port of the protocol
         :param scheduler: "rr", "wrr", "lc" or "wlc"
         :raises AlreadyExists: it is there
+        :raises AddressNotUsable: no unicast address, or one that no client reaches
         :raises UnknownScheduler: the kernel has no such scheduler
         :raises TooMany: the namespace is full
         """
@@ -179,6 +180,7 @@ class Manager:
         :raises NoSuchService: the service is not there
         :raises NoSuchReal: it has no such real server
         :raises PortCannotChange: DR or TUN, and another port than the service's
+        :raises AddressNotUsable: the new method does not fit the address
         """
         real = make_real(service.protocol, endpoint, 1 if weight is None else weight, method)
         tree = [codec.key_nest(service), codec.real_nest(real.endpoint, weight, real.method)]
@@ -222,8 +224,6 @@ class Manager:
         try:
             for body in transport.dump(Command.CONN_GET, codec.encode(tree)):
                 yield codec.decode_connection(body)
-        except DumpInterrupted:
-            return  # the rules changed, the connections were listed all the same
         except Refusal as refusal:
             raise explain(refusal, service, real) from None
         finally:
@@ -256,7 +256,7 @@ class Manager:
         self._do(Command.CONFIG_SET, [codec.config_nest(config)])
 
     def stats(self) -> Stats:
-        """Return the sums over all services of the namespace."""
+        """Return the sums over all services of the namespace, those that were removed included."""
         return codec.decode_stats(self._do(Command.STATS_GET, [])[0])[0]
 
     def drops(self) -> Drops:
@@ -291,7 +291,9 @@ class Manager:
         try:
             self._transport.do(Command.REPLACE, body)
         except Refusal as refusal:
-            raise self._with_names(_explain_replace(refusal, body, ruleset)) from None
+            error = self._with_names(_explain_replace(refusal, body, ruleset))
+            error.advise("nothing was changed")
+            raise error from None
 
     def clear(self) -> None:
         """Remove every service; the settings stay."""
@@ -331,8 +333,7 @@ class Manager:
     def _with_names(self, error: Error) -> Error:
         """Tell which schedulers there are when one was unknown."""
         if isinstance(error, UnknownScheduler):
-            names = f"it has: {' '.join(self.config().schedulers)}"
-            error.remedy = "; ".join(filter(None, (names, error.remedy)))
+            error.advise(f"it has: {' '.join(self.config().schedulers)}")
         return error
 
     def _dump(
@@ -366,7 +367,6 @@ def _explain_replace(refusal: Refusal, body: bytes, ruleset: Ruleset) -> Error:
     rule = ruleset.rule_at(index)
     error = explain(refusal, rule.service, rule.real, attribute)
     error.where = rule.where
-    error.remedy = "; ".join(filter(None, (error.remedy, "nothing was changed")))
     return error
 
 

@@ -161,7 +161,7 @@ class ServiceInfo(Service):
     """A virtual service as the kernel sees it now.
 
     :ivar reals: its real servers, each with its counters
-    :ivar stats: the sums over its real servers
+    :ivar stats: the sums over its real servers, those that were removed included
     :ivar real_count: how many real servers the kernel counts
     """
 

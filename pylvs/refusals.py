@@ -46,6 +46,8 @@ def explain(
     error = what(service, real) if what is not None else None
     if error is None:
         error = _other(refusal, attribute)
+    if isinstance(error, errors.AddressNotUsable) and refusal.kernel:
+        error.what = f"{real.endpoint if real else service and service.endpoint}: {refusal.kernel}"
     error.kernel = refusal.kernel
     return error
 
@@ -89,7 +91,7 @@ def _exists(service: Service | None, real: Real | None) -> errors.Error | None:
 
 
 def _families(service: Service | None, real: Real | None) -> errors.Error | None:
-    if service is None or real is None:
+    if service is None or real is None or real.endpoint.family == service.endpoint.family:
         return None
     return errors.FamilyMismatch(
         f"{real.endpoint} cannot serve {service.name}: one address is IPv4, the other IPv6",
@@ -132,21 +134,13 @@ def _too_many(service: Service | None, real: Real | None) -> errors.Error | None
 
 
 def _address(service: Service | None, real: Real | None) -> errors.Error | None:
+    """Why it cannot, the kernel says best."""
     if service is None:
         return None
     if real is None:
-        return errors.AddressNotUsable(
-            f"{service.endpoint} cannot be a virtual address: it is not a unicast address"
-        )
-    if real.method is Method.LOCAL:
-        return errors.AddressNotUsable(
-            f"{real.endpoint} cannot be a local server of {service.name}: "
-            "it is not an address of this director",
-            "use -m, -i or -g",
-        )
-    return errors.AddressNotUsable(
-        f"{real.endpoint} cannot serve {service.name}: both need a unicast address"
-    )
+        return errors.AddressNotUsable(f"{service.endpoint} cannot be a virtual address")
+    remedy = "use -m, -i or -g" if real.method is Method.LOCAL else ""
+    return errors.AddressNotUsable(f"{real.endpoint} cannot serve {service.name}", remedy)
 
 
 def _other(refusal: Refusal, attribute: str) -> errors.Error:

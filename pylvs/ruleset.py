@@ -124,7 +124,7 @@ def read(rows: Iterable[str], source: str = "rules") -> Ruleset:
             builder.take(row, number)
         except Error as error:
             error.where = f"{source} line {number}"
-            error.remedy = "; ".join(filter(None, (error.remedy, "nothing was changed")))
+            error.advise("nothing was changed")
             raise
     return builder.finish(source)
 

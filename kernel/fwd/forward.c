@@ -4,8 +4,8 @@
 #include "../conn.h"
 #include "../real.h"
 
-enum ippfvs_verdict ippfvs_forward_unread(struct ippfvs_packet *pkt,
-					  struct ippfvs_conn *conn)
+enum ippfvs_verdict ippfvs_forward_uncounted(struct ippfvs_packet *pkt,
+					     struct ippfvs_conn *conn)
 {
 	switch (conn->method) {
 	case IPPFVS_METHOD_NAT:
@@ -24,5 +24,5 @@ enum ippfvs_verdict ippfvs_forward(struct ippfvs_packet *pkt,
 {
 	ippfvs_stats_in(&this_cpu_ptr(conn->real->cpu)->stats,
 			pkt->wire.length);
-	return ippfvs_forward_unread(pkt, conn);
+	return ippfvs_forward_uncounted(pkt, conn);
 }

@@ -18,8 +18,8 @@ enum ippfvs_verdict ippfvs_forward(struct ippfvs_packet *pkt,
 				   struct ippfvs_conn *conn);
 
 /* The same, not counted: an ICMP error on the connection's way, as it is. */
-enum ippfvs_verdict ippfvs_forward_unread(struct ippfvs_packet *pkt,
-					  struct ippfvs_conn *conn);
+enum ippfvs_verdict ippfvs_forward_uncounted(struct ippfvs_packet *pkt,
+					     struct ippfvs_conn *conn);
 
 enum ippfvs_verdict ippfvs_nat_in(struct ippfvs_packet *pkt,
 				  const struct ippfvs_conn *conn);

@@ -137,16 +137,13 @@ struct dst_entry *ippfvs_route_to_client(const struct ippfvs_packet *pkt,
 		};
 
 		return find4(pkt->net, &fl4);
-	} else {
-		struct flowi6 fl6 = {
-			.daddr = client->ip6,
-			.saddr = from->ip6,
-			.flowi6_mark = pkt->skb->mark,
-			.flowi6_flags = FLOWI_FLAG_ANYSRC,
-		};
-
-		return find6(pkt->net, &fl6);
 	}
+	return find6(pkt->net, &(struct flowi6){
+		.daddr = client->ip6,
+		.saddr = from->ip6,
+		.flowi6_mark = pkt->skb->mark,
+		.flowi6_flags = FLOWI_FLAG_ANYSRC,
+	});
 }
 
 bool ippfvs_route_source(struct net *net, u8 family,

@@ -139,7 +139,7 @@ enum ippfvs_verdict ippfvs_send(struct ippfvs_packet *pkt)
 }
 
 enum ippfvs_verdict ippfvs_send_noref(struct ippfvs_packet *pkt,
-					    struct dst_entry *dst)
+				      struct dst_entry *dst)
 {
 	skb_dst_drop(pkt->skb);
 	skb_dst_set_noref(pkt->skb, dst);
@@ -147,8 +147,8 @@ enum ippfvs_verdict ippfvs_send_noref(struct ippfvs_packet *pkt,
 }
 
 enum ippfvs_verdict ippfvs_send_direct(struct ippfvs_packet *pkt,
-					     struct dst_entry *dst,
-					     const struct ippfvs_real *real)
+				       struct dst_entry *dst,
+				       const struct ippfvs_real *real)
 {
 	skb_dst_drop(pkt->skb);
 	skb_dst_set_noref(pkt->skb, dst);

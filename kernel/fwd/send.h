@@ -19,14 +19,14 @@ enum ippfvs_verdict ippfvs_send(struct ippfvs_packet *pkt);
 
 /* The same, by @dst without taking a reference. */
 enum ippfvs_verdict ippfvs_send_noref(struct ippfvs_packet *pkt,
-					    struct dst_entry *dst);
+				      struct dst_entry *dst);
 
 /*
  * The same, to @real though the packet is addressed to another: as the next hop,
  * or by way of the gateway to it.
  */
 enum ippfvs_verdict ippfvs_send_direct(struct ippfvs_packet *pkt,
-					     struct dst_entry *dst,
-					     const struct ippfvs_real *real);
+				       struct dst_entry *dst,
+				       const struct ippfvs_real *real);
 
 #endif /* _IPPFVS_FWD_SEND_H */

@@ -16,7 +16,7 @@
  * @cb: of the dump
  * @key: only those of this service
  * @addr: and of this real server of it
- * @port: and of this real server of it
+ * @port: and of that port there
  * @service: @key is meant
  * @real: @addr and @port are meant
  * @resolved: what is wanted is known

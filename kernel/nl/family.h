@@ -7,6 +7,8 @@
 
 #include <net/genetlink.h>
 
+struct ippfvs_service_spec;
+
 extern struct genl_family ippfvs_nl_family;
 
 /* What a nest may hold in a request. */
@@ -31,7 +33,6 @@ int ippfvs_nl_zero(struct sk_buff *skb, struct genl_info *info);
 int ippfvs_nl_replace(struct sk_buff *skb, struct genl_info *info);
 
 /* Make a service that was resolved, and say so; errors have their sentence. */
-struct ippfvs_service_spec;
 int ippfvs_nl_service_make(struct genl_info *info,
 			   const struct ippfvs_service_spec *spec);
 

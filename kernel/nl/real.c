@@ -136,7 +136,7 @@ int ippfvs_nl_real_new(struct sk_buff *skb, struct genl_info *info)
 		err = make_both(info, service_tb, &key, &spec);
 		if (!err)
 			service = ippfvs_rules_lookup(ippfvs_nl_rules(ipn),
-							&key);
+						      &key);
 	}
 	if (err)
 		return err;
@@ -277,7 +277,7 @@ static int put_message(struct sk_buff *skb, struct netlink_callback *cb,
 	return 0;
 }
 
-/* Those of one service from progress->index on. */
+/* Those of one service from progress->index on; of another one, all. */
 static int put_pool(struct sk_buff *skb, struct netlink_callback *cb,
 		    const struct ippfvs_service *service,
 		    struct progress *progress)
@@ -285,12 +285,16 @@ static int put_pool(struct sk_buff *skb, struct netlink_callback *cb,
 	const struct ippfvs_pool *pool = rcu_dereference(service->pool);
 	int err;
 
+	if (progress->id != service->id)
+		progress->index = 0;
+	progress->id = service->id;
 	for (; progress->index < pool->n; progress->index++) {
 		err = put_message(skb, cb, service,
 				  &pool->real[progress->index]);
 		if (err)
 			return err;
 	}
+	progress->index = 0;
 	return 0;
 }
 
@@ -299,7 +303,6 @@ int ippfvs_nl_real_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	const struct ippfvs_net *ipn = ippfvs_nl_dump_net(cb);
 	struct progress *progress = (void *)cb->ctx;
 	const struct ippfvs_service *service;
-	struct ippfvs_rules *rules;
 	unsigned long id;
 	int err;
 
@@ -311,20 +314,12 @@ int ippfvs_nl_real_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	do {
 		rcu_read_lock();
 		id = progress->id;
-		rules = ippfvs_nl_rules(ipn);
-		service = rules ? xa_find(&rules->by_id, &id, progress->last,
-					  XA_PRESENT) : NULL;
-		if (service) {
-			if (id != progress->id)
-				progress->index = 0;
-			progress->id = id;
+		service = ippfvs_nl_service_from(ipn, &id, progress->last);
+		if (service)
 			err = put_pool(skb, cb, service, progress);
-		}
 		rcu_read_unlock();
-		if (service && !err) {
-			progress->id++;
-			progress->index = 0;
-		}
+		if (service && !err)
+			progress->id = id + 1;
 		cond_resched();
 	} while (service && !err);
 

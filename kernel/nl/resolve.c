@@ -104,6 +104,15 @@ ippfvs_nl_service_find(const struct ippfvs_net *ipn,
 	return service;
 }
 
+struct ippfvs_service *ippfvs_nl_service_from(const struct ippfvs_net *ipn,
+					      unsigned long *id,
+					      unsigned long last)
+{
+	struct ippfvs_rules *rules = ippfvs_nl_rules(ipn);
+
+	return rules ? xa_find(&rules->by_id, id, last, XA_PRESENT) : NULL;
+}
+
 /*
  * An odd generation is a change under way, of which any message may have seen a
  * part: such a call is different from all others.

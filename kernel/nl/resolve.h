@@ -44,6 +44,11 @@ ippfvs_nl_service(const struct genl_info *info)
 /* The rules; RCU or the lock. NULL when there is no service. */
 struct ippfvs_rules *ippfvs_nl_rules(const struct ippfvs_net *ipn);
 
+/* RCU: the service with @id or the next up to @last, whose id is put there. */
+struct ippfvs_service *ippfvs_nl_service_from(const struct ippfvs_net *ipn,
+					      unsigned long *id,
+					      unsigned long last);
+
 /* RCU or the lock: the service of @key, or ERR_PTR(-ESRCH) and a sentence. */
 struct ippfvs_service *
 ippfvs_nl_service_find(const struct ippfvs_net *ipn,

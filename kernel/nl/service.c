@@ -31,7 +31,7 @@ int ippfvs_nl_service_make(struct genl_info *info,
 			       info->extack);
 
 	service = ippfvs_rules_lookup(ippfvs_nl_rules(ippfvs_nl_net(info)),
-					&spec->key);
+				      &spec->key);
 	ippfvs_nl_event_send(info,
 			     ippfvs_nl_event_service(info,
 						     IPPFVS_CMD_SERVICE_NEW,
@@ -186,7 +186,6 @@ int ippfvs_nl_service_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	const struct ippfvs_net *ipn = ippfvs_nl_dump_net(cb);
 	struct progress *progress = (void *)cb->ctx;
 	const struct ippfvs_service *service;
-	struct ippfvs_rules *rules;
 	int err;
 
 	err = progress->resolved ? 0 : resolve(cb);
@@ -197,9 +196,7 @@ int ippfvs_nl_service_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	/* One service at a time: summing up a large one takes a while. */
 	do {
 		rcu_read_lock();
-		rules = ippfvs_nl_rules(ipn);
-		service = rules ? xa_find(&rules->by_id, &progress->id,
-					  ULONG_MAX, XA_PRESENT) : NULL;
+		service = ippfvs_nl_service_from(ipn, &progress->id, ULONG_MAX);
 		if (service)
 			err = put_message(skb, NETLINK_CB(cb->skb).portid,
 					  cb->nlh->nlmsg_seq, NLM_F_MULTI, cb,

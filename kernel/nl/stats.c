@@ -8,7 +8,6 @@ static void sum_up(const struct ippfvs_net *ipn, struct ippfvs_counters *sum)
 {
 	const struct ippfvs_service *service;
 	struct ippfvs_counters more;
-	struct ippfvs_rules *rules;
 	unsigned long id = 0;
 
 	*sum = (struct ippfvs_counters){};
@@ -16,9 +15,7 @@ static void sum_up(const struct ippfvs_net *ipn, struct ippfvs_counters *sum)
 
 	do {
 		rcu_read_lock();
-		rules = ippfvs_nl_rules(ipn);
-		service = rules ? xa_find(&rules->by_id, &id, ULONG_MAX,
-					  XA_PRESENT) : NULL;
+		service = ippfvs_nl_service_from(ipn, &id, ULONG_MAX);
 		if (service) {
 			ippfvs_service_counters(service, &more);
 			ippfvs_counters_add(sum, &more);

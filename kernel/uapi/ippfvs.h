@@ -268,7 +268,7 @@ enum ippfvs_drop {
 	IPPFVS_DROP_NO_SERVER,		/* no real server takes connections */
 	IPPFVS_DROP_NO_CONNECTION,	/* TCP, no SYN and no connection: RST */
 	IPPFVS_DROP_SERVER_REMOVED,	/* its server was removed: RST */
-	IPPFVS_DROP_TABLE_FULL,		/* CONN_MAX reached */
+	IPPFVS_DROP_TABLE_FULL,		/* CONN_MAX or the module's conn_limit */
 	IPPFVS_DROP_NO_MEMORY,
 	IPPFVS_DROP_TUPLE_IN_USE,	/* two clients' flows would look alike */
 	IPPFVS_DROP_MALFORMED,		/* a length or header field lies */

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..errors import ModuleNotLoaded, VersionMismatch
+from ..jsonview import SCHEMA
 
 if TYPE_CHECKING:
     from ..grammar import Request
@@ -22,7 +23,7 @@ def show(request: Request, connect: Connect) -> int:
     """
     module = _module(request, connect)
     if "json" in request.given:
-        text = json.dumps({"schema": 1, "version": __version__, "module_version": module})
+        text = json.dumps({"schema": SCHEMA, "version": __version__, "module_version": module})
     else:
         text = f"ippfvsadm {__version__} (module {module or 'not loaded'})"
     sys.stdout.write(text + "\n")

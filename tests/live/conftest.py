@@ -39,11 +39,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from ippfvslab import klog, nginx
+from ippfvslab import klog, nginx, steady
 from ippfvslab.echo import Echo
 from ippfvslab.farm import Farm
 from ippfvslab.layouts import FAMILIES, METHODS, layout
@@ -59,7 +58,7 @@ Echoes = Callable[..., "list[Echo]"]
 Balance = Callable[..., "pylvs.Service"]
 
 # Only a kernel with fault injection can be short of memory at will.
-collect_ignore = [] if Path("/sys/kernel/debug/failslab").exists() else ["test_no_memory.py"]
+collect_ignore = [] if os.environ.get("IPPFVS_KERNEL") == "sanitize" else ["test_no_memory.py"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -93,18 +92,9 @@ def guest() -> str:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _hooks_in_use() -> None:
-    """Keep netfilter's hooks in use by somebody, in the guest's own namespace.
-
-    The kernel rewrites its code when the first hook comes or the last one goes, and QEMU
-    emulating two CPUs dies now and then when a packet runs that code meanwhile: "Oops: int3".
-    """
-    chains = "".join(
-        f"chain {hook} {{ type filter hook {hook} priority 0; }}\n"
-        for hook in ("prerouting", "input", "forward", "output", "postrouting")
-    )
-    table = f"table inet lab {{\n{chains}}}\n"
-    subprocess.run(["nft", "-f", "-"], input=table, text=True, check=True)
+def _steady_code() -> Iterator[None]:
+    with steady.code():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -78,20 +78,25 @@ BAD: tuple[tuple[str, int, str], ...] = (
     (f"-a {T} -r 172.16.0.9 -w -1", 2, "'-w -1': a weight is a whole number from 0 to 65535"),
     # addresses that no host has
     (
+        "-A -t 127.0.0.1:80",
+        1,
+        "127.0.0.1:80: a loopback address cannot be a virtual address: no client reaches it",
+    ),
+    (
         "-A -t 224.0.0.1:80",
         1,
-        "224.0.0.1:80 cannot be a virtual address: it is not a unicast address",
+        "224.0.0.1:80: a virtual address must be a unicast address",
     ),
     (
         f"-a {T} -r 255.255.255.255:80",
         1,
-        f"255.255.255.255:80 cannot serve {WEB}: both need a unicast address",
+        "255.255.255.255:80: a real server must have a unicast address",
     ),
     (
         f"-a {T} -r 9.9.9.9:80 --method local",
         1,
         (
-            f"9.9.9.9:80 cannot be a local server of {WEB}: it is not an address of this director; "
+            "9.9.9.9:80: the method local needs a loopback address or one of the director's own; "
             "use -m, -i or -g"
         ),
     ),
@@ -226,8 +231,8 @@ WRONG = {
     "-a -t 10.0.0.1:80 -r 9.9.9.9:80 --method local": (
         1,
         (
-            "9.9.9.9:80 cannot be a local server of tcp 10.0.0.1:80: "
-            "it is not an address of this director; use -m, -i or -g"
+            "9.9.9.9:80: the method local needs a loopback address or one of the director's own; "
+            "use -m, -i or -g"
         ),
     ),
 }

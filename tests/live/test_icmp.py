@@ -193,6 +193,7 @@ def test_an_invented_error_does_not_narrow_a_tunnel(farm: Farm, lvs: pylvs.Manag
         end = time.monotonic() + 10
         while "mtu" not in (route := farm.director.run("ip", "route", "get", wires.real).stdout):
             assert time.monotonic() < end, "the tunnel learned nothing"
+        farm.director.run("ip", f"-{farm.family}", "route", "flush", "cache")
         assert "mtu 1300" in route
 
 

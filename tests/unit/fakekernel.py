@@ -135,7 +135,9 @@ class FakeKernel:
     def _make(self, nest: Nest, at: int = 0) -> FakeService:
         key = _key(nest)
         if ipaddress.ip_address(key[0]).is_multicast:
-            raise Refusal(errno.EADDRNOTAVAIL, "not a unicast address", at + 4)
+            raise Refusal(
+                errno.EADDRNOTAVAIL, "a virtual address must be a unicast address", at + 4
+            )
         if len(self.rules.services) >= SERVICES_MAX:
             raise Refusal(errno.ENOSPC, "too many services", at)
         service = FakeService(self._scheduler(nest, "wlc", at))
@@ -189,9 +191,9 @@ class FakeKernel:
         if method in (TUN, DR) and real[1] and real[1] != key[2]:
             raise Refusal(errno.EDOM, "DR and TUN cannot change the port", at)
         if method == LOCAL and str(ipaddress.ip_address(real[0])) not in self.own:
-            raise Refusal(errno.EADDRNOTAVAIL, "not an address of this host", at)
+            raise Refusal(errno.EADDRNOTAVAIL, "the method local needs an address of this host", at)
         if ipaddress.ip_address(real[0]).is_multicast:
-            raise Refusal(errno.EADDRNOTAVAIL, "not a unicast address", at)
+            raise Refusal(errno.EADDRNOTAVAIL, "a real server must have a unicast address", at)
 
     def _real_set(self, nests: list[Any], flags: int) -> None:
         nest = nests[1][1]

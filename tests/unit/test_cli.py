@@ -150,9 +150,13 @@ BAD: list[tuple[str, int, str]] = [
         1,
         "[2001:db8::2]:80 cannot serve tcp 202.103.106.5:80: one address is IPv4, the other IPv6",
     ),
-    ("-A -t 224.0.0.1:80", 1, "224.0.0.1:80 cannot be a virtual address: it is not a unicast"),
-    (f"-a {T} -r 224.0.0.1:80", 1, "224.0.0.1:80 cannot serve tcp 202.103.106.5:80: both need a"),
-    (f"-a {T} -r 9.9.9.9:80 --method local", 1, "9.9.9.9:80 cannot be a local server of"),
+    ("-A -t 224.0.0.1:80", 1, "224.0.0.1:80: a virtual address must be a unicast address"),
+    (f"-a {T} -r 224.0.0.1:80", 1, "224.0.0.1:80: a real server must have a unicast"),
+    (
+        f"-a {T} -r 9.9.9.9:80 --method local",
+        1,
+        "9.9.9.9:80: the method local needs an address of this host; use",
+    ),
     # values that cannot be
     ("-A -t 202.103.106.256:80", 2, "'202.103.106.256' is not an IPv4 address"),
     ("-A -t example.org:80", 2, "'example.org' is not an address; host names are not looked up"),

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shlex
 import subprocess
 from collections import Counter
 from pathlib import Path
 
-from ippfvslab import nginx, web
+from ippfvslab import nginx, steady, web
 from ippfvslab.farm import Farm, endpoint
 from ippfvslab.layouts import METHODS, layout
 from ippfvslab.say import line
@@ -31,7 +32,9 @@ def main() -> int:
     words.add_argument("--shell", metavar="TTY")
     chosen = words.parse_args()
     line(f"Linux {os.uname().release}, ippfvs of this tree, farms of namespaces")
-    verdicts = [perform(ACTS[method], chosen.shell) for method in _methods(chosen)]
+    in_guest = "IPPFVS_KERNEL" in os.environ
+    with steady.code() if in_guest else contextlib.nullcontext():
+        verdicts = [perform(ACTS[method], chosen.shell) for method in _methods(chosen)]
     return 0 if all(verdicts) else 1
 
 
@@ -127,15 +130,18 @@ def _ends(packet: Packet) -> str:
 
 def _same_bytes(before: Seen, after: Seen) -> bool:
     """Whether the packets left as they came, but for TTL and the checksum that covers it."""
-    same = [_but_ttl(p) for _, p in before] == [_but_ttl(p) for _, p in after] != []
+    same = [_passed(packet) for _, packet in before] == [_kept(packet) for _, packet in after] != []
     line(f"  {'':21} {'✓' if same else '✗'} every other byte is the same, the TTL one less")
-    return same and all(
-        one.ttl == other.ttl + 1 for (_, one), (_, other) in zip(before, after, strict=True)
-    )
+    return same
 
 
-def _but_ttl(packet: Packet) -> bytes:
-    return packet.raw[:8] + packet.raw[9:10] + packet.raw[12:]
+def _kept(packet: Packet) -> tuple[int, bytes]:
+    return packet.ttl, packet.raw[:8] + packet.raw[9:10] + packet.raw[12:]
+
+
+def _passed(packet: Packet) -> tuple[int, bytes]:
+    ttl, rest = _kept(packet)
+    return ttl - 1, rest
 
 
 def _shares(farm: Farm, act: Act) -> bool:
