@@ -25,7 +25,7 @@
 #define IPPFVS_LINK_BITS	(IPPFVS_LINK_DIR | IPPFVS_LINK_TAG)
 
 #define IPPFVS_BUCKETS_MIN_BITS	IPPFVS_CONN_LOCKS_SHIFT
-#define IPPFVS_BUCKETS_MAX_BITS	26
+#define IPPFVS_BUCKETS_MAX_BITS	24
 
 /**
  * struct ippfvs_bucket - where entries hang

@@ -230,6 +230,17 @@ static unsigned int wanted_bits(struct ippfvs_conn_table *table,
 	return bits;
 }
 
+/* An array of 2^@bits buckets, or if memory is short, of as many as it gives. */
+static struct ippfvs_buckets *alloc_near(unsigned int bits, unsigned int now)
+{
+	struct ippfvs_buckets *buckets;
+
+	do {
+		buckets = ippfvs_buckets_alloc(bits);
+	} while (!buckets && --bits > now);
+	return buckets;
+}
+
 static void resize(struct ippfvs_conn_table *table,
 		   struct ippfvs_buckets *buckets)
 {
@@ -241,7 +252,7 @@ static void resize(struct ippfvs_conn_table *table,
 		/* Crowded by connections that have gone: an array like it, fresh. */
 		if (bits == buckets->bits && !crowded(buckets))
 			return;
-		next = ippfvs_buckets_alloc(bits);
+		next = alloc_near(bits, buckets->bits);
 		if (!next)
 			return;
 		rcu_assign_pointer(buckets->next, next);
@@ -278,8 +289,9 @@ static void work(struct work_struct *work)
 			     work);
 	u64 end = (u64)table->position + (1ULL << 32) / SWEEP_TICKS;
 
-	WRITE_ONCE(table->hurry, false);
 	resize(table, own_buckets(table));
+	/* Still crowded, it could not grow: to be tried again with the next tick. */
+	WRITE_ONCE(table->hurry, crowded(own_buckets(table)));
 
 	sweep_both(table, table->position, end);
 	table->position = end;

@@ -15,6 +15,7 @@
 #include "packet.h"
 #include "schedule.h"
 
+#include <linux/bottom_half.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
@@ -31,9 +32,9 @@ static const unsigned int verdicts[] = {
  * Malformed packets and fragments are not ours to judge: whatever has neither a
  * five-tuple of a protocol we know nor quotes one goes on to the stack.
  */
-static unsigned int handle(struct sk_buff *skb,
-			   const struct nf_hook_state *state,
-			   enum ippfvs_place place, handler *handler)
+static enum ippfvs_verdict judge(struct sk_buff *skb,
+				 const struct nf_hook_state *state,
+				 enum ippfvs_place place, handler *handler)
 {
 	struct ippfvs_packet pkt = {
 		.skb = skb,
@@ -46,10 +47,29 @@ static unsigned int handle(struct sk_buff *skb,
 
 	/* A raw socket may send any version by either family's hook. */
 	if (ippfvs_packet_read(&pkt) || pkt.wire.tuple.family != state->pf)
-		return NF_ACCEPT;
+		return IPPFVS_PASS;
 	if (unlikely(pkt.wire.inner))
-		return verdicts[ippfvs_icmp(&pkt)];
-	return verdicts[handler(&pkt)];
+		return ippfvs_icmp(&pkt);
+	return handler(&pkt);
+}
+
+/*
+ * Process context comes here with bottom halves on: the director's own packets,
+ * and any that a program has let pass (NFQUEUE).
+ */
+static unsigned int handle(struct sk_buff *skb,
+			   const struct nf_hook_state *state,
+			   enum ippfvs_place place, handler *handler)
+{
+	enum ippfvs_verdict verdict;
+
+	if (likely(softirq_count()))
+		return verdicts[judge(skb, state, place, handler)];
+
+	local_bh_disable();
+	verdict = judge(skb, state, place, handler);
+	local_bh_enable();
+	return verdicts[verdict];
 }
 
 static unsigned int arriving(void *priv, struct sk_buff *skb,
@@ -73,16 +93,10 @@ static unsigned int through(void *priv, struct sk_buff *skb,
 	return handle(skb, state, IPPFVS_THROUGH, ippfvs_admitted);
 }
 
-/* Process context may come here with bottom halves on. */
 static unsigned int our_own(void *priv, struct sk_buff *skb,
 			    const struct nf_hook_state *state)
 {
-	unsigned int verdict;
-
-	local_bh_disable();
-	verdict = handle(skb, state, IPPFVS_OUR_OWN, ippfvs_admitted);
-	local_bh_enable();
-	return verdict;
+	return handle(skb, state, IPPFVS_OUR_OWN, ippfvs_admitted);
 }
 
 #define HOOK(family, where, when, function) {	\

@@ -3,6 +3,7 @@
 
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
+#include <net/dst_metadata.h>
 #include <net/icmp.h>
 #include <net/ip.h>
 #include <net/netfilter/ipv4/nf_reject.h>
@@ -14,8 +15,9 @@ static bool find_route(struct ippfvs_packet *pkt)
 {
 	const struct iphdr *iph = ip_hdr(pkt->skb);
 
-	if (skb_dst(pkt->skb))
+	if (skb_valid_dst(pkt->skb))
 		return true;
+	skb_dst_drop(pkt->skb);	/* a tunnel's device may have left what is no route */
 	return !ip_route_input(pkt->skb, iph->daddr, iph->saddr,
 			       inet_dsfield_to_dscp(iph->tos), pkt->skb->dev);
 }

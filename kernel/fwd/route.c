@@ -3,6 +3,7 @@
 
 #include "../real.h"
 
+#include <linux/lockdep.h>
 #include <net/addrconf.h>
 #include <net/dst.h>
 #include <net/ip.h>
@@ -118,6 +119,8 @@ const struct ippfvs_route *ippfvs_route_to_real(struct net *net,
 						struct ippfvs_real *real)
 {
 	struct ippfvs_route *route = &this_cpu_ptr(real->cpu)->route;
+
+	lockdep_assert_in_softirq();
 
 	if (likely(route->dst && dst_check(route->dst, route->cookie)))
 		return route;

@@ -117,12 +117,14 @@ enum ippfvs_verdict ippfvs_tun(struct ippfvs_packet *pkt,
 	ippfvs_packet_take_ttl(pkt);
 	if (!prepare(pkt))
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
+	/*
+	 * What was allowed in and is too long now is cut outside (RFC 2473, 7.2).
+	 * Said before the header is made: the pieces need an identification.
+	 */
+	pkt->skb->ignore_df = pkt->wire.length > mtu;
 	if (ippfvs_packet_ipv4(pkt))
 		push4(pkt, route, conn->real->addr.ip);
 	else
 		push6(pkt, route, &conn->real->addr);
-
-	/* What was allowed in and is too long now is cut outside (RFC 2473, 7.2). */
-	pkt->skb->ignore_df = 1;
 	return ippfvs_send_noref(pkt, route->dst);
 }

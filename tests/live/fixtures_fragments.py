@@ -10,12 +10,13 @@ from tests.live.fixtures_packets import Made, checksum, ip
 FRAGMENT = 44
 
 
-def cut(made: Made, size: int) -> list[bytes]:
-    """MADE in fragments that carry SIZE bytes each, a multiple of eight."""
-    return [piece(made, at, size) for at in range(0, len(made.transport), size)]
+def cut(made: Made, size: int, *, dont_fragment: bool = False) -> list[bytes]:
+    """MADE in fragments that carry SIZE bytes each, a multiple of eight; further cutting or not."""
+    places = range(0, len(made.transport), size)
+    return [piece(made, at, size, dont_fragment=dont_fragment) for at in places]
 
 
-def piece(made: Made, at: int, size: int) -> bytes:
+def piece(made: Made, at: int, size: int, *, dont_fragment: bool = False) -> bytes:
     """The fragment of MADE that begins at byte AT of what it carries."""
     whole = made.transport
     more = at + size < len(whole)
@@ -23,7 +24,8 @@ def piece(made: Made, at: int, size: int) -> bytes:
     if made.family == 6:
         header = struct.pack("!BBHI", made.protocol, 0, at | more, made.ident)
         return ip(made.but(protocol=FRAGMENT), header + part)
-    return _marked(ip(made.but(dont_fragment=False), part), at // 8 | more << 13)
+    flags = dont_fragment << 14 | more << 13
+    return _marked(ip(made.but(dont_fragment=False), part), at // 8 | flags)
 
 
 def _marked(packet: bytes, field: int) -> bytes:

@@ -22,6 +22,8 @@ from ippfvslab.echo import Echo
 from ippfvslab.farm import Farm, endpoint
 from ippfvslab.netns import Host
 
+from tests.live.fixtures_queue import judged
+
 if TYPE_CHECKING:
     import pylvs
     from tests.live.conftest import Balance, Echoes
@@ -99,6 +101,24 @@ def test_dropped_by_the_host(
             _nothing_came(farm, lvs, protocol, farm.vip)
     name = talk.ask(farm.client, protocol, farm.vip, 7)
     assert name in [server.name for server in servers]
+
+
+@pytest.mark.parametrize("chain", ["raw", "input"])
+def test_let_in_by_a_program(
+    farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes, chain: str
+) -> None:
+    """Its verdict takes the packet on in process context, where softirqs may interrupt us."""
+    servers = echoes("udp", 7)
+    balance("udp", 7)
+    with (
+        judged(farm.director, 7) as seen,
+        _table(farm, (chain, "udp dport 7 queue num 7")),
+        talk.connect(farm.client, "udp", farm.vip, 7) as sock,
+    ):
+        names = {talk.who(sock) for _ in range(3)}
+    assert names < {server.name for server in servers} or len(servers) == 1
+    assert len(seen) == (1 if chain == "input" and farm.method != "local" else 3)
+    assert lvs.stats().connections == 1
 
 
 @pytest.mark.farm(methods=["nat", "tun", "dr"])

@@ -78,6 +78,18 @@ def test_in_any_order_to_the_server(farm: Farm, lvs: pylvs.Manager) -> None:
         assert datagrams(capture, farm, len(made)) == [ends_of(each, **changes) for each in made]
 
 
+@pytest.mark.farm(methods=["tun"], families=[4])
+def test_a_tunnel_cuts_by_itself_what_must_not_be_cut(farm: Farm, lvs: pylvs.Manager) -> None:
+    """Its pieces were small enough; those of different datagrams must not be mixed outside."""
+    with tap(farm) as wires, caught(wires.behind) as capture:
+        serve(lvs, wires, "tun")
+        made = [request(wires, 30), request(wires, 31)]
+        for each in made:
+            wires.to_vip(*cut(each, 1024, dont_fragment=True))
+        assert datagrams(capture, farm, 2) == [ends_of(each) for each in made]
+        assert len({frame[18:20] for frame in frames(capture, 0)}) == 2
+
+
 @pytest.mark.farm(methods=["nat"])
 def test_in_any_order_to_the_client(farm: Farm, lvs: pylvs.Manager) -> None:
     with tap(farm) as wires, caught(wires.edge) as capture:

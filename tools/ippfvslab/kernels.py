@@ -47,7 +47,7 @@ class Kernel:
 
 def get(name: str) -> Kernel:
     """The kernel NAME, fetched or built when the cache has none."""
-    with paths.locked("kernels"):
+    with paths.locked(f"kernel-{name}"):
         return _sanitize() if name == "sanitize" else _debian(name)
 
 
@@ -89,19 +89,24 @@ def source() -> Path:
     """The unpacked source of Debian's newest 6.12, for User-Mode Linux and checkpatch."""
     package = "linux-source-6.12"
     folder = paths.SOURCES / f"{package}_{debian.version(package)}"
-    if not folder.exists():
-        with say.step("the source of Linux 6.12: download and unpack", "a minute"):
-            # Beside each other: a kernel's source has a folder usr of its own.
-            package_part = folder.with_name(folder.name + ".deb")
-            part = folder.with_name(folder.name + ".new")
-            debian.unpack([package], package_part)
-            tarball = package_part / "usr/src" / f"{package}.tar.xz"
-            shutil.rmtree(part, ignore_errors=True)
-            part.mkdir()
-            process.run(["tar", "-xf", tarball, "-C", part, "--strip-components=1"])
-            shutil.rmtree(package_part)
-            part.rename(folder)
+    with paths.locked("source"):
+        if not folder.exists():
+            _unpack_source(package, folder)
     return folder
+
+
+def _unpack_source(package: str, folder: Path) -> None:
+    with say.step("the source of Linux 6.12: download and unpack", "a minute"):
+        # Beside each other: a kernel's source has a folder usr of its own.
+        package_part = folder.with_name(folder.name + ".deb")
+        part = folder.with_name(folder.name + ".new")
+        debian.unpack([package], package_part)
+        tarball = package_part / "usr/src" / f"{package}.tar.xz"
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        process.run(["tar", "-xf", tarball, "-C", part, "--strip-components=1"])
+        shutil.rmtree(package_part)
+        part.rename(folder)
 
 
 def _sanitize() -> Kernel:
