@@ -241,10 +241,9 @@ def _config(verb: str, given: dict[str, Word]) -> Config:
         what = "the number of connections"
         return Config(conn_max=whole_number(values[0], "--conn-max", what, 0, 2**32 - 1))
     if verb == "default-method":
-        method = make_method(values[0])
-        if method is Method.LOCAL:
-            raise InvalidValue("'--default-method local': give nat, tun or dr")
-        return Config(method)
+        if values[0].lower() not in _METHODS.values():
+            raise InvalidValue(f"'--default-method {values[0]}': give nat, tun or dr")
+        return Config(make_method(values[0]))
     return Config()
 
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The rule listing for people: a table drawn by rich; no I/O."""
+"""The rules and their counters for people: tables drawn by rich; no I/O."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -12,6 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from .model import RealInfo, ServiceInfo
+from .rates import ServiceRates
+
+_COUNTERS = ("Conns", "Pkts in", "Pkts out", "Bytes in", "Bytes out")
+_RATES = ("Conns/s", "In pkt/s", "Out pkt/s", "In B/s", "Out B/s")
+_SHORT = 10_000_000
+_UNITS = "KMGTPE"
+
+Numbers = Sequence[float]
 
 
 def rules(services: Iterable[ServiceInfo], width: int, color: bool = True) -> str:
@@ -21,14 +30,56 @@ def rules(services: Iterable[ServiceInfo], width: int, color: bool = True) -> st
         very long ones may be wider
     :param color: False for terminals of people who set NO_COLOR
     """
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
-    table.add_column("Service / real server", no_wrap=True)
-    table.add_column("By", no_wrap=True)
-    for name in ("Weight", "Active", "Inactive"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = _table("Weight", "Active", "Inactive", second="By")
     for service in services:
         _add_service(table, service)
     return _drawn(table, width, color)
+
+
+def stats(services: Iterable[ServiceInfo], width: int, color: bool = True) -> str:
+    """Return the counters as text: of each service, then of its real servers."""
+    table = _table(*_COUNTERS)
+    for service in services:
+        reals = [(real, astuple(real.stats)) for real in service.reals]
+        _add_numbers(table, service, astuple(service.stats), reals)
+    return _drawn(table, width, color)
+
+
+def rates(services: Iterable[ServiceRates], width: int, color: bool = True) -> str:
+    """Return the same, a second."""
+    table = _table(*_RATES)
+    for each in services:
+        _add_numbers(table, each.service, each.rates, each.reals)
+    return _drawn(table, width, color)
+
+
+def _table(*numbers: str, second: str = "") -> Table:
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
+    for name in filter(None, ("Service / real server", second)):
+        table.add_column(name, no_wrap=True)
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _add_numbers(
+    table: Table,
+    service: ServiceInfo,
+    numbers: Numbers,
+    reals: Iterable[tuple[RealInfo, Numbers]],
+) -> None:
+    table.add_row(Text(_service_name(service), style="bold cyan"), *map(_short, numbers))
+    for real, each in reals:
+        table.add_row(f"  {real.endpoint}", *map(_short, each))
+
+
+def _short(number: float) -> str:
+    """Return it whole up to ten million, then in thousands, millions and so on."""
+    units = iter(_UNITS)
+    unit = ""
+    while number >= _SHORT:
+        number, unit = number / 1000, next(units)
+    return f"{number:.0f}{unit}"
 
 
 def _add_service(table: Table, service: ServiceInfo) -> None:

@@ -73,11 +73,16 @@ def _restore(request: Request, connect: Connect) -> int:
     """Read all of standard input, and only then speak to the kernel."""
     if sys.stdin is None or sys.stdin.isatty():
         raise InvalidValue("-R reads a rule set from standard input", "ippfvsadm -R < FILE")
-    from ..ruleset import read
+    from ..ruleset import Ruleset, read
 
     if hasattr(sys.stdin, "reconfigure"):
         sys.stdin.reconfigure(errors="surrogateescape")
     ruleset = read(sys.stdin, _input_name())
+    if ruleset == Ruleset():
+        raise InvalidValue(
+            f"{_input_name()} holds neither a rule nor a setting; nothing was changed",
+            "to remove every service: ippfvsadm -C",
+        )
     with connect(request.netns) as lvs:
         lvs.replace(ruleset)
     return 0

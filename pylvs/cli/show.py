@@ -24,12 +24,9 @@ def _rules(lvs: Manager, request: Request) -> None:
     if _as_json(request):
         _write_json(jsonview.services(services))
     elif sys.stdout.isatty():
-        from shutil import get_terminal_size
-
         from ..terminal import rules
 
-        width = get_terminal_size((80, 24)).columns
-        sys.stdout.write(rules(services, width, not os.environ.get("NO_COLOR")))
+        sys.stdout.write(rules(services, *_screen()))
     else:
         write_lines(listing.rules(services, "verbose" in request.given))
 
@@ -38,6 +35,10 @@ def _stats(lvs: Manager, request: Request) -> None:
     services = _services(lvs, request)
     if _as_json(request):
         _write_json(jsonview.services(services))
+    elif sys.stdout.isatty():
+        from ..terminal import stats
+
+        sys.stdout.write(stats(services, *_screen()))
     else:
         write_lines(listing.stats(services))
 
@@ -48,11 +49,15 @@ def _rates(lvs: Manager, request: Request) -> None:
     before, start = _services(lvs, request), time.monotonic()
     time.sleep(request.interval_s)
     after, seconds = _services(lvs, request), time.monotonic() - start
-    rates = between(before, after, seconds)
+    measured = between(before, after, seconds)
     if _as_json(request):
-        _write_json(jsonview.rates(rates, seconds))
+        _write_json(jsonview.rates(measured, seconds))
+    elif sys.stdout.isatty():
+        from ..terminal import rates
+
+        sys.stdout.write(rates(measured, *_screen()))
     else:
-        write_lines(listing.rates(rates))
+        write_lines(listing.rates(measured))
 
 
 def _connections(lvs: Manager, request: Request) -> None:
@@ -77,6 +82,13 @@ def _timeouts(lvs: Manager, request: Request) -> None:
         _write_json(jsonview.config(config))
     else:
         write_lines(listing.timeouts(config))
+
+
+def _screen() -> tuple[int, bool]:
+    """Return how wide the terminal is, and whether its user wants colours."""
+    from shutil import get_terminal_size
+
+    return get_terminal_size((80, 24)).columns, not os.environ.get("NO_COLOR")
 
 
 def _services(lvs: Manager, request: Request) -> list[ServiceInfo]:

@@ -294,9 +294,21 @@ def test_restore_names_the_wrong_line_and_changes_nothing(paper: Run) -> None:
     assert paper("-L").out == PAPER_TABLE
 
 
-def test_restore_of_nothing_removes_everything(paper: Run) -> None:
-    assert paper("-R", "# nothing\n").code == 0
+def test_restore_of_settings_alone_removes_every_service(paper: Run) -> None:
+    assert paper("-R", "--conn-max 9\n").code == 0
     assert paper("-L").out.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# nothing\n"])
+def test_restore_of_nothing_is_refused(paper: Run, text: str) -> None:
+    """An empty pipe is an accident: of `cat` without its file, say."""
+    before = paper("-S").out
+    refused = paper("-R", text)
+    assert (refused.code, paper("-S").out) == (2, before)
+    assert refused.err.endswith(
+        "holds neither a rule nor a setting; nothing was changed; "
+        "to remove every service: ippfvsadm -C\n"
+    )
 
 
 def test_restore_from_a_terminal_is_refused(
@@ -422,5 +434,9 @@ def test_a_terminal_gets_the_table(paper: Run, monkeypatch: pytest.MonkeyPatch) 
     assert paper("-L").out.splitlines()[0].split() == [
         "Service", "/", "real", "server", "By", "Weight", "Active", "Inactive",
     ]  # fmt: skip
+    for words in ("-L --stats", "-L --rate=0.1"):
+        heading = paper(words).out.splitlines()[0]
+        assert heading.split()[:4] == ["Service", "/", "real", "server"]
+        assert len(heading) <= 80
     monkeypatch.delenv("NO_COLOR")
     assert "\x1b[" in paper("-L").out

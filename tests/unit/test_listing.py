@@ -200,6 +200,23 @@ TCP 10.0.0.1:443               lc    no server        0          0
 """
 
 
+def test_terminal_counters_fit_80_columns() -> None:
+    huge = ServiceInfo(
+        UDP, Endpoint("10.0.0.1", 53), "rr", stats=Stats(9_999_999, 10_000_000, 0, 2**64 - 1, 7)
+    )
+    assert terminal.stats([PAPER[0], huge], 80, color=False) == COUNTED
+
+
+COUNTED = """\
+Service / real server     Conns   Pkts in   Pkts out   Bytes in   Bytes out
+───────────────────────────────────────────────────────────────────────────
+TCP 202.103.106.5:80        300      2700       2400     210000     1800000
+  172.16.0.2:80             100       900        800      70000      600000
+  172.16.0.3:8000           200      1800       1600     140000     1200000
+UDP 10.0.0.1:53         9999999    10000K          0     18447P           7
+"""
+
+
 def test_terminal_never_cuts_an_address() -> None:
     drawn = terminal.rules(REST, 40, color=False)
     for whole in (

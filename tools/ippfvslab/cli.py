@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import sys
 from typing import NoReturn
 
@@ -43,6 +45,12 @@ def main() -> int:
         return _do(words)
     except say.Trouble as trouble:
         print(f"tools/lab: {trouble}", file=sys.stderr)
+        return 2
+    except OSError as fault:
+        if fault.errno not in (errno.ENOSPC, errno.EPIPE):
+            raise
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        print(f"tools/lab: cannot write: {fault.strerror}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("tools/lab: interrupted; no guest, namespace or process is left", file=sys.stderr)

@@ -94,6 +94,9 @@ def _prepare(kernel: Kernel, module: Path | None, job: Job) -> Path:
         "PYTHONUNBUFFERED": "1",
         "PATH": f"{folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     }
+    if job.terminal:
+        size = shutil.get_terminal_size()
+        environment["IPPFVS_SCREEN"] = f"rows {size.lines} cols {size.columns}"
     write_command(folder)
     exports = "".join(f"export {key}={shlex.quote(value)}\n" for key, value in environment.items())
     (folder / "job").write_text(f"{exports}cd {shlex.quote(str(paths.TREE))}\n{job.script}\n")
@@ -163,7 +166,7 @@ def _boot(
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "PATH": path, "TMPDIR": "/tmp"},
+            env={**os.environ, "PATH": path, "TMPDIR": str(folder)},
             preexec_fn=process.die_with_parent,
             start_new_session=True,
         )

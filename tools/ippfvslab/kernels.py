@@ -59,7 +59,7 @@ def _debian(name: str) -> Kernel:
     if not root.exists():
         common = debian.depends(headers, r"linux-headers-.*-common")
         kbuild = debian.depends(headers, r"linux-kbuild-.*")
-        with say.step(f"Debian's kernel {release}: download and unpack", "a minute"):
+        with say.step(f"Linux {release}: download", "a minute"):
             part = root.with_name(root.name + ".new")
             debian.unpack([image, headers, common, kbuild], part)
             _mend(part, root)

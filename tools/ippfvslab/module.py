@@ -42,7 +42,7 @@ def build(kernel: Kernel) -> Path:
             with step(f"ippfvs.ko for {kernel.release}: build", "20 seconds"):
                 _forget_old(kernel)
                 copy(files, home)
-                make(kernel, home, "W=1")
+                make(kernel, home)
                 (home / "ready").touch()
     return home / "ippfvs.ko"
 

@@ -8,6 +8,7 @@ import contextlib
 import os
 import shlex
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -22,6 +23,11 @@ EXAMPLE_PORT = 3456
 EXAMPLE_TRIES = 12
 REQUESTS = 90
 BAR = 30
+REQUEST = """\
+#!/bin/sh
+# request [ADDRESS [PORT]]: what the client gets from there
+exec {python} -m ippfvslab.web client "${{1:-{vip}}}" "${{2:-80}}"
+"""
 Seen = list[tuple[Frame, Packet]]
 
 
@@ -162,6 +168,12 @@ def _shell(farm: Farm, tty: str) -> None:
     """Leave the user at a prompt in the director, the farm standing."""
     home = Path(os.environ["IPPFVS_RUN"])
     (home / "shell-ready").touch()
+    request = home / "bin/request"
+    request.write_text(REQUEST.format(python=sys.executable, vip=farm.vip))
+    request.chmod(0o755)
+    line(
+        f"-- you are on the director; `request` asks {farm.vip} as the client, `exit` ends the farm"
+    )
     command = ["setsid", "-c", "bash", "--norc", "-i"]
     environment = {**os.environ, "PS1": "director# ", "TERM": os.environ.get("TERM", "linux")}
     with farm.director.inside():
@@ -169,6 +181,9 @@ def _shell(farm: Farm, tty: str) -> None:
             subprocess.run(command[2:], env=environment, check=False)
             return
         with open(tty, "r+b", buffering=0) as terminal:
+            subprocess.run(
+                ["stty", *os.environ["IPPFVS_SCREEN"].split()], stdin=terminal, check=True
+            )
             subprocess.run(
                 command,
                 env=environment,

@@ -23,6 +23,9 @@ _WORDS = re.compile(r"(\d+) (passed|failed|error|skipped|xfailed|xpassed)")
 def main(words: argparse.Namespace) -> int:
     """Run what was asked for; 0 only when something passed and nothing else happened."""
     began = time.monotonic()
+    for file in words.files:
+        if not (paths.TREE / file.partition("::")[0]).exists():
+            raise say.Trouble(f"there is no {file}; give files of tests/live")
     sums: dict[str, Counter[str]] = {}
     if not words.live_only and not words.kernel:
         sums["checks"] = _checks()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import re
 import socket
+import sys
 from dataclasses import dataclass
 
 from ippfvslab.netns import Host
@@ -54,3 +55,7 @@ def get(
     if not status:
         raise ConnectionError(f"no HTTP reply from {address} port {port}: {head[:80]!r}")
     return Reply(int(status[1]), body)
+
+
+if __name__ == "__main__":
+    print(get(Host(sys.argv[1]), sys.argv[2], int(sys.argv[3])).body.decode(), end="")
