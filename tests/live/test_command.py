@@ -282,7 +282,7 @@ def test_without_permission(paper: Ippfvsadm, monkeypatch: pytest.MonkeyPatch) -
         assert paper("-L").stdout == PAPER_TABLE
         assert "no_server" in paper("-L", "--drops").stdout
         for line in ("-C", f"-D {T}", "-Z", "--set 1 2 3", f"-a {T} -r 1.1.1.1", "-R"):
-            refused = paper(*line.split(), text="", check=False)
+            refused = paper(*line.split(), text="--conn-max 1\n", check=False)
             nothing = "; nothing was changed" if line == "-R" else ""
             assert refused.returncode == 1, line
             assert refused.stderr == f"{NOT_PERMITTED}{nothing}\n", line
