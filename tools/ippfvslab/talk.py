@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import itertools
 import selectors
 import socket
 
 from ippfvslab.netns import Host
 
 LIMIT_S = 60
+_FRESH_PORTS = itertools.cycle(range(20_000, 32_000))  # below those that Linux gives away
 _KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 
 
@@ -25,13 +27,20 @@ def connect(
     source_port: int = 0,
     limit_s: float = LIMIT_S,
 ) -> socket.socket:
-    """A socket of HOST connected to ADDRESS, so that it hears nobody else."""
+    """A socket of HOST connected to ADDRESS, so that it hears nobody else.
+
+    UDP sockets get a port that none had for long: with a random one, now and then two tests, or two
+    sockets of one, would be the same connection to a director that remembers it.
+    """
     family = family_of(address)
     sock = host.socket(family, _KINDS[protocol])
     try:
         sock.settimeout(limit_s)
         if source_port:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        elif protocol == "udp":
+            source_port = next(_FRESH_PORTS)
+        if source_port:
             sock.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", source_port))
         sock.connect((address, port))
     except BaseException:
