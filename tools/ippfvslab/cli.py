@@ -29,6 +29,9 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--shell", action="store_true")
     demo.add_argument("--host", action="store_true")
     words.add_parser("check", help="compilers and checkers")
+    bench = words.add_parser("bench", help="ippfvs beside IPVS, measured")
+    bench.add_argument("--quick", action="store_true")
+    bench.add_argument("questions", nargs="*", metavar="QUESTION")
     test = words.add_parser("test", help="all tests, on the machine and in guests")
     test.add_argument("--kernel", action="append", choices=["6.1", "6.12", "sanitize"])
     test.add_argument("--live-only", action="store_true")
@@ -66,6 +69,10 @@ def _do(words: argparse.Namespace) -> int:
         from ippfvslab import check
 
         return min(check.main(), 1)
+    if words.word == "bench":
+        from ippfvslab.bench import run
+
+        return run.main(words)
     from ippfvslab import suite
 
     return suite.main(words)

@@ -125,13 +125,13 @@ def write_command(folder: Path) -> None:
 
 
 def _command(kernel: Kernel, folder: Path, job: Job) -> list[str]:
-    if kernel.sanitizer:
+    if kernel.user_mode:
         return [
             str(kernel.image),
             f"mem={job.memory}",
             *["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro"],
             *["con=null", "con0=fd:0,fd:1", "quiet", "log_buf_len=8M"],
-            "kasan_multi_shot",
+            *(["kasan_multi_shot"] if kernel.sanitizer else []),
             f"init={folder}/{INIT.name}",
             f"ippfvs_run={folder}",
         ]

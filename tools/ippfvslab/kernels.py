@@ -15,6 +15,7 @@ from pathlib import Path
 from ippfvslab import debian, paths, process, say
 
 NAMES = ("6.1", "6.12", "sanitize")
+"""Those that the tests run on; "bench" is for measuring."""
 
 _DEBIAN = {
     "6.1": r"linux-image-6\.1\.0-\d+-amd64",
@@ -40,15 +41,20 @@ class Kernel:
     """make's ARCH."""
 
     @property
-    def sanitizer(self) -> bool:
-        """Whether it is the User-Mode Linux with KASAN, lockdep, UBSAN and kmemleak."""
+    def user_mode(self) -> bool:
+        """Whether it is a User-Mode Linux, an ordinary program."""
         return self.arch == "um"
+
+    @property
+    def sanitizer(self) -> bool:
+        """Whether it is the one with KASAN, lockdep, UBSAN and kmemleak."""
+        return self.name == "sanitize"
 
 
 def get(name: str) -> Kernel:
     """The kernel NAME, fetched or built when the cache has none."""
     with paths.locked(f"kernel-{name}"):
-        return _sanitize() if name == "sanitize" else _debian(name)
+        return _debian(name) if name in _DEBIAN else _user_mode(name)
 
 
 def _debian(name: str) -> Kernel:
@@ -109,16 +115,16 @@ def _unpack_source(package: str, folder: Path) -> None:
         part.rename(folder)
 
 
-def _sanitize() -> Kernel:
+def _user_mode(name: str) -> Kernel:
     tree = source()
-    fragment = paths.TREE / "tools/kernels/uml-sanitize.config"
+    fragment = paths.TREE / f"tools/kernels/uml-{name}.config"
     key = paths.digest([fragment])
-    root = paths.KERNELS / f"uml-sanitize_{tree.name.partition('_')[2]}_{key}"
+    root = paths.KERNELS / f"uml-{name}_{tree.name.partition('_')[2]}_{key}"
     if not (root / "ready").exists():
-        with say.step("User-Mode Linux with the sanitizers: build", "7 minutes on 2 cores"):
+        with say.step(f"User-Mode Linux ({name}): build", "7 minutes on 2 cores"):
             _build_uml(tree, fragment, root)
     release = (root / "build/include/config/kernel.release").read_text().strip()
-    return Kernel("sanitize", release, root / "build/linux", root, root / "build", "um")
+    return Kernel(name, release, root / "build/linux", root, root / "build", "um")
 
 
 def _build_uml(tree: Path, fragment: Path, root: Path) -> None:
