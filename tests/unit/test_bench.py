@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import argparse
+
 import pytest
+from ippfvslab.bench import run
 from ippfvslab.bench.pktgen import Flood
 from ippfvslab.bench.questions import QUESTIONS
 from ippfvslab.bench.report import judge, table
+from ippfvslab.say import Trouble
 
 
 def test_every_packet_takes_the_next_port_and_address() -> None:
@@ -35,6 +39,12 @@ def test_a_target_is_missed_by_more_than_the_noise(
     (answer,) = judge({"nat4": {"ippfvs": ours, "IPVS": theirs}})
     assert answer.ratio == max(ours) / max(theirs)
     assert answer.reached is reached
+
+
+def test_a_question_that_is_none_is_not_answered_by_silence() -> None:
+    words = argparse.Namespace(quick=True, questions=["nat4", "warp"])
+    with pytest.raises(Trouble, match="no question warp; there are nat4-one nat4 "):
+        run.main(words)
 
 
 def test_the_table_fits_80_columns() -> None:

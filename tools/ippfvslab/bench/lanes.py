@@ -22,7 +22,7 @@ VIP = {4: "10.0.0.100", 6: "fd00::100"}
 REALS = {4: "172.16.0.{}", 6: "fd16::{}"}
 CLIENT = {4: "198.18.0.1", 6: "fd18::1"}
 MAC_IN, MAC_OTHER, MAC_REAL = "02:00:00:00:00:01", "02:00:00:00:00:99", "02:00:00:00:01:{:02x}"
-SERVERS = 4
+SERVERS, SCHEDULER = 4, "rr"
 BUCKET_BITS = 20
 IPVS_FLAG = {"nat": "-m", "tun": "-i", "dr": "-g"}
 
@@ -83,14 +83,14 @@ class Lane:
         return [REALS[self.family].format(n) for n in range(2, 2 + SERVERS)]
 
     @contextmanager
-    def up(self, scheduler: str = "rr") -> Iterator[None]:
+    def up(self) -> Iterator[None]:
         """The director does its work meanwhile, from an empty table on."""
         start, end = _WAYS.get(self.name, (_nothing, _nothing))
-        start(self, scheduler)
+        start(self)
         try:
             yield
         finally:
-            end(self, scheduler)
+            end(self)
 
 
 def connections(lane: Lane) -> int:
@@ -103,39 +103,39 @@ def connections(lane: Lane) -> int:
     return int(own.split()[1], 16)
 
 
-def _nothing(lane: Lane, scheduler: str) -> None:
+def _nothing(lane: Lane) -> None:
     """The kernel alone."""
 
 
-def _start_ippfvs(lane: Lane, scheduler: str) -> None:
+def _start_ippfvs(lane: Lane) -> None:
     module = os.environ["IPPFVS_MODULE"]
     needs = run("modinfo", "-F", "depends", module).strip().split(",")
     run("modprobe", "-a", *needs)
     run("insmod", module, f"conn_tab_bits={BUCKET_BITS}")
     with pylvs.Manager() as lvs:
         lvs.configure(conn_max=20_000_000)
-        service = lvs.add_service("udp", pylvs.Endpoint(lane.dest, 80), scheduler)
+        service = lvs.add_service("udp", pylvs.Endpoint(lane.dest, 80), SCHEDULER)
         for real in lane.reals:
             lvs.add_real(service, pylvs.Endpoint(real, 80), method=lane.method)
 
 
-def _end_ippfvs(lane: Lane, scheduler: str) -> None:
+def _end_ippfvs(lane: Lane) -> None:
     run("rmmod", "ippfvs")
 
 
-def _start_ipvs(lane: Lane, scheduler: str) -> None:
+def _start_ipvs(lane: Lane) -> None:
     run("modprobe", "ip_vs", f"conn_tab_bits={BUCKET_BITS}")
     virtual = f"[{lane.dest}]:80" if lane.family == 6 else f"{lane.dest}:80"
     ipvsadm = os.environ["IPVSADM"]
-    run(ipvsadm, "-A", "-u", virtual, "-s", scheduler)
+    run(ipvsadm, "-A", "-u", virtual, "-s", SCHEDULER)
     for real in lane.reals:
         server = f"[{real}]:80" if lane.family == 6 else f"{real}:80"
         run(ipvsadm, "-a", "-u", virtual, "-r", server, IPVS_FLAG[lane.method])
 
 
-def _end_ipvs(lane: Lane, scheduler: str) -> None:
+def _end_ipvs(lane: Lane) -> None:
     run(os.environ["IPVSADM"], "-C")
-    run("modprobe", "-r", f"ip_vs_{scheduler}")
+    run("modprobe", "-r", f"ip_vs_{SCHEDULER}")
     run("modprobe", "-r", "ip_vs")
 
 

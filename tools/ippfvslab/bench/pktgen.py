@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc/net/pktgen")
+FRAME_BYTES = 60
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,6 @@ class Flood:
     """How many source ports."""
     addresses: int = 1
     """How many source addresses from SOURCE on (IPv4)."""
-    size: int = 60
-    """Bytes of the frame."""
 
     @property
     def commands(self) -> list[str]:
@@ -42,7 +41,7 @@ class Flood:
             "udp_dst_max 80",
             "udp_src_min 1024",
             f"udp_src_max {1024 + self.flows}",
-            f"pkt_size {self.size}",
+            f"pkt_size {FRAME_BYTES}",
         ]
 
 
@@ -51,11 +50,11 @@ def _after(address: str, steps: int) -> str:
 
 
 class Generator:
-    """Feeds DEVICE from the one kernel thread of CPU; nothing else is on that thread."""
+    """Feeds DEVICE from the first CPU's kernel thread; nothing else is on that thread."""
 
-    def __init__(self, device: str, cpu: int = 0) -> None:
+    def __init__(self, device: str) -> None:
         self._device = device
-        _tell(f"kpktgend_{cpu}", "rem_device_all", f"add_device {device}")
+        _tell("kpktgend_0", "rem_device_all", f"add_device {device}")
         _tell(device, "xmit_mode netif_receive", "delay 0", "clone_skb 0", "burst 1")
 
     def send(self, flood: Flood, count: int) -> float:

@@ -9,12 +9,16 @@ import shlex
 
 from ippfvslab import debian, guest, kernels, module, say
 from ippfvslab.bench import report
+from ippfvslab.bench.questions import QUESTIONS
 
 LIMIT_S = 1500
 
 
 def main(words: argparse.Namespace) -> int:
     """Measure; 0 only when every target is reached, or missed by less than the noise."""
+    known = [question.name for question in QUESTIONS]
+    if strange := [name for name in words.questions if name not in known]:
+        raise say.Trouble(f"no question {' '.join(strange)}; there are {' '.join(known)}")
     kernel = kernels.get("bench")
     ko = module.build(kernel)
     ipvsadm = debian.program("ipvsadm", "sbin/ipvsadm")
