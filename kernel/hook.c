@@ -50,6 +50,7 @@ static enum ippfvs_verdict judge(struct sk_buff *skb,
 		return IPPFVS_PASS;
 	if (unlikely(pkt.wire.inner))
 		return ippfvs_icmp(&pkt);
+	pkt.hash = ippfvs_conn_hash(&pkt.ipn->conns, &pkt.wire.tuple);
 	return handler(&pkt);
 }
 

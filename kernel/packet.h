@@ -36,6 +36,7 @@ enum ippfvs_place {
  * @place: on the journey
  * @hook: enum nf_inet_hooks, for netfilter's helpers
  * @wire: its headers
+ * @hash: of its sender: ippfvs_conn_hash()
  */
 struct ippfvs_packet {
 	struct sk_buff *skb;
@@ -45,6 +46,7 @@ struct ippfvs_packet {
 	enum ippfvs_place place;
 	unsigned int hook;
 	struct ippfvs_wire wire;
+	u32 hash;
 };
 
 /* Read the headers. 0, or a negative enum ippfvs_wire_error. */
