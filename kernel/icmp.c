@@ -137,7 +137,7 @@ static enum ippfvs_verdict pass_on(struct error *error,
 	ippfvs_packet_take_ttl(pkt);
 	skb_dst_drop(pkt->skb);
 	skb_dst_set(pkt->skb, dst);
-	return ippfvs_send(pkt);
+	return ippfvs_send(pkt, dst_mtu(dst));
 }
 
 /*
