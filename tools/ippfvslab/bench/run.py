@@ -1,43 +1,94 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`tools/lab bench`: boots the kernel for measuring, has it measure, judges the figures."""
+"""`tools/lab bench`: boots the kernels for measuring, has them measure, judges the figures."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
+import time
+from collections.abc import Sequence
+from pathlib import Path
 
-from ippfvslab import debian, guest, kernels, module, say
-from ippfvslab.bench import report
+from ippfvslab import debian, guest, kernels, module, paths, say
+from ippfvslab.bench import machine, results, table
+from ippfvslab.bench.question import Guest, Question
 from ippfvslab.bench.questions import QUESTIONS
 
-LIMIT_S = 1500
+LIMIT_S = 2400
+ROUNDS, QUICK_ROUNDS = 7, 3
+KERNEL: dict[Guest, str] = {"uml": "bench", "qemu": "6.12"}
+FOLDER = paths.CACHE / "bench"
 
 
 def main(words: argparse.Namespace) -> int:
     """Measure; 0 only when every target is reached, or missed by less than the noise."""
+    questions = _chosen(words.questions, words.quick)
+    found = results.read(Path(words.of)) if words.of else _measure(questions, words.quick)
+    return _tell(found, questions)
+
+
+def _chosen(names: Sequence[str], quick: bool) -> list[Question]:
+    """Those that were named; without names all, or all the quick ones."""
     known = [question.name for question in QUESTIONS]
-    if strange := [name for name in words.questions if name not in known]:
+    if strange := [name for name in names if name not in known]:
         raise say.Trouble(f"no question {' '.join(strange)}; there are {' '.join(known)}")
-    kernel = kernels.get("bench")
+    return [each for each in QUESTIONS if each.name in names or (not names and quick <= each.quick)]
+
+
+def _measure(questions: Sequence[Question], quick: bool) -> results.Results:
+    found = results.Results(
+        when=time.strftime("%Y-%m-%d %H:%M"),
+        tree=machine.tree(),
+        quick=quick,
+        machine=machine.describe(),
+        programs={"ipvsadm": debian.version("ipvsadm")},
+    )
+    for kind in KERNEL:
+        if mine := [each for each in questions if each.guest == kind]:
+            found.add(kind, _in_guest(kind, mine, quick))
+    file = FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
+    found.write(file)
+    say.line(f"-- figures: {file}")
+    return found
+
+
+def _in_guest(kind: Guest, questions: Sequence[Question], quick: bool) -> Path:
+    """Have a guest of KIND answer QUESTIONS; the file that it leaves."""
+    kernel = kernels.get(KERNEL[kind])
     ko = module.build(kernel)
+    module.compile_tree()
     ipvsadm = debian.program("ipvsadm", "sbin/ipvsadm")
-    rounds, packets = (3, 300_000) if words.quick else (7, 1_000_000)
-    measure = ["-m", "ippfvslab.bench.measure", f"--rounds={rounds}", f"--packets={packets}"]
+    rounds = QUICK_ROUNDS if quick else ROUNDS
+    measure = ["-m", "ippfvslab.bench.measure", f"--rounds={rounds}", *["--quick"][: int(quick)]]
     script = (
         f"export IPPFVS_MODULE={shlex.quote(str(ko))} IPVSADM={shlex.quote(str(ipvsadm))}\n"
-        f"$PYTHON {shlex.join([*measure, *words.questions])}"
+        f"$PYTHON {shlex.join([*measure, *(each.name for each in questions)])}"
     )
-    say.line(f"== benchmark on Linux {kernel.release}, User-Mode Linux, one CPU")
-    outcome = guest.run(kernel, None, guest.Job("bench", script, LIMIT_S), say.line)
+    memory = f"{max(each.memory_gib for each in questions)}G"
+    what = "User-Mode Linux, one CPU" if kernel.user_mode else "QEMU, two CPUs"
+    say.line(f"== Linux {kernel.release}, {what}: {len(questions)} questions, {rounds} rounds")
+    outcome = guest.run(kernel, None, guest.Job("bench", script, LIMIT_S, memory), say.line)
     for fault in outcome.faults:
         say.line(f"!! the kernel: {fault.what}\n{fault.context}")
     figures = outcome.folder / "figures.json"
     if outcome.status or outcome.faults or not figures.exists():
         raise say.Trouble(f"the benchmark did not come to its end; see {outcome.folder}")
-    answers = report.judge(json.loads(figures.read_text()))
+    return figures
+
+
+def _tell(found: results.Results, questions: Sequence[Question]) -> int:
+    answers = found.answers(questions)
     say.line()
-    for text in report.table(answers):
+    for text in table.table(answers):
         say.line(text)
-    say.line(f"-- figures: {figures}")
-    return 0 if all(answer.reached for answer in answers) else 1
+    missed = [answer.question.name for answer in answers if answer.missed]
+    if missed:
+        say.line(f"!! targets missed by more than the noise: {' '.join(missed)}")
+    troubled = {
+        each.name: record.trouble
+        for each in questions
+        if (record := found.records.get(each.name)) and record.trouble
+    }
+    for name, trouble in troubled.items():
+        say.line(f"!! {name} has no figures: {trouble}")
+    return 1 if missed or troubled else 0
