@@ -17,6 +17,7 @@ from pathlib import Path
 from ippfvslab.bench.shell import run
 
 VIP = {4: "10.0.0.100", 6: "fd00::100"}
+MANY_VIPS = "10.1.0.0/16"
 CLIENT = {4: "198.18.0.1", 6: "fd18::1"}
 MAC_IN, MAC_OTHER = "02:00:00:00:00:01", "02:00:00:00:00:99"
 _FIRST_REAL = {4: "172.16.0.2", 6: "fd16::2"}
@@ -52,6 +53,7 @@ def director(servers: int = 4) -> Iterator[None]:
         f"addr add {VIP[6]}/128 dev in0 nodad",
         "addr add 172.16.0.1/16 dev out0",
         "addr add fd16::1/64 dev out0 nodad",
+        f"route add local {MANY_VIPS} dev in0",
         "route add 198.18.0.0/15 dev in0",
         "route add fd18::/64 dev in0",
         *neighbours,

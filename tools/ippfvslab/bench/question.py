@@ -140,3 +140,5 @@ class Question:
     """Whether `--quick` asks it, too."""
     memory_gib: int = 3
     """What the guest needs, at least."""
+    about: str = ""
+    """How it is measured, where its title does not tell all; for docs/PERFORMANCE.md."""

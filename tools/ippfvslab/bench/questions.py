@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ippfvslab.bench.probes import flood, new, pick
+from ippfvslab.bench.probes import flood, new, pick, services
 from ippfvslab.bench.question import (
     Bound,
     Derived,
@@ -106,6 +106,16 @@ SCHEDULING = (
     _opening("udp", "new UDP connections, 4 servers"),
     _opening("tcp", "new TCP connections (SYNs), 4 servers"),
     *map(_picking, ("rr", "wrr", "lc", "wlc")),
+    Question(
+        name="services",
+        title="new connections to 10 services, alone and among 10,000",
+        unit="connections/s",
+        guest="uml",
+        probe="services",
+        setting=services.Setting(),
+        lanes=("ippfvs 10", "ippfvs 10,000", "ippfvs all 10,000", "IPVS 10", "IPVS 10,000"),
+        targets=(at_least(0.9, theirs="ippfvs 10", ours="ippfvs 10,000"),),
+    ),
 )
 
 QUESTIONS: tuple[Question, ...] = (*FORWARDING, *SCHEDULING)

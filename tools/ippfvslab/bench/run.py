@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ippfvslab import debian, guest, kernels, module, paths, say
-from ippfvslab.bench import machine, results, table
+from ippfvslab.bench import machine, page, results, table
 from ippfvslab.bench.question import Guest, Question
 from ippfvslab.bench.questions import QUESTIONS
 
@@ -23,8 +23,14 @@ FOLDER = paths.CACHE / "bench"
 def main(words: argparse.Namespace) -> int:
     """Measure; 0 only when every target is reached, or missed by less than the noise."""
     questions = _chosen(words.questions, words.quick)
+    if words.write and words.questions:
+        raise say.Trouble("--write takes a whole run; leave out the names of questions")
     found = results.read(Path(words.of)) if words.of else _measure(questions, words.quick)
-    return _tell(found, questions)
+    status = _tell(found, questions)
+    if words.write:
+        page.write(paths.TREE / "docs", found, QUESTIONS)
+        say.line(f"-- written: docs/{page.PAGE}")
+    return status
 
 
 def _chosen(names: Sequence[str], quick: bool) -> list[Question]:
@@ -45,15 +51,19 @@ def _measure(questions: Sequence[Question], quick: bool) -> results.Results:
     )
     for kind in KERNEL:
         if mine := [each for each in questions if each.guest == kind]:
-            found.add(kind, _in_guest(kind, mine, quick))
+            folder = _in_guest(kind, mine, quick)
+            found.add(kind, folder / "figures.json")
+            if (pages := folder / "pages").exists():
+                found.guests[kind]["pages of its memory"] = pages.read_text().strip()
     file = FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
     found.write(file)
-    say.line(f"-- figures: {file}")
+    say.line(f"-- figures: {file}; a chart of each question beside")
+    page.draw(file.with_suffix(""), found, questions)
     return found
 
 
 def _in_guest(kind: Guest, questions: Sequence[Question], quick: bool) -> Path:
-    """Have a guest of KIND answer QUESTIONS; the file that it leaves."""
+    """Have a guest of KIND answer QUESTIONS; the folder that it leaves."""
     kernel = kernels.get(KERNEL[kind])
     ko = module.build(kernel)
     module.compile_tree()
@@ -67,13 +77,13 @@ def _in_guest(kind: Guest, questions: Sequence[Question], quick: bool) -> Path:
     memory = f"{max(each.memory_gib for each in questions)}G"
     what = "User-Mode Linux, one CPU" if kernel.user_mode else "QEMU, two CPUs"
     say.line(f"== Linux {kernel.release}, {what}: {len(questions)} questions, {rounds} rounds")
-    outcome = guest.run(kernel, None, guest.Job("bench", script, LIMIT_S, memory), say.line)
+    job = guest.Job("bench", script, LIMIT_S, memory, measures=True)
+    outcome = guest.run(kernel, None, job, say.line)
     for fault in outcome.faults:
         say.line(f"!! the kernel: {fault.what}\n{fault.context}")
-    figures = outcome.folder / "figures.json"
-    if outcome.status or outcome.faults or not figures.exists():
+    if outcome.status != 0 or outcome.faults:
         raise say.Trouble(f"the benchmark did not come to its end; see {outcome.folder}")
-    return figures
+    return outcome.folder
 
 
 def _tell(found: results.Results, questions: Sequence[Question]) -> int:

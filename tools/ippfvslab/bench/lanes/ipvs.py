@@ -15,8 +15,6 @@ from ippfvslab.bench.shell import run
 
 HEAD_BITS = 3
 """The head of a chain is a pointer of 2^3 bytes."""
-FLAG = {"nat": "-m", "tun": "-i", "dr": "-g"}
-PROTOCOL = {"udp": "-u", "tcp": "-t"}
 SYSCTL = Path("/proc/sys/net/ipv4/vs")
 
 
@@ -29,23 +27,9 @@ def load(table_bits: int) -> None:
 
 
 def start(case: Case) -> None:
-    """Load it and give it the service."""
+    """Load it and give it the rules."""
     load(case.table_bits)
-    service = f"{PROTOCOL[case.protocol]} {_socket(case.vip, 80)}"
-    rules = [
-        f"-A {service} -s {case.scheduler}",
-        *(f"-a {service} -r {_socket(real, 80)} {FLAG[case.method]}" for real in case.reals),
-    ]
-    restore(rules)
-
-
-def restore(rules: list[str]) -> None:
-    """Have ipvsadm take RULES, as it saves them."""
-    run(os.environ["IPVSADM"], "-R", text="".join(f"{rule}\n" for rule in rules))
-
-
-def _socket(address: str, port: int) -> str:
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    run(os.environ["IPVSADM"], "-R", text=case.rules)
 
 
 def end(case: Case) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from ippfvslab.bench import lanes
@@ -30,7 +31,7 @@ class Setting:
 def ask(question: Question, rounds: int, quick: bool) -> Figures:
     """Each round starts from an empty table."""
     setting: Setting = question.setting
-    case = Case(protocol=setting.protocol, bits=TABLE_BITS)
+    case = Case(protocol=setting.protocol, table_bits=TABLE_BITS)
     count = QUICK_CONNECTIONS if quick else CONNECTIONS
     with director(case.servers):
         generator = Generator("in0")
@@ -42,21 +43,23 @@ def ask(question: Question, rounds: int, quick: bool) -> Figures:
 def measure(generator: Generator, lane: str, case: Case, count: int) -> float:
     """Connections a second that LANE makes on CASE, COUNT of them, all forwarded."""
     with lanes.up(lane, case) as contestant:
-        figure = flood(generator, case, count)
+        figure = send(generator, case, count)
         if (made := contestant.made(case)) != count:
             raise RuntimeError(f"{lane} made {made} connections of {count}")
         return figure
 
 
-def flood(generator: Generator, case: Case, count: int, dest: str = "", dests: int = 1) -> float:
-    """Send COUNT first packets and see each of them leave; answer how many a second."""
+def send(
+    generator: Generator, case: Case, count: int, dest: str | None = None, dests: int = 1
+) -> float:
+    """Send COUNT first packets and see each of them leave; answer how many a second.
+
+    They go to the first service, or to DESTS services from DEST on.
+    """
     size = SYN_FRAME_BYTES if case.protocol == "tcp" else UDP_FRAME_BYTES
     packets = Flood(MAC_IN, CLIENT[4], dest or case.vip, PORTS, ADDRESSES, dests, size)
     before = forwarded()
-    if case.protocol == "tcp":
-        with as_syns("in0"):
-            figure = generator.send(packets, count)
-    else:
+    with as_syns("in0") if case.protocol == "tcp" else nullcontext():
         figure = generator.send(packets, count)
     if (came := forwarded() - before) != count:
         raise RuntimeError(f"{came} of {count} packets were forwarded")
