@@ -146,3 +146,13 @@ def test_a_missed_target_fails_and_is_named(
     assert run.main(words) == status
     said = "!! targets missed by more than the noise: tun4" in capsys.readouterr().out
     assert said is bool(status)
+
+
+def test_a_kernel_that_complains_fails_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "run.json"
+    replace(RUN, records={}, faults=["WARNING: in ippfvs"]).write(file)
+    words = argparse.Namespace(quick=True, questions=[], of=str(file), write=False)
+    assert run.main(words) == 1
+    assert "WARNING: in ippfvs" in capsys.readouterr().out

@@ -24,7 +24,7 @@ def draw(answer: Answer, rounds: dict[str, list[float]], file: Path) -> None:
     question = answer.question
     # The salt, and no date: the same figures make the same file, whenever it is drawn.
     with mpl.rc_context({"svg.hashsalt": "ippfvs", "font.size": 9.5, "hatch.linewidth": 0.6}):
-        canvas = Canvas(figsize=(7.6, 0.95 + 0.42 * len(answer.figures)), layout="constrained")
+        canvas = Canvas(figsize=(7.6, 1.25 + 0.42 * len(answer.figures)), layout="constrained")
         axes = canvas.subplots()
         _bars(axes, answer)
         _marks(axes, answer, rounds)
@@ -98,6 +98,7 @@ def _lines(answer: Answer) -> Iterator[tuple[float, str]]:
 
 
 def _frame(axes: Axes, question: Question) -> None:
+    axes.set_title(question.title, loc="left", fontsize=10.5, fontweight="bold", pad=18)
     axes.set_yticks(range(len(question.lanes)), question.lanes)
     axes.set_ylim(len(question.lanes) - 0.5, -0.5)
     axes.xaxis.set_major_locator(MaxNLocator(6))

@@ -138,6 +138,8 @@ def _unanswered(results: Results) -> Iterator[str]:
     for name, record in results.records.items():
         if record.trouble:
             yield f"- {name}: {record.trouble}"
+    for fault in results.faults:
+        yield f"- the kernel complained: {fault}"
 
 
 def draw(folder: Path, results: Results, questions: Sequence[Question]) -> None:

@@ -37,6 +37,8 @@ class Results:
     """Versions of the programs that took part."""
     guests: dict[str, dict[str, str]] = field(default_factory=dict)
     records: dict[str, Record] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    """What the guests' kernels complained of."""
 
     def add(self, kind: str, found: Path) -> None:
         """Take over what the guest KIND wrote to the file FOUND."""

@@ -51,10 +51,7 @@ def _measure(questions: Sequence[Question], quick: bool) -> results.Results:
     )
     for kind in KERNEL:
         if mine := [each for each in questions if each.guest == kind]:
-            folder = _in_guest(kind, mine, quick)
-            found.add(kind, folder / "figures.json")
-            if (pages := folder / "pages").exists():
-                found.guests[kind]["pages of its memory"] = pages.read_text().strip()
+            _add(found, kind, mine, _in_guest(kind, mine, quick))
     file = FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
     found.write(file)
     say.line(f"-- figures: {file}; a chart of each question beside")
@@ -62,8 +59,25 @@ def _measure(questions: Sequence[Question], quick: bool) -> results.Results:
     return found
 
 
-def _in_guest(kind: Guest, questions: Sequence[Question], quick: bool) -> Path:
-    """Have a guest of KIND answer QUESTIONS; the folder that it leaves."""
+def _add(
+    found: results.Results, kind: Guest, questions: Sequence[Question], outcome: guest.Outcome
+) -> None:
+    """Take over what a guest left; what went wrong in it is kept beside the figures."""
+    found.add(kind, outcome.folder / "figures.json")
+    if (pages := outcome.folder / "pages").exists():
+        found.guests[kind]["pages of its memory"] = pages.read_text().strip()
+    for fault in outcome.faults:
+        say.line(f"!! the kernel: {fault.what}\n{fault.context}")
+        found.faults.append(fault.what)
+    for each in questions:
+        if each.name not in found.records:
+            found.records[each.name] = results.Record(
+                {}, {}, 0, f"the guest died before; see {outcome.folder}"
+            )
+
+
+def _in_guest(kind: Guest, questions: Sequence[Question], quick: bool) -> guest.Outcome:
+    """Have a guest of KIND answer QUESTIONS."""
     kernel = kernels.get(KERNEL[kind])
     ko = module.build(kernel)
     module.compile_tree()
@@ -79,11 +93,9 @@ def _in_guest(kind: Guest, questions: Sequence[Question], quick: bool) -> Path:
     say.line(f"== Linux {kernel.release}, {what}: {len(questions)} questions, {rounds} rounds")
     job = guest.Job("bench", script, LIMIT_S, memory, measures=True)
     outcome = guest.run(kernel, None, job, say.line)
-    for fault in outcome.faults:
-        say.line(f"!! the kernel: {fault.what}\n{fault.context}")
-    if outcome.status != 0 or outcome.faults:
-        raise say.Trouble(f"the benchmark did not come to its end; see {outcome.folder}")
-    return outcome.folder
+    if not (outcome.folder / "figures.json").exists():
+        raise say.Trouble(f"the benchmark answered no question; see {outcome.folder}")
+    return outcome
 
 
 def _tell(found: results.Results, questions: Sequence[Question]) -> int:
@@ -101,4 +113,6 @@ def _tell(found: results.Results, questions: Sequence[Question]) -> int:
     }
     for name, trouble in troubled.items():
         say.line(f"!! {name} has no figures: {trouble}")
-    return 1 if missed or troubled else 0
+    for fault in found.faults:
+        say.line(f"!! the kernel complained: {fault}")
+    return 1 if missed or troubled or found.faults else 0
