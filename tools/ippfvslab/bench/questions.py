@@ -68,6 +68,10 @@ def _picking(scheduler: str) -> Question:
         lanes=("ippfvs 4", "ippfvs 1,000", "IPVS 4", "IPVS 1,000"),
         targets=(at_most(1.5, theirs="ippfvs 1,000", ours="ippfvs 4"),),
         quick=scheduler == "wlc",
+        about=(
+            "The target bounds how many times faster the small farm is. "
+            "A thousand servers have weights from 1 to 10 where the scheduler minds weights."
+        ),
     )
 
 
@@ -81,6 +85,10 @@ def _opening(protocol: str, title: str) -> Question:
         setting=new.Setting(protocol),
         lanes=(*_TWO, "nftables"),
         targets=(at_least(2.5),),
+        about=(
+            "Every packet is the first of its connection, and the table is empty at first; "
+            "it has 16 MiB of buckets or chain heads, so that none must grow."
+        ),
     )
 
 
@@ -115,6 +123,11 @@ SCHEDULING = (
         setting=services.Setting(),
         lanes=("ippfvs 10", "ippfvs 10,000", "ippfvs all 10,000", "IPVS 10", "IPVS 10,000"),
         targets=(at_least(0.9, theirs="ippfvs 10", ours="ippfvs 10,000"),),
+        about=(
+            "The clients want the same ten services, which are all there are or are among 10,000. "
+            "In the lane *all*, they want each of 10,000 in turn: then what each service has in "
+            "memory must come from there, too."
+        ),
     ),
 )
 
