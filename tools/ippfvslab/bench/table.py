@@ -10,7 +10,7 @@ from ippfvslab.bench.report import Answer, Verdict
 from ippfvslab.bench.units import short
 
 WIDTH = 80
-_CELL = 26
+_CELL = 25
 
 
 def table(answers: Sequence[Answer]) -> Iterator[str]:
@@ -29,8 +29,8 @@ def _figures(answer: Answer) -> Iterator[str]:
         f"{lane} {short(figure.best, answer.question.unit)} ±{figure.spread:.0%}"
         for lane, figure in answer.figures.items()
     ]
-    width = max(_CELL, *map(len, cells))
-    each = max(1, (WIDTH - 3) // width)
+    width = max(_CELL, 2 + max(map(len, cells)))
+    each = max(1, (WIDTH - 1) // width)
     for start in range(0, len(cells), each):
         yield "   " + "".join(f"{cell:{width}}" for cell in cells[start : start + each]).rstrip()
 

@@ -2,7 +2,8 @@
 """Who is measured: each lane sets one director up, and takes it down again.
 
 A contestant is a module of this package with `start(case)`, `end(case)`, `made(case)` (how many
-connections it says that it has made) and `settings(case)` (what was in force, as the kernel tells).
+connections it says that it has made), `sample(case)` (one of them, as it lists it) and
+`settings(case)` (what was in force, as the kernel tells).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ class Contestant(Protocol):
     def start(self, case: Case) -> None: ...
     def end(self, case: Case) -> None: ...
     def made(self, case: Case) -> int: ...
+    def sample(self, case: Case) -> str: ...
     def settings(self, case: Case) -> dict[str, str]: ...
 
 

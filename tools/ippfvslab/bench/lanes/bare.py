@@ -19,6 +19,11 @@ def made(case: Case) -> int:
     return 0
 
 
+def sample(case: Case) -> str:
+    """None."""
+    return ""
+
+
 def settings(case: Case) -> dict[str, str]:
     """None: no module is loaded."""
     return {}

@@ -23,6 +23,7 @@ def start(case: Case) -> None:
 
 end = nftables.end
 made = nftables.made
+sample = nftables.sample
 
 
 def settings(case: Case) -> dict[str, str]:

@@ -41,6 +41,13 @@ def made(case: Case) -> int:
         return lvs.stats().connections
 
 
+def sample(case: Case) -> str:
+    """One of them."""
+    with pylvs.Manager() as lvs:
+        one = next(lvs.connections())
+    return f"{one.protocol.name} {one.state.name} to {one.virtual} at {one.real}"
+
+
 def settings(case: Case) -> dict[str, str]:
     """What is in force."""
     bits = int(run("cat", f"{MODULE}/conn_tab_bits"))

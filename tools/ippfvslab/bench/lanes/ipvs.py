@@ -51,6 +51,14 @@ def made(case: Case) -> int:
     return sum(int(words[1], 16) for words in cpus if len(words) == 6)
 
 
+def sample(case: Case) -> str:
+    """One of them."""
+    with Path("/proc/net/ip_vs_conn").open() as file:
+        file.readline()
+        words = file.readline().split()
+    return f"{words[0]} {words[7]}"
+
+
 def settings(case: Case) -> dict[str, str]:
     """What is in force."""
     bits = int(Path("/sys/module/ip_vs/parameters/conn_tab_bits").read_text())

@@ -9,6 +9,8 @@ from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.shell import run
 
 HEAD_BITS = 3
+BUCKETS = Path("/sys/module/nf_conntrack/parameters/hashsize")
+CONNECTIONS = Path("/proc/net/nf_conntrack")
 MODULES = (
     *("nft_flow_offload", "nf_flow_table_inet", "nft_chain_nat", "nft_nat", "nft_numgen"),
     *("nft_ct", "nf_tables", "nf_flow_table", "nf_nat", "nf_conntrack_netlink", "nf_conntrack"),
@@ -23,7 +25,8 @@ def start(case: Case) -> None:
 
 def load(case: Case, more: str) -> None:
     """Load connection tracking and the rules, and MORE rules beside."""
-    run("modprobe", "nf_conntrack", f"hashsize={1 << (case.table_bits - HEAD_BITS)}")
+    run("modprobe", "nf_conntrack")
+    BUCKETS.write_text(str(1 << (case.table_bits - HEAD_BITS)))
     Path("/proc/sys/net/netfilter/nf_conntrack_max").write_text("20000000")
     family = {4: "ip", 6: "ip6"}[case.family]
     choice = ", ".join(f"{number} : {real}" for number, real in enumerate(case.reals))
@@ -56,6 +59,12 @@ def end(case: Case) -> None:
 def made(case: Case) -> int:
     """How many connections are tracked."""
     return int(Path("/proc/sys/net/netfilter/nf_conntrack_count").read_text())
+
+
+def sample(case: Case) -> str:
+    """One of them."""
+    with CONNECTIONS.open() as file:
+        return " ".join(file.readline().split()[2:6])
 
 
 def settings(case: Case) -> dict[str, str]:

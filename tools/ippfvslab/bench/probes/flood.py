@@ -12,8 +12,8 @@ from ippfvslab.bench.pktgen import Flood, Generator
 from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.rounds import interleave
 
-PACKETS = 2_000_000
-QUICK_PACKETS = 500_000
+PACKETS = 1_000_000
+QUICK_PACKETS = 300_000
 
 
 @dataclass(frozen=True)

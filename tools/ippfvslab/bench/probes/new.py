@@ -6,7 +6,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-from ippfvslab.bench import lanes
+from ippfvslab.bench import lanes, settings
 from ippfvslab.bench.director import CLIENT, MAC_IN, director, forwarded
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.pktgen import SYN_FRAME_BYTES, UDP_FRAME_BYTES, Flood, Generator, as_syns
@@ -46,6 +46,9 @@ def measure(generator: Generator, lane: str, case: Case, count: int) -> float:
         figure = send(generator, case, count)
         if (made := contestant.made(case)) != count:
             raise RuntimeError(f"{lane} made {made} connections of {count}")
+        if not (one := contestant.sample(case).lower()).startswith(case.protocol):
+            raise RuntimeError(f"{lane} made connections of another kind: {one}")
+        settings.note(lane, {f"a {case.protocol} connection": one})
         return figure
 
 

@@ -38,7 +38,7 @@ def ask(question: Question, rounds: int, quick: bool) -> Figures:
 
 def _once(generator: Generator, lane: str, busy: int, count: int) -> float:
     name, *everybody, services = lane.split()
-    case = Case(services=int(services.replace(",", "")))
+    case = Case(services=int(services.replace(",", "")), servers=1)
     few = Case(services=case.services if everybody else busy)
     with lanes.up(name, case) as contestant:
         figure = send(generator, case, count, few.vip, few.services)
