@@ -30,7 +30,7 @@ def asked(measured: Rounds, *targets: Target, less: bool = False) -> Answer:
         targets=targets,
         better="less" if less else "more",
     )
-    (answer,) = judge([question], {"q": measured})
+    (answer,) = judge([(question, measured)])
     return answer
 
 
@@ -113,12 +113,10 @@ def test_a_question_that_is_none_is_not_answered_by_silence() -> None:
 
 
 def test_the_table_fits_80_columns() -> None:
-    measured = {
-        question.name: {lane: [n * 1.2e6, n * 1e6] for n, lane in enumerate(question.lanes, 1)}
+    answers = judge(
+        (question, {lane: [n * 1.2e6, n * 1e6] for n, lane in enumerate(question.lanes, 1)})
         for question in QUESTIONS
-        if question.unit != "s"
-    }
-    answers = judge(QUESTIONS, measured)
+    )
     lines = list(table(answers))
     assert max(map(len, lines)) <= WIDTH
     for answer in answers:

@@ -14,6 +14,7 @@ import pytest
 from ippfvslab import paths
 from ippfvslab.bench import chart, page, results, run
 from ippfvslab.bench.question import Bound, Question, Ratio
+from ippfvslab.bench.questions import QUESTIONS as EVERY
 from ippfvslab.bench.results import Record, Results
 from ippfvslab.say import Trouble
 
@@ -39,7 +40,10 @@ SMALLER = Question(
     better="less",
     about="By slabinfo and meminfo.",
 )
-QUESTIONS = (FASTER, SMALLER)
+BROKEN = replace(FASTER, name="broken", title="a failure")
+STALE = replace(FASTER, name="stale", title="an old one")
+NEW = replace(FASTER, name="new", title="a new one")
+QUESTIONS = (FASTER, SMALLER, BROKEN, STALE, NEW)
 RUN = Results(
     when="2026-01-02 03:04",
     tree="abc1234",
@@ -55,6 +59,7 @@ RUN = Results(
         ),
         "small": Record({"ippfvs": [128.0], "IPVS": [341.0]}, {"IPVS": {"conntrack": "0"}}, 3.0),
         "broken": Record({}, {}, 1.0, "RuntimeError: no packet came out"),
+        "stale": Record({"IPVS": [1.0]}, {}, 1.0),
     },
 )
 PROSE = (
@@ -97,7 +102,9 @@ def test_the_page_says_what_was_found() -> None:
         "| ippfvs | 2.50 M | 2.45 M | 2% | 2 |",
         "By slabinfo and meminfo.",
         "✓ ippfvs : IPVS: **2.50**, target ≥ 2.00: beaten by 25%",
-        "- broken: RuntimeError: no packet came out",
+        "- no figures of *a failure*: RuntimeError: no packet came out",
+        "- no figures of *an old one*: it was asked of other lanes: IPVS",
+        "- no figures of *a new one*: it was not asked",
         "- User-Mode Linux: kernel 6.12, CPUs 1",
     ):
         assert line in text.splitlines()
@@ -141,10 +148,10 @@ def test_a_missed_target_fails_and_is_named(
 ) -> None:
     file = tmp_path / "run.json"
     record = Record({"ippfvs": [ours], "IPVS": [1e6]}, {}, 1.0)
-    replace(RUN, records={"tun4": record}).write(file)
-    words = argparse.Namespace(quick=True, questions=["tun4"], of=str(file), write=False)
+    replace(RUN, records={"dr6": record}).write(file)
+    words = argparse.Namespace(quick=True, questions=["dr6"], of=str(file), write=False)
     assert run.main(words) == status
-    said = "!! targets missed by more than the noise: tun4" in capsys.readouterr().out
+    said = "!! targets missed by more than the noise: dr6" in capsys.readouterr().out
     assert said is bool(status)
 
 
@@ -152,7 +159,18 @@ def test_a_kernel_that_complains_fails_the_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "run.json"
-    replace(RUN, records={}, faults=["WARNING: in ippfvs"]).write(file)
-    words = argparse.Namespace(quick=True, questions=[], of=str(file), write=False)
+    replace(RUN, faults=["WARNING: in ippfvs"]).write(file)
+    words = argparse.Namespace(quick=True, questions=["nat4"], of=str(file), write=False)
     assert run.main(words) == 1
     assert "WARNING: in ippfvs" in capsys.readouterr().out
+
+
+def test_the_page_in_docs_is_what_its_figures_make() -> None:
+    docs = paths.TREE / "docs"
+    found = results.read(docs / page.FOLDER / page.FIGURES)
+    prose = (docs / page.FOLDER / page.PROSE).read_text()
+    made = page.page(prose, found, EVERY)
+    again = "run: ./tools/lab bench --write --of docs/performance/figures.json"
+    assert (docs / page.PAGE).read_text() == made, again
+    answered = {f"{answer.question.name}.svg" for answer in found.answers(EVERY)}
+    assert {file.name for file in (docs / page.FOLDER).glob("*.svg")} == answered

@@ -31,7 +31,7 @@ def page(prose: str, results: Results, questions: Sequence[Question]) -> str:
         "guests": "\n".join(_guests(results)),
         "settings": "\n".join(_settings(results.records.values())),
         "questions": "\n".join(_questions(answers, results)),
-        "unanswered": "\n".join(_unanswered(results)),
+        "unanswered": "\n".join(_unanswered(results, questions)),
     }
     for name, text in parts.items():
         prose = prose.replace(f"{{{{{name}}}}}", text)
@@ -134,10 +134,10 @@ def _words(answer: Answer) -> str:
     return f"{answer.question.title}, {answer.question.unit}: {bars}"
 
 
-def _unanswered(results: Results) -> Iterator[str]:
-    for name, record in results.records.items():
-        if record.trouble:
-            yield f"- {name}: {record.trouble}"
+def _unanswered(results: Results, questions: Iterable[Question]) -> Iterator[str]:
+    for question in questions:
+        if why := results.trouble(question):
+            yield f"- no figures of *{question.title}*: {why}"
     for fault in results.faults:
         yield f"- the kernel complained: {fault}"
 

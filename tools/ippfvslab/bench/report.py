@@ -61,11 +61,9 @@ class Answer:
         return any(verdict.mark == MISSED for verdict in self.verdicts)
 
 
-def judge(
-    questions: Iterable[Question], measured: Mapping[str, Mapping[str, Sequence[float]]]
-) -> list[Answer]:
-    """The answer to each question that has figures."""
-    return [_answer(each, figures) for each in questions if (figures := measured.get(each.name))]
+def judge(measured: Iterable[tuple[Question, Mapping[str, Sequence[float]]]]) -> list[Answer]:
+    """The answer to each question, of the figures of its lanes."""
+    return [_answer(question, figures) for question, figures in measured]
 
 
 def _answer(question: Question, measured: Mapping[str, Sequence[float]]) -> Answer:

@@ -46,10 +46,19 @@ class Results:
         self.guests[kind] = data["guest"]
         self.records.update({name: Record(**each) for name, each in data["records"].items()})
 
+    def trouble(self, question: Question) -> str:
+        """Why QUESTION has no figures here; nothing when it has."""
+        record = self.records.get(question.name)
+        if record is None:
+            return "it was not asked"
+        if not record.trouble and set(record.figures) != set(question.lanes):
+            return f"it was asked of other lanes: {' '.join(record.figures)}"
+        return record.trouble
+
     def answers(self, questions: Iterable[Question]) -> list[Answer]:
         """The answers to QUESTIONS, as far as there are figures."""
-        good = {name: each.figures for name, each in self.records.items() if not each.trouble}
-        return judge(questions, good)
+        good = (each for each in questions if not self.trouble(each))
+        return judge((each, self.records[each.name].figures) for each in good)
 
     def write(self, file: Path) -> None:
         """Keep this run in FILE."""

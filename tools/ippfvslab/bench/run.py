@@ -106,13 +106,9 @@ def _tell(found: results.Results, questions: Sequence[Question]) -> int:
     missed = [answer.question.name for answer in answers if answer.missed]
     if missed:
         say.line(f"!! targets missed by more than the noise: {' '.join(missed)}")
-    troubled = {
-        each.name: record.trouble
-        for each in questions
-        if (record := found.records.get(each.name)) and record.trouble
-    }
-    for name, trouble in troubled.items():
-        say.line(f"!! {name} has no figures: {trouble}")
+    troubled = {each.name: why for each in questions if (why := found.trouble(each))}
+    for name, why in troubled.items():
+        say.line(f"!! {name} has no figures: {why}")
     for fault in found.faults:
         say.line(f"!! the kernel complained: {fault}")
     return 1 if missed or troubled or found.faults else 0

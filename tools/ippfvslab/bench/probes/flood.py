@@ -12,8 +12,10 @@ from ippfvslab.bench.pktgen import Flood, Generator
 from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.rounds import interleave
 
-PACKETS = 1_000_000
-QUICK_PACKETS = 300_000
+FLOODS = 4
+"""In each round, of which the fastest counts: a short one has a chance not to be disturbed."""
+PACKETS = 300_000
+QUICK_PACKETS = 100_000
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,10 @@ def _once(generator: Generator, lane: str, case: Case, flows: int, packets: int)
         generator.send(flood, max(3 * flows, 100_000))
         made = contestant.made(case)
         before = forwarded()
-        figure = generator.send(flood, packets)
-        came = forwarded() - before
-        if came != (0 if lane == "floor" else packets):
-            raise RuntimeError(f"{lane} forwarded {came} of {packets} packets")
+        figure = max(generator.send(flood, packets) for _ in range(FLOODS))
+        came, sent = forwarded() - before, FLOODS * packets
+        if came != (0 if lane == "floor" else sent):
+            raise RuntimeError(f"{lane} forwarded {came} of {sent} packets")
         if contestant.made(case) != made:
             raise RuntimeError(f"{lane} made connections while it should know all of them")
         if lane not in ("plain", "floor") and made != flows:
