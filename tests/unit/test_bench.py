@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The benchmark's arithmetic: floods in pktgen's words, figures to answers, answers to a table."""
+"""The benchmark's arithmetic: figures to verdicts, verdicts to a table."""
 
 from __future__ import annotations
 
@@ -7,48 +7,137 @@ import argparse
 
 import pytest
 from ippfvslab.bench import run
-from ippfvslab.bench.pktgen import Flood
-from ippfvslab.bench.questions import QUESTIONS
-from ippfvslab.bench.report import judge, table
+from ippfvslab.bench.question import Bound, Derived, Question, Ratio, Target
+from ippfvslab.bench.questions import QUESTIONS, cost
+from ippfvslab.bench.report import MISSED, REACHED, WITHIN, Answer, judge
+from ippfvslab.bench.rounds import interleave
+from ippfvslab.bench.table import WIDTH, table
+from ippfvslab.bench.units import short
 from ippfvslab.say import Trouble
 
-
-def test_every_packet_takes_the_next_port_and_address() -> None:
-    words = Flood("02:00:00:00:00:01", "198.18.0.1", "10.0.0.100", 60_000, 131_000).commands
-    assert {"src_min 198.18.0.1", "src_max 198.19.255.184", "dst 10.0.0.100"} <= set(words)
-    assert {"udp_src_min 1024", "udp_src_max 61024"} <= set(words)
+Rounds = dict[str, list[float]]
 
 
-def test_one_flow_has_one_port() -> None:
-    words = Flood("02:00:00:00:00:01", "fd18::1", "fd00::100").commands
-    assert {"udp_src_min 1024", "udp_src_max 1025", "dst6 fd00::100", "flag UDPCSUM"} <= set(words)
+def asked(measured: Rounds, *targets: Target, less: bool = False) -> Answer:
+    question = Question(
+        name="q",
+        title="a question",
+        unit="packets/s",
+        guest="uml",
+        probe="flood",
+        setting=None,
+        lanes=tuple(measured),
+        targets=targets,
+        better="less" if less else "more",
+    )
+    (answer,) = judge([(question, measured)])
+    return answer
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "reached"),
+    ("ours", "mark"),
     [
-        ([2.0, 2.0, 2.0], [1.0, 1.0, 1.0], True),
-        ([1.9, 1.9, 1.9], [1.0, 1.0, 1.0], False),
-        ([1.9, 1.7, 1.6], [1.0, 1.0, 1.0], True),  # missed by less than the rounds lie apart
-        ([2.1, 0.1, 0.1], [1.0, 1.0, 1.0], True),  # noise only slows
+        ([2.0, 2.0, 2.0], REACHED),
+        ([1.9, 1.9, 1.9], MISSED),
+        ([1.9, 1.7, 1.6], WITHIN),  # missed by less than the rounds lie apart
+        ([2.1, 0.1, 0.1], REACHED),  # noise only slows
     ],
 )
-def test_a_target_is_missed_by_more_than_the_noise(
-    ours: list[float], theirs: list[float], reached: bool
-) -> None:
-    (answer,) = judge({"nat4": {"ippfvs": ours, "IPVS": theirs}})
-    assert answer.ratio == max(ours) / max(theirs)
-    assert answer.reached is reached
+def test_a_target_is_missed_by_more_than_the_noise(ours: list[float], mark: str) -> None:
+    answer = asked({"ippfvs": ours, "IPVS": [1.0] * 3}, Ratio(2.0, "more", "ippfvs", "IPVS"))
+    (verdict,) = answer.verdicts
+    assert verdict.value == max(ours)
+    assert verdict.mark == mark
+    assert answer.missed is (mark == MISSED)
+
+
+def test_the_other_lane_may_be_the_noisy_one() -> None:
+    measured = {"ippfvs": [1.9] * 3, "IPVS": [1.0, 0.9, 0.9]}
+    (verdict,) = asked(measured, Ratio(2.0, "more", "ippfvs", "IPVS")).verdicts
+    assert verdict.mark == WITHIN
+    assert verdict.noise == pytest.approx(1 / 0.9 - 1)
+
+
+@pytest.mark.parametrize(
+    ("bytes_each", "mark"),
+    [([136.0] * 3, REACHED), ([140.0] * 3, MISSED), ([140.0, 150.0, 150.0], WITHIN)],
+)
+def test_less_may_be_better(bytes_each: list[float], mark: str) -> None:
+    answer = asked({"ippfvs": bytes_each}, Bound(136, "less", "ippfvs"), less=True)
+    assert answer.figures["ippfvs"].best == min(bytes_each)
+    assert answer.verdicts[0].mark == mark
+
+
+def test_a_target_may_be_a_formula_of_three_lanes() -> None:
+    derived = Derived(0.4, "less", "cost", ("ippfvs", "IPVS", "floor"), cost)
+    measured = {"ippfvs": [2e6], "IPVS": [1e6], "floor": [5e6]}
+    (verdict,) = asked(measured, derived).verdicts
+    assert verdict.value == pytest.approx((0.5 - 0.2) / (1.0 - 0.2))
+    assert verdict.mark == REACHED
+
+
+def test_noise_of_a_formula_is_what_its_figures_make_of_theirs() -> None:
+    derived = Derived(0.3, "less", "cost", ("ippfvs", "IPVS", "floor"), cost)
+    steady = asked({"ippfvs": [2e6] * 3, "IPVS": [1e6] * 3, "floor": [5e6] * 3}, derived)
+    shaky = asked({"ippfvs": [2e6, 1.6e6, 1.6e6], "IPVS": [1e6] * 3, "floor": [5e6] * 3}, derived)
+    assert steady.verdicts[0].noise == 0
+    assert steady.missed
+    moved = (1 / 1.6 - 0.2) / 0.8 - 0.375
+    assert shaky.verdicts[0].noise == pytest.approx(moved / 0.375)
+    assert not shaky.missed
+
+
+def test_lanes_take_turns() -> None:
+    calls: list[str] = []
+
+    def once(lane: str) -> float:
+        calls.append(lane)
+        return float(len(calls))
+
+    assert interleave(("a", "b"), 2, once) == {"a": [1.0, 3.0], "b": [2.0, 4.0]}
+    assert calls == ["a", "b", "a", "b"]
+
+
+def test_questions_fit_together() -> None:
+    assert len({each.name for each in QUESTIONS}) == len(QUESTIONS)
+    for question in QUESTIONS:
+        assert len(set(question.lanes)) == len(question.lanes)
+        for target in question.targets:
+            assert set(target.lanes) <= set(question.lanes)
 
 
 def test_a_question_that_is_none_is_not_answered_by_silence() -> None:
-    words = argparse.Namespace(quick=True, questions=["nat4", "warp"])
+    words = argparse.Namespace(quick=True, questions=["nat4", "warp"], of=None, write=False)
     with pytest.raises(Trouble, match="no question warp; there are nat4-one nat4 "):
         run.main(words)
 
 
 def test_the_table_fits_80_columns() -> None:
-    figures = {each.name: {peer: [12_345_678.0, 9e6] for peer in each.peers} for each in QUESTIONS}
-    lines = list(table(judge(figures)))
-    assert len(lines) == 1 + 2 * len(QUESTIONS)
-    assert max(map(len, lines)) <= 80
+    answers = judge(
+        (question, {lane: [n * 1.2e6, n * 1e6] for n, lane in enumerate(question.lanes, 1)})
+        for question in QUESTIONS
+    )
+    lines = list(table(answers))
+    assert max(map(len, lines)) <= WIDTH
+    for answer in answers:
+        assert sum(line.startswith(f"{answer.question.title}:") for line in lines) == 1
+    marks = sum(line[1] in (REACHED, WITHIN, MISSED) for line in lines if line[0] == " ")
+    assert marks == sum(len(answer.verdicts) for answer in answers)
+
+
+@pytest.mark.parametrize(
+    ("figure", "unit", "text"),
+    [
+        (3_123_456, "packets/s", "3.12 M"),
+        (45_678, "packets/s", "45.7 k"),
+        (999_600, "packets/s", "1.00 M"),
+        (136, "bytes", "136"),
+        (341.2, "bytes", "341"),
+        (1.999, "", "2.00"),
+        (1.85, "s", "1.85 s"),
+        (0.0123, "s", "12.3 ms"),
+        (0.000_004, "s", "4.00 µs"),
+    ],
+)
+def test_figures_have_three_digits(figure: float, unit: str, text: str) -> None:
+    assert short(figure, unit) == text

@@ -31,6 +31,8 @@ def parser() -> argparse.ArgumentParser:
     words.add_parser("check", help="compilers and checkers")
     bench = words.add_parser("bench", help="ippfvs beside IPVS, measured")
     bench.add_argument("--quick", action="store_true")
+    bench.add_argument("--write", action="store_true")
+    bench.add_argument("--of", metavar="JSON")
     bench.add_argument("questions", nargs="*", metavar="QUESTION")
     test = words.add_parser("test", help="all tests, on the machine and in guests")
     test.add_argument("--kernel", action="append", choices=["6.1", "6.12", "sanitize"])

@@ -1,76 +1,67 @@
 # SPDX-License-Identifier: GPL-2.0
-"""In the guest: ask every question of every lane, round after round, and write the figures down."""
+"""In the guest: have every question answered by its probe, and write the figures down."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
+import time
+import traceback
 from pathlib import Path
+from typing import Any
 
-from ippfvslab.bench.lanes import CLIENT, Lane, build_director, connections, run
-from ippfvslab.bench.pktgen import Flood, Generator
-from ippfvslab.bench.questions import QUESTIONS, Question
+from ippfvslab.bench import settings
+from ippfvslab.bench.question import Question
+from ippfvslab.bench.questions import QUESTIONS
+from ippfvslab.bench.warm import touch_memory
 from ippfvslab.say import line
-
-ADDRESSES = 131_000
-PORTS = 60_000
 
 
 def main() -> int:
-    """Measure what the words name and leave RUN/figures.json."""
+    """Measure what the words name and leave RUN/figures.json, written anew after each question."""
     words = argparse.ArgumentParser()
-    words.add_argument("--rounds", type=int, default=7)
-    words.add_argument("--packets", type=int, default=1_000_000)
-    words.add_argument("names", nargs="*")
+    words.add_argument("--rounds", type=int, required=True)
+    words.add_argument("--quick", action="store_true")
+    words.add_argument("names", nargs="+")
     chosen = words.parse_args()
-    build_director()
-    run("modprobe", "pktgen")
-    generator = Generator("in0")
-    figures = {}
-    for question in QUESTIONS:
-        if chosen.names and question.name not in chosen.names:
-            continue
-        line(f"-- {question.title}")
-        figures[question.name] = _ask(generator, question, chosen.rounds, chosen.packets)
-    Path(os.environ["IPPFVS_RUN"], "figures.json").write_text(json.dumps(figures))
+    questions = {question.name: question for question in QUESTIONS}
+    if questions[chosen.names[0]].guest == "uml":
+        touch_memory()
+    records: dict[str, Any] = {}
+    for name in chosen.names:
+        records[name] = _answer(questions[name], chosen.rounds, chosen.quick)
+        _keep({"guest": settings.guest(), "records": records})
     return 0
 
 
-def _ask(
-    generator: Generator, question: Question, rounds: int, packets: int
-) -> dict[str, list[float]]:
-    """Figures of each lane, a round each; lanes alternate, so that noise hits all alike."""
-    figures: dict[str, list[float]] = {lane.name: [] for lane in question.lanes}
-    for _ in range(rounds):
-        for lane in question.lanes:
-            figures[lane.name].append(_once(generator, question, lane, packets))
-    for name, all_of_them in figures.items():
-        line(f"   {name:8} best {max(all_of_them) / 1e6:.2f} M/s")
-    return figures
+def _answer(question: Question, rounds: int, quick: bool) -> dict[str, Any]:
+    """Figures and settings, or what went wrong: the other questions are asked all the same."""
+    line(f"-- {question.name}: {question.title}, {question.unit}")
+    probe = importlib.import_module(f"ippfvslab.bench.probes.{question.probe}")
+    began = time.monotonic()
+    figures, trouble = {}, ""
+    try:
+        figures = probe.ask(question, min(rounds, question.rounds or rounds), quick)
+        if sorted(figures) != sorted(question.lanes) or not all(figures.values()):
+            trouble = f"the probe answered {sorted(figures)}"
+    except Exception as fault:
+        trouble = f"{type(fault).__name__}: {fault}"
+        line(traceback.format_exc())
+    return {
+        "figures": figures,
+        "settings": settings.taken(),
+        "seconds": round(time.monotonic() - began, 1),
+        "trouble": trouble,
+    }
 
 
-def _once(generator: Generator, question: Question, lane: Lane, packets: int) -> float:
-    """One round: the figure counts only when every packet came out at the other end."""
-    with lane.up():
-        if question.new:
-            flood = Flood(lane.mac, CLIENT[4], lane.dest, PORTS, ADDRESSES)
-            packets //= 2
-        else:
-            flood = Flood(lane.mac, CLIENT[lane.family], lane.dest, question.flows)
-            generator.send(flood, 2 * question.flows)
-        before = _forwarded()
-        figure = generator.send(flood, packets)
-        came = _forwarded() - before
-        if lane.name != "floor" and came < packets:
-            raise RuntimeError(f"{question.name}: {lane.name} lost {packets - came} of {packets}")
-        if question.new and (made := connections(lane)) != packets:
-            raise RuntimeError(f"{question.name}: {lane.name} made {made} of {packets}")
-        return figure
-
-
-def _forwarded() -> int:
-    return int(Path("/sys/class/net/out0/statistics/tx_packets").read_text())
+def _keep(found: dict[str, Any]) -> None:
+    file = Path(os.environ["IPPFVS_RUN"], "figures.json")
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(found))
+    part.rename(file)
 
 
 if __name__ == "__main__":

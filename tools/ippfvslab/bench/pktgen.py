@@ -1,15 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The kernel's packet generator, feeding the receive path of a device: /proc/net/pktgen."""
+"""The kernel's packet generator, feeding the receive path of a device: /proc/net/pktgen.
+
+By default pktgen keeps a reference to each packet, so that the receive path must clone it and copy
+its header before it may change it: a price that no driver's packet pays. Newer kernels let go of it
+(`flag !SHARED`); on older ones all lanes pay alike.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ippfvslab.bench import settings
+from ippfvslab.bench.shell import run
+
 PROC = Path("/proc/net/pktgen")
-FRAME_BYTES = 60
+UDP_FRAME_BYTES = 60
+SYN_FRAME_BYTES = 58
+"""44 bytes of IPv4: a TCP header with one option, and no data."""
 
 
 @dataclass(frozen=True)
@@ -23,25 +35,36 @@ class Flood:
     """How many source ports."""
     addresses: int = 1
     """How many source addresses from SOURCE on (IPv4)."""
+    dests: int = 1
+    """How many destinations from DEST on (IPv4)."""
+    size: int = UDP_FRAME_BYTES
 
     @property
     def commands(self) -> list[str]:
         """In the words of pktgen."""
-        six = ":" in self.dest
-        last = self.source if six else _after(self.source, self.addresses - 1)
-        ends = (
-            [f"dst6 {self.dest}", f"src6 {self.source}", "flag UDPCSUM"]
-            if six
-            else [f"dst {self.dest}", f"src_min {self.source}", f"src_max {last}", "flag !UDPCSUM"]
-        )
         return [
-            *ends,
+            *(self._ends6 if ":" in self.dest else self._ends4),
             f"dst_mac {self.mac}",
             "udp_dst_min 80",
             "udp_dst_max 80",
             "udp_src_min 1024",
             f"udp_src_max {1024 + self.flows}",
-            f"pkt_size {FRAME_BYTES}",
+            f"pkt_size {self.size}",
+        ]
+
+    @property
+    def _ends6(self) -> list[str]:
+        return [f"dst6 {self.dest}", f"src6 {self.source}", "flag UDPCSUM"]
+
+    @property
+    def _ends4(self) -> list[str]:
+        return [
+            "flag !IPV6",
+            "flag !UDPCSUM",
+            f"dst_min {self.dest}",
+            f"dst_max {_after(self.dest, self.dests - 1)}",
+            f"src_min {self.source}",
+            f"src_max {_after(self.source, self.addresses - 1)}",
         ]
 
 
@@ -50,21 +73,25 @@ def _after(address: str, steps: int) -> str:
 
 
 class Generator:
-    """Feeds DEVICE from the first CPU's kernel thread; nothing else is on that thread."""
+    """Feeds DEVICE from the kernel thread of CPU; nothing else is on that thread."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, cpu: int = 0) -> None:
         self._device = device
-        _tell("kpktgend_0", "rem_device_all", f"add_device {device}")
+        run("modprobe", "pktgen")
+        _tell(f"kpktgend_{cpu}", "rem_device_all", f"add_device {device}")
         _tell(device, "xmit_mode netif_receive", "delay 0", "clone_skb 0", "burst 1")
+        _tell(device, "flag NO_TIMESTAMP", "flag !SHARED")
+        own = "unknown" not in _result(device)
+        settings.note("pktgen", {"packets": "not shared" if own else "shared, cloned by the stack"})
 
     def send(self, flood: Flood, count: int) -> float:
         """Packets a second that the receive path took, COUNT sent."""
         _tell(self._device, *flood.commands, f"count {count}")
         _tell("pgctrl", "start")
-        result = (PROC / self._device).read_text()
+        result = _result(self._device)
         found = re.search(r"OK: (\d+)\(", result)
         if not found:
-            raise RuntimeError(f"pktgen: {result[result.find('Result:') :].strip()}")
+            raise RuntimeError(f"pktgen: {result.strip()}")
         return count * 1e6 / int(found[1])
 
 
@@ -72,3 +99,31 @@ def _tell(file: str, *commands: str) -> None:
     for command in commands:
         with (PROC / file).open("w") as stream:
             stream.write(f"{command}\n")
+
+
+def _result(device: str) -> str:
+    text = (PROC / device).read_text()
+    return text[text.find("Result:") :]
+
+
+_PEDIT = (
+    "tc filter add dev {} ingress matchall action pedit ex munge ip protocol set 6 pipe "
+    # Header of 24 bytes, SYN, window; then the option that tells the maximum segment size.
+    "action pedit munge offset 32 u32 set 0x60027210 munge offset 40 u32 set 0x020405b4 pipe "
+    "action csum ip4h and tcp"
+)
+
+
+@contextmanager
+def as_syns(device: str) -> Iterator[None]:
+    """Turn the UDP packets that DEVICE receives into TCP SYNs, since pktgen makes UDP only.
+
+    The sequence number is what was the UDP length and checksum, the option lies where pktgen
+    leaves its timestamp; both checksums are made right.
+    """
+    run("tc", "qdisc", "add", "dev", device, "clsact")
+    try:
+        run(*_PEDIT.format(device).split())
+        yield
+    finally:
+        run("tc", "qdisc", "del", "dev", device, "clsact")

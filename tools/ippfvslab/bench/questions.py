@@ -1,45 +1,137 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What is asked, as data: which lanes, which flood, which ratio must be reached."""
+"""What is asked, as data: which lanes, by which probe, and what must be reached."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ippfvslab.bench.probes import flood, new, pick, services
+from ippfvslab.bench.question import (
+    Bound,
+    Derived,
+    Figures,
+    Question,
+    Ratio,
+    Target,
+    at_least,
+    at_most,
+)
 
-from ippfvslab.bench.lanes import Lane
+__all__ = [
+    "QUESTIONS",
+    "Bound",
+    "Derived",
+    "Figures",
+    "Question",
+    "Ratio",
+    "Target",
+    "at_least",
+    "at_most",
+]
 
 MANY = 60_000
 
 
-@dataclass(frozen=True)
-class Question:
-    """One question of the benchmark."""
-
-    name: str
-    title: str
-    method: str = "nat"
-    family: int = 4
-    flows: int = 1
-    new: bool = False
-    """Every packet is of a new connection."""
-    peers: tuple[str, ...] = ("ippfvs", "IPVS")
-    against: str = "IPVS"
-    target: float = 1.0
-    """The least ratio of ippfvs to AGAINST."""
-
-    @property
-    def lanes(self) -> list[Lane]:
-        return [Lane(peer, self.method, self.family) for peer in self.peers]
+def cost(ours: float, theirs: float, floor: float) -> float:
+    """Time for a packet above the floor, ours as a share of theirs."""
+    return (1 / ours - 1 / floor) / (1 / theirs - 1 / floor)
 
 
-_ALL = ("ippfvs", "IPVS", "plain", "floor")
-
-QUESTIONS = (
-    Question("nat4-one", "NAT, IPv4, 1 flow: packets/s", peers=_ALL, against="plain", target=1.0),
-    Question("nat4", "NAT, IPv4, 60,000 flows: packets/s", flows=MANY, peers=_ALL, target=2.0),
-    Question("tun4", "TUN, IPv4, 60,000 flows: packets/s", "tun", flows=MANY, target=2.0),
-    Question("dr4", "DR, IPv4, 60,000 flows: packets/s", "dr", flows=MANY, target=2.0),
-    Question("nat6", "NAT, IPv6, 60,000 flows: packets/s", "nat", 6, MANY, target=1.8),
-    Question("tun6", "TUN, IPv6, 60,000 flows: packets/s", "tun", 6, MANY, target=1.8),
-    Question("dr6", "DR, IPv6, 60,000 flows: packets/s", "dr", 6, MANY, target=1.8),
-    Question("new4", "UDP, IPv4, new connections/s", new=True, target=2.5),
+_TWO = ("ippfvs", "IPVS")
+_ALL = (*_TWO, "plain", "floor")
+_PEERS = ("nftables", "flowtable")
+_OWN_COST = Derived(
+    0.4, "less", "time above the floor, of that of IPVS", ("ippfvs", "IPVS", "floor"), cost
 )
+
+
+def _forwarding(method: str, family: int, lanes: tuple[str, ...], *targets: Target) -> Question:
+    return Question(
+        name=f"{method}{family}",
+        title=f"{method.upper()}, IPv{family}, 60,000 flows",
+        unit="packets/s",
+        guest="uml",
+        probe="flood",
+        setting=flood.Setting(method, family, MANY),
+        lanes=lanes,
+        targets=targets,
+        quick=(method, family) in (("nat", 4), ("dr", 4), ("nat", 6)),
+    )
+
+
+def _picking(scheduler: str) -> Question:
+    return Question(
+        name=f"pick-{scheduler}",
+        title=f"{scheduler}: new connections among 4 servers and among 1,000",
+        unit="connections/s",
+        guest="uml",
+        probe="pick",
+        setting=pick.Setting(scheduler),
+        lanes=("ippfvs 4", "ippfvs 1,000", "IPVS 4", "IPVS 1,000"),
+        targets=(at_most(1.5, theirs="ippfvs 1,000", ours="ippfvs 4"),),
+        quick=scheduler == "wlc",
+        about=(
+            "The target bounds how many times faster the small farm is. "
+            "A thousand servers have weights from 1 to 10 where the scheduler minds weights."
+        ),
+    )
+
+
+def _opening(protocol: str, title: str) -> Question:
+    return Question(
+        name=f"new-{protocol}",
+        title=title,
+        unit="connections/s",
+        guest="uml",
+        probe="new",
+        setting=new.Setting(protocol),
+        lanes=(*_TWO, "nftables"),
+        targets=(at_least(2.5),),
+        about=(
+            "Every packet is the first of its connection, and the table is empty at first; "
+            "it has 16 MiB of buckets or chain heads, so that none must grow."
+        ),
+    )
+
+
+FORWARDING = (
+    Question(
+        name="nat4-one",
+        title="NAT, IPv4, 1 flow",
+        unit="packets/s",
+        guest="uml",
+        probe="flood",
+        setting=flood.Setting(),
+        lanes=(*_ALL, *_PEERS),
+        targets=(at_least(1.0, "plain"),),
+    ),
+    _forwarding("nat", 4, (*_ALL, *_PEERS), at_least(2.0), _OWN_COST),
+    _forwarding("tun", 4, _TWO, at_least(2.0)),
+    _forwarding("dr", 4, _TWO, at_least(2.0)),
+    _forwarding("nat", 6, _ALL, at_least(1.8)),
+    _forwarding("tun", 6, _TWO, at_least(1.8)),
+    _forwarding("dr", 6, _TWO, at_least(1.8)),
+)
+SCHEDULING = (
+    _opening("udp", "new UDP connections, 4 servers"),
+    _opening("tcp", "new TCP connections (SYNs), 4 servers"),
+    *map(_picking, ("rr", "wrr", "lc", "wlc")),
+    Question(
+        name="services",
+        title="new connections to 10 services, alone and among 10,000",
+        unit="connections/s",
+        guest="uml",
+        probe="services",
+        setting=services.Setting(),
+        lanes=("ippfvs 10", "ippfvs 10,000", "ippfvs all 10,000", "IPVS 10", "IPVS 10,000"),
+        targets=(at_least(0.9, theirs="ippfvs 10", ours="ippfvs 10,000"),),
+        rounds=5,
+        quick=False,
+        about=(
+            "The clients want the same ten services, which are all there are or are among 10,000, "
+            "of one server each; five rounds, since ipvsadm needs seconds to load them. "
+            "In the lane *all*, they want each of 10,000 in turn: then what each service has in "
+            "memory must come from there, too."
+        ),
+    ),
+)
+
+QUESTIONS: tuple[Question, ...] = (*FORWARDING, *SCHEDULING)

@@ -1,68 +1,87 @@
 # SPDX-License-Identifier: GPL-2.0
-"""From figures to answers and a table; pure.
+"""From figures to answers; pure.
 
-Noise only slows a round, so the best round is the figure. How far the rounds lie apart is told by
-the median, and a target counts as missed only when it is missed by more than that.
+Noise only slows a round, so the best round is the figure. How far the median lies from it is the
+spread; a target counts as missed only when it is still missed with any of its figures as much
+better as they are spread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from ippfvslab.bench.questions import QUESTIONS, Question
+from ippfvslab.bench.question import Better, Question, Target
 
-Figures = Mapping[str, Mapping[str, Sequence[float]]]
+REACHED, WITHIN, MISSED = "✓", "≈", "✗"
+"""Reached; missed by less than the noise; missed."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What was measured of one lane."""
+
+    best: float
+    median: float
+    rounds: int
+
+    @property
+    def spread(self) -> float:
+        """How far the median lies from the best, a share of the best."""
+        return abs(self.best - self.median) / self.best
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a target was reached."""
+
+    target: Target
+    value: float
+    noise: float
+    """How much the value may be off, a share of it."""
+
+    @property
+    def mark(self) -> str:
+        bound, slack = self.target.bound, self.noise * abs(self.value)
+        short = bound - self.value if self.target.better == "more" else self.value - bound
+        return REACHED if short <= 0 else WITHIN if short <= slack else MISSED
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What was measured of one question."""
+    """What was measured of one question, and what that means."""
 
     question: Question
-    best: dict[str, float]
-    spread: dict[str, float]
-    """How far the median lies below the best, a share of the best."""
+    figures: Mapping[str, Figure]
+    verdicts: tuple[Verdict, ...]
 
     @property
-    def ratio(self) -> float:
-        """Ippfvs against the peer that the target names."""
-        return self.best["ippfvs"] / self.best[self.question.against]
-
-    @property
-    def noise(self) -> float:
-        """The larger spread of the two that are compared."""
-        return max(self.spread["ippfvs"], self.spread[self.question.against])
-
-    @property
-    def reached(self) -> bool:
-        return self.ratio >= self.question.target * (1 - self.noise)
+    def missed(self) -> bool:
+        return any(verdict.mark == MISSED for verdict in self.verdicts)
 
 
-def judge(figures: Figures) -> list[Answer]:
-    """The answer to each question that was asked."""
-    return [
-        Answer(
-            question,
-            {name: max(rounds) for name, rounds in figures[question.name].items()},
-            {name: 1 - median(rounds) / max(rounds) for name, rounds in lanes.items()},
-        )
-        for question in QUESTIONS
-        if (lanes := figures.get(question.name))
-    ]
+def judge(measured: Iterable[tuple[Question, Mapping[str, Sequence[float]]]]) -> list[Answer]:
+    """The answer to each question, of the figures of its lanes."""
+    return [_answer(question, figures) for question, figures in measured]
 
 
-def table(answers: Sequence[Answer]) -> Iterator[str]:
-    """Lines of at most 80 columns: figures in millions a second, then the ratio and its target."""
-    yield f"{'millions a second':38}{'ippfvs':>8}{'IPVS':>7}{'plain':>7}{'floor':>7}  ratio"
-    for answer in answers:
-        cells = [
-            f"{answer.best[name] / 1e6:.2f}" if name in answer.best else ""
-            for name in ("ippfvs", "IPVS", "plain", "floor")
-        ]
-        mark = "✓" if answer.reached else "✗"
-        title = answer.question.title
-        yield f"{title:38}{cells[0]:>8}{cells[1]:>7}{cells[2]:>7}{cells[3]:>7}  {answer.ratio:.2f}"
-        against, target = answer.question.against, answer.question.target
-        yield f"   {mark} against {against}: target {target:.1f}, noise {answer.noise:.0%}"
+def _answer(question: Question, measured: Mapping[str, Sequence[float]]) -> Answer:
+    figures = {lane: _figure(measured[lane], question.better) for lane in question.lanes}
+    verdicts = tuple(_verdict(target, figures) for target in question.targets)
+    return Answer(question, figures, verdicts)
+
+
+def _figure(rounds: Sequence[float], better: Better) -> Figure:
+    best = max(rounds) if better == "more" else min(rounds)
+    return Figure(best, median(rounds), len(rounds))
+
+
+def _verdict(target: Target, figures: Mapping[str, Figure]) -> Verdict:
+    """The noise of a value: the most that it moves when one of its figures is its median."""
+    best = {lane: figures[lane].best for lane in target.lanes}
+    value = target.value(best)
+    moved = (
+        abs(target.value({**best, lane: figures[lane].median}) - value) for lane in target.lanes
+    )
+    return Verdict(target, value, max(moved) / abs(value) if value else 0.0)

@@ -1,43 +1,114 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`tools/lab bench`: boots the kernel for measuring, has it measure, judges the figures."""
+"""`tools/lab bench`: boots the kernels for measuring, has them measure, judges the figures."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
+import time
+from collections.abc import Sequence
+from pathlib import Path
 
-from ippfvslab import debian, guest, kernels, module, say
-from ippfvslab.bench import report
+from ippfvslab import debian, guest, kernels, module, paths, say
+from ippfvslab.bench import machine, page, results, table
+from ippfvslab.bench.question import Guest, Question
 from ippfvslab.bench.questions import QUESTIONS
 
-LIMIT_S = 1500
+LIMIT_S = 2400
+ROUNDS, QUICK_ROUNDS = 7, 3
+KERNEL: dict[Guest, str] = {"uml": "bench", "qemu": "6.12"}
+FOLDER = paths.CACHE / "bench"
 
 
 def main(words: argparse.Namespace) -> int:
     """Measure; 0 only when every target is reached, or missed by less than the noise."""
+    questions = _chosen(words.questions, words.quick)
+    if words.write and words.questions:
+        raise say.Trouble("--write takes a whole run; leave out the names of questions")
+    found = results.read(Path(words.of)) if words.of else _measure(questions, words.quick)
+    status = _tell(found, questions)
+    if words.write:
+        page.write(paths.TREE / "docs", found, QUESTIONS)
+        say.line(f"-- written: docs/{page.PAGE}")
+    return status
+
+
+def _chosen(names: Sequence[str], quick: bool) -> list[Question]:
+    """Those that were named; without names all, or all the quick ones."""
     known = [question.name for question in QUESTIONS]
-    if strange := [name for name in words.questions if name not in known]:
+    if strange := [name for name in names if name not in known]:
         raise say.Trouble(f"no question {' '.join(strange)}; there are {' '.join(known)}")
-    kernel = kernels.get("bench")
-    ko = module.build(kernel)
-    ipvsadm = debian.program("ipvsadm", "sbin/ipvsadm")
-    rounds, packets = (3, 300_000) if words.quick else (7, 1_000_000)
-    measure = ["-m", "ippfvslab.bench.measure", f"--rounds={rounds}", f"--packets={packets}"]
-    script = (
-        f"export IPPFVS_MODULE={shlex.quote(str(ko))} IPVSADM={shlex.quote(str(ipvsadm))}\n"
-        f"$PYTHON {shlex.join([*measure, *words.questions])}"
+    return [each for each in QUESTIONS if each.name in names or (not names and quick <= each.quick)]
+
+
+def _measure(questions: Sequence[Question], quick: bool) -> results.Results:
+    found = results.Results(
+        when=time.strftime("%Y-%m-%d %H:%M"),
+        tree=machine.tree(),
+        quick=quick,
+        machine=machine.describe(),
+        programs={"ipvsadm": debian.version("ipvsadm")},
     )
-    say.line(f"== benchmark on Linux {kernel.release}, User-Mode Linux, one CPU")
-    outcome = guest.run(kernel, None, guest.Job("bench", script, LIMIT_S), say.line)
+    for kind in KERNEL:
+        if mine := [each for each in questions if each.guest == kind]:
+            _add(found, kind, mine, _in_guest(kind, mine, quick))
+    file = FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
+    found.write(file)
+    say.line(f"-- figures: {file}; a chart of each question beside")
+    page.draw(file.with_suffix(""), found, questions)
+    return found
+
+
+def _add(
+    found: results.Results, kind: Guest, questions: Sequence[Question], outcome: guest.Outcome
+) -> None:
+    """Take over what a guest left; what went wrong in it is kept beside the figures."""
+    found.add(kind, outcome.folder / "figures.json")
+    if (pages := outcome.folder / "pages").exists():
+        found.guests[kind]["pages of its memory"] = pages.read_text().strip()
     for fault in outcome.faults:
         say.line(f"!! the kernel: {fault.what}\n{fault.context}")
-    figures = outcome.folder / "figures.json"
-    if outcome.status or outcome.faults or not figures.exists():
-        raise say.Trouble(f"the benchmark did not come to its end; see {outcome.folder}")
-    answers = report.judge(json.loads(figures.read_text()))
+        found.faults.append(fault.what)
+    for each in questions:
+        if each.name not in found.records:
+            found.records[each.name] = results.Record(
+                {}, {}, 0, f"the guest died before; see {outcome.folder}"
+            )
+
+
+def _in_guest(kind: Guest, questions: Sequence[Question], quick: bool) -> guest.Outcome:
+    """Have a guest of KIND answer QUESTIONS."""
+    kernel = kernels.get(KERNEL[kind])
+    ko = module.build(kernel)
+    module.compile_tree()
+    ipvsadm = debian.program("ipvsadm", "sbin/ipvsadm")
+    rounds = QUICK_ROUNDS if quick else ROUNDS
+    measure = ["-m", "ippfvslab.bench.measure", f"--rounds={rounds}", *["--quick"][: int(quick)]]
+    script = (
+        f"export IPPFVS_MODULE={shlex.quote(str(ko))} IPVSADM={shlex.quote(str(ipvsadm))}\n"
+        f"$PYTHON {shlex.join([*measure, *(each.name for each in questions)])}"
+    )
+    memory = f"{max(each.memory_gib for each in questions)}G"
+    what = "User-Mode Linux, one CPU" if kernel.user_mode else "QEMU, two CPUs"
+    say.line(f"== Linux {kernel.release}, {what}: {len(questions)} questions, {rounds} rounds")
+    job = guest.Job("bench", script, LIMIT_S, memory, measures=True)
+    outcome = guest.run(kernel, None, job, say.line)
+    if not (outcome.folder / "figures.json").exists():
+        raise say.Trouble(f"the benchmark answered no question; see {outcome.folder}")
+    return outcome
+
+
+def _tell(found: results.Results, questions: Sequence[Question]) -> int:
+    answers = found.answers(questions)
     say.line()
-    for text in report.table(answers):
+    for text in table.table(answers):
         say.line(text)
-    say.line(f"-- figures: {figures}")
-    return 0 if all(answer.reached for answer in answers) else 1
+    missed = [answer.question.name for answer in answers if answer.missed]
+    if missed:
+        say.line(f"!! targets missed by more than the noise: {' '.join(missed)}")
+    troubled = {each.name: why for each in questions if (why := found.trouble(each))}
+    for name, why in troubled.items():
+        say.line(f"!! {name} has no figures: {why}")
+    for fault in found.faults:
+        say.line(f"!! the kernel complained: {fault}")
+    return 1 if missed or troubled or found.faults else 0

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-2.0
+"""docs/PERFORMANCE.md, made of a run's figures and of docs/performance/page.md, its prose.
+
+The same figures and prose make the same page, to the letter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from ippfvslab.bench.question import SIGN, Question
+from ippfvslab.bench.report import Answer, Verdict
+from ippfvslab.bench.results import Record, Results
+from ippfvslab.bench.units import short
+
+PAGE = "PERFORMANCE.md"
+FOLDER = "performance"
+PROSE = "page.md"
+FIGURES = "figures.json"
+_GUEST = {"uml": "User-Mode Linux", "qemu": "QEMU"}
+
+
+def page(prose: str, results: Results, questions: Sequence[Question]) -> str:
+    """PROSE with each {{…}} replaced by what RESULTS say."""
+    answers = results.answers(questions)
+    parts = {
+        "run": _run(results),
+        "glance": "\n".join(_glance(answers)),
+        "machine": "\n".join(_pairs(results.machine)),
+        "guests": "\n".join(_guests(results)),
+        "settings": "\n".join(_settings(results.records.values())),
+        "questions": "\n".join(_questions(answers, results)),
+        "unanswered": "\n".join(_unanswered(results, questions)),
+    }
+    for name, text in parts.items():
+        prose = prose.replace(f"{{{{{name}}}}}", text)
+    return prose
+
+
+def _run(results: Results) -> str:
+    kind = "a quick run" if results.quick else "a full run"
+    minutes = sum(record.seconds for record in results.records.values()) / 60
+    return f"{kind} of {results.when} on commit {results.tree}, {minutes:.0f} minutes of measuring"
+
+
+def _glance(answers: Iterable[Answer]) -> Iterator[str]:
+    """One row a target."""
+    yield "| question | what is compared | measured | target | noise | |"
+    yield "|---|---|--:|--:|--:|---|"
+    for answer in answers:
+        question = answer.question
+        link = f"[{question.title}](#{question.name})"
+        for verdict in answer.verdicts:
+            value, bound = _value(answer, verdict)
+            yield (
+                f"| {link} | {verdict.target.says} | {value} | {bound} "
+                f"| {verdict.noise:.0%} | {verdict.mark} |"
+            )
+
+
+def _value(answer: Answer, verdict: Verdict) -> tuple[str, str]:
+    target = verdict.target
+    unit = answer.question.unit if target.unit == "own" else target.unit
+    bound = f"{SIGN[target.better]} {short(target.bound, unit)}"
+    return short(verdict.value, unit), bound
+
+
+def _pairs(found: dict[str, str]) -> Iterator[str]:
+    for name, value in found.items():
+        yield f"- {name}: {value}"
+
+
+def _guests(results: Results) -> Iterator[str]:
+    for kind, found in sorted(results.guests.items()):
+        yield f"- {_GUEST.get(kind, kind)}: " + ", ".join(f"{k} {v}" for k, v in found.items())
+    for name, version in results.programs.items():
+        yield f"- {name} {version}"
+
+
+def _settings(records: Iterable[Record]) -> Iterator[str]:
+    """Who had which settings; those that differed between questions are listed side by side."""
+    seen: dict[tuple[str, str], list[str]] = {}
+    for record in records:
+        for who, found in record.settings.items():
+            for name, value in found.items():
+                values = seen.setdefault((who, name), [])
+                if value not in values:
+                    values.append(value)
+    yield "| who | setting | value |"
+    yield "|---|---|---|"
+    for (who, name), values in sorted(seen.items()):
+        yield f"| {who} | {name} | {' · '.join(values)} |"
+
+
+def _questions(answers: Iterable[Answer], results: Results) -> Iterator[str]:
+    for answer in answers:
+        yield from _question(answer, results.records[answer.question.name])
+
+
+def _question(answer: Answer, record: Record) -> Iterator[str]:
+    question = answer.question
+    yield f'### <a id="{question.name}"></a>{question.title}\n'
+    if question.about:
+        yield f"{question.about}\n"
+    yield f"![{_words(answer)}]({FOLDER}/{question.name}.svg)\n"
+    yield f"| {question.unit} | best | median | spread | rounds |"
+    yield "|---|--:|--:|--:|--:|"
+    for lane, figure in answer.figures.items():
+        best, middle = short(figure.best, question.unit), short(figure.median, question.unit)
+        yield f"| {lane} | {best} | {middle} | {figure.spread:.0%} | {figure.rounds} |"
+    yield ""
+    for verdict in answer.verdicts:
+        value, bound = _value(answer, verdict)
+        yield f"{verdict.mark} {verdict.target.says}: **{value}**, target {bound}{_off(verdict)}\n"
+
+
+def _off(verdict: Verdict) -> str:
+    """By how much a target is beaten or missed."""
+    target = verdict.target
+    if not target.bound or not verdict.value:
+        return ""
+    times = verdict.value / target.bound
+    better = times if target.better == "more" else 1 / times
+    return f": beaten by {better - 1:.0%}" if better >= 1 else f": missed by {1 - better:.0%}"
+
+
+def _words(answer: Answer) -> str:
+    """What the chart shows, for those who do not see it."""
+    bars = ", ".join(
+        f"{lane} {short(figure.best, answer.question.unit)}"
+        for lane, figure in answer.figures.items()
+    )
+    return f"{answer.question.title}, {answer.question.unit}: {bars}"
+
+
+def _unanswered(results: Results, questions: Iterable[Question]) -> Iterator[str]:
+    for question in questions:
+        if why := results.trouble(question):
+            yield f"- no figures of *{question.title}*: {why}"
+    for fault in results.faults:
+        yield f"- the kernel complained: {fault}"
+
+
+def draw(folder: Path, results: Results, questions: Sequence[Question]) -> None:
+    """Make FOLDER hold a chart of each of QUESTIONS that was answered, and no other chart."""
+    from ippfvslab.bench import chart
+
+    folder.mkdir(exist_ok=True)
+    for old in folder.glob("*.svg"):
+        old.unlink()
+    for answer in results.answers(questions):
+        name = answer.question.name
+        chart.draw(answer, results.records[name].figures, folder / f"{name}.svg")
+
+
+def write(docs: Path, results: Results, questions: Sequence[Question]) -> None:
+    """Write page, charts and figures below DOCS."""
+    folder = docs / FOLDER
+    results.write(folder / FIGURES)
+    draw(folder, results, questions)
+    (docs / PAGE).write_text(page((folder / PROSE).read_text(), results, questions))

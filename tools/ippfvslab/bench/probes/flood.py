@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Packets a second of known connections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ippfvslab.bench import lanes
+from ippfvslab.bench.director import CLIENT, MAC_IN, MAC_OTHER, director, forwarded
+from ippfvslab.bench.lanes.case import Case
+from ippfvslab.bench.pktgen import Flood, Generator
+from ippfvslab.bench.question import Figures, Question
+from ippfvslab.bench.rounds import interleave
+
+FLOODS = 4
+"""In each round, of which the fastest counts: a short one has a chance not to be disturbed."""
+PACKETS = 300_000
+QUICK_PACKETS = 100_000
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One way of forwarding, and over how many connections the packets spread."""
+
+    method: str = "nat"
+    family: int = 4
+    flows: int = 1
+
+
+def ask(question: Question, rounds: int, quick: bool) -> Figures:
+    """Each round sets a lane up, makes its connections, and measures."""
+    setting: Setting = question.setting
+    case = Case(setting.method, setting.family)
+    packets = QUICK_PACKETS if quick else PACKETS
+    with director(case.servers):
+        generator = Generator("in0")
+
+        def once(lane: str) -> float:
+            return _once(generator, lane, case, setting.flows, packets)
+
+        return interleave(question.lanes, rounds, once)
+
+
+def _once(generator: Generator, lane: str, case: Case, flows: int, packets: int) -> float:
+    dest = case.reals[0] if lane == "plain" else case.vip
+    mac = MAC_OTHER if lane == "floor" else MAC_IN
+    flood = Flood(mac, CLIENT[case.family], dest, flows)
+    with lanes.up(lane, case) as contestant:
+        generator.send(flood, max(3 * flows, 100_000))
+        made = contestant.made(case)
+        before = forwarded()
+        figure = max(generator.send(flood, packets) for _ in range(FLOODS))
+        came, sent = forwarded() - before, FLOODS * packets
+        if came != (0 if lane == "floor" else sent):
+            raise RuntimeError(f"{lane} forwarded {came} of {sent} packets")
+        if contestant.made(case) != made:
+            raise RuntimeError(f"{lane} made connections while it should know all of them")
+        if lane not in ("plain", "floor") and made != flows:
+            raise RuntimeError(f"{lane} made {made} connections of {flows} flows")
+        return figure

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0
+"""New connections a second: every packet is the first of its connection."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+from ippfvslab.bench import lanes, settings
+from ippfvslab.bench.director import CLIENT, MAC_IN, director, forwarded
+from ippfvslab.bench.lanes.case import Case
+from ippfvslab.bench.pktgen import SYN_FRAME_BYTES, UDP_FRAME_BYTES, Flood, Generator, as_syns
+from ippfvslab.bench.question import Figures, Question
+from ippfvslab.bench.rounds import interleave
+
+CONNECTIONS = 400_000
+QUICK_CONNECTIONS = 200_000
+TABLE_BITS = 24
+"""16 MiB of table for each, so that none has to grow."""
+PORTS, ADDRESSES = 60_000, 131_000
+"""Ports and addresses go round side by side: 7,860,000 packets until a pair comes again."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What kind of connections."""
+
+    protocol: str = "udp"
+
+
+def ask(question: Question, rounds: int, quick: bool) -> Figures:
+    """Each round starts from an empty table."""
+    setting: Setting = question.setting
+    case = Case(protocol=setting.protocol, table_bits=TABLE_BITS)
+    count = QUICK_CONNECTIONS if quick else CONNECTIONS
+    with director(case.servers):
+        generator = Generator("in0")
+        return interleave(
+            question.lanes, rounds, lambda lane: measure(generator, lane, case, count)
+        )
+
+
+def measure(generator: Generator, lane: str, case: Case, count: int) -> float:
+    """Connections a second that LANE makes on CASE, COUNT of them, all forwarded."""
+    with lanes.up(lane, case) as contestant:
+        figure = send(generator, case, count)
+        if (made := contestant.made(case)) != count:
+            raise RuntimeError(f"{lane} made {made} connections of {count}")
+        if not (one := contestant.sample(case).lower()).startswith(case.protocol):
+            raise RuntimeError(f"{lane} made connections of another kind: {one}")
+        settings.note(lane, {f"a {case.protocol} connection": one})
+        return figure
+
+
+def send(
+    generator: Generator, case: Case, count: int, dest: str | None = None, dests: int = 1
+) -> float:
+    """Send COUNT first packets and see each of them leave; answer how many a second.
+
+    They go to the first service, or to DESTS services from DEST on.
+    """
+    size = SYN_FRAME_BYTES if case.protocol == "tcp" else UDP_FRAME_BYTES
+    packets = Flood(MAC_IN, CLIENT[4], dest or case.vip, PORTS, ADDRESSES, dests, size)
+    before = forwarded()
+    with as_syns("in0") if case.protocol == "tcp" else nullcontext():
+        figure = generator.send(packets, count)
+    if (came := forwarded() - before) != count:
+        raise RuntimeError(f"{came} of {count} packets were forwarded")
+    return figure

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Answers as a table of at most 80 columns; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ippfvslab.bench.question import SIGN
+from ippfvslab.bench.report import Answer, Verdict
+from ippfvslab.bench.units import short
+
+WIDTH = 80
+_CELL = 25
+
+
+def table(answers: Sequence[Answer]) -> Iterator[str]:
+    """For each question its figures, best of the rounds ± the spread, and its targets."""
+    title = "best of the rounds ± how far the median is off"
+    yield f"{title:50}{'value':>8}{'target':>9}{'noise':>7}"
+    for answer in answers:
+        yield f"{answer.question.title}: {answer.question.unit}"[:WIDTH]
+        yield from _figures(answer)
+        for verdict in answer.verdicts:
+            yield _target(answer, verdict)
+
+
+def _figures(answer: Answer) -> Iterator[str]:
+    cells = [
+        f"{lane} {short(figure.best, answer.question.unit)} ±{figure.spread:.0%}"
+        for lane, figure in answer.figures.items()
+    ]
+    width = max(_CELL, 2 + max(map(len, cells)))
+    each = max(1, (WIDTH - 1) // width)
+    for start in range(0, len(cells), each):
+        yield "   " + "".join(f"{cell:{width}}" for cell in cells[start : start + each]).rstrip()
+
+
+def _target(answer: Answer, verdict: Verdict) -> str:
+    target = verdict.target
+    unit = answer.question.unit if target.unit == "own" else target.unit
+    bound = f"{SIGN[target.better]} {short(target.bound, unit)}"
+    value = short(verdict.value, unit)
+    return f" {verdict.mark} {target.says[:46]:47}{value:>8}{bound:>9}{verdict.noise:>7.0%}"
