@@ -76,7 +76,7 @@ class Beat:
         if found != number:
             raise RuntimeError(f"packet {number} of the beat was lost: {found} came")
         seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
-        return float(seconds) + nanoseconds / 1e9
+        return float(seconds + nanoseconds / 1e9)
 
 
 @contextmanager
@@ -119,7 +119,7 @@ def frame(client: str, virtual: str, number: int) -> bytes:
 
 
 def _checksum(head: bytes) -> int:
-    total = sum(struct.unpack(f"!{len(head) // 2}H", head))
+    total: int = sum(struct.unpack(f"!{len(head) // 2}H", head))
     total = (total & 0xFFFF) + (total >> 16)
     return ~(total + (total >> 16)) & 0xFFFF
 

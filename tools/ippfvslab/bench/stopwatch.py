@@ -27,16 +27,25 @@ class Lap:
 def timed(*command: str, text: Path | None = None) -> Lap:
     """Run COMMAND with the file TEXT as its standard input; a failure raises, and shows why."""
     output, complaints = Path("/tmp/output"), Path("/tmp/complaints")
-    with (text or Path("/dev/null")).open("rb") as source, output.open("wb") as printed:
-        with complaints.open("wb") as said:
-            seconds, peak_kib, status = _run(command, source, printed, said)
+    with (
+        (text or Path("/dev/null")).open("rb") as source,
+        output.open("wb") as printed,
+        complaints.open("wb") as said,
+    ):
+        seconds, peak_kib, status = _run(command, source, printed, said)
     if status:
         raise RuntimeError(f"{' '.join(command)}: {status}: {complaints.read_text()[:500]}")
-    lines, last = 0, b""
-    with output.open("rb") as file:
-        for lines, last in enumerate(file, 1):
-            pass
-    return Lap(seconds, peak_kib << 10, lines, last.decode().strip())
+    lines, last = _lines(output)
+    return Lap(seconds, peak_kib << 10, lines, last)
+
+
+def _lines(file: Path) -> tuple[int, str]:
+    """How many lines FILE has, and the last of them; it may be larger than memory."""
+    count, last = 0, b""
+    with file.open("rb") as lines:
+        for line in lines:
+            count, last = count + 1, line
+    return count, last.decode().strip()
 
 
 def _run(

@@ -24,7 +24,7 @@ IPVS_TABLE_BITS = 23
 
 
 def ask(question: Question, rounds: int, quick: bool) -> Figures:
-    """Each round starts from an empty table: that of ippfvs has 2^12 buckets and grows by itself."""
+    """Each round starts from an empty table; that of ippfvs has 2^12 buckets and must grow."""
     with director():
         generator = Generator("in0")
         return interleave(question.lanes, rounds, lambda lane: _once(generator, lane))

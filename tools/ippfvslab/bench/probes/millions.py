@@ -27,7 +27,7 @@ IDLE_S = 2000
 EXPIRY_LIMIT_S = 120
 SHRINKING_LIMIT_S = 300
 KEPT_SHARE = 0.01
-"""Of the memory that was taken: what may be missing afterwards, partly used slab pages above all."""
+"""Of the memory that was taken: what may be missing afterwards, half-empty slabs above all."""
 
 
 def ask(question: Question, rounds: int, quick: bool) -> Figures:
