@@ -3,9 +3,9 @@
  * The array of buckets that the connection table is made of.
  *
  * A bucket is one cache line: seven links and a pointer to more. A link is the
- * address of an entry, whose alignment leaves six low bits: the direction by
- * which the entry hangs here, and five bits of its hash, so that a look at the
- * bucket tells nearly always which entry, if any, is worth a cache miss.
+ * address of an entry, whose alignment leaves six low bits: which of the entry's
+ * links it is, and five bits of the hash, so that a look at the bucket tells
+ * nearly always which entry, if any, is worth a cache miss.
  *
  * A bucket is chosen by the upper bits of a hash. Growth therefore splits a
  * bucket into neighbours, and a walk in the order of the hash is not disturbed.
@@ -79,6 +79,32 @@ static inline unsigned long ippfvs_link(const struct ippfvs_conn *conn,
 					enum ippfvs_conn_dir dir)
 {
 	return (unsigned long)conn | dir | ippfvs_link_tag(conn->hash[dir]);
+}
+
+/*
+ * RCU. Which links may be of @hash, a bit each; without a branch, since nobody
+ * could foretell it.
+ */
+static inline unsigned int
+ippfvs_bucket_hits(const struct ippfvs_bucket *bucket, u32 hash)
+{
+	unsigned long tag = ippfvs_link_tag(hash);
+	unsigned int hits = 0;
+	int i;
+
+	for (i = 0; i < IPPFVS_LINKS; i++) {
+		unsigned long link = READ_ONCE(bucket->link[i]);
+
+		hits |= !((link ^ tag) & IPPFVS_LINK_TAG) << i;
+	}
+	return hits;
+}
+
+/* RCU. The entry at a place that may have been emptied meanwhile: NULL. */
+static inline struct ippfvs_conn *
+ippfvs_bucket_conn(const struct ippfvs_bucket *bucket, unsigned int i)
+{
+	return ippfvs_link_conn(READ_ONCE(bucket->link[i]));
 }
 
 /* Caller holds the lock of @hash. 0, or -ENOMEM. */

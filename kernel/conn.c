@@ -80,6 +80,7 @@ struct ippfvs_conn *ippfvs_conn_make(const struct ippfvs_conn_plan *plan)
 	percpu_counter_inc(&entries);
 	atomic64_set(&conn->life, life_make(jiffies, plan->state));
 	conn->real = plan->real;
+	conn->hash[IPPFVS_CONN_IN] = plan->hash;
 	conn->port[IPPFVS_END_CLIENT] = tuple->sport;
 	conn->port[IPPFVS_END_VIRTUAL] = tuple->dport;
 	conn->port[IPPFVS_END_REAL] = plan->port;
@@ -87,6 +88,7 @@ struct ippfvs_conn *ippfvs_conn_make(const struct ippfvs_conn_plan *plan)
 	conn->family = tuple->family;
 	conn->method = plan->method;
 	conn->two_way = plan->two_way;
+	conn->spread = false;
 	set_addr(conn, IPPFVS_END_CLIENT, &tuple->saddr);
 	set_addr(conn, IPPFVS_END_VIRTUAL, &tuple->daddr);
 	set_addr(conn, IPPFVS_END_REAL, &plan->addr);

@@ -16,7 +16,7 @@
 
 struct ippfvs_real;
 
-/* The two ways to find an entry. */
+/* The two ways that a packet of a connection goes. */
 enum ippfvs_conn_dir {
 	IPPFVS_CONN_IN,			/* client to virtual server */
 	IPPFVS_CONN_OUT,		/* real server to client */
@@ -48,12 +48,14 @@ static inline enum ippfvs_conn_end ippfvs_conn_to(enum ippfvs_conn_dir dir)
  * struct ippfvs_conn - a connection; 64 bytes for IPv4: one cache line
  * @life: see conn_life.h: time of the last packet, state, dead or not
  * @real: its real server; holds a reference
- * @hash: of both tuples, so that the table can grow without hashing again
+ * @hash: where it hangs, so that the table can grow without hashing again: at
+ *	IPPFVS_CONN_IN; when @spread and @two_way at IPPFVS_CONN_OUT, too
  * @port: by enum ippfvs_conn_end, network byte order
  * @protocol: IPPROTO_TCP or IPPROTO_UDP
  * @family: IPPFVS_FAMILY_*
  * @method: enum ippfvs_method; stays what it was when the connection was made
  * @two_way: answers come through us: found by IPPFVS_CONN_OUT, too
+ * @spread: it hangs by whole tuples, not at its client (conn_table.c)
  * @ip: addresses by enum ippfvs_conn_end, IPv4
  * @ip6: the same for IPv6; such an entry is longer
  *
@@ -68,6 +70,7 @@ struct ippfvs_conn {
 	u8 family;
 	u8 method;
 	bool two_way;
+	bool spread;
 	union {
 		__be32 ip[IPPFVS_CONN_ENDS];
 		struct in6_addr ip6[IPPFVS_CONN_ENDS];
@@ -77,6 +80,7 @@ struct ippfvs_conn {
 /**
  * struct ippfvs_conn_plan - a connection to be
  * @tuple: of the client's first packet
+ * @hash: ippfvs_conn_hash() of it
  * @real: its real server; the entry takes a reference
  * @addr: where its packets go: @real's address, for Local Node the director's
  *	own that will answer
@@ -87,6 +91,7 @@ struct ippfvs_conn {
  */
 struct ippfvs_conn_plan {
 	const struct ippfvs_tuple *tuple;
+	u32 hash;
 	struct ippfvs_real *real;
 	union ippfvs_addr addr;
 	__be16 port;

@@ -2,9 +2,15 @@
 /*
  * The table that finds connections.
  *
- * An entry is found by the five-tuple of a packet: the client's packets by
- * (client, virtual), and where answers come through us, the server's packets by
- * (real, client). The table hashes that tuple with a secret key.
+ * An entry hangs at its client: in the bucket of a keyed hash of the client's
+ * address, port and protocol. Packets of both directions know their client, so
+ * one link serves both, and a new connection touches one bucket. A packet is
+ * first looked up as if its sender were the client, then as if its receiver
+ * were.
+ *
+ * Few connections share a client's address and port. Those of a client that has
+ * too many are spread over the table by their whole five-tuples, so that nobody
+ * can fill a bucket on purpose.
  */
 #ifndef _IPPFVS_CONN_TABLE_H
 #define _IPPFVS_CONN_TABLE_H
@@ -29,7 +35,10 @@ struct ippfvs_conn_lock {
 /**
  * struct ippfvs_conn_table - the connections of a namespace
  * @buckets: RCU; NULL while the namespace has no service
- * @key: of the hash; random
+ * @key: of the hash of clients; random
+ * @spread_key: of the hash of whole tuples; random
+ * @spread: how many entries are spread: while there are any, look further
+ * @spread_lock: one at a time makes entries that are spread
  * @lock: chosen by the upper bits of a hash, as buckets are: one lock covers a
  *	bucket before, while and after the table grows
  * @conns: how many entries, dead ones included
@@ -40,7 +49,10 @@ struct ippfvs_conn_lock {
  */
 struct ippfvs_conn_table {
 	struct ippfvs_buckets __rcu *buckets;
-	siphash_key_t key;
+	hsiphash_key_t key;
+	siphash_key_t spread_key;
+	atomic_t spread;
+	spinlock_t spread_lock;
 	struct ippfvs_conn_lock *lock;
 	struct percpu_counter conns;
 	struct delayed_work work;
@@ -75,13 +87,19 @@ ippfvs_conn_table_timeout(const struct ippfvs_conn_table *table, u8 state)
 /* RCU: there is an entry more. */
 void ippfvs_conn_table_wake(struct ippfvs_conn_table *table);
 
-/* Any context: a hash of the tuple that nobody outside can foresee. */
+/*
+ * Any context: a hash of the sender's address, port and protocol that nobody
+ * outside can foresee.
+ */
 u32 ippfvs_conn_hash(const struct ippfvs_conn_table *table,
 		     const struct ippfvs_tuple *tuple);
 
-/* RCU. The living entry for a packet with this tuple and how it was found. */
+/*
+ * RCU. The living entry for a packet with this tuple and ippfvs_conn_hash() of
+ * it, and which way the packet goes.
+ */
 struct ippfvs_conn *ippfvs_conn_find(struct ippfvs_conn_table *table,
-				     const struct ippfvs_tuple *tuple,
+				     const struct ippfvs_tuple *tuple, u32 hash,
 				     enum ippfvs_conn_dir *dir);
 
 /**

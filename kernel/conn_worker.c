@@ -81,6 +81,16 @@ static void unhang(struct ippfvs_conn_table *table,
 	spin_unlock_bh(lock);
 }
 
+/* The second link, and the mark that there is something to look further for. */
+static void unhang_spread(struct ippfvs_conn_table *table,
+			  struct ippfvs_buckets *buckets,
+			  struct ippfvs_conn *conn)
+{
+	if (conn->two_way)
+		unhang(table, buckets, conn, IPPFVS_CONN_OUT);
+	atomic_dec(&table->spread);
+}
+
 static bool idle_for(u64 life, u32 time)
 {
 	/* Signed: the stamp may be newer than what we see of jiffies. */
@@ -131,8 +141,8 @@ static void sweep_bucket(struct ippfvs_conn_table *table,
 			if (!end_if_idle(table, conn))
 				continue;
 			unhang(table, buckets, conn, IPPFVS_CONN_IN);
-			if (conn->two_way)
-				unhang(table, buckets, conn, IPPFVS_CONN_OUT);
+			if (conn->spread)
+				unhang_spread(table, buckets, conn);
 			percpu_counter_dec(&table->conns);
 			ippfvs_real_put(conn->real);
 			bury(conn, grave);
@@ -320,6 +330,8 @@ int ippfvs_conn_table_init(struct ippfvs_conn_table *table,
 			   const struct ippfvs_config *config)
 {
 	table->config = config;
+	atomic_set(&table->spread, 0);
+	spin_lock_init(&table->spread_lock);
 	INIT_DELAYED_WORK(&table->work, work);
 	return percpu_counter_init(&table->conns, 0, GFP_KERNEL);
 }
@@ -354,6 +366,7 @@ int ippfvs_conn_table_start(struct ippfvs_conn_table *table)
 	}
 
 	get_random_bytes(&table->key, sizeof(table->key));
+	get_random_bytes(&table->spread_key, sizeof(table->spread_key));
 	table->position = 0;
 	rcu_assign_pointer(table->buckets, buckets);
 	return 0;

@@ -36,20 +36,22 @@ static enum ippfvs_verdict judge(struct sk_buff *skb,
 				 const struct nf_hook_state *state,
 				 enum ippfvs_place place, handler *handler)
 {
-	struct ippfvs_packet pkt = {
-		.skb = skb,
-		.net = state->net,
-		.ipn = ippfvs_net(state->net),
-		.in = state->in,
-		.place = place,
-		.hook = state->hook,
-	};
+	struct ippfvs_packet pkt;
+
+	/* One by one: reading fills the rest, zeroing it first would cost. */
+	pkt.skb = skb;
+	pkt.net = state->net;
+	pkt.ipn = ippfvs_net(state->net);
+	pkt.in = state->in;
+	pkt.place = place;
+	pkt.hook = state->hook;
 
 	/* A raw socket may send any version by either family's hook. */
 	if (ippfvs_packet_read(&pkt) || pkt.wire.tuple.family != state->pf)
 		return IPPFVS_PASS;
 	if (unlikely(pkt.wire.inner))
 		return ippfvs_icmp(&pkt);
+	pkt.hash = ippfvs_conn_hash(&pkt.ipn->conns, &pkt.wire.tuple);
 	return handler(&pkt);
 }
 

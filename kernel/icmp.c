@@ -34,6 +34,16 @@ static void turn_round(const struct ippfvs_tuple *tuple,
 	answer->dport = tuple->sport;
 }
 
+static struct ippfvs_conn *find(struct ippfvs_packet *pkt,
+				const struct ippfvs_tuple *tuple,
+				enum ippfvs_conn_dir *dir)
+{
+	struct ippfvs_conn_table *table = &pkt->ipn->conns;
+
+	return ippfvs_conn_find(table, tuple, ippfvs_conn_hash(table, tuple),
+				dir);
+}
+
 /* A broken one must not leave us with a checksum that is right. */
 static bool intact(const struct ippfvs_packet *pkt)
 {
@@ -127,7 +137,7 @@ static enum ippfvs_verdict pass_on(struct error *error,
 	ippfvs_packet_take_ttl(pkt);
 	skb_dst_drop(pkt->skb);
 	skb_dst_set(pkt->skb, dst);
-	return ippfvs_send(pkt);
+	return ippfvs_send(pkt, dst_mtu(dst));
 }
 
 /*
@@ -217,7 +227,7 @@ static bool is_our_tunnel(struct ippfvs_packet *pkt,
 	if (ippfvs_packet_read_quoted(pkt, pkt->wire.inner + quoted->inner,
 				      &within))
 		return false;
-	conn = ippfvs_conn_find(&pkt->ipn->conns, &within.tuple, &dir);
+	conn = find(pkt, &within.tuple, &dir);
 	return conn && dir == IPPFVS_CONN_IN &&
 	       conn->method == IPPFVS_METHOD_TUN &&
 	       conn->real->family == quoted->tuple.family &&
@@ -262,7 +272,7 @@ enum ippfvs_verdict ippfvs_icmp(struct ippfvs_packet *pkt)
 		return tunnel(pkt, &error.quoted);
 
 	turn_round(&error.quoted.tuple, &answer);
-	error.conn = ippfvs_conn_find(&pkt->ipn->conns, &answer, &dir);
+	error.conn = find(pkt, &answer, &dir);
 	if (!error.conn)
 		return IPPFVS_PASS;
 	if (!intact(pkt))

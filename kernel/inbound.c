@@ -79,7 +79,8 @@ enum ippfvs_verdict ippfvs_known(struct ippfvs_packet *pkt)
 	struct ippfvs_conn *conn;
 	enum ippfvs_conn_dir dir;
 
-	conn = ippfvs_conn_find(&pkt->ipn->conns, &pkt->wire.tuple, &dir);
+	conn = ippfvs_conn_find(&pkt->ipn->conns, &pkt->wire.tuple, pkt->hash,
+				&dir);
 	if (!conn)
 		return IPPFVS_PASS;
 	/* Local Node's packets have the host's firewall still before them. */

@@ -8,10 +8,10 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 
-/* Calls @read until it has seen all that it asks for, before @end. */
-static int read_headers(struct sk_buff *skb, u32 offset, u32 end,
-			struct ippfvs_wire *wire,
-			int (*read)(struct ippfvs_wire *, const u8 *, u32, u32))
+/* Calls @read, directly, until it has seen all that it asks for, before @end. */
+static __always_inline int
+read_headers(struct sk_buff *skb, u32 offset, u32 end, struct ippfvs_wire *wire,
+	     int (*read)(struct ippfvs_wire *, const u8 *, u32, u32))
 {
 	int need;
 
@@ -44,7 +44,8 @@ int ippfvs_packet_read_quoted(struct ippfvs_packet *pkt, u32 offset,
 			    ippfvs_wire_read_quoted);
 }
 
-bool ippfvs_packet_writable(struct ippfvs_packet *pkt, unsigned int headroom)
+bool ippfvs_packet_make_writable(struct ippfvs_packet *pkt,
+				 unsigned int headroom)
 {
 	struct sk_buff *skb = pkt->skb;
 

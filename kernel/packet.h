@@ -36,6 +36,7 @@ enum ippfvs_place {
  * @place: on the journey
  * @hook: enum nf_inet_hooks, for netfilter's helpers
  * @wire: its headers
+ * @hash: of its sender: ippfvs_conn_hash()
  */
 struct ippfvs_packet {
 	struct sk_buff *skb;
@@ -45,6 +46,7 @@ struct ippfvs_packet {
 	enum ippfvs_place place;
 	unsigned int hook;
 	struct ippfvs_wire wire;
+	u32 hash;
 };
 
 /* Read the headers. 0, or a negative enum ippfvs_wire_error. */
@@ -54,12 +56,22 @@ int ippfvs_packet_read(struct ippfvs_packet *pkt);
 int ippfvs_packet_read_quoted(struct ippfvs_packet *pkt, u32 offset,
 			      struct ippfvs_wire *quoted);
 
+bool ippfvs_packet_make_writable(struct ippfvs_packet *pkt,
+				 unsigned int headroom);
+
 /**
  * ippfvs_packet_writable() - make headers private, with room before them
  * @pkt: to be changed; pointers into it are stale afterwards
  * @headroom: bytes needed before the network header, link layer included
  */
-bool ippfvs_packet_writable(struct ippfvs_packet *pkt, unsigned int headroom);
+static inline bool ippfvs_packet_writable(struct ippfvs_packet *pkt,
+					  unsigned int headroom)
+{
+	/* As a driver delivers it: the headers that were read are linear. */
+	return likely(!skb_cloned(pkt->skb) &&
+		      skb_headroom(pkt->skb) >= headroom) ||
+	       ippfvs_packet_make_writable(pkt, headroom);
+}
 
 static inline bool ippfvs_packet_ipv4(const struct ippfvs_packet *pkt)
 {

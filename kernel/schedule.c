@@ -50,6 +50,7 @@ static struct ippfvs_conn *connect(struct ippfvs_packet *pkt,
 {
 	struct ippfvs_conn_plan plan = {
 		.tuple = &pkt->wire.tuple,
+		.hash = pkt->hash,
 		.real = place->real,
 		.addr = place->real->addr,
 		.port = place->real->port ?: pkt->wire.tuple.dport,
@@ -64,9 +65,7 @@ static struct ippfvs_conn *connect(struct ippfvs_packet *pkt,
 static enum ippfvs_verdict place_new(struct ippfvs_packet *pkt,
 				     struct ippfvs_service *service)
 {
-	struct ippfvs_flow flow = {
-		.hash = ippfvs_conn_hash(&pkt->ipn->conns, &pkt->wire.tuple),
-	};
+	const struct ippfvs_flow flow = { .hash = pkt->hash };
 	const struct ippfvs_pool_real *place;
 	struct ippfvs_conn *conn;
 
@@ -129,7 +128,8 @@ enum ippfvs_verdict ippfvs_admitted(struct ippfvs_packet *pkt)
 	    ippfvs_route_loops(pkt->skb, pkt->wire.tuple.family))
 		return IPPFVS_PASS;
 
-	conn = ippfvs_conn_find(&pkt->ipn->conns, &pkt->wire.tuple, &dir);
+	conn = ippfvs_conn_find(&pkt->ipn->conns, &pkt->wire.tuple, pkt->hash,
+				&dir);
 	if (conn) {
 		verdict = ippfvs_on_conn(pkt, conn, dir);
 		if (verdict != IPPFVS_PASS || !ippfvs_conn_ended(conn))

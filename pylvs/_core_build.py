@@ -16,7 +16,6 @@ from cffi import FFI  # type: ignore[import-untyped]
 ROOT = Path(__file__).resolve().parent.parent
 
 SOURCES = (
-    "kernel/core/csum.c",
     "kernel/core/tcp_state.c",
     "kernel/core/wire.c",
     "kernel/sched/least.c",

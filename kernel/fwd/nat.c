@@ -14,20 +14,22 @@ enum ippfvs_verdict ippfvs_nat_in(struct ippfvs_packet *pkt,
 {
 	struct ippfvs_end to = ippfvs_end_of(conn, IPPFVS_END_REAL, false);
 	const struct ippfvs_route *route;
+	u32 mtu;
 
 	route = ippfvs_route_to_real(pkt->net, conn->real);
 	if (!route)
 		return ippfvs_reject_route(pkt);
 	if (ippfvs_packet_ttl_spent(pkt))
 		return ippfvs_reject_ttl(pkt);
-	if (ippfvs_send_too_big(pkt, dst_mtu(route->dst)))
-		return ippfvs_reject_too_big(pkt, dst_mtu(route->dst));
+	mtu = dst_mtu(route->dst);
+	if (ippfvs_send_too_big(pkt, mtu))
+		return ippfvs_reject_too_big(pkt, mtu);
 	if (!ippfvs_packet_writable(pkt, LL_RESERVED_SPACE(route->dst->dev)))
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
 
 	ippfvs_rewrite_skb(pkt->skb, &pkt->wire, &to);
 	ippfvs_packet_take_ttl(pkt);
-	return ippfvs_send_noref(pkt, route->dst);
+	return ippfvs_send_noref(pkt, route->dst, mtu);
 }
 
 enum ippfvs_verdict ippfvs_nat_out(struct ippfvs_packet *pkt,
@@ -35,6 +37,7 @@ enum ippfvs_verdict ippfvs_nat_out(struct ippfvs_packet *pkt,
 				   struct dst_entry *dst)
 {
 	struct ippfvs_end from = ippfvs_end_of(conn, IPPFVS_END_VIRTUAL, true);
+	u32 mtu;
 
 	if (!dst) {
 		if (!ippfvs_packet_writable(pkt, 0))
@@ -49,9 +52,8 @@ enum ippfvs_verdict ippfvs_nat_out(struct ippfvs_packet *pkt,
 		dst_release(dst);
 		return ippfvs_reject_ttl(pkt);
 	}
-	if (ippfvs_send_too_big(pkt, dst_mtu(dst))) {
-		u32 mtu = dst_mtu(dst);
-
+	mtu = dst_mtu(dst);
+	if (ippfvs_send_too_big(pkt, mtu)) {
 		dst_release(dst);
 		return ippfvs_reject_too_big(pkt, mtu);
 	}
@@ -64,5 +66,5 @@ enum ippfvs_verdict ippfvs_nat_out(struct ippfvs_packet *pkt,
 	ippfvs_packet_take_ttl(pkt);
 	skb_dst_drop(pkt->skb);
 	skb_dst_set(pkt->skb, dst);
-	return ippfvs_send(pkt);
+	return ippfvs_send(pkt, mtu);
 }

@@ -19,8 +19,17 @@ struct ippfvs_end {
 };
 
 /* The end of @conn that shall be a packet's source, or its destination. */
-struct ippfvs_end ippfvs_end_of(const struct ippfvs_conn *conn,
-				enum ippfvs_conn_end which, bool source);
+static inline struct ippfvs_end ippfvs_end_of(const struct ippfvs_conn *conn,
+					      enum ippfvs_conn_end which,
+					      bool source)
+{
+	struct ippfvs_end end;
+
+	ippfvs_conn_addr(conn, which, &end.addr);
+	end.port = conn->port[which];
+	end.source = source;
+	return end;
+}
 
 /* Only an address, for packets whose transport does not cover it. */
 void ippfvs_rewrite_addr(u8 *nh, u8 family, const union ippfvs_addr *addr,

@@ -34,16 +34,15 @@ bool ippfvs_send_too_big(const struct ippfvs_packet *pkt, u32 mtu)
 
 /* Packets that the stack's own output must see. */
 static bool needs_stack(const struct ippfvs_packet *pkt,
-			const struct dst_entry *dst)
+			const struct dst_entry *dst, u32 mtu)
 {
 	const struct sk_buff *skb = pkt->skb;
 
 	if (unlikely(dst->lwtstate || fragment_size(pkt)))
 		return true;
-	if (skb->len <= dst_mtu(dst))
+	if (likely(skb->len <= mtu))
 		return false;
-	return !(skb_is_gso(skb) &&
-		 skb_gso_validate_network_len(skb, dst_mtu(dst)));
+	return !(skb_is_gso(skb) && skb_gso_validate_network_len(skb, mtu));
 }
 
 /* Who takes the packet over on its way to @towards. */
@@ -93,7 +92,7 @@ static bool write_next_hop(struct ippfvs_packet *pkt,
 }
 
 /* @direct: the real server that a packet addressed to another goes to, or NULL. */
-static enum ippfvs_verdict transmit(struct ippfvs_packet *pkt,
+static enum ippfvs_verdict transmit(struct ippfvs_packet *pkt, u32 mtu,
 				    const union ippfvs_addr *towards,
 				    const struct ippfvs_real *direct)
 {
@@ -107,7 +106,7 @@ static enum ippfvs_verdict transmit(struct ippfvs_packet *pkt,
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
 
 	clean(pkt);
-	if (unlikely(needs_stack(pkt, dst))) {
+	if (unlikely(needs_stack(pkt, dst, mtu))) {
 		skb_dst_force(skb);
 		dst_output(pkt->net, skb->sk, skb);
 		return IPPFVS_TAKEN;
@@ -127,32 +126,32 @@ static enum ippfvs_verdict transmit(struct ippfvs_packet *pkt,
 	return IPPFVS_TAKEN;
 }
 
-enum ippfvs_verdict ippfvs_send(struct ippfvs_packet *pkt)
+enum ippfvs_verdict ippfvs_send(struct ippfvs_packet *pkt, u32 mtu)
 {
-	union ippfvs_addr towards = {};
+	union ippfvs_addr towards;
 
 	if (ippfvs_packet_ipv4(pkt))
 		towards.ip = ip_hdr(pkt->skb)->daddr;
 	else
 		towards.ip6 = ipv6_hdr(pkt->skb)->daddr;
-	return transmit(pkt, &towards, NULL);
+	return transmit(pkt, mtu, &towards, NULL);
 }
 
 enum ippfvs_verdict ippfvs_send_noref(struct ippfvs_packet *pkt,
-				      struct dst_entry *dst)
+				      struct dst_entry *dst, u32 mtu)
 {
 	skb_dst_drop(pkt->skb);
 	skb_dst_set_noref(pkt->skb, dst);
-	return ippfvs_send(pkt);
+	return ippfvs_send(pkt, mtu);
 }
 
 enum ippfvs_verdict ippfvs_send_direct(struct ippfvs_packet *pkt,
-				       struct dst_entry *dst,
+				       struct dst_entry *dst, u32 mtu,
 				       const struct ippfvs_real *real)
 {
 	skb_dst_drop(pkt->skb);
 	skb_dst_set_noref(pkt->skb, dst);
-	if (unlikely(needs_stack(pkt, dst)) && !write_next_hop(pkt, real))
+	if (unlikely(needs_stack(pkt, dst, mtu)) && !write_next_hop(pkt, real))
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
-	return transmit(pkt, &real->addr, real);
+	return transmit(pkt, mtu, &real->addr, real);
 }

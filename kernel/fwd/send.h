@@ -12,21 +12,22 @@ struct ippfvs_real;
 bool ippfvs_send_too_big(const struct ippfvs_packet *pkt, u32 mtu);
 
 /*
- * Send a packet that is complete and has its dst. Goes to the neighbour at once;
- * by way of the stack's output only if it must be cut up or treated specially.
+ * Send a packet that is complete and has its dst, whose MTU is @mtu. Goes to the
+ * neighbour at once; by way of the stack's output only if it must be cut up or
+ * treated specially.
  */
-enum ippfvs_verdict ippfvs_send(struct ippfvs_packet *pkt);
+enum ippfvs_verdict ippfvs_send(struct ippfvs_packet *pkt, u32 mtu);
 
 /* The same, by @dst without taking a reference. */
 enum ippfvs_verdict ippfvs_send_noref(struct ippfvs_packet *pkt,
-				      struct dst_entry *dst);
+				      struct dst_entry *dst, u32 mtu);
 
 /*
  * The same, to @real though the packet is addressed to another: as the next hop,
  * or by way of the gateway to it.
  */
 enum ippfvs_verdict ippfvs_send_direct(struct ippfvs_packet *pkt,
-				       struct dst_entry *dst,
+				       struct dst_entry *dst, u32 mtu,
 				       const struct ippfvs_real *real);
 
 #endif /* _IPPFVS_FWD_SEND_H */

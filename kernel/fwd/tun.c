@@ -26,10 +26,9 @@ static u32 overhead(const struct ippfvs_packet *pkt)
 }
 
 /* What fits into the tunnel; IPv6 must carry 1280 bytes, in pieces if need be. */
-static u32 inner_mtu(const struct ippfvs_packet *pkt,
-		     const struct dst_entry *dst)
+static u32 inner_mtu(const struct ippfvs_packet *pkt, u32 outer)
 {
-	u32 mtu = dst_mtu(dst) - overhead(pkt);
+	u32 mtu = outer - overhead(pkt);
 
 	return ippfvs_packet_ipv4(pkt) ? mtu : max_t(u32, mtu, IPV6_MIN_MTU);
 }
@@ -97,7 +96,7 @@ enum ippfvs_verdict ippfvs_tun(struct ippfvs_packet *pkt,
 			       const struct ippfvs_conn *conn)
 {
 	const struct ippfvs_route *route;
-	u32 mtu;
+	u32 outer, mtu;
 
 	route = ippfvs_route_to_real(pkt->net, conn->real);
 	if (!route)
@@ -107,7 +106,8 @@ enum ippfvs_verdict ippfvs_tun(struct ippfvs_packet *pkt,
 	if (pkt->wire.length + overhead(pkt) > IP_MAX_MTU &&
 	    !skb_is_gso(pkt->skb))
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_TOO_BIG);
-	mtu = inner_mtu(pkt, route->dst);
+	outer = dst_mtu(route->dst);
+	mtu = inner_mtu(pkt, outer);
 	if (ippfvs_send_too_big(pkt, mtu))
 		return ippfvs_reject_too_big(pkt, mtu);
 	if (!ippfvs_packet_writable(pkt, LL_RESERVED_SPACE(route->dst->dev) +
@@ -126,5 +126,5 @@ enum ippfvs_verdict ippfvs_tun(struct ippfvs_packet *pkt,
 		push4(pkt, route, conn->real->addr.ip);
 	else
 		push6(pkt, route, &conn->real->addr);
-	return ippfvs_send_noref(pkt, route->dst);
+	return ippfvs_send_noref(pkt, route->dst, outer);
 }
