@@ -55,7 +55,8 @@ MEMORY = (
         about=(
             "NAT, in a guest of 6 GB; the table starts with 2^12 buckets. All connections are "
             "made, found again, and expire after the timeout is shortened; then the table must "
-            "have shrunk and the memory come back, to a hundredth. The settings tell how long each took."
+            "have shrunk and the memory come back, to a hundredth. The settings tell how long "
+            "each took."
         ),
     ),
     Question(
