@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """Model to message and back; pure.
 
-Bodies are the attributes of a message, without its headers. A single request
-goes through pyroute2, bulk through :mod:`pylvs.wire`.
+Bodies are the attributes of a message, without its headers. What comes by
+the hundred thousand is in :mod:`pylvs.bulk`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from . import wire
@@ -17,7 +16,6 @@ from .messages import DropsNest, Message
 from .model import (
     Config,
     ConfigInfo,
-    Connection,
     Drops,
     Event,
     Method,
@@ -25,7 +23,6 @@ from .model import (
     RealInfo,
     Service,
     ServiceInfo,
-    State,
     Stats,
 )
 from .netlink import HEADERS
@@ -93,16 +90,6 @@ def config_nest(config: Config) -> tuple[str, Tree]:
     return "IPPFVS_A_CONFIG", [(name, int(value)) for name, value in values if value is not None]
 
 
-def ruleset_tree(config: Config, services: Iterable[Service]) -> Tree:
-    """Return the flat sequence of a REPLACE request."""
-    nest = config_nest(config)
-    tree: Tree = [nest] if nest[1] else []
-    for service in services:
-        tree.append(service_nest(service))
-        tree.extend(real_nest(real.endpoint, real.weight, real.method) for real in service.reals)
-    return tree
-
-
 # Tree to bytes
 
 
@@ -112,11 +99,6 @@ def encode(tree: Tree) -> bytes:
     message["attrs"] = _as_pyroute2(tree)
     message.encode()
     return bytes(message.data[HEADERS:])
-
-
-def encode_bulk(tree: Tree) -> bytes:
-    """Return the same bytes as :func:`encode`, twenty times faster."""
-    return wire.encode(Message, tree)
 
 
 def _as_pyroute2(tree: Tree) -> list[list[Any]]:
@@ -151,37 +133,6 @@ def _name_at(message: Any, body: bytes, start: int, end: int, offset: int) -> st
 
 
 # Bytes to model
-
-
-def decode_service(body: bytes) -> ServiceInfo:
-    """Read an answer to SERVICE_GET."""
-    return _service(_nest(wire.decode(Message, body), "IPPFVS_A_SERVICE"))
-
-
-def decode_real(body: bytes) -> tuple[tuple[Protocol, Endpoint], RealInfo]:
-    """Read an answer to REAL_GET: the key of its service, and the real server."""
-    tree = wire.decode(Message, body)
-    return (
-        _key(_nest(tree, "IPPFVS_A_SERVICE")),
-        _real(_nest(tree, "IPPFVS_A_REAL")),
-    )
-
-
-def decode_connection(body: bytes) -> Connection:
-    """Read an answer to CONN_GET."""
-    nest = _nest(wire.decode(Message, body), "IPPFVS_A_CONN")
-    try:
-        return Connection(
-            Protocol(nest["IPPFVS_CONN_PROTOCOL"]),
-            _end(nest, "IPPFVS_CONN_CLIENT"),
-            _end(nest, "IPPFVS_CONN_VIRTUAL"),
-            _end(nest, "IPPFVS_CONN_REAL"),
-            Method(nest["IPPFVS_CONN_METHOD"]),
-            State(nest["IPPFVS_CONN_STATE"]),
-            nest["IPPFVS_CONN_EXPIRES_MS"] / 1000,
-        )
-    except (KeyError, ValueError) as error:
-        raise _unreadable(error) from None
 
 
 def decode_config(body: bytes) -> ConfigInfo:
@@ -271,10 +222,6 @@ def _config(nest: dict[str, Any]) -> ConfigInfo:
         services=nest.get("IPPFVS_CONFIG_SERVICES", 0),
         schedulers=tuple(nest.get("IPPFVS_CONFIG_SCHEDULERS", "").split()),
     )
-
-
-def _end(nest: dict[str, Any], name: str) -> Endpoint:
-    return Endpoint.unpack(nest[name], nest[f"{name}_PORT"])
 
 
 def _nest(tree: dict[str, Any], name: str) -> dict[str, Any]:

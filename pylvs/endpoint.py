@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .errors import InvalidValue
 
 _FAMILY_OF_LENGTH = {4: socket.AF_INET, 16: socket.AF_INET6}
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """An IPv4 or IPv6 address and a port.
 
     :ivar address: the address in its canonical text form, without brackets

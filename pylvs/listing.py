@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
-from itertools import islice
+from itertools import chain, islice
 
 from .model import ConfigInfo, Connection, Drops, RealInfo, ServiceInfo, Stats
 from .rates import ServiceRates
@@ -20,6 +20,7 @@ CONNECTION = ("Protocol", "Expires", "State", "Method", "Client", "Virtual", "Re
 
 _NO_SERVICE = ("", "", "")
 _NO_REAL = ("", "", "")
+_GAP = "  "
 _FIRST_ROWS = 4096  # widths of a connection listing are those of its first rows
 
 Row = tuple[str, ...]
@@ -57,15 +58,17 @@ def rates(services: Iterable[ServiceRates]) -> Iterator[str]:
 
 def connections(entries: Iterable[Connection]) -> Iterator[str]:
     """Yield a line a connection, in bounded memory."""
-    rows = (_connection_row(entry) for entry in entries)
+    rows = map(_connection_row, entries)
     first = list(islice(rows, _FIRST_ROWS))
     widths = _widths([CONNECTION, *first])
-    yield _line(CONNECTION, widths)
-    for row in first:
-        yield _line(row, widths)
-    for row in rows:
-        widths = [max(width, len(cell)) for width, cell in zip(widths, row, strict=True)]
-        yield _line(row, widths)
+    form, length = _form(widths), _length(widths)
+    for row in chain([CONNECTION], first, rows):
+        line = form % row
+        if len(line) > length:  # a cell is wider than all before it
+            widths = [max(width, len(cell)) for width, cell in zip(widths, row, strict=True)]
+            form, length = _form(widths), _length(widths)
+            line = form % row
+        yield line.rstrip()
 
 
 def drops(counts: Drops) -> Iterator[str]:
@@ -85,19 +88,22 @@ def timeouts(config: ConfigInfo) -> Iterator[str]:
 
 def table(head: Row, rows: Sequence[Row]) -> Iterator[str]:
     """Yield the lines of a table whose columns are as wide as they must be."""
-    widths = _widths([head, *rows])
-    yield _line(head, widths)
-    for row in rows:
-        yield _line(row, widths)
+    form = _form(_widths([head, *rows]))
+    for row in chain([head], rows):
+        yield (form % row).rstrip()
 
 
 def _widths(rows: Sequence[Row]) -> list[int]:
     return [max(map(len, column)) for column in zip(*rows, strict=True)]
 
 
-def _line(row: Row, widths: Sequence[int]) -> str:
-    cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-    return "  ".join(cells).rstrip()
+def _form(widths: Sequence[int]) -> str:
+    """Return what a row fills, cell by cell."""
+    return _GAP.join(f"%-{width}s" for width in widths)
+
+
+def _length(widths: Sequence[int]) -> int:
+    return sum(widths) + len(_GAP) * (len(widths) - 1)
 
 
 def _rule_rows(service: ServiceInfo, verbose: bool) -> Iterator[Row]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from . import codec
+from . import bulk, codec
 from .endpoint import Endpoint
 from .errors import Error, UnknownScheduler
 from .model import (
@@ -24,7 +24,7 @@ from .model import (
     Stats,
 )
 from .netlink import NLM_F_CREATE
-from .readings import Members, Reading, join
+from .readings import Member, Reading, join
 from .refusals import Refusal, explain
 from .transport import DumpInterrupted, NetlinkTransport, Transport
 from .uapi import Command
@@ -122,7 +122,7 @@ class Manager:
 
         def read() -> Reading:
             answer = self._do(Command.SERVICE_GET, tree, asked)
-            return [codec.decode_service(answer[0])], self._reals(tree, asked)
+            return [bulk.read_service(answer[0])], self._reals(tree, asked)
 
         return self._joined(read)[0]
 
@@ -130,7 +130,8 @@ class Manager:
         """Return every service, in the order of their making, with reals and counters."""
 
         def read() -> Reading:
-            services = [codec.decode_service(body) for body in self._dump(Command.SERVICE_GET, [])]
+            bodies = self._dump(Command.SERVICE_GET, [])
+            services = [service for body in bodies for service in bulk.read_services(body)]
             return services, self._reals([])
 
         return self._joined(read)
@@ -223,7 +224,7 @@ class Manager:
         transport = self._transport.twin()
         try:
             for body in transport.dump(Command.CONN_GET, codec.encode(tree)):
-                yield codec.decode_connection(body)
+                yield from bulk.read_connections(body)
         except Refusal as refusal:
             raise explain(refusal, service, real) from None
         finally:
@@ -287,7 +288,7 @@ class Manager:
 
         :raises Refused: or one of its subclasses
         """
-        body = codec.encode_bulk(codec.ruleset_tree(ruleset.config, ruleset.services))
+        body = bulk.ruleset_body(ruleset.config, ruleset.services)
         try:
             self._transport.do(Command.REPLACE, body)
         except Refusal as refusal:
@@ -344,8 +345,9 @@ class Manager:
         except Refusal as refusal:
             raise explain(refusal, service) from None
 
-    def _reals(self, tree: Tree, service: Service | None = None) -> Members:
-        return [codec.decode_real(body) for body in self._dump(Command.REAL_GET, tree, service)]
+    def _reals(self, tree: Tree, service: Service | None = None) -> list[Member]:
+        bodies = self._dump(Command.REAL_GET, tree, service)
+        return [member for body in bodies for member in bulk.read_reals(body)]
 
     def _joined(self, read: Callable[[], Reading]) -> list[ServiceInfo]:
         """Read services and real servers until both are of one rule set."""

@@ -9,17 +9,17 @@ from .endpoint import Endpoint
 from .model import Protocol, RealInfo, ServiceInfo
 
 ServiceKey = tuple[Protocol, Endpoint]
-Members = list[tuple[ServiceKey, RealInfo]]
-Reading = tuple[list[ServiceInfo], Members]
+Member = tuple[ServiceKey, list[RealInfo]]
+Reading = tuple[list[ServiceInfo], list[Member]]
 
 
-def join(services: list[ServiceInfo], reals: Members) -> list[ServiceInfo] | None:
+def join(services: list[ServiceInfo], reals: list[Member]) -> list[ServiceInfo] | None:
     """Give each service its real servers; None when the two are not of one rule set."""
     members: dict[ServiceKey, list[RealInfo]] = {service.key: [] for service in services}
-    for key, real in reals:
+    for key, some in reals:
         if key not in members:
             return None
-        members[key].append(real)
+        members[key].extend(some)
     joined = [replace(service, reals=tuple(members[service.key])) for service in services]
     complete = all(len(service.reals) == service.real_count for service in joined)
     return joined if complete else None

@@ -21,12 +21,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from .endpoint import Endpoint
 from .errors import AlreadyExists, Error, InvalidValue, NoSuchService, TooMany
 from .grammar import Request, parse
 from .model import Config, Method, Protocol, Real, Service
 from .readings import ServiceKey
 from .uapi import REALS_MAX, SERVICES_MAX, WEIGHT_MAX
-from .words import make_real
+from .words import make_service
 
 LINE_MAX = 4096
 
@@ -34,7 +35,10 @@ _SETTINGS = ("set", "default-method", "conn-max")
 _PROGRAMS = ("ippfvsadm", "ippfvs", "ipvsadm")
 _METHODS = {"-m": Method.NAT, "-i": Method.TUN, "-g": Method.DR}
 # What save writes for nearly every line; anything else goes through the grammar.
-_USUAL = re.compile(r"-a (-[tu]) ([^\s-]\S*) -r ([^\s-]\S*) (-[mig]) -w (\d{1,5})")
+_END = r"([^\s-]\S*)"
+_USUAL_SERVICE = re.compile(rf"-A (-[tu]) {_END} -s ([a-z]+)\n?")
+_USUAL_REAL = re.compile(rf"-a (-[tu]) {_END} -r {_END} (-[mig]) -w (\d{{1,5}})\n?")
+_PROTOCOLS = {"-t": Protocol.TCP, "-u": Protocol.UDP}
 
 
 class Rule(NamedTuple):
@@ -187,6 +191,7 @@ class _Members(NamedTuple):
     """A service being read: it, its line, and its real servers with theirs."""
 
     service: Service
+    protocol: str
     line: int
     reals: dict[object, tuple[Real, int]]
 
@@ -203,8 +208,11 @@ class _Builder:
         """Take one line."""
         if len(row) > LINE_MAX:
             raise InvalidValue(f"the line is longer than {LINE_MAX} characters")
-        usual = _USUAL.fullmatch(row.rstrip("\n"))
-        if usual is not None and self._take_usual(usual, number):
+        if (usual := _USUAL_REAL.fullmatch(row)) and self._take_usual_real(usual, number):
+            return
+        if usual := _USUAL_SERVICE.fullmatch(row):
+            option, end, scheduler = usual.groups()
+            self._add_new(make_service(str(_PROTOCOLS[option]), end, scheduler), number)
             return
         words = row.split("#", 1)[0].split()
         if words and words[0] in _PROGRAMS:
@@ -216,19 +224,19 @@ class _Builder:
         """Return the whole."""
         services = []
         places = []
-        for service, line, reals in self._services.values():
+        for service, _, line, reals in self._services.values():
             services.append(replace(service, reals=tuple(real for real, _ in reals.values())))
             places.append(f"{source} line {line}")
             places.extend(f"{source} line {line}" for _, line in reals.values())
         return Ruleset(tuple(services), self._config, tuple(places))
 
-    def _take_usual(self, usual: re.Match[str], number: int) -> bool:
-        option, virtual, endpoint, method, weight = usual.groups()
+    def _take_usual_real(self, usual: re.Match[str], number: int) -> bool:
+        option, virtual, end, method, weight = usual.groups()
         members = self._named.get((option, virtual))
         if members is None or int(weight) > WEIGHT_MAX:
             return False
-        real = make_real(members.service.protocol, endpoint, int(weight), _METHODS[method])
-        _add_real(members, real, number)
+        endpoint = Endpoint.parse(end, members.protocol)
+        _add_real(members, Real(endpoint, int(weight), _METHODS[method]), number)
         return True
 
     def _take_request(self, request: Request, number: int) -> None:
@@ -239,9 +247,7 @@ class _Builder:
             return
         service = request.service
         if request.verb == "add-service" and service is not None:
-            if service.key in self._services:
-                raise AlreadyExists(f"service {service.name} is there already")
-            self._add_service(service, number)
+            self._add_new(service, number)
         elif request.verb == "add-old-server" and service is not None:
             if service.key not in self._services:
                 self._add_service(service, number)
@@ -263,10 +269,15 @@ class _Builder:
         }
         self._config = replace(self._config, **given)
 
+    def _add_new(self, service: Service, number: int) -> None:
+        if service.key in self._services:
+            raise AlreadyExists(f"service {service.name} is there already")
+        self._add_service(service, number)
+
     def _add_service(self, service: Service, number: int) -> None:
         if len(self._services) >= SERVICES_MAX:
             raise TooMany(f"a namespace holds {SERVICES_MAX} services")
-        members = _Members(service, number, {})
+        members = _Members(service, str(service.protocol), number, {})
         self._services[service.key] = members
         letter = "-t" if service.protocol is Protocol.TCP else "-u"
         self._named[letter, str(service.endpoint)] = members
@@ -281,7 +292,7 @@ class _Builder:
 
 
 def _add_real(members: _Members, real: Real, number: int) -> None:
-    service, _, reals = members
+    service, _, _, reals = members
     if real.endpoint in reals:
         raise AlreadyExists(f"{real.endpoint} is a real server of {service.name} already")
     if len(reals) >= REALS_MAX:

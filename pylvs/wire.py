@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Netlink attributes by struct, for messages by the hundred thousand.
+"""Netlink attributes by struct.
 
 pyroute2 makes an object of every attribute, which is pleasant for one request and
-far too slow for a rule set of 100,000 real servers. Here the same declarations,
-the nla_map of the classes in :mod:`pylvs.messages`, drive plain struct calls; a
-test proves that both give the same bytes.
+far too slow for many. Here the same declarations, the nla_map of the classes in
+:mod:`pylvs.messages`, drive plain struct calls; a test proves that both give the
+same bytes. What comes by the hundred thousand goes through :mod:`pylvs.rows`.
 
 A tree is a list of (name, value), where the value of a nest is a tree again.
 """
@@ -24,8 +24,8 @@ Encode = Callable[[Any], bytes]
 Decode = Callable[[bytes, int, int], Any]
 
 TYPE_MASK = 0x3FFF
-_HEADER = struct.Struct("=HH")
-_FORMATS = {"uint8": "=B", "uint32": "=I", "uint64": "=Q", "be16": ">H"}
+HEADER = struct.Struct("=HH")
+NUMBERS = {"uint8": "=B", "uint32": "=I", "uint64": "=Q", "be16": ">H"}
 _TAILS = (b"", b"\0\0\0", b"\0\0", b"\0")
 
 
@@ -34,11 +34,11 @@ def walk(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
 
     :raises TransportError: a length lies
     """
-    while end - start >= _HEADER.size:
-        length, kind = _HEADER.unpack_from(data, start)
-        if length < _HEADER.size or start + length > end:
+    while end - start >= HEADER.size:
+        length, kind = HEADER.unpack_from(data, start)
+        if length < HEADER.size or start + length > end:
             raise TransportError("the kernel's answer has an attribute of impossible length")
-        yield kind & TYPE_MASK, start + _HEADER.size, start + length
+        yield kind & TYPE_MASK, start + HEADER.size, start + length
         start += (length + 3) & ~3
 
 
@@ -83,13 +83,13 @@ def _decoders(message: Any) -> dict[int, tuple[str, Decode]]:
 
 
 def _attribute(number: int, content: bytes) -> bytes:
-    length = _HEADER.size + len(content)
-    return _HEADER.pack(length, number) + content + _TAILS[length & 3]
+    length = HEADER.size + len(content)
+    return HEADER.pack(length, number) + content + _TAILS[length & 3]
 
 
 def _encoder(message: Any, number: int, kind: str) -> Encode:
-    if kind in _FORMATS:
-        return _number_encoder(number, struct.Struct(_FORMATS[kind]))
+    if kind in NUMBERS:
+        return _number_encoder(number, struct.Struct(NUMBERS[kind]))
     if kind == "binary":
         return lambda value: _attribute(number, value)
     if kind == "asciiz":
@@ -99,15 +99,15 @@ def _encoder(message: Any, number: int, kind: str) -> Encode:
 
 
 def _number_encoder(number: int, form: struct.Struct) -> Encode:
-    head = _HEADER.pack(_HEADER.size + form.size, number)
+    head = HEADER.pack(HEADER.size + form.size, number)
     tail = _TAILS[form.size & 3]
     pack = form.pack
     return lambda value: head + pack(value) + tail
 
 
 def _decoder(message: Any, kind: str) -> Decode:
-    if kind in _FORMATS:
-        unpack_from = struct.Struct(_FORMATS[kind]).unpack_from
+    if kind in NUMBERS:
+        unpack_from = struct.Struct(NUMBERS[kind]).unpack_from
         return lambda data, start, end: unpack_from(data, start)[0]
     if kind == "binary":
         return lambda data, start, end: data[start:end]

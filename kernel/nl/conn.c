@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "dump.h"
 #include "family.h"
 #include "put.h"
 #include "resolve.h"
@@ -13,7 +14,7 @@
  * struct dump - a dump of connections
  * @cursor: how far it has come
  * @skb: the message being filled
- * @cb: of the dump
+ * @table: what is dumped
  * @key: only those of this service
  * @addr: and of this real server of it
  * @port: and of that port there
@@ -24,7 +25,7 @@
 struct dump {
 	struct ippfvs_conn_cursor cursor;
 	struct sk_buff *skb;
-	struct netlink_callback *cb;
+	const struct ippfvs_conn_table *table;
 	struct ippfvs_service_key key;
 	union ippfvs_addr addr;
 	__be16 port;
@@ -136,37 +137,22 @@ static int put_conn(struct sk_buff *skb, const struct ippfvs_conn *conn,
 		    IPPFVS_CONN_REAL_PORT) ||
 	    nla_put_u8(skb, IPPFVS_CONN_METHOD, conn->method) ||
 	    nla_put_u8(skb, IPPFVS_CONN_STATE, ippfvs_conn_state(conn)) ||
-	    nla_put_u32(skb, IPPFVS_CONN_EXPIRES_MS, expires_ms))
+	    nla_put_u32(skb, IPPFVS_CONN_EXPIRES_MS, expires_ms)) {
+		nla_nest_cancel(skb, nest);
 		return -EMSGSIZE;
+	}
 	nla_nest_end(skb, nest);
 	return 0;
 }
 
 static int visit(const struct ippfvs_conn *conn, void *arg)
 {
-	struct dump *dump = arg;
-	struct netlink_callback *cb = dump->cb;
-	void *head;
-	int err;
+	const struct dump *dump = arg;
 
 	if (!wanted(dump, conn))
 		return 0;
-
-	head = genlmsg_put(dump->skb, NETLINK_CB(cb->skb).portid,
-			   cb->nlh->nlmsg_seq, &ippfvs_nl_family, NLM_F_MULTI,
-			   IPPFVS_CMD_CONN_GET);
-	if (!head)
-		return -EMSGSIZE;
-
-	err = put_conn(dump->skb, conn,
-		       ippfvs_conn_expires_ms(&ippfvs_nl_dump_net(cb)->conns,
-					      conn));
-	if (err) {
-		genlmsg_cancel(dump->skb, head);
-		return err;
-	}
-	genlmsg_end(dump->skb, head);
-	return 0;
+	return put_conn(dump->skb, conn,
+			ippfvs_conn_expires_ms(dump->table, conn));
 }
 
 /* -- the dump ------------------------------------------------------------- */
@@ -193,19 +179,24 @@ int ippfvs_nl_conn_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct ippfvs_net *ipn = ippfvs_nl_dump_net(cb);
 	struct dump *dump = *dump_of(cb);
+	void *head;
 	int err;
 
 	err = dump->resolved ? 0 : resolve(dump, cb);
 	if (err)
 		return err;
 
+	head = ippfvs_nl_dump_begin(skb, cb, IPPFVS_CMD_CONN_GET);
+	if (!head)
+		return -EMSGSIZE;
+
 	dump->skb = skb;
-	dump->cb = cb;
+	dump->table = &ipn->conns;
 	while (!err && !dump->cursor.done) {
 		err = ippfvs_conn_walk(&ipn->conns, &dump->cursor, visit, dump);
 		cond_resched();
 	}
-	return skb->len;
+	return ippfvs_nl_dump_end(skb, cb, head, err);
 }
 
 int ippfvs_nl_conn_dump_done(struct netlink_callback *cb)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "dump.h"
 #include "event.h"
 #include "family.h"
 #include "put.h"
@@ -256,30 +257,38 @@ int ippfvs_nl_real_dump_start(struct netlink_callback *cb)
 	return ippfvs_nl_dump_early(cb) ? resolve(cb) : 0;
 }
 
-static int put_message(struct sk_buff *skb, struct netlink_callback *cb,
-		       const struct ippfvs_service *service,
-		       const struct ippfvs_pool_real *place)
+static int put_reals(struct sk_buff *skb, const struct ippfvs_pool *pool,
+		     u32 *index)
 {
-	void *head;
+	int err;
 
-	head = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-			   &ippfvs_nl_family, NLM_F_MULTI, IPPFVS_CMD_REAL_GET);
-	if (!head)
-		return -EMSGSIZE;
-	genl_dump_check_consistent(cb, head);
-
-	if (ippfvs_nl_put_key(skb, &service->key) ||
-	    ippfvs_nl_put_real(skb, place, true)) {
-		genlmsg_cancel(skb, head);
-		return -EMSGSIZE;
+	for (; *index < pool->n; ++*index) {
+		err = ippfvs_nl_put_real(skb, &pool->real[*index], true);
+		if (err)
+			return err;
 	}
-	genlmsg_end(skb, head);
 	return 0;
 }
 
+/* The key, and behind it real servers from *index on: one at least, or none. */
+static int put_group(struct sk_buff *skb, const struct ippfvs_service *service,
+		     const struct ippfvs_pool *pool, u32 *index)
+{
+	unsigned char *before = skb_tail_pointer(skb);
+	u32 first = *index;
+	int err;
+
+	err = ippfvs_nl_put_key(skb, &service->key);
+	if (err)
+		return err;
+	err = put_reals(skb, pool, index);
+	if (*index == first)
+		nlmsg_trim(skb, before);
+	return err;
+}
+
 /* Those of one service from progress->index on; of another one, all. */
-static int put_pool(struct sk_buff *skb, struct netlink_callback *cb,
-		    const struct ippfvs_service *service,
+static int put_pool(struct sk_buff *skb, const struct ippfvs_service *service,
 		    struct progress *progress)
 {
 	const struct ippfvs_pool *pool = rcu_dereference(service->pool);
@@ -288,14 +297,10 @@ static int put_pool(struct sk_buff *skb, struct netlink_callback *cb,
 	if (progress->id != service->id)
 		progress->index = 0;
 	progress->id = service->id;
-	for (; progress->index < pool->n; progress->index++) {
-		err = put_message(skb, cb, service,
-				  &pool->real[progress->index]);
-		if (err)
-			return err;
-	}
-	progress->index = 0;
-	return 0;
+	err = put_group(skb, service, pool, &progress->index);
+	if (!err)
+		progress->index = 0;
+	return err;
 }
 
 int ippfvs_nl_real_dump(struct sk_buff *skb, struct netlink_callback *cb)
@@ -304,24 +309,28 @@ int ippfvs_nl_real_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	struct progress *progress = (void *)cb->ctx;
 	const struct ippfvs_service *service;
 	unsigned long id;
+	void *head;
 	int err;
 
 	err = progress->resolved ? 0 : resolve(cb);
 	if (err)
 		return err;
 	ippfvs_nl_dump_watch(cb);
+	head = ippfvs_nl_dump_begin(skb, cb, IPPFVS_CMD_REAL_GET);
+	if (!head)
+		return -EMSGSIZE;
 
 	do {
 		rcu_read_lock();
 		id = progress->id;
 		service = ippfvs_nl_service_from(ipn, &id, progress->last);
 		if (service)
-			err = put_pool(skb, cb, service, progress);
+			err = put_pool(skb, service, progress);
 		rcu_read_unlock();
 		if (service && !err)
 			progress->id = id + 1;
 		cond_resched();
 	} while (service && !err);
 
-	return skb->len;
+	return ippfvs_nl_dump_end(skb, cb, head, err);
 }

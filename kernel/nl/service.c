@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "dump.h"
 #include "event.h"
 #include "family.h"
 #include "put.h"
@@ -103,19 +104,16 @@ int ippfvs_nl_service_del(struct sk_buff *skb, struct genl_info *info)
 
 /* -- questions ------------------------------------------------------------ */
 
-static int put_message(struct sk_buff *skb, u32 portid, u32 seq, int flags,
-		       struct netlink_callback *cb,
-		       const struct ippfvs_service *service)
+static int put_answer(struct sk_buff *skb, const struct genl_info *info,
+		      const struct ippfvs_service *service)
 {
 	void *head;
 	int err;
 
-	head = genlmsg_put(skb, portid, seq, &ippfvs_nl_family, flags,
-			   IPPFVS_CMD_SERVICE_GET);
+	head = genlmsg_put_reply(skb, info, &ippfvs_nl_family, 0,
+				 IPPFVS_CMD_SERVICE_GET);
 	if (!head)
 		return -EMSGSIZE;
-	if (cb)
-		genl_dump_check_consistent(cb, head);
 
 	err = ippfvs_nl_put_service(skb, service, true);
 	if (err) {
@@ -148,8 +146,7 @@ int ippfvs_nl_service_get(struct sk_buff *skb, struct genl_info *info)
 					 info->extack);
 	err = PTR_ERR_OR_ZERO(service);
 	if (!err)
-		err = put_message(reply, info->snd_portid, info->snd_seq, 0,
-				  NULL, service);
+		err = put_answer(reply, info, service);
 	rcu_read_unlock();
 	if (err) {
 		nlmsg_free(reply);
@@ -186,26 +183,28 @@ int ippfvs_nl_service_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	const struct ippfvs_net *ipn = ippfvs_nl_dump_net(cb);
 	struct progress *progress = (void *)cb->ctx;
 	const struct ippfvs_service *service;
+	void *head;
 	int err;
 
 	err = progress->resolved ? 0 : resolve(cb);
 	if (err)
 		return err;
 	ippfvs_nl_dump_watch(cb);
+	head = ippfvs_nl_dump_begin(skb, cb, IPPFVS_CMD_SERVICE_GET);
+	if (!head)
+		return -EMSGSIZE;
 
 	/* One service at a time: summing up a large one takes a while. */
 	do {
 		rcu_read_lock();
 		service = ippfvs_nl_service_from(ipn, &progress->id, ULONG_MAX);
 		if (service)
-			err = put_message(skb, NETLINK_CB(cb->skb).portid,
-					  cb->nlh->nlmsg_seq, NLM_F_MULTI, cb,
-					  service);
+			err = ippfvs_nl_put_service(skb, service, true);
 		rcu_read_unlock();
 		if (service && !err)
 			progress->id++;
 		cond_resched();
 	} while (service && !err);
 
-	return skb->len;
+	return ippfvs_nl_dump_end(skb, cb, head, err);
 }

@@ -76,7 +76,8 @@
  *   SERVICE_NEW   SERVICE                     -EEXIST when there already
  *   SERVICE_SET   SERVICE(key, SCHEDULER)
  *   SERVICE_DEL   SERVICE(key)                its real servers go with it
- *   SERVICE_GET   dump: every service in the order of its making;
+ *   SERVICE_GET   dump: every service in the order of its making, many
+ *                 SERVICEs in a message;
  *                 do: SERVICE(key), that one
  *   REAL_NEW      SERVICE(key), REAL          with NLM_F_CREATE a missing
  *                                             service is made in the same step,
@@ -85,9 +86,11 @@
  *   REAL_DEL      SERVICE(key), REAL(key)     its connections: the next packet
  *                                             of a TCP one is answered by RST, of
  *                                             a UDP one scheduled anew
- *   REAL_GET      dump: of SERVICE(key) or, without one, of all services, each
- *                 answer with SERVICE(key) and REAL
- *   CONN_GET      dump: all, or those of SERVICE(key), or of SERVICE and REAL.
+ *   REAL_GET      dump: of SERVICE(key) or, without one, of all services. A
+ *                 message holds, any number of times, SERVICE(key) followed by
+ *                 REALs of it; the next message may go on with the same service
+ *   CONN_GET      dump: all, or those of SERVICE(key), or of SERVICE and REAL;
+ *                 many CONNs in a message.
  *                 A connection that lives during the whole dump is listed once
  *                 (twice or not at all only if its bucket changes under it)
  *   CONFIG_GET    do: CONFIG

@@ -2,7 +2,7 @@
 """A small model of the kernel's rule tables behind the transport seam.
 
 It reads and writes the messages of kernel/uapi/ippfvs.h with pyroute2's own
-codec, so that pylvs.wire is never tested against itself, and refuses what the
+codec, so that pylvs.wire and pylvs.rows are never tested against itself, and refuses what the
 header says is refused. It schedules nothing: counters are what a test puts there.
 """
 
@@ -12,7 +12,7 @@ import errno
 import ipaddress
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from pylvs.messages import Message
 from pylvs.netlink import NLM_F_CREATE
@@ -20,6 +20,9 @@ from pylvs.refusals import Refusal
 from pylvs.transport import DumpInterrupted
 from pylvs.uapi import REALS_MAX, SERVICES_MAX, TIMEOUT_MAX_S, WEIGHT_MAX, Command
 
+T = TypeVar("T")
+
+NESTS = 3  # in a message of a dump
 NAT, TUN, DR, LOCAL = 1, 2, 3, 4
 SCHEDULERS = ("rr", "wrr", "lc", "wlc")
 
@@ -267,6 +270,10 @@ class FakeKernel:
     # Dumps
 
     def _services(self, nests: list[Any]) -> Iterator[bytes]:
+        for part in _parts(list(self._service_trees(nests))):
+            yield encode([("IPPFVS_A_SERVICE", tree) for tree in part])
+
+    def _service_trees(self, nests: list[Any]) -> Iterator[list[Any]]:
         asked = _key(nests[0][1]) if nests else None
         for key, service in self.rules.services.items():
             if asked in (None, key):
@@ -274,7 +281,7 @@ class FakeKernel:
                 tree.append(("IPPFVS_SERVICE_SCHEDULER", service.scheduler))
                 tree.append(("IPPFVS_SERVICE_STATS", _stats(_sums(service.reals.values()))))
                 tree.append(("IPPFVS_SERVICE_REALS", len(service.reals)))
-                yield encode([("IPPFVS_A_SERVICE", tree)])
+                yield tree
 
     def _reals(self, nests: list[Any]) -> Iterator[bytes]:
         if nests:
@@ -283,23 +290,16 @@ class FakeKernel:
         for key, service in self.rules.services.items():
             if asked not in (None, key):
                 continue
-            for (address, port), real in service.reals.items():
-                tree = [
-                    ("IPPFVS_REAL_ADDRESS", address),
-                    ("IPPFVS_REAL_PORT", port),
-                    ("IPPFVS_REAL_WEIGHT", real.weight),
-                    ("IPPFVS_REAL_METHOD", real.method),
-                    ("IPPFVS_REAL_STATS", _stats(real.stats)),
-                    ("IPPFVS_REAL_ACTIVE", real.active),
-                    ("IPPFVS_REAL_INACTIVE", real.inactive),
-                ]
-                yield encode([("IPPFVS_A_SERVICE", _key_tree(key)), ("IPPFVS_A_REAL", tree)])
+            for part in _parts(list(service.reals.items())):
+                trees = [_real_tree(address, port, real) for (address, port), real in part]
+                reals = [("IPPFVS_A_REAL", tree) for tree in trees]
+                yield encode([("IPPFVS_A_SERVICE", _key_tree(key)), *reals])
 
     def _conns(self, nests: list[Any]) -> Iterator[bytes]:
         if nests:
             self._find(nests)
-        for tree in self.connections:
-            yield encode([("IPPFVS_A_CONN", tree)])
+        for part in _parts(self.connections):
+            yield encode([("IPPFVS_A_CONN", tree) for tree in part])
 
     # Looking up
 
@@ -378,6 +378,24 @@ def _key(nest: Nest) -> Key:
 
 def _real_key(nest: Nest) -> RealKey:
     return nest["IPPFVS_REAL_ADDRESS"], nest.get("IPPFVS_REAL_PORT", 0)
+
+
+def _parts(values: list[T]) -> Iterator[list[T]]:
+    """Yield so many at a time as there is room for in a message."""
+    for first in range(0, len(values), NESTS):
+        yield values[first : first + NESTS]
+
+
+def _real_tree(address: bytes, port: int, real: FakeReal) -> list[Any]:
+    return [
+        ("IPPFVS_REAL_ADDRESS", address),
+        ("IPPFVS_REAL_PORT", port),
+        ("IPPFVS_REAL_WEIGHT", real.weight),
+        ("IPPFVS_REAL_METHOD", real.method),
+        ("IPPFVS_REAL_ACTIVE", real.active),
+        ("IPPFVS_REAL_INACTIVE", real.inactive),
+        ("IPPFVS_REAL_STATS", _stats(real.stats)),
+    ]
 
 
 def _key_tree(key: Key) -> list[Any]:

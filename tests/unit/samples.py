@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pylvs import codec
 from pylvs.endpoint import Endpoint
-from pylvs.model import Connection, Method, Protocol, State
+from pylvs.model import Connection, Method, Protocol, State, Stats
+from pylvs.ruleset import Ruleset
 from pylvs.wire import Tree
 
 
@@ -37,3 +39,28 @@ def connection_tree(entry: Connection) -> Tree:
         ("IPPFVS_CONN_STATE", int(entry.state)),
         ("IPPFVS_CONN_EXPIRES_MS", round(entry.expires_s * 1000)),
     ]
+
+
+def stats_tree(stats: Stats) -> Tree:
+    names = ("CONNS", "PACKETS_IN", "PACKETS_OUT", "BYTES_IN", "BYTES_OUT")
+    values = (
+        stats.connections,
+        stats.packets_in,
+        stats.packets_out,
+        stats.bytes_in,
+        stats.bytes_out,
+    )
+    return [(f"IPPFVS_STATS_{name}", value) for name, value in zip(names, values, strict=True)]
+
+
+def ruleset_tree(ruleset: Ruleset) -> Tree:
+    """Return the flat sequence of a REPLACE request."""
+    nest = codec.config_nest(ruleset.config)
+    tree: Tree = [nest] if nest[1] else []
+    for service, real in ruleset.rules():
+        tree.append(
+            codec.service_nest(service)
+            if real is None
+            else codec.real_nest(real.endpoint, real.weight, real.method)
+        )
+    return tree

@@ -6,7 +6,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from pylvs.endpoint import Endpoint
-from pylvs.model import Config, Method, Protocol, Real, Service
+from pylvs.model import Config, Connection, Method, Protocol, Real, Service, State, Stats
 from pylvs.ruleset import Ruleset
 from pylvs.uapi import TIMEOUT_MAX_S, WEIGHT_MAX
 
@@ -43,4 +43,16 @@ RULESETS = st.builds(
     Ruleset,
     st.lists(services(), max_size=5, unique_by=lambda s: s.key).map(tuple),
     CONFIGS,
+)
+COUNTS = st.integers(0, 2**64 - 1)
+STATS = st.builds(Stats, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS)
+CONNECTIONS = st.builds(
+    Connection,
+    st.sampled_from(Protocol),
+    ENDPOINTS,
+    ENDPOINTS,
+    ENDPOINTS,
+    st.sampled_from(Method),
+    st.sampled_from(State),
+    st.integers(0, 2**32 - 1).map(lambda ms: ms / 1000),
 )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from ippfvslab.bench.capacity import CAPACITY
 from ippfvslab.bench.probes import flood, new, pick, services
 from ippfvslab.bench.question import (
     Bound,
@@ -134,4 +135,4 @@ SCHEDULING = (
     ),
 )
 
-QUESTIONS: tuple[Question, ...] = (*FORWARDING, *SCHEDULING)
+QUESTIONS: tuple[Question, ...] = (*FORWARDING, *SCHEDULING, *CAPACITY)

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What there are a hundred thousand of: answers of dumps, and the request of REPLACE; pure."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+from . import wire
+from .codec import config_nest, real_nest, service_nest
+from .endpoint import Endpoint
+from .errors import InvalidValue, TransportError
+from .messages import Message
+from .model import (
+    Config,
+    Connection,
+    Method,
+    Protocol,
+    Real,
+    RealInfo,
+    Service,
+    ServiceInfo,
+    State,
+    Stats,
+)
+from .readings import Member, ServiceKey
+from .rows import REMEDY, REQUIRED, Form, Reader, Row
+
+_STATS = {
+    "IPPFVS_STATS_CONNS": 0,
+    "IPPFVS_STATS_PACKETS_IN": 0,
+    "IPPFVS_STATS_PACKETS_OUT": 0,
+    "IPPFVS_STATS_BYTES_IN": 0,
+    "IPPFVS_STATS_BYTES_OUT": 0,
+}
+_KEY = {
+    "IPPFVS_SERVICE_PROTOCOL": REQUIRED,
+    "IPPFVS_SERVICE_ADDRESS": REQUIRED,
+    "IPPFVS_SERVICE_PORT": 0,
+}
+_SERVICE = {
+    **_KEY,
+    "IPPFVS_SERVICE_SCHEDULER": b"",
+    "IPPFVS_SERVICE_REALS": 0,
+    **_STATS,
+}
+_REAL = {
+    "IPPFVS_REAL_ADDRESS": REQUIRED,
+    "IPPFVS_REAL_PORT": 0,
+    "IPPFVS_REAL_WEIGHT": 1,
+    "IPPFVS_REAL_METHOD": 0,
+    "IPPFVS_REAL_ACTIVE": 0,
+    "IPPFVS_REAL_INACTIVE": 0,
+    **_STATS,
+}
+_CONN = dict.fromkeys(
+    (
+        "IPPFVS_CONN_PROTOCOL",
+        "IPPFVS_CONN_CLIENT",
+        "IPPFVS_CONN_CLIENT_PORT",
+        "IPPFVS_CONN_VIRTUAL",
+        "IPPFVS_CONN_VIRTUAL_PORT",
+        "IPPFVS_CONN_REAL",
+        "IPPFVS_CONN_REAL_PORT",
+        "IPPFVS_CONN_METHOD",
+        "IPPFVS_CONN_STATE",
+        "IPPFVS_CONN_EXPIRES_MS",
+    ),
+    REQUIRED,
+)
+
+_services = Reader(Message, {"IPPFVS_A_SERVICE": _SERVICE})
+_reals = Reader(Message, {"IPPFVS_A_SERVICE": _KEY, "IPPFVS_A_REAL": _REAL})
+_connections = Reader(Message, {"IPPFVS_A_CONN": _CONN})
+
+_PROTOCOLS = {int(protocol): protocol for protocol in Protocol}
+_METHODS = {0: None, **{int(method): method for method in Method}}
+_CONN_METHODS = {int(method): method for method in Method}
+_STATES = {int(state): state for state in State}
+_ZEROES = Stats()
+
+
+# Answers
+
+
+def read_services(body: bytes) -> list[ServiceInfo]:
+    """Read an answer to SERVICE_GET: services without their real servers.
+
+    :raises TransportError: it cannot be read
+    """
+    try:
+        return [_service(row) for _, rows in _services.runs(body) for row in rows]
+    except (KeyError, InvalidValue, UnicodeDecodeError) as error:
+        raise _unreadable(error) from None
+
+
+def read_service(body: bytes) -> ServiceInfo:
+    """Read the answer to SERVICE_GET of one service.
+
+    :raises TransportError: it cannot be read
+    """
+    services = read_services(body)
+    if not services:
+        raise _unreadable("it has no service")
+    return services[0]
+
+
+def read_reals(body: bytes) -> list[Member]:
+    """Read an answer to REAL_GET: keys of services, each with real servers.
+
+    :raises TransportError: it cannot be read
+    """
+    members: list[Member] = []
+    key: ServiceKey | None = None
+    try:
+        for noun, rows in _reals.runs(body):
+            if noun == "IPPFVS_A_SERVICE":
+                key = _key(*rows[-1])
+            elif key is None:
+                raise _unreadable("a real server before its service")
+            else:
+                members.append((key, [_real(*row) for row in rows]))
+    except (KeyError, InvalidValue) as error:
+        raise _unreadable(error) from None
+    return members
+
+
+def read_connections(body: bytes) -> list[Connection]:
+    """Read an answer to CONN_GET.
+
+    :raises TransportError: it cannot be read
+    """
+    try:
+        return [
+            Connection(
+                _PROTOCOLS[protocol],
+                _end(client, client_port),
+                _shared_end(virtual, virtual_port),
+                _shared_end(real, real_port),
+                _CONN_METHODS[method],
+                _STATES[state],
+                ms / 1000,
+            )
+            for _, rows in _connections.runs(body)
+            for (
+                protocol,
+                client,
+                client_port,
+                virtual,
+                virtual_port,
+                real,
+                real_port,
+                method,
+                state,
+                ms,
+            ) in rows
+        ]
+    except (KeyError, InvalidValue) as error:
+        raise _unreadable(error) from None
+
+
+def _service(row: Row) -> ServiceInfo:
+    key, (scheduler, count), counts = row[:3], row[3:5], row[5:]
+    protocol, endpoint = _key(*key)
+    name = scheduler.rstrip(b"\0").decode()
+    return ServiceInfo(protocol, endpoint, name, stats=_stats(counts), real_count=count)
+
+
+def _key(protocol: int, address: bytes, port: int) -> ServiceKey:
+    return _PROTOCOLS[protocol], _end(address, port)
+
+
+def _real(
+    address: bytes, port: int, weight: int, method: int, active: int, inactive: int, *counts: int
+) -> RealInfo:
+    return RealInfo(_end(address, port), weight, _METHODS[method], active, inactive, _stats(counts))
+
+
+def _stats(counts: Row) -> Stats:
+    return Stats(*counts) if any(counts) else _ZEROES
+
+
+def _end(address: bytes, port: int) -> Endpoint:
+    return Endpoint.unpack(address, socket.ntohs(port))
+
+
+# Many connections lead to few services and real servers.
+_shared_end = lru_cache(4096)(_end)
+
+
+def _unreadable(what: object) -> TransportError:
+    return TransportError(f"the kernel's answer cannot be read: {what}", REMEDY)
+
+
+# The request
+
+
+def ruleset_body(config: Config, services: Iterable[Service]) -> bytes:
+    """Return the body of a REPLACE request."""
+    return b"".join(_pieces(config, services))
+
+
+def _pieces(config: Config, services: Iterable[Service]) -> Iterator[bytes]:
+    settings = config_nest(config)
+    if settings[1]:
+        yield wire.encode(Message, [settings])
+    for service in services:
+        yield wire.encode(Message, [service_nest(service)])
+        for real in service.reals:
+            yield _packed_real(real)
+
+
+def _packed_real(real: Real) -> bytes:
+    if real.method is None:
+        return wire.encode(Message, [real_nest(real.endpoint, real.weight, None)])
+    packed = real.endpoint.packed
+    form = _REAL_FORMS[len(packed)]
+    return form.pack(packed, socket.htons(real.endpoint.port), real.weight, real.method)
+
+
+def _real_form(address: bytes) -> Form:
+    sample = real_nest(Endpoint.unpack(address), 1, Method.NAT)
+    return Form(Message, wire.encode(Message, [sample]))
+
+
+_REAL_FORMS = {length: _real_form(bytes(length)) for length in (4, 16)}

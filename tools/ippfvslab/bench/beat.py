@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Packets on a beat, sent into the director from a timer's softirq, and when each came out."""
+
+from __future__ import annotations
+
+import ctypes
+import ipaddress
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from ippfvslab.bench.shell import run
+from ippfvslab.wire import BUFFER_BYTES, SO_RCVBUFFORCE, SO_TIMESTAMPNS
+
+PERIOD_S = 250e-6
+FLOWS = 1000
+FRAME_BYTES = 60
+_MAC = "02:00:00:00:00:77"
+_ETH_P_ALL = 3
+_SO_SNDBUFFORCE = 32
+_SO_ATTACH_FILTER = 26
+_PAUSE_S = 5.0
+_HEADERS = 14 + 20 + 8
+_TIMESPEC = struct.Struct("@ll")
+# UDP in IPv4 from a port below 1024: pktgen's ports are higher.
+_FILTER = (
+    (0x28, 0, 0, 12),
+    (0x15, 0, 5, 0x0800),
+    (0x30, 0, 0, 23),
+    (0x15, 0, 3, socket.IPPROTO_UDP),
+    (0x28, 0, 0, 34),
+    (0x35, 1, 0, 1024),
+    (0x06, 0, 0, 128),
+    (0x06, 0, 0, 0),
+)
+
+
+class Beat:
+    """Sends on the device tick, whose peer is the director's, and listens on out0."""
+
+    def __init__(self, client: str, virtual: str) -> None:
+        self._ends = client, virtual
+        self._send = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        self._send.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, BUFFER_BYTES)
+        self._send.bind(("tick", 0))
+        self._heard = _listener()
+
+    def run(self, count: int, meanwhile: Callable[[], None]) -> list[float]:
+        """Send COUNT packets, do MEANWHILE, and answer how late each packet left, in seconds.
+
+        :raises RuntimeError: one was lost, or MEANWHILE ended after the last of them
+        """
+        for number in range(count):
+            self._send.send(frame(*self._ends, number))
+        meanwhile()
+        over = time.time()
+        times = [self._hear(number) for number in range(count)]
+        if over > times[-1]:
+            raise RuntimeError(f"the beat was over {over - times[-1]:.1f} s too early")
+        return delays(times)
+
+    def close(self) -> None:
+        """Close both sockets."""
+        self._send.close()
+        self._heard.close()
+
+    def _hear(self, number: int) -> float:
+        """When packet NUMBER left; they keep their order."""
+        try:
+            data, ancillary, _, _ = self._heard.recvmsg(128, 64)
+        except TimeoutError:
+            raise RuntimeError(f"packet {number} of the beat was lost") from None
+        (found,) = struct.unpack_from("!I", data, _HEADERS)
+        if found != number:
+            raise RuntimeError(f"packet {number} of the beat was lost: {found} came")
+        seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
+        return float(seconds + nanoseconds / 1e9)
+
+
+@contextmanager
+def beat(client: str, virtual: str) -> Iterator[Beat]:
+    """A beat from CLIENT to the service VIRTUAL, port 80, by devices of its own."""
+    run("modprobe", "sch_netem")
+    for line in (
+        f"ip link add beat address {_MAC} type veth peer name tick",
+        "ip link set beat up",
+        "ip link set tick up",
+        f"tc qdisc add dev tick root netem limit 1000000 rate {FRAME_BYTES / PERIOD_S:.0f}bps",
+    ):
+        run(*line.split())
+    try:
+        both = Beat(client, virtual)
+        try:
+            yield both
+        finally:
+            both.close()
+    finally:
+        run("ip", "link", "del", "beat")
+
+
+def delays(times: Sequence[float]) -> list[float]:
+    """How late each of TIMES is on the earliest beat that none of them is ahead of."""
+    late = [each - number * PERIOD_S for number, each in enumerate(times)]
+    earliest = min(late)
+    return [each - earliest for each in late]
+
+
+def frame(client: str, virtual: str, number: int) -> bytes:
+    """Packet NUMBER: Ethernet, IPv4, UDP without a checksum, and its number."""
+    size = FRAME_BYTES - 14
+    ends = ipaddress.IPv4Address(client).packed + ipaddress.IPv4Address(virtual).packed
+    head = struct.pack("!BBHHHBBH", 0x45, 0, size, 0, 0x4000, 64, socket.IPPROTO_UDP, 0) + ends
+    head = head[:10] + struct.pack("!H", _checksum(head)) + head[12:]
+    udp = struct.pack("!HHHH", 1 + number % FLOWS, 80, size - 20, 0)
+    ethernet = bytes.fromhex(_MAC.replace(":", "")) + bytes(6) + b"\x08\x00"
+    return (ethernet + head + udp + struct.pack("!I", number)).ljust(FRAME_BYTES, b"\0")
+
+
+def _checksum(head: bytes) -> int:
+    total: int = sum(struct.unpack(f"!{len(head) // 2}H", head))
+    total = (total & 0xFFFF) + (total >> 16)
+    return ~(total + (total >> 16)) & 0xFFFF
+
+
+def _listener() -> socket.socket:
+    heard = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    code = b"".join(struct.pack("@HBBI", *each) for each in _FILTER)
+    buffer = ctypes.create_string_buffer(code, len(code))
+    program = struct.pack("@HP", len(_FILTER), ctypes.addressof(buffer))
+    heard.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+    heard.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES)
+    heard.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    heard.settimeout(_PAUSE_S)
+    heard.bind(("out0", _ETH_P_ALL))
+    return heard

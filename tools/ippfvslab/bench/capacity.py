@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Questions of how much: memory, ten million connections, large rule sets, long listings."""
+
+from __future__ import annotations
+
+from ippfvslab.bench.probes import listing, replace, rules
+from ippfvslab.bench.question import Bound, Derived, Question, Ratio, at_most
+
+_MILLION = "1,000,000"
+_RULES = "10,000 services, 10 servers each"
+
+
+def excess_ms(growing: float, grown: float) -> float:
+    """Milliseconds by which the worst delay of a growing table is above that of a grown one."""
+    return 1000 * (growing - grown)
+
+
+def _times_faster(times: float, ours: str, theirs: str) -> Ratio:
+    """OURS takes at most one TIMES-th of the seconds of THEIRS."""
+    return at_most(1 / times, theirs, ours)
+
+
+MEMORY = (
+    Question(
+        name="memory",
+        title="memory for an IPv4 connection and its share of the table",
+        unit="bytes",
+        guest="uml",
+        probe="memory",
+        setting=None,
+        lanes=("ippfvs 600,000", f"ippfvs {_MILLION}", "ippfvs 1,400,000", f"IPVS {_MILLION}"),
+        targets=tuple(
+            Bound(136, "less", f"ippfvs {count}") for count in ("600,000", _MILLION, "1,400,000")
+        ),
+        better="less",
+        rounds=1,
+        about=(
+            "NAT; by the pages of all slab caches and of vmalloc, or by what is missing of free "
+            "memory, whichever is more. The table of ippfvs starts with 2^12 buckets and grows by "
+            "itself, so that its share depends on the number of connections."
+        ),
+    ),
+    Question(
+        name="millions",
+        title="ten million connections: packets of known ones",
+        unit="packets/s",
+        guest="uml",
+        probe="millions",
+        setting=None,
+        lanes=("ippfvs 60,000", "ippfvs 10,000,000"),
+        targets=(at_most(2.0, theirs="ippfvs 10,000,000", ours="ippfvs 60,000"),),
+        rounds=2,
+        quick=False,
+        memory_gib=6,
+        about=(
+            "NAT, in a guest of 6 GB; the table starts with 2^12 buckets. All connections are "
+            "made, found again, and expire after the timeout is shortened; then the table must "
+            "have shrunk and the memory come back, to a hundredth. The settings tell how long "
+            "each took."
+        ),
+    ),
+    Question(
+        name="growth",
+        title="the worst delay of a packet, while the table grows 32 times or more",
+        unit="s",
+        guest="uml",
+        probe="growth",
+        setting=None,
+        lanes=("growing", "grown"),
+        targets=(
+            Derived(
+                1.0, "less", "growing less grown, milliseconds", ("growing", "grown"), excess_ms
+            ),
+        ),
+        better="less",
+        rounds=5,
+        about=(
+            "Packets of known connections come on a beat, from a timer's softirq, and must leave "
+            "on that beat, while a million connections are opened. A table that has room for them "
+            "from the start shows what the machine delays anyhow. The best round counts: what "
+            "growth does, it does in every round."
+        ),
+    ),
+)
+RULES = (
+    Question(
+        name="rules-load",
+        title=f"{_RULES}: loaded from a file",
+        unit="s",
+        guest="uml",
+        probe="rules",
+        setting=rules.Setting("load"),
+        lanes=("ippfvs", "IPVS"),
+        targets=(Bound(2.0, "less", "ippfvs"), _times_faster(20, "ippfvs", "IPVS")),
+        better="less",
+        rounds=2,
+        quick=False,
+        about="`ippfvsadm -R` and `ipvsadm -R`, from exec to exit.",
+    ),
+    Question(
+        name="rules-list",
+        title=f"{_RULES}: listed",
+        unit="s",
+        guest="uml",
+        probe="rules",
+        setting=rules.Setting("list"),
+        lanes=("ippfvs", "IPVS"),
+        targets=(_times_faster(5, "ippfvs", "IPVS"),),
+        better="less",
+        rounds=2,
+        quick=False,
+        about="`ippfvsadm -L -n` and `ipvsadm -L -n`, from exec to exit.",
+    ),
+    Question(
+        name="rules-save",
+        title=f"{_RULES}: saved",
+        unit="s",
+        guest="uml",
+        probe="rules",
+        setting=rules.Setting("save"),
+        lanes=("ippfvs", "IPVS"),
+        targets=(_times_faster(5, "ippfvs", "IPVS"),),
+        better="less",
+        rounds=2,
+        quick=False,
+        about="`ippfvsadm -S -n` and `ipvsadm -S -n`, from exec to exit.",
+    ),
+    Question(
+        name="rules-replace",
+        title=f"{_RULES}: replaced under traffic, no packet lost, connections kept",
+        unit="s",
+        guest="uml",
+        probe="replace",
+        setting=replace.Setting(),
+        lanes=("ippfvs",),
+        better="less",
+        rounds=3,
+        quick=False,
+        about=(
+            "`ippfvsadm -R`, from exec to exit, while the one CPU forwards packets as fast as it "
+            "can; IPVS cannot replace a set. A packet lost or a connection made anew is a failure."
+        ),
+    ),
+)
+LISTING = (
+    Question(
+        name="list",
+        title="a million connections listed",
+        unit="s",
+        guest="uml",
+        probe="listing",
+        setting=listing.Setting("seconds"),
+        lanes=tuple(f"{who} {_MILLION}" for who in ("ippfvsadm", "pylvs", "ipvsadm")),
+        targets=tuple(
+            _times_faster(5, f"{who} {_MILLION}", f"ipvsadm {_MILLION}")
+            for who in ("ippfvsadm", "pylvs")
+        ),
+        better="less",
+        rounds=1,
+        quick=False,
+        about=(
+            "`ippfvsadm -L -n -c`, a program that goes through the manager's iterator, and "
+            "`ipvsadm -L -n -c`, each from exec to exit."
+        ),
+    ),
+    Question(
+        name="list-memory",
+        title="connections listed: the most memory held meanwhile",
+        unit="bytes",
+        guest="uml",
+        probe="listing",
+        setting=listing.Setting("peak_bytes"),
+        lanes=("ippfvsadm 10,000", f"ippfvsadm {_MILLION}"),
+        targets=(at_most(1.1, "ippfvsadm 10,000", f"ippfvsadm {_MILLION}"),),
+        better="less",
+        rounds=1,
+        quick=False,
+    ),
+    Question(
+        name="command",
+        title="a real server added by one command",
+        unit="s",
+        guest="uml",
+        probe="command",
+        setting=None,
+        lanes=("ippfvs", "IPVS", "Python"),
+        targets=(Bound(0.120, "less", "ippfvs"),),
+        better="less",
+        rounds=5,
+        about=(
+            "`ippfvsadm -a …`, from exec to exit. Python is the interpreter alone, which does "
+            "nothing: in User-Mode Linux each page that a program touches first costs what "
+            "several system calls cost."
+        ),
+    ),
+)
+CAPACITY = (*MEMORY, *RULES, *LISTING)

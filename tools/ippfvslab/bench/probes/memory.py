@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Bytes of memory for a connection, its share of the table included.
+
+A lane is called by a contestant and its number of connections: those of ippfvs differ, as a table
+that has just doubled is emptier than one that is about to.
+"""
+
+from __future__ import annotations
+
+import pylvs
+from ippfvslab.bench import lanes
+from ippfvslab.bench.director import CLIENT, MAC_IN, director, forwarded
+from ippfvslab.bench.lanes.case import Case
+from ippfvslab.bench.lanes.ippfvs import BUCKET_BITS
+from ippfvslab.bench.ledger import Ledger, settled
+from ippfvslab.bench.pktgen import Flood, Generator
+from ippfvslab.bench.question import Figures, Question
+from ippfvslab.bench.rounds import interleave
+
+PORTS, ADDRESSES = 60_000, 131_071
+"""Without a common factor: 7,864,260,000 packets until a pair comes again."""
+START_BITS = 12
+IPVS_TABLE_BITS = 23
+
+
+def ask(question: Question, rounds: int, quick: bool) -> Figures:
+    """Each round starts from an empty table; that of ippfvs has 2^12 buckets and must grow."""
+    with director():
+        generator = Generator("in0")
+        return interleave(question.lanes, rounds, lambda lane: _once(generator, lane))
+
+
+def _once(generator: Generator, lane: str) -> float:
+    name, number = lane.split()
+    count = int(number.replace(",", ""))
+    bits = START_BITS + BUCKET_BITS if name == "ippfvs" else IPVS_TABLE_BITS
+    case = Case(table_bits=bits)
+    with lanes.up(name, case) as contestant:
+        # One connection: what is made once, with the first, is nobody's share.
+        open_connections(generator, case, 1)
+        before = Ledger.read()
+        table = table_bytes(name, case)
+        open_connections(generator, case, count)
+        if name == "ippfvs":
+            settled(buckets)
+        taken = Ledger.read().taken_since(before)
+        if (made := contestant.made(case)) != count:
+            raise RuntimeError(f"{lane}: {made} connections were made")
+        if name == "ippfvs" and (held := connections()) != count:
+            raise RuntimeError(f"{lane}: {held} connections are there")
+        return (taken + table) / count
+
+
+def open_connections(generator: Generator, case: Case, count: int) -> float:
+    """Have the first COUNT connections made or found; answer how many packets a second went."""
+    before = forwarded()
+    rate = generator.send(flood(case), count)
+    if (came := forwarded() - before) != count:
+        raise RuntimeError(f"{came} of {count} packets were forwarded")
+    return rate
+
+
+def flood(case: Case) -> Flood:
+    """Packets each of which is of another connection."""
+    return Flood(MAC_IN, CLIENT[4], case.vip, PORTS, ADDRESSES)
+
+
+def table_bytes(name: str, case: Case) -> int:
+    """What the table took before the first connection."""
+    return buckets() << BUCKET_BITS if name == "ippfvs" else 1 << case.table_bits
+
+
+def buckets() -> int:
+    """How large ippfvs's table is."""
+    with pylvs.Manager() as lvs:
+        return lvs.config().buckets
+
+
+def connections() -> int:
+    """How many connections ippfvs has."""
+    with pylvs.Manager() as lvs:
+        return lvs.config().connections
