@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Real HTTP through a director: its farm, its programs and what wrk saw.
+
+client ──── director ──┬── server1      cables of veth; nginx on both servers,
+10.1.0.2    10.1.0.1   └── server2      wrk in the client, one thread for each server
+            (VIP 10.1.0.100)
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ippfvslab import debian, netns, nginx, paths
+from ippfvslab.netns import Host
+from ippfvslab.say import Trouble
+
+VIP, PORT = "10.1.0.100", 80
+SERVERS = ("172.16.1.2", "172.16.2.2")
+BODY = "x" * 128
+CONNECTIONS = 16
+START_LIMIT_S = 20
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program of Debian with the libraries that this machine need not have."""
+
+    path: str
+    packages: tuple[str, ...]
+
+    def fetch(self) -> Path:
+        """Where it is, fetched when the cache has none; for the machine, not for a guest."""
+        return debian.whole(self.packages) / self.path
+
+    def command(self, *words: str) -> list[str]:
+        """What starts it with WORDS, in a guest."""
+        folder = self.folder
+        return [
+            *("env", f"LD_LIBRARY_PATH={folder}/usr/lib/x86_64-linux-gnu"),
+            *(str(folder / self.path), *words),
+        ]
+
+    @property
+    def folder(self) -> Path:
+        found = sorted(paths.PROGRAMS.glob(f"{self.packages[0]}-whole_*"))
+        if not found:
+            raise Trouble(f"the cache has no {self.packages[0]}; run tools/lab bench")
+        return found[-1]
+
+
+WRK = Program("usr/bin/wrk", ("wrk", "libluajit2-5.1-2"))
+NGINX = Program("usr/sbin/nginx", ("nginx", "libnginx-mod-stream"))
+HAPROXY = Program(
+    "usr/sbin/haproxy",
+    ("haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1"),
+)
+PROGRAMS = (WRK, NGINX, HAPROXY)
+
+_NGINX = """\
+daemon off;
+master_process off;
+pid {home}/pid;
+error_log {home}/error.log;
+events {{ worker_connections 4096; }}
+"""
+
+_SERVE = """\
+http {{
+    access_log off;
+    keepalive_requests 100000000;
+    client_body_temp_path {home}/body;
+    proxy_temp_path {home}/proxy;
+    fastcgi_temp_path {home}/fastcgi;
+    uwsgi_temp_path {home}/uwsgi;
+    scgi_temp_path {home}/scgi;
+    types {{ }}
+    default_type text/plain;
+    server {{
+        listen {address}:{port} backlog=4096;
+        location / {{ return 200 "{body}"; }}
+    }}
+}}
+"""
+
+_STREAM = """\
+stream {{
+    upstream farm {{
+{servers}
+    }}
+    server {{
+        listen {address}:{port} backlog=4096;
+        proxy_pass farm;
+    }}
+}}
+"""
+
+_HAPROXY = """\
+global
+    nbthread 1
+    maxconn 4096
+defaults
+    mode tcp
+    timeout connect 10s
+    timeout client 60s
+    timeout server 60s
+frontend vip
+    bind {vip}:{port} backlog 4096
+    default_backend farm
+backend farm
+    balance roundrobin
+{servers}
+"""
+
+# wrk by itself asks one address; plain routing needs one for each thread.
+_SCRIPT = """\
+local turn = 0
+function setup(thread)
+    local addresses = {{ {addresses} }}
+    thread.addr = wrk.lookup(addresses[turn % #addresses + 1], "{port}")[1]
+    turn = turn + 1
+end
+function done(summary, latency)
+    local errors = summary.errors
+    io.write(string.format(
+        '\\n{{"requests": %d, "microseconds": %d, "bytes": %d, "errors": %d, ' ..
+        '"p50_us": %f, "p99_us": %f}}\\n',
+        summary.requests, summary.duration, summary.bytes,
+        errors.connect + errors.read + errors.write + errors.status + errors.timeout,
+        latency:percentile(50), latency:percentile(99)))
+end
+"""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What wrk saw in one run."""
+
+    requests: int
+    microseconds: int
+    bytes: int
+    errors: int
+    """Refused, reset, timed out, or answered by a status above 399."""
+    p50_us: float
+    p99_us: float
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return self.requests * 1e6 / self.microseconds
+
+
+def parse(output: str) -> Seen:
+    """The line of JSON at the end of what wrk printed."""
+    return Seen(**json.loads(output.strip().splitlines()[-1]))
+
+
+class WebFarm:
+    """The hosts, up, and nginx on both servers; one for all lanes."""
+
+    def __init__(self) -> None:
+        self.client, self.director = Host("client"), Host("director")
+        self.servers = [Host("server1"), Host("server2")]
+        self.hosts = [self.client, self.director, *self.servers]
+        netns.ip([f"netns add {host.name}" for host in self.hosts])
+        self._wire(self.client, "client", "10.1.0")
+        for number, server in enumerate(self.servers, start=1):
+            self._wire(server, server.name, f"172.16.{number}")
+        self.director.ip(f"addr add {VIP}/32 dev client")
+        self.director.sysctl("ipv4.ip_forward", 1)
+        for host in self.hosts:
+            host.sysctl("ipv4.ip_local_port_range", "1024 65000")
+        for server, address in zip(self.servers, SERVERS, strict=True):
+            start_nginx(server, _SERVE, address)
+
+    def close(self) -> None:
+        """End all of it."""
+        for host in self.hosts:
+            host.end_children()
+        netns.ip([f"netns del {host.name}" for host in self.hosts])
+
+    def _wire(self, host: Host, name: str, net: str) -> None:
+        """A cable from the director, whose end is called NAME, to HOST's eth0."""
+        netns.ip(
+            [f"link add {name} netns director type veth peer name eth0 netns {host.name}"],
+        )
+        self.director.ip("link set lo up", f"link set {name} up", f"addr add {net}.1/24 dev {name}")
+        host.ip(
+            *("link set lo up", "link set eth0 up", f"addr add {net}.2/24 dev eth0"),
+            f"route add default via {net}.1",
+        )
+
+    def ask(self, addresses: Sequence[str], seconds: int, *, close: bool) -> Seen:
+        """Have wrk ask ADDRESSES from the client, with CLOSE each time over a new connection."""
+        with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+            quoted = ", ".join(f'"{address}"' for address in addresses)
+            script.write(_SCRIPT.format(addresses=quoted, port=PORT))
+            script.flush()
+            words = ["-t2", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", script.name]
+            words += ["-H", "Connection: close"] if close else []
+            done = self.client.run(*WRK.command(*words, f"http://{addresses[0]}:{PORT}/"))
+        return parse(done.stdout)
+
+    def delivered(self) -> list[int]:
+        """How many packets each server has received so far."""
+        return [
+            int(server.call(Path("/proc/net/dev").read_text).partition("eth0:")[2].split()[1])
+            for server in self.servers
+        ]
+
+
+def start_nginx(host: Host, config: str, address: str) -> None:
+    """Start nginx in HOST by CONFIG on ADDRESS; return when it answers."""
+    home = Path(tempfile.mkdtemp(prefix="nginx-"))
+    module = NGINX.folder / "usr/lib/nginx/modules/ngx_stream_module.so"
+    load = f"load_module {module};\n" if config is _STREAM else ""
+    servers = "".join(f"        server {each}:{PORT};\n" for each in SERVERS)
+    rest = config.format(home=home, address=address, port=PORT, body=BODY, servers=servers)
+    (home / "conf").write_text(load + _NGINX.format(home=home) + rest)
+    words = ["-p", str(home), "-c", str(home / "conf"), "-e", str(home / "error.log")]
+    _start(host, NGINX.command(*words), home, address)
+
+
+def start_haproxy(host: Host, address: str) -> None:
+    """Start HAProxy in HOST on ADDRESS; return when it answers."""
+    home = Path(tempfile.mkdtemp(prefix="haproxy-"))
+    servers = "".join(f"    server s{n} {each}:{PORT}\n" for n, each in enumerate(SERVERS))
+    (home / "conf").write_text(_HAPROXY.format(vip=address, port=PORT, servers=servers))
+    _start(host, HAPROXY.command("-db", "-f", str(home / "conf")), home, address)
+
+
+def start_nginx_stream(host: Host, address: str) -> None:
+    """Start nginx in HOST as a balancer of TCP on ADDRESS; return when it answers."""
+    start_nginx(host, _STREAM, address)
+
+
+def _start(host: Host, command: list[str], home: Path, address: str) -> None:
+    with (home / "said").open("w") as said:
+        child = host.popen(*command, stdout=said)
+    limit = time.monotonic() + START_LIMIT_S
+    while not nginx.listens(host, address, PORT):
+        if child.poll() is not None or time.monotonic() > limit:
+            raise Trouble(f"{command[2]} did not start: {(home / 'said').read_text()}")
+        time.sleep(0.02)
