@@ -14,6 +14,8 @@ from ippfvslab.bench.question import (
     at_least,
     at_most,
 )
+from ippfvslab.bench.questions_cpus import SCALING
+from ippfvslab.bench.questions_http import WEB
 
 __all__ = [
     "QUESTIONS",
@@ -134,4 +136,4 @@ SCHEDULING = (
     ),
 )
 
-QUESTIONS: tuple[Question, ...] = (*FORWARDING, *SCHEDULING)
+QUESTIONS: tuple[Question, ...] = (*FORWARDING, *SCHEDULING, *SCALING, *WEB)

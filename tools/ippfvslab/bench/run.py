@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ippfvslab import debian, guest, kernels, module, paths, say
-from ippfvslab.bench import machine, page, results, table
+from ippfvslab.bench import machine, page, results, table, web
 from ippfvslab.bench.question import Guest, Question
 from ippfvslab.bench.questions import QUESTIONS
 
@@ -82,6 +82,8 @@ def _in_guest(kind: Guest, questions: Sequence[Question], quick: bool) -> guest.
     ko = module.build(kernel)
     module.compile_tree()
     ipvsadm = debian.program("ipvsadm", "sbin/ipvsadm")
+    for program in web.PROGRAMS:
+        program.fetch()
     rounds = QUICK_ROUNDS if quick else ROUNDS
     measure = ["-m", "ippfvslab.bench.measure", f"--rounds={rounds}", *["--quick"][: int(quick)]]
     script = (

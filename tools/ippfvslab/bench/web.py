@@ -1,29 +1,36 @@
 # SPDX-License-Identifier: GPL-2.0
 """Real HTTP through a director: its farm, its programs and what wrk saw.
 
-client ──── director ──┬── server1      cables of veth; nginx on both servers,
-10.1.0.2    10.1.0.1   └── server2      wrk in the client, one thread for each server
-            (VIP 10.1.0.100)
+client ──── director ──┬── server1 172.16.0.2      cables of veth; nginx on both servers,
+198.18.0.2  10.0.0.100 └── server2 172.16.0.3      wrk in the client, one thread for each server
+
+The director is the guest's own namespace, as for every lane; the others have one each.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
 from ippfvslab import debian, netns, nginx, paths
+from ippfvslab.bench import director
+from ippfvslab.bench.shell import run
 from ippfvslab.netns import Host
 from ippfvslab.say import Trouble
 
-VIP, PORT = "10.1.0.100", 80
-SERVERS = ("172.16.1.2", "172.16.2.2")
+VIP, PORT = director.VIP[4], 80
+SERVERS = director.reals(4, 2)
 BODY = "x" * 128
 CONNECTIONS = 16
 START_LIMIT_S = 20
+PORT_RANGE = "/proc/sys/net/ipv4/ip_local_port_range"
+NET_DEV = "/proc/thread-self/net/dev"
 
 
 @dataclass(frozen=True)
@@ -165,34 +172,39 @@ class WebFarm:
     def __init__(self) -> None:
         self.client, self.director = Host("client"), Host("director")
         self.servers = [Host("server1"), Host("server2")]
-        self.hosts = [self.client, self.director, *self.servers]
-        netns.ip([f"netns add {host.name}" for host in self.hosts])
-        self._wire(self.client, "client", "10.1.0")
-        for number, server in enumerate(self.servers, start=1):
-            self._wire(server, server.name, f"172.16.{number}")
-        self.director.ip(f"addr add {VIP}/32 dev client")
-        self.director.sysctl("ipv4.ip_forward", 1)
-        for host in self.hosts:
-            host.sysctl("ipv4.ip_local_port_range", "1024 65000")
-        for server, address in zip(self.servers, SERVERS, strict=True):
-            start_nginx(server, _SERVE, address)
 
-    def close(self) -> None:
-        """End all of it."""
-        for host in self.hosts:
+    def __enter__(self) -> WebFarm:
+        try:
+            self._build()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def _build(self) -> None:
+        run("ip", "netns", "attach", self.director.name, str(os.getpid()))
+        _wire(self.client, "in0", "198.18.0.2", "198.18.0.1")
+        for number, server in enumerate(self.servers):
+            _wire(server, f"out{number}", SERVERS[number], "172.16.0.1")
+            start_nginx(server, _SERVE, SERVERS[number])
+        netns.ip([f"addr add {VIP}/32 dev in0"])
+        Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+        Path(PORT_RANGE).write_text("1024 65000")
+        self.client.call(Path(PORT_RANGE).write_text, "1024 65000")
+
+    def _close(self) -> None:
+        for host in (self.client, self.director, *self.servers):
             host.end_children()
-        netns.ip([f"netns del {host.name}" for host in self.hosts])
-
-    def _wire(self, host: Host, name: str, net: str) -> None:
-        """A cable from the director, whose end is called NAME, to HOST's eth0."""
-        netns.ip(
-            [f"link add {name} netns director type veth peer name eth0 netns {host.name}"],
-        )
-        self.director.ip("link set lo up", f"link set {name} up", f"addr add {net}.1/24 dev {name}")
-        host.ip(
-            *("link set lo up", "link set eth0 up", f"addr add {net}.2/24 dev eth0"),
-            f"route add default via {net}.1",
-        )
+            if host.path.exists():
+                netns.ip([f"netns del {host.name}"])
 
     def ask(self, addresses: Sequence[str], seconds: int, *, close: bool) -> Seen:
         """Have wrk ask ADDRESSES from the client, with CLOSE each time over a new connection."""
@@ -200,17 +212,44 @@ class WebFarm:
             quoted = ", ".join(f'"{address}"' for address in addresses)
             script.write(_SCRIPT.format(addresses=quoted, port=PORT))
             script.flush()
-            words = ["-t2", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", script.name]
-            words += ["-H", "Connection: close"] if close else []
-            done = self.client.run(*WRK.command(*words, f"http://{addresses[0]}:{PORT}/"))
+            url = f"http://{addresses[0]}:{PORT}/"
+            done = self.client.run(
+                *WRK.command(*words(seconds, close=close), "-s", script.name, url)
+            )
         return parse(done.stdout)
 
     def delivered(self) -> list[int]:
         """How many packets each server has received so far."""
         return [
-            int(server.call(Path("/proc/net/dev").read_text).partition("eth0:")[2].split()[1])
+            int(server.call(Path(NET_DEV).read_text).partition("eth0:")[2].split()[1])
             for server in self.servers
         ]
+
+
+def words(seconds: int, *, close: bool) -> list[str]:
+    """Wrk's own."""
+    return [
+        *("-t2", f"-c{CONNECTIONS}", f"-d{seconds}s"),
+        *(("-H", "Connection: close") if close else ()),
+    ]
+
+
+def _wire(host: Host, device: str, address: str, gateway: str) -> None:
+    """Make HOST and a cable to it from the director's DEVICE."""
+    netns.ip(
+        [
+            f"netns add {host.name}",
+            f"link add {device} type veth peer name eth0 netns {host.name}",
+            f"link set {device} up",
+            f"addr add {gateway}/32 dev {device}",
+            f"route add {address}/32 dev {device} src {gateway}",
+        ]
+    )
+    host.ip(
+        *("link set lo up", "link set eth0 up", f"addr add {address}/32 dev eth0"),
+        f"route add {gateway}/32 dev eth0",
+        f"route add default via {gateway}",
+    )
 
 
 def start_nginx(host: Host, config: str, address: str) -> None:
@@ -246,3 +285,10 @@ def _start(host: Host, command: list[str], home: Path, address: str) -> None:
         if child.poll() is not None or time.monotonic() > limit:
             raise Trouble(f"{command[2]} did not start: {(home / 'said').read_text()}")
         time.sleep(0.02)
+
+
+PROXIES: dict[str, Callable[[Host, str], None]] = {
+    "HAProxy": start_haproxy,
+    "nginx stream": start_nginx_stream,
+}
+"""Balancers that end a connection and begin another, as programs of the director."""

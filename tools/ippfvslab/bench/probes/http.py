@@ -7,159 +7,99 @@ request costs all of them together; against plain routing, what the balancer add
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Literal
 
-import pylvs
-from ippfvslab.bench import web
-from ippfvslab.bench.lanes import run
-from ippfvslab.bench.web import PORT, SERVERS, VIP, Seen, WebFarm
+from ippfvslab.bench import lanes, settings, web
+from ippfvslab.bench.lanes.case import Case
+from ippfvslab.bench.question import Figures, Question
+from ippfvslab.bench.rounds import interleave
+from ippfvslab.bench.web import SERVERS, VIP, Seen, WebFarm
 
+CASE = Case(protocol="tcp", servers=len(SERVERS))
+SECONDS, QUICK_SECONDS = 3, 1
 LEAST_SHARE = 0.4
 HEADER_LIMIT = 400
 
+What = Literal["rate", "p50_us", "p99_us", "cpu_us"]
+
 
 @dataclass(frozen=True)
-class Lane:
-    """One contestant: how it is put on the director, and taken away."""
+class Setting:
+    """Which figure of a run, and whether every request has a connection of its own."""
 
-    name: str
-    start: Callable[[WebFarm], None]
-    end: Callable[[WebFarm], None]
-    made: Callable[[WebFarm], int] | None = None
-    """How many connections it says it has made."""
-    addresses: tuple[str, ...] = (VIP,)
-    """Whom the client asks."""
-
-    @contextmanager
-    def up(self, farm: WebFarm) -> Iterator[None]:
-        """The director does its work meanwhile."""
-        self.start(farm)
-        try:
-            yield
-        finally:
-            self.end(farm)
+    what: What
+    close: bool
 
 
-def _nothing(farm: WebFarm) -> None:
-    """The kernel alone."""
+@dataclass(frozen=True)
+class Run:
+    """One round of one lane."""
+
+    seen: Seen
+    busy_s: float
+    """Seconds that the CPU was not idle."""
+
+    def figure(self, what: What) -> float:
+        """What a question wants to know of it."""
+        if what == "cpu_us":
+            return self.busy_s * 1e6 / self.seen.requests
+        return float(getattr(self.seen, what))
 
 
-def _start_ippfvs(farm: WebFarm) -> None:
-    module = os.environ["IPPFVS_MODULE"]
-    run("modprobe", "-a", *run("modinfo", "-F", "depends", module).strip().split(","))
-    run("insmod", module)
-    with pylvs.Manager(str(farm.director.path)) as lvs:
-        service = lvs.add_service("tcp", pylvs.Endpoint(VIP, PORT), "rr")
-        for real in SERVERS:
-            lvs.add_real(service, pylvs.Endpoint(real, PORT), method="nat")
-
-
-def _made_ippfvs(farm: WebFarm) -> int:
-    with pylvs.Manager(str(farm.director.path)) as lvs:
-        return lvs.stats().connections
-
-
-def _end_ippfvs(farm: WebFarm) -> None:
-    run("rmmod", "ippfvs")
-
-
-def _start_ipvs(farm: WebFarm) -> None:
-    run("modprobe", "ip_vs")
-    rules = [f"-A -t {VIP}:{PORT} -s rr"]
-    rules += [f"-a -t {VIP}:{PORT} -r {real}:{PORT} -m" for real in SERVERS]
-    text = "".join(f"{rule}\n" for rule in rules)
-    farm.director.run(os.environ["IPVSADM"], "-R", text=text)
-
-
-def _made_ipvs(farm: WebFarm) -> int:
-    text = farm.director.call(Path("/proc/net/ip_vs_stats_percpu").read_text)
-    return sum(int(line.split()[1], 16) for line in text.partition("~")[0].splitlines()[2:-1])
-
-
-def _end_ipvs(farm: WebFarm) -> None:
-    farm.director.run(os.environ["IPVSADM"], "-C")
-    run("modprobe", "-r", "ip_vs_rr")
-    run("modprobe", "-r", "ip_vs")
-
-
-# The second bit of the port: the kernel gives clients even ports first.
-_NFT = """\
-table ip bench {{
-    chain prerouting {{
-        type nat hook prerouting priority dstnat
-        ip daddr {vip} tcp dport {port} tcp sport & 2 == 0 dnat to {one}
-        ip daddr {vip} tcp dport {port} dnat to {two}
-    }}
-    chain forward {{
-        type filter hook forward priority filter
-{forward}
-    }}
-{flowtable}
-}}
-"""
-_OFFLOAD = "        tcp dport {port} flow add @fast"
-_FLOWTABLE = """\
-    flowtable fast {
-        hook ingress priority filter
-        devices = { client, server1, server2 }
+def ask(question: Question, rounds: int, quick: bool) -> Figures:
+    """Questions about the same runs are answered from one measurement."""
+    setting: Setting = question.setting
+    runs = _measure(question.lanes, rounds, QUICK_SECONDS if quick else SECONDS, setting.close)
+    return {
+        lane: [run.figure(setting.what) for run in each]
+        for lane, each in zip(question.lanes, runs, strict=True)
     }
-"""
 
 
-def _start_nft(farm: WebFarm, forward: str = "", flowtable: str = "") -> None:
-    rules = _NFT.format(
-        vip=VIP, port=PORT, one=SERVERS[0], two=SERVERS[1], forward=forward, flowtable=flowtable
-    )
-    farm.director.run("nft", "-f", "-", text=rules)
-    farm.director.sysctl("netfilter.nf_conntrack_max", CONNTRACK_MAX)
+@cache
+def _measure(
+    names: tuple[str, ...], rounds: int, seconds: int, close: bool
+) -> tuple[tuple[Run, ...], ...]:
+    runs: dict[str, list[Run]] = {name: [] for name in names}
+    settings.note("wrk", {"words": " ".join(web.words(seconds, close=close))})
+    with WebFarm() as farm:
+
+        def once(name: str) -> float:
+            runs[name].append(_once(farm, name, seconds, close))
+            return runs[name][-1].seen.rate
+
+        interleave(names, rounds, once)
+    return tuple(tuple(runs[name]) for name in names)
 
 
-def _start_flowtable(farm: WebFarm) -> None:
-    _start_nft(farm, _OFFLOAD.format(port=PORT), _FLOWTABLE)
-
-
-def _end_nft(farm: WebFarm) -> None:
-    farm.director.run("nft", "delete table ip bench")
-
-
-def _start_haproxy(farm: WebFarm) -> None:
-    web.start_haproxy(farm.director, VIP)
-
-
-def _start_stream(farm: WebFarm) -> None:
-    web.start_nginx_stream(farm.director, VIP)
-
-
-def _end_process(farm: WebFarm) -> None:
-    farm.director.end_children()
-
-
-CONNTRACK_MAX = 1 << 20
-LANES = (
-    Lane("ippfvs", _start_ippfvs, _end_ippfvs, _made_ippfvs),
-    Lane("IPVS", _start_ipvs, _end_ipvs, _made_ipvs),
-    Lane("plain", _nothing, _nothing, addresses=SERVERS),
-    Lane("nft DNAT", _start_nft, _end_nft),
-    Lane("nft flowtable", _start_flowtable, _end_nft),
-    Lane("HAProxy", _start_haproxy, _end_process),
-    Lane("nginx stream", _start_stream, _end_process),
-)
-
-
-def once(farm: WebFarm, lane: Lane, seconds: int, *, close: bool) -> Seen:
-    """One round; it counts only when every request was answered, by the servers, through LANE."""
-    with lane.up(farm):
-        before = farm.delivered()
-        seen = farm.ask(lane.addresses, seconds, close=close)
+def _once(farm: WebFarm, name: str, seconds: int, close: bool) -> Run:
+    """It counts only when every request was answered by a server, through the lane's director."""
+    with _up(farm, name) as made:
+        before, was_busy = farm.delivered(), _busy()
+        seen = farm.ask(SERVERS if name == "plain" else [VIP], seconds, close=close)
+        busy = _busy() - was_busy
         came = [after - was for was, after in zip(before, farm.delivered(), strict=True)]
-        made = lane.made(farm) if lane.made else None
-    judge(lane.name, seen, came, made, close=close)
-    return seen
+        judge(name, seen, came, made(), close=close)
+        return Run(seen, busy)
+
+
+@contextmanager
+def _up(farm: WebFarm, name: str) -> Iterator[Callable[[], int | None]]:
+    """The contestant does its work meanwhile; yields what tells the connections it has made."""
+    if name in web.PROXIES:
+        web.PROXIES[name](farm.director, VIP)
+        try:
+            yield lambda: None
+        finally:
+            farm.director.end_children()
+        return
+    with lanes.up(name, CASE) as contestant:
+        yield (lambda: None) if name == "plain" else (lambda: contestant.made(CASE))
 
 
 def judge(name: str, seen: Seen, came: list[int], made: int | None, *, close: bool) -> None:
@@ -169,29 +109,16 @@ def judge(name: str, seen: Seen, came: list[int], made: int | None, *, close: bo
     if not len(web.BODY) < seen.bytes / seen.requests < len(web.BODY) + HEADER_LIMIT:
         raise RuntimeError(f"{name}: {seen.requests} answers of {seen.bytes} bytes in all")
     if min(came) < LEAST_SHARE * sum(came) or min(came) < LEAST_SHARE * seen.requests:
-        raise RuntimeError(f"{name}: {came} packets came to the servers, of {seen.requests}")
-    if made is not None and not _plausible(made, seen.requests if close else web.CONNECTIONS):
+        raise RuntimeError(f"{name}: {came} packets for {seen.requests} requests")
+    needed = seen.requests if close else web.CONNECTIONS
+    # The client opens a few that come to no request.
+    if made is not None and not needed <= made <= needed + 3 * web.CONNECTIONS:
         raise RuntimeError(f"{name}: {made} connections for {seen.requests} requests")
 
 
-def _plausible(made: int, needed: int) -> bool:
-    """Every needed connection was made; the client opens a few that come to no request."""
-    return needed <= made <= needed + 3 * web.CONNECTIONS
-
-
-def main() -> None:
-    farm = WebFarm()
-    for close in (False, True):
-        for lane in LANES:
-            for _ in range(int(sys.argv[1])):
-                seen = once(farm, lane, int(sys.argv[2]), close=close)
-                print(
-                    f"{close!s:6} {lane.name:14} {seen.rate:9.0f} p50 {seen.p50_us:7.0f}"
-                    f" p99 {seen.p99_us:7.0f}",
-                    flush=True,
-                )
-    farm.close()
-
-
-if __name__ == "__main__":
-    main()
+def _busy() -> float:
+    """Seconds that the CPUs have worked since the boot."""
+    user, nice, system, _idle, _iowait, irq, softirq, *_ = map(
+        int, Path("/proc/stat").read_text().split("\n")[0].split()[1:]
+    )
+    return (user + nice + system + irq + softirq) / 100

@@ -11,204 +11,164 @@ the question's setting: one service, one real server, one connection, or nothing
 
 from __future__ import annotations
 
-import ipaddress
-import os
-import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pylvs
-from ippfvslab.bench.lanes import MAC_IN, MAC_OTHER, MAC_REAL, run
-from ippfvslab.bench.twin import Stream, Twin
+from ippfvslab.bench import settings
+from ippfvslab.bench.director import CLIENT, MAC_IN, MAC_OTHER, VIP, director, forwarded, reals
+from ippfvslab.bench.lanes import ippfvs, ipvs
+from ippfvslab.bench.lanes.case import Case
+from ippfvslab.bench.pktgen import Flood
+from ippfvslab.bench.question import Figures, Question
+from ippfvslab.bench.rounds import interleave
+from ippfvslab.bench.shell import run
+from ippfvslab.bench.twin import Twin
 
 DEVICES = ("in0", "in1")
-VIP, SERVER, PORT = "10.0.0.100", "172.16.0.{}", 80
-SOURCES = ("198.18.0.1", "198.19.0.1")
-MANY = 60_000
+TWO_CPUS = ", 2 CPUs"
 SERVERS = 4
-FIRST_PORT = 1024
-TABLE_BITS = 20
-CONN_MAX = 20_000_000
+TABLE_BITS = 23
+WINDOW_S, QUICK_WINDOW_S = 1.0, 0.6
 LIMIT = 5_000_000
-NEW_PORTS, NEW_SOURCES = 59_999, 251
-"""They have no common divisor: 15 million connections before one comes again."""
+NEW_CLIENTS = ("198.18.0.1", "198.19.0.1")
+NEW_PORTS, NEW_ADDRESSES = 59_999, 251
+"""Without a common divisor: 15 million packets until an address and a port come again."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What the two CPUs send and what they share."""
+    """What the CPUs send, and what they share besides the table."""
 
     services: int = 1
+    """With two of them, each CPU has its own, with its own real servers."""
     servers: int = SERVERS
     """Of each service."""
-    flows: int = MANY
-    """Known connections of both CPUs together; 0: every packet makes a new one."""
+    flows: int = 60_000
+    """Known connections of all CPUs together; 0: every packet makes a new one."""
     same: bool = False
-    """Both CPUs send packets of the very same connections."""
-
-
-SETTINGS = {
-    "packets": Setting(),
-    "real": Setting(servers=1),
-    "table": Setting(services=2),
-    "entry": Setting(flows=1, same=True),
-    "new": Setting(flows=0),
-}
+    """Each CPU sends packets of every connection."""
 
 
 @dataclass(frozen=True)
 class Lane:
-    """One contestant: "ippfvs", "IPVS", "plain" (routing alone) or "floor" (dropped in ip_rcv)."""
+    """A contestant and the number of its CPUs, as its name says: "ippfvs", "ippfvs, 2 CPUs"."""
 
-    kind: str
-    cpus: int
+    name: str
     setting: Setting
 
     @property
-    def name(self) -> str:
-        return f"{self.kind}, {self.cpus} CPU{'s' * (self.cpus > 1)}"
+    def cpus(self) -> int:
+        return 2 if self.name.endswith(TWO_CPUS) else 1
 
     @property
-    def streams(self) -> list[Stream]:
+    def who(self) -> str:
+        return self.name.removesuffix(TWO_CPUS)
+
+    @property
+    def floods(self) -> list[Flood]:
         """What each CPU sends."""
-        return [self._stream(cpu) for cpu in range(self.cpus)]
+        return [self._flood(cpu) for cpu in range(self.cpus)]
 
     @property
     def known(self) -> int:
         """How many connections there are before anything is measured."""
-        setting = self.setting
-        return setting.flows if setting.same else setting.flows // self.cpus * self.cpus
+        parts = self.floods[:1] if self.setting.same else self.floods
+        return sum(flood.flows for flood in parts) if self.setting.flows else 0
 
-    def _stream(self, cpu: int) -> Stream:
-        setting = self.setting
-        mac = MAC_OTHER if self.kind == "floor" else MAC_IN
-        dest = SERVER.format(2) if self.kind == "plain" else VIP
-        port = PORT + cpu % setting.services
-        if not setting.flows:
-            last = str(ipaddress.IPv4Address(SOURCES[cpu]) + NEW_SOURCES - 1)
-            return Stream(mac, dest, SOURCES[cpu], last, _ports(0, NEW_PORTS), port)
-        share = setting.flows if setting.same else setting.flows // self.cpus
-        ports = _ports(0 if setting.same else cpu * share, share)
-        return Stream(mac, dest, SOURCES[0], SOURCES[0], ports, port)
-
-    @contextmanager
-    def up(self) -> Iterator[None]:
-        """The director does its work meanwhile, from an empty table on."""
-        if self.kind == "ippfvs":
-            self._start_ippfvs()
-        elif self.kind == "IPVS":
-            self._start_ipvs()
-        try:
-            yield
-        finally:
-            if self.kind == "ippfvs":
-                run("rmmod", "ippfvs")
-            elif self.kind == "IPVS":
-                run(os.environ["IPVSADM"], "-C")
-                run("modprobe", "-r", "ip_vs_rr")
-                run("modprobe", "-r", "ip_vs")
-
-    def _rules(self) -> Iterator[tuple[int, list[str]]]:
-        """Each service's port and its real servers: no two services share one."""
-        setting = self.setting
-        for number in range(setting.services):
-            first = 2 + number * setting.servers
-            yield PORT + number, [SERVER.format(first + n) for n in range(setting.servers)]
-
-    def _start_ippfvs(self) -> None:
-        module = os.environ["IPPFVS_MODULE"]
-        run("modprobe", "-a", *run("modinfo", "-F", "depends", module).strip().split(","))
-        run("insmod", module, f"conn_tab_bits={TABLE_BITS}")
-        with pylvs.Manager() as lvs:
-            lvs.configure(conn_max=CONN_MAX)
-            for port, reals in self._rules():
-                service = lvs.add_service("udp", pylvs.Endpoint(VIP, port), "rr")
-                for real in reals:
-                    lvs.add_real(service, pylvs.Endpoint(real, port), method="nat")
-
-    def _start_ipvs(self) -> None:
-        run("modprobe", "ip_vs", f"conn_tab_bits={TABLE_BITS}")
-        rules = []
-        for port, reals in self._rules():
-            rules.append(f"-A -u {VIP}:{port} -s rr")
-            rules += [f"-a -u {VIP}:{port} -r {real}:{port} -m" for real in reals]
-        run(os.environ["IPVSADM"], "-R", text="".join(f"{rule}\n" for rule in rules))
-
-    def connections(self) -> int:
-        """How many connections the director says it has made."""
-        if self.kind == "ippfvs":
-            with pylvs.Manager() as lvs:
-                return lvs.stats().connections
-        # Of each CPU: the totals are what an estimator summed up some time ago.
-        text = Path("/proc/net/ip_vs_stats_percpu").read_text().partition("~")[0]
-        return sum(int(line.split()[1], 16) for line in text.splitlines()[2:-1])
+    def _flood(self, cpu: int) -> Flood:
+        mac = MAC_OTHER if self.who == "floor" else MAC_IN
+        dest = reals(4, 1)[0] if self.who == "plain" else VIP[4]
+        port = 80 + cpu % self.setting.services
+        if not self.setting.flows:
+            return Flood(mac, NEW_CLIENTS[cpu], dest, NEW_PORTS, NEW_ADDRESSES, port=port)
+        share = self.setting.flows // (1 if self.setting.same else self.cpus)
+        first = 1024 + (0 if self.setting.same else cpu * share)
+        return Flood(mac, CLIENT[4], dest, share, first_port=first, port=port)
 
 
-def _ports(skip: int, count: int) -> range:
-    return range(FIRST_PORT + skip, FIRST_PORT + skip + count)
+def ask(question: Question, rounds: int, quick: bool) -> Figures:
+    """Each round sets a lane up, makes its connections, and measures."""
+    setting: Setting = question.setting
+    window_s = QUICK_WINDOW_S if quick else WINDOW_S
+    with _wide_director(setting.services * setting.servers):
+        twin = Twin(DEVICES)
+        return interleave(
+            question.lanes, rounds, lambda name: _once(twin, Lane(name, setting), window_s)
+        )
 
 
-def build() -> None:
-    """Devices, addresses and neighbours that all lanes share."""
-    # Else out0 carries the kernel's own packets, too.
-    Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").write_text("1\n")
-    lines = [f"link add {name} address {MAC_IN} type dummy" for name in DEVICES]
-    lines += ["link add out0 type dummy", "addr add 172.16.0.1/24 dev out0"]
-    lines += [f"link set {name} up" for name in (*DEVICES, "out0")]
-    lines += [f"addr add {VIP}/32 dev in0", "route add 198.18.0.0/15 dev in0"]
-    lines += [
-        f"neigh add {SERVER.format(n)} lladdr {MAC_REAL.format(n)} dev out0 nud permanent"
-        for n in range(2, 2 + 2 * SERVERS)
-    ]
-    run("ip", "-batch", "-", text="".join(f"{line}\n" for line in lines))
-    Path("/proc/sys/net/ipv4/ip_forward").write_text("1\n")
-    for name in ("all", *DEVICES):
-        Path(f"/proc/sys/net/ipv4/conf/{name}/rp_filter").write_text("0\n")
-    run("modprobe", "pktgen")
-
-
-def once(lane: Lane, window_s: float) -> float:
-    """Packets a second of one round; it counts only when each came out, of the right connection."""
-    twin = Twin(DEVICES)
-    with lane.up():
+def _once(twin: Twin, lane: Lane, window_s: float) -> float:
+    with _up(lane):
         if lane.known:
-            for stream in lane.streams:
-                twin.send(stream, len(stream.ports))
-        before = _count("out0")
-        sent = twin.flood(lane.streams, window_s, LIMIT)
-        came = _count("out0") - before
-        if came != (0 if lane.kind == "floor" else sent.packets):
-            raise RuntimeError(f"{lane.name}: {came} of {sent.packets} packets came out")
-        if lane.kind in ("ippfvs", "IPVS"):
-            expected = lane.known or sent.packets
-            if (made := lane.connections()) != expected:
-                raise RuntimeError(f"{lane.name}: {made} connections where {expected} were made")
+            for flood in lane.floods:
+                twin.send(flood, flood.flows)
+        before = forwarded()
+        sent = twin.flood(lane.floods, window_s, LIMIT)
+        came = forwarded() - before
+        if came != (0 if lane.who == "floor" else sent.packets):
+            raise RuntimeError(f"{lane.name} forwarded {came} of {sent.packets} packets")
+        expected = lane.known or sent.packets
+        if lane.who in _WAYS and (made := _WAYS[lane.who][0].made(Case())) != expected:
+            raise RuntimeError(f"{lane.name} made {made} connections of {expected}")
         return sent.rate
 
 
-def _count(device: str) -> int:
-    return int(Path(f"/sys/class/net/{device}/statistics/tx_packets").read_text())
+@contextmanager
+def _wide_director(servers: int) -> Iterator[None]:
+    """The director with a second device to be fed."""
+    with director(servers):
+        # Else out0 carries the kernel's own packets, too.
+        Path("/proc/sys/net/ipv6/conf/out0/disable_ipv6").write_text("1")
+        run("ip", "link", "add", "in1", "address", MAC_IN, "type", "dummy")
+        try:
+            Path("/proc/sys/net/ipv4/conf/in1/rp_filter").write_text("0")
+            run("ip", "link", "set", "in1", "up")
+            yield
+        finally:
+            run("ip", "link", "del", "in1")
 
 
-def main() -> None:
-    build()
-    for name in sys.argv[1].split(","):
-        print("--", name, SETTINGS[name])
-        for kind in ("ippfvs", "IPVS", "plain", "floor"):
-            rates = {}
-            for _ in range(int(sys.argv[2])):
-                for cpus in (1, 2):
-                    lane = Lane(kind, cpus, SETTINGS[name])
-                    began = time.monotonic()
-                    rate = once(lane, float(sys.argv[3]))
-                    took = time.monotonic() - began
-                    print(f"   {lane.name:16} {rate / 1e3:8.1f} k/s  {took:.1f} s", flush=True)
-                    rates.setdefault(cpus, []).append(rate)
-            print(f"   {kind}: x{max(rates[2]) / max(rates[1]):.2f}", flush=True)
+@contextmanager
+def _up(lane: Lane) -> Iterator[None]:
+    """The contestant does its work meanwhile, from an empty table on."""
+    if lane.who not in _WAYS:
+        yield
+        return
+    contestant, rules = _WAYS[lane.who]
+    contestant.load(TABLE_BITS)
+    try:
+        rules(lane.setting)
+        settings.note(lane.who, contestant.settings(Case()))
+        yield
+    finally:
+        contestant.end(Case())
 
 
-if __name__ == "__main__":
-    main()
+def _services(setting: Setting) -> Iterator[tuple[int, Sequence[str]]]:
+    """Each service's port and its real servers; no two services share one."""
+    all_of_them = reals(4, setting.services * setting.servers)
+    for number in range(setting.services):
+        first = number * setting.servers
+        yield 80 + number, all_of_them[first : first + setting.servers]
+
+
+def _rules_of_ippfvs(setting: Setting) -> None:
+    with pylvs.Manager() as lvs:
+        for port, servers in _services(setting):
+            service = lvs.add_service("udp", pylvs.Endpoint(VIP[4], port), "rr")
+            for real in servers:
+                lvs.add_real(service, pylvs.Endpoint(real, port), method="nat")
+
+
+def _rules_of_ipvs(setting: Setting) -> None:
+    rules = []
+    for port, servers in _services(setting):
+        rules.append(f"-A -u {VIP[4]}:{port} -s rr")
+        rules += [f"-a -u {VIP[4]}:{port} -r {real}:{port} -m" for real in servers]
+    ipvs.restore(rules)
+
+
+_WAYS = {"ippfvs": (ippfvs, _rules_of_ippfvs), "IPVS": (ipvs, _rules_of_ipvs)}

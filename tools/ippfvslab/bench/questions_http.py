@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What is asked of real HTTP, as data: each run of wrk answers several questions."""
+
+from __future__ import annotations
+
+from ippfvslab.bench.probes.http import Setting, What
+from ippfvslab.bench.question import Question, Target, at_least, at_most
+
+_WHO = ("ippfvs", "IPVS", "plain", "nftables", "HAProxy", "nginx stream")
+_ABOUT = (
+    "wrk, the director and two nginx share one CPU, which is busy all the time: a rate tells what "
+    "a request costs all of them. Plain routing has no balancer; wrk then asks the servers."
+)
+_CONNECTIONS = {False: "16 kept connections", True: "a connection for each request"}
+_FIGURES: dict[What, tuple[str, str, str]] = {
+    "rate": ("rate", "requests/s", "rate"),
+    "p50_us": ("p50", "µs", "half of all answers came within"),
+    "p99_us": ("p99", "µs", "99 of 100 answers came within"),
+    "cpu_us": ("cpu", "µs/request", "CPU time of all hosts"),
+}
+
+
+def _web(what: What, close: bool, *targets: Target) -> Question:
+    short, unit, long = _FIGURES[what]
+    return Question(
+        name=f"http-{'close' if close else 'keep'}-{short}",
+        title=f"HTTP, {_CONNECTIONS[close]}: {long}",
+        unit=unit,
+        guest="uml",
+        probe="http",
+        setting=Setting(what, close),
+        lanes=_WHO,
+        targets=targets,
+        better="more" if what == "rate" else "less",
+        quick=what in ("rate", "p99_us"),
+        about=_ABOUT,
+    )
+
+
+WEB = tuple(
+    question
+    for close in (False, True)
+    for question in (
+        _web("rate", close, at_least(1.0), at_least(0.95, "plain")),
+        _web("p50_us", close),
+        _web("p99_us", close, at_most(1.0), at_most(1.05, "plain")),
+        _web("cpu_us", close),
+    )
+)
