@@ -12,18 +12,18 @@ _ABOUT = (
     "a request costs all of them. Plain routing has no balancer; wrk then asks the servers."
 )
 _CONNECTIONS = {False: "16 kept connections", True: "a connection for each request"}
-_FIGURES: dict[What, tuple[str, str, str]] = {
-    "rate": ("rate", "requests/s", "rate"),
-    "p50_us": ("p50", "µs", "half of all answers came within"),
-    "p99_us": ("p99", "µs", "99 of 100 answers came within"),
-    "cpu_us": ("cpu", "µs/request", "CPU time of all hosts"),
+_FIGURES: dict[What, tuple[str, str]] = {
+    "rate": ("requests/s", "rate"),
+    "p50": ("s", "half of all answers within"),
+    "p99": ("s", "99 of 100 answers within"),
+    "cpu": ("s", "CPU time of all hosts for a request"),
 }
 
 
 def _web(what: What, close: bool, *targets: Target) -> Question:
-    short, unit, long = _FIGURES[what]
+    unit, long = _FIGURES[what]
     return Question(
-        name=f"http-{'close' if close else 'keep'}-{short}",
+        name=f"http-{'close' if close else 'keep'}-{what}",
         title=f"HTTP, {_CONNECTIONS[close]}: {long}",
         unit=unit,
         guest="uml",
@@ -32,7 +32,7 @@ def _web(what: What, close: bool, *targets: Target) -> Question:
         lanes=_WHO,
         targets=targets,
         better="more" if what == "rate" else "less",
-        quick=what in ("rate", "p99_us"),
+        quick=what in ("rate", "p99"),
         about=_ABOUT,
     )
 
@@ -42,8 +42,8 @@ WEB = tuple(
     for close in (False, True)
     for question in (
         _web("rate", close, at_least(1.0), at_least(0.95, "plain")),
-        _web("p50_us", close),
-        _web("p99_us", close, at_most(1.0), at_most(1.05, "plain")),
-        _web("cpu_us", close),
+        _web("p50", close),
+        _web("p99", close, at_most(1.0), at_most(1.05, "plain")),
+        _web("cpu", close),
     )
 )

@@ -25,7 +25,7 @@ SECONDS, QUICK_SECONDS = 3, 1
 LEAST_SHARE = 0.4
 HEADER_LIMIT = 400
 
-What = Literal["rate", "p50_us", "p99_us", "cpu_us"]
+What = Literal["rate", "p50", "p99", "cpu"]
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,13 @@ class Run:
 
     def figure(self, what: What) -> float:
         """What a question wants to know of it."""
-        if what == "cpu_us":
-            return self.busy_s * 1e6 / self.seen.requests
-        return float(getattr(self.seen, what))
+        figures: dict[What, float] = {
+            "rate": self.seen.rate,
+            "p50": self.seen.p50_us / 1e6,
+            "p99": self.seen.p99_us / 1e6,
+            "cpu": self.busy_s / self.seen.requests,
+        }
+        return figures[what]
 
 
 def ask(question: Question, rounds: int, quick: bool) -> Figures:

@@ -11,15 +11,13 @@ the question's setting: one service, one real server, one connection, or nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pylvs
-from ippfvslab.bench import settings
+from ippfvslab.bench import lanes
 from ippfvslab.bench.director import CLIENT, MAC_IN, MAC_OTHER, VIP, director, forwarded, reals
-from ippfvslab.bench.lanes import ippfvs, ipvs
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.pktgen import Flood
 from ippfvslab.bench.question import Figures, Question
@@ -30,7 +28,6 @@ from ippfvslab.bench.twin import Twin
 DEVICES = ("in0", "in1")
 TWO_CPUS = ", 2 CPUs"
 SERVERS = 4
-TABLE_BITS = 23
 WINDOW_S, QUICK_WINDOW_S = 1.0, 0.6
 LIMIT = 5_000_000
 NEW_CLIENTS = ("198.18.0.1", "198.19.0.1")
@@ -53,6 +50,23 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Apart(Case):
+    """Services of ports from 80 on, each with real servers of its own."""
+
+    @property
+    def rules(self) -> str:
+        """The rule set as `ipvsadm -S -n` writes it."""
+        servers = reals(4, self.services * self.servers)
+        lines = []
+        for number in range(self.services):
+            port, first = 80 + number, number * self.servers
+            lines.append(f"-A -u {VIP[4]}:{port} -s {self.scheduler}")
+            own = servers[first : first + self.servers]
+            lines += [f"-a -u {VIP[4]}:{port} -r {real}:{port} -m -w 1" for real in own]
+        return "".join(f"{line}\n" for line in lines)
+
+
+@dataclass(frozen=True)
 class Lane:
     """A contestant and the number of its CPUs, as its name says: "ippfvs", "ippfvs, 2 CPUs"."""
 
@@ -66,6 +80,10 @@ class Lane:
     @property
     def who(self) -> str:
         return self.name.removesuffix(TWO_CPUS)
+
+    @property
+    def case(self) -> Apart:
+        return Apart(servers=self.setting.servers, services=self.setting.services)
 
     @property
     def floods(self) -> list[Flood]:
@@ -101,7 +119,8 @@ def ask(question: Question, rounds: int, quick: bool) -> Figures:
 
 
 def _once(twin: Twin, lane: Lane, window_s: float) -> float:
-    with _up(lane):
+    case = lane.case
+    with lanes.up(lane.who, case) as contestant:
         if lane.known:
             for flood in lane.floods:
                 twin.send(flood, flood.flows)
@@ -111,7 +130,7 @@ def _once(twin: Twin, lane: Lane, window_s: float) -> float:
         if came != (0 if lane.who == "floor" else sent.packets):
             raise RuntimeError(f"{lane.name} forwarded {came} of {sent.packets} packets")
         expected = lane.known or sent.packets
-        if lane.who in _WAYS and (made := _WAYS[lane.who][0].made(Case())) != expected:
+        if lane.who not in ("plain", "floor") and (made := contestant.made(case)) != expected:
             raise RuntimeError(f"{lane.name} made {made} connections of {expected}")
         return sent.rate
 
@@ -129,46 +148,3 @@ def _wide_director(servers: int) -> Iterator[None]:
             yield
         finally:
             run("ip", "link", "del", "in1")
-
-
-@contextmanager
-def _up(lane: Lane) -> Iterator[None]:
-    """The contestant does its work meanwhile, from an empty table on."""
-    if lane.who not in _WAYS:
-        yield
-        return
-    contestant, rules = _WAYS[lane.who]
-    contestant.load(TABLE_BITS)
-    try:
-        rules(lane.setting)
-        settings.note(lane.who, contestant.settings(Case()))
-        yield
-    finally:
-        contestant.end(Case())
-
-
-def _services(setting: Setting) -> Iterator[tuple[int, Sequence[str]]]:
-    """Each service's port and its real servers; no two services share one."""
-    all_of_them = reals(4, setting.services * setting.servers)
-    for number in range(setting.services):
-        first = number * setting.servers
-        yield 80 + number, all_of_them[first : first + setting.servers]
-
-
-def _rules_of_ippfvs(setting: Setting) -> None:
-    with pylvs.Manager() as lvs:
-        for port, servers in _services(setting):
-            service = lvs.add_service("udp", pylvs.Endpoint(VIP[4], port), "rr")
-            for real in servers:
-                lvs.add_real(service, pylvs.Endpoint(real, port), method="nat")
-
-
-def _rules_of_ipvs(setting: Setting) -> None:
-    rules = []
-    for port, servers in _services(setting):
-        rules.append(f"-A -u {VIP[4]}:{port} -s rr")
-        rules += [f"-a -u {VIP[4]}:{port} -r {real}:{port} -m" for real in servers]
-    ipvs.restore(rules)
-
-
-_WAYS = {"ippfvs": (ippfvs, _rules_of_ippfvs), "IPVS": (ipvs, _rules_of_ipvs)}
