@@ -18,7 +18,7 @@ from ippfvslab.bench.pktgen import PROC, Flood, tell
 from ippfvslab.bench.shell import run
 
 START_LIMIT_S = 60
-_READING = re.compile(r"pkts-sofar: (\d+).*?started: (\d+)us\s+stopped: (\d+)us", re.DOTALL)
+_SHOWN = re.compile(r"pkts-sofar: (\d+).*?started: (\d+)us\s+stopped: (\d+)us", re.DOTALL)
 _RECEIVE = ("xmit_mode netif_receive", "delay 0", "clone_skb 0", "burst 1")
 _LET_GO = ("flag NO_TIMESTAMP", "flag !SHARED")
 
@@ -30,7 +30,9 @@ class Sent(NamedTuple):
     packets: int
 
 
-class _Reading(NamedTuple):
+class Reading(NamedTuple):
+    """How far a thread had come, and when."""
+
     packets: int
     microseconds: int
 
@@ -68,7 +70,7 @@ class Twin:
         ends = [reading.packets for reading in self._read_all(len(floods))]
         if max(ends) >= limit:
             raise RuntimeError(f"pktgen: {limit} packets were gone before {window_s} s had passed")
-        return Sent(sum(map(_rate, first, last)), sum(ends))
+        return Sent(sum(map(rate, first, last)), sum(ends))
 
     def _load(self, floods: Sequence[Flood], count: int) -> None:
         """A thread without a flood gets no device, so it does not run."""
@@ -78,7 +80,7 @@ class Twin:
                 tell(f"kpktgend_{cpu}", f"add_device {device}")
                 tell(device, *_RECEIVE, *_LET_GO, *floods[cpu].commands, f"count {count}")
 
-    def _when_all_run(self, count: int) -> list[_Reading]:
+    def _when_all_run(self, count: int) -> list[Reading]:
         limit = time.monotonic() + START_LIMIT_S
         while True:
             readings = self._read_all(count)
@@ -88,16 +90,21 @@ class Twin:
                 raise RuntimeError(f"pktgen: not all of {count} threads send")
             time.sleep(0.01)
 
-    def _read_all(self, count: int) -> list[_Reading]:
+    def _read_all(self, count: int) -> list[Reading]:
         return [self._read(number) for number in range(count)]
 
-    def _read(self, number: int) -> _Reading:
-        text = (PROC / self._devices[number]).read_text()
-        found = _READING.search(text)
-        if not found:
-            raise RuntimeError(f"pktgen: {text}")
-        return _Reading(int(found[1]), int(found[3]))
+    def _read(self, number: int) -> Reading:
+        return read((PROC / self._devices[number]).read_text())
 
 
-def _rate(before: _Reading, after: _Reading) -> float:
+def read(text: str) -> Reading:
+    """What pktgen shows of a device."""
+    found = _SHOWN.search(text)
+    if not found:
+        raise RuntimeError(f"pktgen: {text}")
+    return Reading(int(found[1]), int(found[3]))
+
+
+def rate(before: Reading, after: Reading) -> float:
+    """Packets a second between two readings."""
     return (after.packets - before.packets) * 1e6 / (after.microseconds - before.microseconds)
