@@ -66,6 +66,5 @@ SCALING = (
         Setting(flows=0),
         "The lanes plain and floor get the same packets, which are nothing new to them.",
         1.6,
-        quick=True,
     ),
 )

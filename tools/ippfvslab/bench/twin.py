@@ -42,15 +42,17 @@ class Twin:
 
     def __init__(self, devices: Sequence[str]) -> None:
         self._devices = devices
+        self._fed = 0
         run("modprobe", "pktgen")
         settings.note("pktgen", {"packets": "not shared", "threads": str(len(devices))})
 
-    def send(self, flood: Flood, count: int) -> None:
-        """COUNT packets of FLOOD from the first CPU alone."""
-        self._load([flood], count)
+    def send(self, floods: Sequence[Flood], count: int) -> None:
+        """Each CPU sends COUNT packets of its flood."""
+        self._load(floods, count)
         tell("pgctrl", "start")
-        if (went := self._read(0).packets) != count:
-            raise RuntimeError(f"pktgen: {went} of {count} packets went")
+        went = [reading.packets for reading in self._read_all(len(floods))]
+        if went != [count] * len(floods):
+            raise RuntimeError(f"pktgen: {went} packets went, not {count} of each CPU")
 
     def flood(self, floods: Sequence[Flood], window_s: float, limit: int) -> Sent:
         """Each CPU sends its flood until WINDOW_S have passed in which all of them did.
@@ -73,12 +75,19 @@ class Twin:
         return Sent(sum(map(rate, first, last)), sum(ends))
 
     def _load(self, floods: Sequence[Flood], count: int) -> None:
-        """A thread without a flood gets no device, so it does not run."""
+        if len(floods) != self._fed:
+            self._attach(len(floods))
+        for device, flood in zip(self._devices, floods, strict=False):
+            tell(device, *flood.commands, f"count {count}")
+
+    def _attach(self, count: int) -> None:
+        """A thread that shall not run gets no device."""
         for cpu, device in enumerate(self._devices):
             tell(f"kpktgend_{cpu}", "rem_device_all")
-            if cpu < len(floods):
+            if cpu < count:
                 tell(f"kpktgend_{cpu}", f"add_device {device}")
-                tell(device, *_RECEIVE, *_LET_GO, *floods[cpu].commands, f"count {count}")
+                tell(device, *_RECEIVE, *_LET_GO)
+        self._fed = count
 
     def _when_all_run(self, count: int) -> list[Reading]:
         limit = time.monotonic() + START_LIMIT_S

@@ -2,7 +2,7 @@
 """Real HTTP through a director: its farm, its programs and what wrk saw.
 
 client ──── director ──┬── server1 172.16.0.2      cables of veth; nginx on both servers,
-198.18.0.2  10.0.0.100 └── server2 172.16.0.3      wrk in the client, one thread for each server
+198.18.0.2  10.0.0.100 └── server2 172.16.0.3      wrk in the client, a thread a connection
 
 The director is the guest's own namespace, as for every lane; the others have one each.
 """
@@ -126,7 +126,8 @@ backend farm
 {servers}
 """
 
-# wrk by itself asks one address; plain routing needs one for each thread.
+# wrk by itself asks one address. Each connection has a thread, so that without a balancer every
+# other one goes to the other server, as it goes with one.
 _SCRIPT = """\
 local turn = 0
 function setup(thread)
@@ -232,7 +233,7 @@ class WebFarm:
 def words(seconds: int, *, close: bool) -> list[str]:
     """Wrk's own."""
     return [
-        *("-t2", f"-c{CONNECTIONS}", f"-d{seconds}s"),
+        *(f"-t{CONNECTIONS}", f"-c{CONNECTIONS}", f"-d{seconds}s"),
         *(("-H", "Connection: close") if close else ()),
     ]
 

@@ -122,8 +122,7 @@ def _once(twin: Twin, lane: Lane, window_s: float) -> float:
     case = lane.case
     with lanes.up(lane.who, case) as contestant:
         if lane.known:
-            for flood in lane.floods:
-                twin.send(flood, flood.flows)
+            twin.send(lane.floods, lane.floods[0].flows)
         before = forwarded()
         sent = twin.flood(lane.floods, window_s, LIMIT)
         came = forwarded() - before
