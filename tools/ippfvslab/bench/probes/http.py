@@ -22,7 +22,7 @@ from ippfvslab.bench.web import SERVERS, VIP, Seen, WebFarm
 
 CASE = Case(protocol="tcp", servers=len(SERVERS))
 SECONDS, QUICK_SECONDS = 3, 1
-LEAST_SHARE = 0.4
+LEAST_SHARE = 0.25
 HEADER_LIMIT = 400
 
 What = Literal["rate", "p50", "p99", "cpu"]
