@@ -31,10 +31,11 @@ class Sent(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """How far a thread had come, and when."""
+    """How far a thread had come, and when; and when it began."""
 
     packets: int
-    microseconds: int
+    began_us: int
+    now_us: int
 
 
 class Twin:
@@ -60,10 +61,11 @@ class Twin:
         No CPU sends more than LIMIT packets; a window that does not fit is an error.
         """
         self._load(floods, limit)
+        past = self._read_all(len(floods))
         starter = threading.Thread(target=tell, args=("pgctrl", "start"))
         starter.start()
         try:
-            first = self._when_all_run(len(floods))
+            first = self._when_all_run(past)
             time.sleep(window_s)
             last = self._read_all(len(floods))
         finally:
@@ -89,14 +91,15 @@ class Twin:
                 tell(device, *_RECEIVE, *_LET_GO)
         self._fed = count
 
-    def _when_all_run(self, count: int) -> list[Reading]:
+    def _when_all_run(self, past: Sequence[Reading]) -> list[Reading]:
+        """Until they do, devices show what was sent before, PAST."""
         limit = time.monotonic() + START_LIMIT_S
         while True:
-            readings = self._read_all(count)
-            if all(reading.packets for reading in readings):
-                return readings
+            now = self._read_all(len(past))
+            if all(map(_runs, past, now)):
+                return self._read_all(len(past))
             if time.monotonic() > limit:
-                raise RuntimeError(f"pktgen: not all of {count} threads send")
+                raise RuntimeError(f"pktgen: not all of {len(past)} threads send")
             time.sleep(0.01)
 
     def _read_all(self, count: int) -> list[Reading]:
@@ -106,14 +109,18 @@ class Twin:
         return read((PROC / self._devices[number]).read_text())
 
 
+def _runs(past: Reading, now: Reading) -> bool:
+    return now.began_us > past.began_us and now.packets > 0
+
+
 def read(text: str) -> Reading:
     """What pktgen shows of a device."""
     found = _SHOWN.search(text)
     if not found:
         raise RuntimeError(f"pktgen: {text}")
-    return Reading(int(found[1]), int(found[3]))
+    return Reading(int(found[1]), int(found[2]), int(found[3]))
 
 
 def rate(before: Reading, after: Reading) -> float:
     """Packets a second between two readings."""
-    return (after.packets - before.packets) * 1e6 / (after.microseconds - before.microseconds)
+    return (after.packets - before.packets) * 1e6 / (after.now_us - before.now_us)
