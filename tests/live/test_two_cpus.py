@@ -31,7 +31,7 @@ from tests.live.fixtures_streams import (
     send,
 )
 
-SMALL_BITS = 6
+SMALL_BITS = 8
 LIMIT_S = 60
 KNOWN = range(10_000, 10_500)
 RACED = range(1_024, 61_023)
