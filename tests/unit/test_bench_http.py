@@ -55,7 +55,7 @@ def test_a_round_without_its_work_does_not_count(
 
 def test_a_connection_for_each_request() -> None:
     judge("ippfvs", SEEN, CAME, 30_016, close=True)
-    judge("HAProxy", SEEN, CAME, None, close=True)
+    judge("plain", SEEN, CAME, None, close=True)
     with pytest.raises(RuntimeError, match="29999 connections"):
         judge("ippfvs", SEEN, CAME, 29_999, close=True)
     assert "-c16" in web.words(3, close=False)

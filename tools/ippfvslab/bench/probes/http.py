@@ -97,8 +97,9 @@ def _up(farm: WebFarm, name: str) -> Iterator[Callable[[], int | None]]:
     """The contestant does its work meanwhile; yields what tells the connections it has made."""
     if name in web.PROXIES:
         web.PROXIES[name](farm.director, VIP)
+        before = _accepted()
         try:
-            yield lambda: None
+            yield lambda: _accepted() - before
         finally:
             farm.director.end_children()
         return
@@ -118,6 +119,14 @@ def judge(name: str, seen: Seen, came: list[int], made: int | None, *, close: bo
     # The client opens a few that come to no request.
     if made is not None and not needed <= made <= needed + 3 * web.CONNECTIONS:
         raise RuntimeError(f"{name}: {made} connections for {seen.requests} requests")
+
+
+def _accepted() -> int:
+    """How many connections programs of the director were given."""
+    names, values = (
+        line.split() for line in Path("/proc/net/snmp").read_text().splitlines() if "Tcp:" in line
+    )
+    return int(values[names.index("PassiveOpens")])
 
 
 def _busy() -> float:
