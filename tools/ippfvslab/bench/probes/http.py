@@ -58,7 +58,10 @@ class Run:
 def ask(question: Question, rounds: int, quick: bool) -> Figures:
     """Questions about the same runs are answered from one measurement."""
     setting: Setting = question.setting
-    runs = _measure(question.lanes, rounds, QUICK_SECONDS if quick else SECONDS, setting.close)
+    seconds = QUICK_SECONDS if quick else SECONDS
+    runs, in_force = _measure(question.lanes, rounds, seconds, setting.close)
+    for who, found in in_force.items():
+        settings.note(who, found)
     return {
         lane: [run.figure(setting.what) for run in each]
         for lane, each in zip(question.lanes, runs, strict=True)
@@ -68,7 +71,8 @@ def ask(question: Question, rounds: int, quick: bool) -> Figures:
 @cache
 def _measure(
     names: tuple[str, ...], rounds: int, seconds: int, close: bool
-) -> tuple[tuple[Run, ...], ...]:
+) -> tuple[list[list[Run]], dict[str, dict[str, str]]]:
+    """The runs of each lane, and the settings that were in force."""
     runs: dict[str, list[Run]] = {name: [] for name in names}
     settings.note("wrk", {"words": " ".join(web.words(seconds, close=close))})
     with WebFarm() as farm:
@@ -78,7 +82,7 @@ def _measure(
             return runs[name][-1].seen.rate
 
         interleave(names, rounds, once)
-    return tuple(tuple(runs[name]) for name in names)
+    return [runs[name] for name in names], settings.taken()
 
 
 def _once(farm: WebFarm, name: str, seconds: int, close: bool) -> Run:
