@@ -131,8 +131,8 @@ def test_a_flow_that_two_cpus_meet_first_is_one_connection(director: pylvs.Manag
     info = _only(director, 7)
     assert info.stats.connections == count
     assert info.stats.packets_in == left("out0") == 2 * count
-    for real in info.reals:
-        assert real.stats.connections == count // 2
+    for real in info.reals:  # not half and half: who comes second has picked one for nothing
+        assert real.stats.connections > count // 4
         assert real.stats.packets_in == 2 * real.stats.connections
     assert info.inactive == director.config().connections == count
     assert director.config().buckets > 1 << SMALL_BITS
