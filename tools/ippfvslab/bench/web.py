@@ -27,6 +27,7 @@ from ippfvslab.say import Trouble
 VIP, PORT = director.VIP[4], 80
 SERVERS = director.reals(4, 2)
 BODY = "x" * 128
+DEVICES = ("in0", "out0", "out1")
 CONNECTIONS = 16
 START_LIMIT_S = 20
 PORTS = ("1024 32999", "33000 65000")
@@ -176,6 +177,7 @@ class WebFarm:
     def __init__(self) -> None:
         self.client, self.director = Host("client"), Host("director")
         self.servers = [Host("server1"), Host("server2")]
+        self._ports = Path(PORT_RANGE).read_text()
 
     def __enter__(self) -> WebFarm:
         try:
@@ -195,19 +197,22 @@ class WebFarm:
 
     def _build(self) -> None:
         run("ip", "netns", "attach", self.director.name, str(os.getpid()))
-        _wire(self.client, "in0", "198.18.0.2", "198.18.0.1")
+        _wire(self.client, DEVICES[0], "198.18.0.2", "198.18.0.1")
         for number, server in enumerate(self.servers):
-            _wire(server, f"out{number}", SERVERS[number], "172.16.0.1")
+            _wire(server, DEVICES[1 + number], SERVERS[number], "172.16.0.1")
             start_nginx(server, _SERVE, SERVERS[number])
-        netns.ip([f"addr add {VIP}/32 dev in0"])
+        netns.ip([f"addr add {VIP}/32 dev {DEVICES[0]}"])
         Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
         Path(PORT_RANGE).write_text("1024 65000")
 
     def _close(self) -> None:
         for host in (self.client, self.director, *self.servers):
             host.end_children()
-            if host.path.exists():
-                netns.ip([f"netns del {host.name}"])
+        there = {link.name for link in Path("/sys/class/net").iterdir()}
+        netns.ip([f"link del {device}" for device in DEVICES if device in there])
+        hosts = (self.client, self.director, *self.servers)
+        netns.ip([f"netns del {host.name}" for host in hosts if host.path.exists()])
+        Path(PORT_RANGE).write_text(self._ports)
 
     def ask(self, addresses: Sequence[str], seconds: int, *, close: bool) -> Seen:
         """Have wrk ask ADDRESSES from the client, with CLOSE each time over a new connection."""
