@@ -47,7 +47,7 @@ def _measure(questions: Sequence[Question], quick: bool) -> results.Results:
         tree=machine.tree(),
         quick=quick,
         machine=machine.describe(),
-        programs={"ipvsadm": debian.version("ipvsadm")},
+        programs={name: debian.version(name) for name in ("ipvsadm", *web.NAMES)},
     )
     for kind in KERNEL:
         if mine := [each for each in questions if each.guest == kind]:

@@ -71,6 +71,7 @@ HAPROXY = Program(
     ("haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1"),
 )
 PROGRAMS = (WRK, NGINX, HAPROXY)
+NAMES = tuple(program.packages[0] for program in PROGRAMS)
 
 _NGINX = """\
 daemon off;
