@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from ippfvslab import debian, netns, nginx, paths
+from ippfvslab import netns, nginx
 from ippfvslab.bench import director
+from ippfvslab.bench.programs import HAPROXY, NGINX, WRK
 from ippfvslab.bench.shell import run
 from ippfvslab.netns import Host
 from ippfvslab.say import Trouble
@@ -36,42 +37,6 @@ talked to itself would refuse one whose sequence numbers and times count from th
 PORT_RANGE = "/proc/sys/net/ipv4/ip_local_port_range"
 NET_DEV = "/proc/thread-self/net/dev"
 
-
-@dataclass(frozen=True)
-class Program:
-    """A program of Debian with the libraries that this machine need not have."""
-
-    path: str
-    packages: tuple[str, ...]
-
-    def fetch(self) -> Path:
-        """Where it is, fetched when the cache has none; for the machine, not for a guest."""
-        return debian.whole(self.packages) / self.path
-
-    def command(self, *words: str) -> list[str]:
-        """What starts it with WORDS, in a guest."""
-        folder = self.folder
-        return [
-            *("env", f"LD_LIBRARY_PATH={folder}/usr/lib/x86_64-linux-gnu"),
-            *(str(folder / self.path), *words),
-        ]
-
-    @property
-    def folder(self) -> Path:
-        found = sorted(paths.PROGRAMS.glob(f"{self.packages[0]}-whole_*"))
-        if not found:
-            raise Trouble(f"the cache has no {self.packages[0]}; run tools/lab bench")
-        return found[-1]
-
-
-WRK = Program("usr/bin/wrk", ("wrk", "libluajit2-5.1-2"))
-NGINX = Program("usr/sbin/nginx", ("nginx", "libnginx-mod-stream"))
-HAPROXY = Program(
-    "usr/sbin/haproxy",
-    ("haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1"),
-)
-PROGRAMS = (WRK, NGINX, HAPROXY)
-NAMES = tuple(program.packages[0] for program in PROGRAMS)
 
 _NGINX = """\
 daemon off;
