@@ -7,13 +7,47 @@
 #include "service.h"
 
 #include <linux/err.h>
+#include <linux/jhash.h>
 #include <linux/rhashtable.h>
 #include <linux/slab.h>
+
+/* Administrators choose the keys: two words are mixed for IPv4, not five. */
+static u32 hash_key(const void *data, u32 len, u32 seed)
+{
+	const struct ippfvs_service_key *key = data;
+	u32 rest = (__force u32)key->port << 16 | key->protocol;
+
+	if (key->family == IPPFVS_FAMILY_IPV4)
+		return jhash_2words((__force u32)key->addr.ip, rest, seed);
+	return jhash2((const u32 *)&key->addr, sizeof(key->addr) / sizeof(u32),
+		      seed ^ rest);
+}
+
+static u32 hash_service(const void *data, u32 len, u32 seed)
+{
+	const struct ippfvs_service *service = data;
+
+	return hash_key(&service->key, len, seed);
+}
+
+static int compare(struct rhashtable_compare_arg *arg, const void *data)
+{
+	const struct ippfvs_service_key *wanted = arg->key;
+	const struct ippfvs_service *service = data;
+
+	return wanted->port != service->key.port ||
+	       wanted->protocol != service->key.protocol ||
+	       wanted->family != service->key.family ||
+	       !ippfvs_addr_equal(&wanted->addr, &service->key.addr);
+}
 
 static const struct rhashtable_params by_key = {
 	.key_offset = offsetof(struct ippfvs_service, key),
 	.key_len = sizeof(struct ippfvs_service_key),
 	.head_offset = offsetof(struct ippfvs_service, node),
+	.hashfn = hash_key,
+	.obj_hashfn = hash_service,
+	.obj_cmpfn = compare,
 	.automatic_shrinking = true,
 };
 

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The limit: what no balancer in netfilter's PRE_ROUTING hook (or at a device's
+ * ingress) can leave undone.
+ *
+ * It looks at one line of a table, by a hash of the client, and at one entry;
+ * rewrites the destination, its checksums and the time to live; writes a link
+ * layer header that it was given; and sends. A new connection takes an entry from
+ * a cache and fills it. No states, no counters, no routes, no options, no ICMP,
+ * no expiry, nothing is checked and nothing locked: this is for measuring only, on
+ * one CPU, with the one flood of UDP packets that it is made for.
+ */
+#include <linux/etherdevice.h>
+#include <linux/ip.h>
+#include <linux/jhash.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/netdevice.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/slab.h>
+#include <linux/udp.h>
+#include <net/checksum.h>
+#include <net/ip.h>
+#include <net/net_namespace.h>
+
+#define LINKS	8
+
+static char *out = "out0";
+module_param(out, charp, 0444);
+MODULE_PARM_DESC(out, "device that packets leave by");
+
+static unsigned int bits = 20;
+module_param(bits, uint, 0444);
+MODULE_PARM_DESC(bits, "the table has 2^bits bytes");
+
+static unsigned int real = 0xac100002;
+module_param(real, uint, 0444);
+MODULE_PARM_DESC(real, "address of the first of four servers, as a number");
+
+static char *ingress;
+module_param(ingress, charp, 0444);
+MODULE_PARM_DESC(ingress, "hook at this device instead of PRE_ROUTING");
+
+static unsigned long made;
+module_param(made, ulong, 0444);
+MODULE_PARM_DESC(made, "entries made");
+
+struct entry {
+	__be32 client, server;
+	__be16 port;
+	u8 rest[54];
+} __aligned(64);
+
+struct line {
+	struct entry *link[LINKS];
+};
+
+static struct line *table;
+static struct kmem_cache *cache;
+static struct net_device *dev;
+
+static struct entry *make(struct line *line, __be32 client, __be16 port)
+{
+	struct entry *entry = kmem_cache_alloc(cache, GFP_ATOMIC | __GFP_ZERO);
+	int i;
+
+	if (!entry)
+		return NULL;
+	entry->client = client;
+	entry->port = port;
+	entry->server = htonl(real + made++ % 4);
+	for (i = 0; i < LINKS; i++) {
+		if (!line->link[i]) {
+			line->link[i] = entry;
+			return entry;
+		}
+	}
+	kmem_cache_free(cache, entry);
+	return NULL;
+}
+
+static struct entry *find(__be32 client, __be16 port)
+{
+	u32 hash = jhash_2words((__force u32)client, (__force u32)port, 0);
+	struct line *line = &table[hash >> (32 - bits + ilog2(sizeof(*line)))];
+	struct entry *entry;
+	int i;
+
+	for (i = 0; i < LINKS && line->link[i]; i++) {
+		entry = line->link[i];
+		if (entry->client == client && entry->port == port)
+			return entry;
+	}
+	return make(line, client, port);
+}
+
+static void send(struct sk_buff *skb, __be32 server)
+{
+	struct ethhdr *eth = skb_push(skb, ETH_HLEN);
+
+	skb_reset_mac_header(skb);
+	memcpy(eth->h_source, dev->dev_addr, ETH_ALEN);
+	eth_zero_addr(eth->h_dest);
+	eth->h_dest[0] = 2;
+	eth->h_dest[5] = ntohl(server);
+	eth->h_proto = htons(ETH_P_IP);
+	skb->dev = dev;
+	dev_queue_xmit(skb);
+}
+
+static unsigned int arriving(void *priv, struct sk_buff *skb,
+			     const struct nf_hook_state *state)
+{
+	struct iphdr *iph = ip_hdr(skb);
+	struct udphdr *uh = (void *)(iph + 1);
+	struct entry *entry;
+
+	if (skb->protocol != htons(ETH_P_IP) || iph->protocol != IPPROTO_UDP ||
+	    skb_shared(skb) || skb_cloned(skb))
+		return NF_ACCEPT;
+	entry = find(iph->saddr, uh->source);
+	if (!entry)
+		return NF_DROP;
+
+	csum_replace4(&iph->check, iph->daddr, entry->server);
+	if (uh->check)
+		csum_replace4(&uh->check, iph->daddr, entry->server);
+	iph->daddr = entry->server;
+	ip_decrease_ttl(iph);
+	send(skb, entry->server);
+	return NF_STOLEN;
+}
+
+static struct nf_hook_ops hook = {
+	.hook = arriving,
+	.pf = NFPROTO_IPV4,
+	.hooknum = NF_INET_PRE_ROUTING,
+	.priority = NF_IP_PRI_CONNTRACK - 1,
+};
+
+static int __init limit_init(void)
+{
+	int err = -ENOMEM;
+
+	if (bits < 12 || bits > 30)
+		return -EINVAL;
+	dev = dev_get_by_name(&init_net, out);
+	if (!dev)
+		return -ENODEV;
+	cache = KMEM_CACHE(entry, 0);
+	if (!cache)
+		goto out_put_dev;
+	table = kvzalloc(1UL << bits, GFP_KERNEL);
+	if (!table)
+		goto out_destroy_cache;
+	if (ingress) {
+		hook.dev = dev_get_by_name(&init_net, ingress);
+		if (!hook.dev) {
+			err = -ENODEV;
+			goto out_free_table;
+		}
+		hook.pf = NFPROTO_NETDEV;
+		hook.hooknum = NF_NETDEV_INGRESS;
+	}
+	err = nf_register_net_hook(&init_net, &hook);
+	if (err)
+		goto out_put_ingress;
+	return 0;
+
+out_put_ingress:
+	dev_put(hook.dev);
+out_free_table:
+	kvfree(table);
+out_destroy_cache:
+	kmem_cache_destroy(cache);
+out_put_dev:
+	dev_put(dev);
+	return err;
+}
+
+static void __exit limit_exit(void)
+{
+	size_t i;
+	int j;
+
+	nf_unregister_net_hook(&init_net, &hook);
+	synchronize_net();
+	dev_put(hook.dev);
+	for (i = 0; i < (1UL << bits) / sizeof(*table); i++)
+		for (j = 0; j < LINKS && table[i].link[j]; j++)
+			kmem_cache_free(cache, table[i].link[j]);
+	kvfree(table);
+	kmem_cache_destroy(cache);
+	dev_put(dev);
+}
+
+module_init(limit_init);
+module_exit(limit_exit);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("The least that a balancer can do: for measuring only");
