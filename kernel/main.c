@@ -5,6 +5,7 @@
 #include "conn.h"
 #include "net.h"
 #include "nl/netlink.h"
+#include "own.h"
 #include "version.h"
 
 #include <linux/module.h>
@@ -52,11 +53,17 @@ static int __init ippfvs_init(void)
 	if (err)
 		goto out_exit_conn;
 
-	err = ippfvs_netlink_init();
+	err = ippfvs_own_init();
 	if (err)
 		goto out_exit_net;
+
+	err = ippfvs_netlink_init();
+	if (err)
+		goto out_exit_own;
 	return 0;
 
+out_exit_own:
+	ippfvs_own_exit();
 out_exit_net:
 	ippfvs_net_exit();
 out_exit_conn:
@@ -69,6 +76,7 @@ out_destroy_wq:
 static void __exit ippfvs_exit(void)
 {
 	ippfvs_netlink_exit();
+	ippfvs_own_exit();
 	ippfvs_net_exit();
 	ippfvs_conn_exit();
 	destroy_workqueue(ippfvs_wq);

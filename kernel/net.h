@@ -5,6 +5,7 @@
 
 #include "config.h"
 #include "conn_table.h"
+#include "own.h"
 #include "stats.h"
 
 #include <linux/mutex.h>
@@ -25,6 +26,7 @@ extern unsigned int ippfvs_net_id;
  * @retired: counters of services that were removed; the lock
  * @config: settings
  * @conns: connections; its buckets exist only while there is a service
+ * @own: its IPv4 addresses, perhaps
  * @drops: packets dropped by reason, per CPU
  * @drops_zeroed: what they were at the last zeroing; the lock
  */
@@ -37,6 +39,7 @@ struct ippfvs_net {
 	struct ippfvs_counters retired;
 	struct ippfvs_config config;
 	struct ippfvs_conn_table conns;
+	struct ippfvs_own own;
 	struct ippfvs_drops __percpu *drops;
 	struct ippfvs_drops drops_zeroed;
 };

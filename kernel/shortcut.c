@@ -2,6 +2,7 @@
 #include "shortcut.h"
 
 #include "hook.h"
+#include "net.h"
 #include "packet.h"
 #include "pool.h"
 
@@ -12,6 +13,15 @@
 #include <net/ip_fib.h>
 #include <net/net_namespace.h>
 
+/* Local routes of the administrator's make more addresses the director's own. */
+static bool is_own(const struct ippfvs_packet *pkt, __be32 addr)
+{
+	if (likely(!pkt->net->ipv4.fib_has_custom_local_routes &&
+		   !ippfvs_own_maybe(&pkt->ipn->own, addr)))
+		return false;
+	return __ip_dev_find(pkt->net, addr, false);
+}
+
 /* What the stack's input route would ask of an IPv4 source; at worst no. */
 static bool source_is_sane(const struct ippfvs_packet *pkt)
 {
@@ -21,7 +31,7 @@ static bool source_is_sane(const struct ippfvs_packet *pkt)
 	return in_dev && !IN_DEV_RPFILTER(in_dev) &&
 	       !ipv4_is_multicast(saddr) && !ipv4_is_lbcast(saddr) &&
 	       !ipv4_is_zeronet(saddr) && !ipv4_is_loopback(saddr) &&
-	       !__ip_dev_find(pkt->net, saddr, false);
+	       !is_own(pkt, saddr);
 }
 
 /* Rules of the administrator's may route by anything in a packet. */

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "own.h"
+
+#include "net.h"
+
+#include <linux/bitmap.h>
+#include <linux/inetdevice.h>
+#include <linux/netdevice.h>
+#include <linux/notifier.h>
+#include <linux/rcupdate.h>
+
+static void add(struct ippfvs_own *own, __be32 addr)
+{
+	set_bit(hash_32((__force u32)addr, IPPFVS_OWN_BITS), own->seen);
+}
+
+static int on_address(struct notifier_block *block, unsigned long event,
+		      void *data)
+{
+	const struct in_ifaddr *ifa = data;
+
+	if (event == NETDEV_UP)
+		add(&ippfvs_net(dev_net(ifa->ifa_dev->dev))->own,
+		    ifa->ifa_local);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block notifier = { .notifier_call = on_address };
+
+/* One that comes meanwhile is added twice, by us and by its notification. */
+void ippfvs_own_learn(struct ippfvs_net *ipn)
+{
+	const struct in_device *in_dev;
+	const struct in_ifaddr *ifa;
+	struct net_device *dev;
+
+	bitmap_zero(ipn->own.seen, 1 << IPPFVS_OWN_BITS);
+	smp_mb();	/* nothing that is added from now on is cleared */
+
+	rcu_read_lock();
+	for_each_netdev_rcu(ipn->net, dev) {
+		in_dev = __in_dev_get_rcu(dev);
+		if (!in_dev)
+			continue;
+		in_dev_for_each_ifa_rcu(ifa, in_dev)
+			add(&ipn->own, ifa->ifa_local);
+	}
+	rcu_read_unlock();
+}
+
+int ippfvs_own_init(void)
+{
+	return register_inetaddr_notifier(&notifier);
+}
+
+void ippfvs_own_exit(void)
+{
+	unregister_inetaddr_notifier(&notifier);
+}
