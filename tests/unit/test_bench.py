@@ -120,7 +120,8 @@ def test_the_table_fits_80_columns() -> None:
     lines = list(table(answers))
     assert max(map(len, lines)) <= WIDTH
     for answer in answers:
-        assert sum(line.startswith(f"{answer.question.title}:") for line in lines) == 1
+        title = f"{answer.question.title}: {answer.question.unit}"
+        assert title in " ".join(lines)
     marks = sum(line[1] in (REACHED, WITHIN, MISSED) for line in lines if line[0] == " ")
     assert marks == sum(len(answer.verdicts) for answer in answers)
 
@@ -133,6 +134,7 @@ def test_the_table_fits_80_columns() -> None:
         (999_600, "packets/s", "1.00 M"),
         (136, "bytes", "136"),
         (341.2, "bytes", "341"),
+        (30_000_000, "bytes", "28.6 MiB"),
         (1.999, "", "2.00"),
         (1.85, "s", "1.85 s"),
         (0.0123, "s", "12.3 ms"),

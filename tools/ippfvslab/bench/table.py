@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 from ippfvslab.bench.question import SIGN
 from ippfvslab.bench.report import Answer, Verdict
@@ -18,7 +19,7 @@ def table(answers: Sequence[Answer]) -> Iterator[str]:
     title = "best of the rounds ± how far the median is off"
     yield f"{title:50}{'value':>8}{'target':>9}{'noise':>7}"
     for answer in answers:
-        yield f"{answer.question.title}: {answer.question.unit}"[:WIDTH]
+        yield from wrap(f"{answer.question.title}: {answer.question.unit}", WIDTH)
         yield from _figures(answer)
         for verdict in answer.verdicts:
             yield _target(answer, verdict)
