@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
+from io import BytesIO
 
 from . import wire
 from .codec import config_nest, real_nest, service_nest
@@ -198,17 +199,14 @@ def _unreadable(what: object) -> TransportError:
 
 def ruleset_body(config: Config, services: Iterable[Service]) -> bytes:
     """Return the body of a REPLACE request."""
-    return b"".join(_pieces(config, services))
-
-
-def _pieces(config: Config, services: Iterable[Service]) -> Iterator[bytes]:
+    body = BytesIO()
     settings = config_nest(config)
     if settings[1]:
-        yield wire.encode(Message, [settings])
+        body.write(wire.encode(Message, [settings]))
     for service in services:
-        yield wire.encode(Message, [service_nest(service)])
-        for real in service.reals:
-            yield _packed_real(real)
+        body.write(wire.encode(Message, [service_nest(service)]))
+        body.writelines(map(_packed_real, service.reals))
+    return body.getvalue()
 
 
 def _packed_real(real: Real) -> bytes:

@@ -7,7 +7,7 @@ from ippfvslab.bench.probes import listing, replace, rules
 from ippfvslab.bench.question import Bound, Derived, Question, Ratio, at_most
 
 _MILLION = "1,000,000"
-_RULES = "10,000 services, 10 servers each"
+_RULES = "10,000 services × 10 servers"
 
 
 def excess_ms(growing: float, grown: float) -> float:
@@ -127,7 +127,7 @@ RULES = (
     ),
     Question(
         name="rules-replace",
-        title=f"{_RULES}: replaced under traffic, no packet lost, connections kept",
+        title=f"{_RULES}: replaced under traffic",
         unit="s",
         guest="uml",
         probe="replace",
