@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import sys
 
 import pytest
 from ippfvslab.bench.beat import FLOWS, FRAME_BYTES, PERIOD_S, delays, frame
@@ -12,7 +13,7 @@ from ippfvslab.bench.capacity import CAPACITY, excess_ms
 from ippfvslab.bench.ledger import PAGE, Ledger, settled, slab_bytes
 from ippfvslab.bench.probes import memory
 from ippfvslab.bench.probes.rules import Setting
-from ippfvslab.bench.stopwatch import timed
+from ippfvslab.bench.stopwatch import peak_bytes, timed
 from ippfvslab.wire import decode
 
 import pylvs
@@ -88,9 +89,16 @@ def test_a_command_is_timed_to_its_end() -> None:
     lap = timed("sh", "-c", "echo one; sleep 0.05; echo two")
     assert (lap.lines, lap.last) == (2, "two")
     assert 0.05 <= lap.seconds < 5
-    assert lap.peak_bytes > 100_000
-    with pytest.raises(RuntimeError, match="sh -c.*3.*wrong"):
+    with pytest.raises(RuntimeError, match="ended with 3: wrong"):
         timed("sh", "-c", "echo wrong >&2; exit 3")
+
+
+def test_the_peak_is_the_commands_own() -> None:
+    ours = bytearray(200 << 20)
+    program = "a = bytearray({} << 20); import time; time.sleep(0.3); print(len(a))"
+    small, large = (peak_bytes(sys.executable, "-c", program.format(n))[0] for n in (1, 64))
+    assert small < 60 << 20 < len(ours)
+    assert 60 << 20 < large - small < 70 << 20
 
 
 def test_every_question_has_its_lanes_targets() -> None:

@@ -149,7 +149,7 @@ LISTING = (
         unit="s",
         guest="uml",
         probe="listing",
-        setting=listing.Setting("seconds"),
+        setting=listing.Setting(),
         lanes=tuple(f"{who} {_MILLION}" for who in ("ippfvsadm", "pylvs", "ipvsadm")),
         targets=tuple(
             _times_faster(5, f"{who} {_MILLION}", f"ipvsadm {_MILLION}")
@@ -169,7 +169,7 @@ LISTING = (
         unit="bytes",
         guest="uml",
         probe="listing",
-        setting=listing.Setting("peak_bytes"),
+        setting=listing.Setting(memory=True),
         lanes=("ippfvsadm 10,000", f"ippfvsadm {_MILLION}"),
         targets=(at_most(1.1, "ippfvsadm 10,000", f"ippfvsadm {_MILLION}"),),
         better="less",
