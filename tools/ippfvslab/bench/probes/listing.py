@@ -44,7 +44,7 @@ def ask(question: Question, rounds: int, quick: bool) -> Figures:
         return interleave(
             question.lanes,
             rounds,
-            lambda lane: float(getattr(_once(generator, lane), setting.figure)),
+            lambda lane: _once(generator, lane, memory=setting.memory),
         )
 
 
