@@ -119,6 +119,25 @@ static const struct nf_hook_ops hooks[] = {
 	HOOK(NFPROTO_IPV6, LOCAL_OUT,	NF_IP6_PRI_NAT_SRC - 1,	  our_own),
 };
 
+static const struct nf_hook_entries *entries(const struct net *net, u8 family,
+					     enum nf_inet_hooks hook)
+{
+	return family == NFPROTO_IPV4 ?
+	       rcu_dereference(net->nf.hooks_ipv4[hook]) :
+	       rcu_dereference(net->nf.hooks_ipv6[hook]);
+}
+
+/* On arrival others may come before us, say those who join fragments. */
+bool ippfvs_hooks_alone(const struct net *net, u8 family)
+{
+	const struct nf_hook_entries *first, *last;
+
+	first = entries(net, family, NF_INET_PRE_ROUTING);
+	last = entries(net, family, NF_INET_LOCAL_IN);
+	return first && last && last->num_hook_entries == 1 &&
+	       first->hooks[first->num_hook_entries - 1].hook == arriving;
+}
+
 int ippfvs_hooks_register(struct net *net)
 {
 	return nf_register_net_hooks(net, hooks, ARRAY_SIZE(hooks));

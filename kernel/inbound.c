@@ -8,6 +8,7 @@
 #include "outbound.h"
 #include "real.h"
 #include "reject.h"
+#include "schedule.h"
 
 static bool is_tcp(const struct ippfvs_packet *pkt)
 {
@@ -82,7 +83,7 @@ enum ippfvs_verdict ippfvs_known(struct ippfvs_packet *pkt)
 	conn = ippfvs_conn_find(&pkt->ipn->conns, &pkt->wire.tuple, pkt->hash,
 				&dir);
 	if (!conn)
-		return IPPFVS_PASS;
+		return ippfvs_arrived(pkt);
 	/* Local Node's packets have the host's firewall still before them. */
 	if (dir == IPPFVS_CONN_IN && conn->method == IPPFVS_METHOD_LOCAL)
 		return IPPFVS_PASS;

@@ -9,6 +9,7 @@
 
 #include "core/tuple.h"
 #include "sched/sched.h"
+#include "shortcut.h"
 
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
@@ -33,6 +34,7 @@ struct ippfvs_pool_real {
  * @view: what it sees; @view.real[i] belongs to @real[i]
  * @state: what it remembers
  * @lock: serialises @sched->changed(); taken in softirq
+ * @shortcut: how packets come here; words that only ever gain a value
  * @n: how many
  * @real: them, in the order in which they were added
  */
@@ -41,6 +43,7 @@ struct ippfvs_pool {
 	struct ippfvs_sched_view view;
 	void *state;
 	spinlock_t lock;
+	struct ippfvs_shortcut shortcut;
 	struct rcu_head rcu;
 	u32 n;
 	struct ippfvs_pool_real real[];

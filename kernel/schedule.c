@@ -11,6 +11,7 @@
 #include "reject.h"
 #include "rules.h"
 #include "service.h"
+#include "shortcut.h"
 
 /* Where the first packet of a connection leads its state. */
 static u8 first_state(const struct ippfvs_packet *pkt)
@@ -63,13 +64,13 @@ static struct ippfvs_conn *connect(struct ippfvs_packet *pkt,
 }
 
 static enum ippfvs_verdict place_new(struct ippfvs_packet *pkt,
-				     struct ippfvs_service *service)
+				     struct ippfvs_pool *pool)
 {
 	const struct ippfvs_flow flow = { .hash = pkt->hash };
 	const struct ippfvs_pool_real *place;
 	struct ippfvs_conn *conn;
 
-	place = ippfvs_pool_pick(rcu_dereference(service->pool), &flow);
+	place = ippfvs_pool_pick(pool, &flow);
 	if (!place)
 		return ippfvs_reject(pkt, IPPFVS_DROP_NO_SERVER);
 
@@ -90,26 +91,57 @@ static enum ippfvs_verdict unknown(struct ippfvs_packet *pkt)
 	return ippfvs_reject(pkt, IPPFVS_DROP_NO_CONNECTION);
 }
 
-static enum ippfvs_verdict start(struct ippfvs_packet *pkt)
+static struct ippfvs_service *service_of(const struct ippfvs_packet *pkt)
 {
 	const struct ippfvs_tuple *tuple = &pkt->wire.tuple;
 	const struct ippfvs_rules *rules = rcu_dereference(pkt->ipn->rules);
-	struct ippfvs_service *service;
 
-	if (!rules)
-		return IPPFVS_PASS;
-	service = ippfvs_rules_find(rules, tuple->family, tuple->protocol,
-				    &tuple->daddr, tuple->dport);
+	if (unlikely(!rules))
+		return NULL;
+	return ippfvs_rules_find(rules, tuple->family, tuple->protocol,
+				 &tuple->daddr, tuple->dport);
+}
+
+static bool opens(const struct ippfvs_packet *pkt)
+{
+	return pkt->wire.tuple.protocol != IPPROTO_TCP ||
+	       ippfvs_tcp_opens(pkt->wire.tcp_flags);
+}
+
+static enum ippfvs_verdict start(struct ippfvs_packet *pkt)
+{
+	struct ippfvs_service *service = service_of(pkt);
+	struct ippfvs_pool *pool;
+
 	if (!service)
 		return IPPFVS_PASS;
 	/* A service of every port shall not take our own clients' answers. */
-	if (!service->key.port && tuple->protocol == IPPROTO_UDP &&
+	if (!service->key.port && pkt->wire.tuple.protocol == IPPROTO_UDP &&
 	    pkt->place == IPPFVS_FOR_US && ippfvs_local_connected(pkt))
 		return IPPFVS_PASS;
-	if (tuple->protocol == IPPROTO_TCP &&
-	    !ippfvs_tcp_opens(pkt->wire.tcp_flags))
+	if (!opens(pkt))
 		return unknown(pkt);
-	return place_new(pkt, service);
+
+	pool = rcu_dereference(service->pool);
+	ippfvs_shortcut_learn(pool, pkt);
+	return place_new(pkt, pool);
+}
+
+enum ippfvs_verdict ippfvs_arrived(struct ippfvs_packet *pkt)
+{
+	const struct ippfvs_service *service;
+	struct ippfvs_pool *pool;
+
+	if (!opens(pkt) || !ippfvs_shortcut_free(pkt))
+		return IPPFVS_PASS;
+	/* Of every port: it must be looked whether a client of our own waits. */
+	service = service_of(pkt);
+	if (!service || !service->key.port)
+		return IPPFVS_PASS;
+
+	pool = rcu_dereference(service->pool);
+	return ippfvs_shortcut_seen(pool, pkt) ? place_new(pkt, pool) :
+						 IPPFVS_PASS;
 }
 
 /*

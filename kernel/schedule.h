@@ -11,4 +11,10 @@
  */
 enum ippfvs_verdict ippfvs_admitted(struct ippfvs_packet *pkt);
 
+/*
+ * The same for one that has just arrived, belongs to no connection, and need not
+ * ask anybody (shortcut.h). PASS: let it go its way.
+ */
+enum ippfvs_verdict ippfvs_arrived(struct ippfvs_packet *pkt);
+
 #endif /* _IPPFVS_SCHEDULE_H */

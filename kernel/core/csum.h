@@ -13,7 +13,7 @@
  * the machine's own order: the sum then is in it too, and storing it back puts
  * the bytes right (RFC 1071, section 2B).
  */
-static inline u64 ippfvs_csum_sum(const u8 *data, u32 len)
+static __always_inline u64 ippfvs_csum_sum(const u8 *data, u32 len)
 {
 	u64 total = 0;
 	u32 quad;
@@ -37,7 +37,7 @@ static inline u64 ippfvs_csum_sum(const u8 *data, u32 len)
 }
 
 /* Carries go round until 16 bits hold the sum; only zero folds to zero. */
-static inline u16 ippfvs_csum_fold(u64 total)
+static __always_inline u16 ippfvs_csum_fold(u64 total)
 {
 	total = (total & 0xffffffff) + (total >> 32);
 	total = (total & 0xffffffff) + (total >> 32);
@@ -55,7 +55,7 @@ static inline u16 ippfvs_csum_fold(u64 total)
  *
  * Return: the new field.
  */
-static inline u16 ippfvs_csum_update_partial(u16 check, const void *from,
+static __always_inline u16 ippfvs_csum_update_partial(u16 check, const void *from,
 					     const void *to, u32 len)
 {
 	u16 gone = ~ippfvs_csum_fold(ippfvs_csum_sum(from, len));
@@ -76,7 +76,7 @@ static inline u16 ippfvs_csum_update_partial(u16 check, const void *from,
  *
  * Return: the new field.
  */
-static inline u16 ippfvs_csum_update(u16 check, const void *from,
+static __always_inline u16 ippfvs_csum_update(u16 check, const void *from,
 				     const void *to, u32 len)
 {
 	return ~ippfvs_csum_update_partial(~check, from, to, len);
@@ -89,7 +89,7 @@ static inline u16 ippfvs_csum_update(u16 check, const void *from,
  *
  * Return: the complemented sum as it stands in a packet.
  */
-static inline u16 ippfvs_csum(const void *data, u32 len)
+static __always_inline u16 ippfvs_csum(const void *data, u32 len)
 {
 	return ~ippfvs_csum_fold(ippfvs_csum_sum(data, len));
 }

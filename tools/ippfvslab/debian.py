@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from ippfvslab import paths, process
@@ -65,6 +66,15 @@ def program(package: str, path: str) -> Path:
         if not folder.exists():
             unpack([package], folder)
     return folder / path
+
+
+def whole(packages: Sequence[str]) -> Path:
+    """PACKAGES, the first of them a program, the others its libraries, unpacked into one folder."""
+    folder = paths.PROGRAMS / f"{packages[0]}-whole_{version(packages[0])}"
+    with paths.locked("programs"):
+        if not folder.exists():
+            unpack(list(packages), folder)
+    return folder
 
 
 def busybox() -> Path:

@@ -74,7 +74,7 @@ def serve(host: Host, name: str, *listen: tuple[str, int]) -> subprocess.Popen[s
         str(home / "error.log"),
     )
     limit = time.monotonic() + START_LIMIT_S
-    while not all(_listens(host, *each) for each in listen):
+    while not all(listens(host, *each) for each in listen):
         if child.poll() is not None or time.monotonic() > limit:
             raise Trouble(f"nginx did not start in {host.name}: {_log(home)}")
         time.sleep(0.05)
@@ -89,7 +89,8 @@ def big_file(path: Path) -> None:
             file.write(number.to_bytes(256, "big") + block)
 
 
-def _listens(host: Host, address: str, port: int) -> bool:
+def listens(host: Host, address: str, port: int) -> bool:
+    """Whether HOST takes connections at ADDRESS and PORT."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     if address in ("0.0.0.0", "::"):
         address = "127.0.0.1" if family == socket.AF_INET else "::1"

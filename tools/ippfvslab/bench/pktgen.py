@@ -38,6 +38,10 @@ class Flood:
     dests: int = 1
     """How many destinations from DEST on (IPv4)."""
     size: int = UDP_FRAME_BYTES
+    first_port: int = 1024
+    """The first source port."""
+    port: int = 80
+    """Of the destination."""
 
     @property
     def commands(self) -> list[str]:
@@ -45,10 +49,10 @@ class Flood:
         return [
             *(self._ends6 if ":" in self.dest else self._ends4),
             f"dst_mac {self.mac}",
-            "udp_dst_min 80",
-            "udp_dst_max 80",
-            "udp_src_min 1024",
-            f"udp_src_max {1024 + self.flows}",
+            f"udp_dst_min {self.port}",
+            f"udp_dst_max {self.port}",
+            f"udp_src_min {self.first_port}",
+            f"udp_src_max {self.first_port + self.flows}",
             f"pkt_size {self.size}",
         ]
 
@@ -78,16 +82,16 @@ class Generator:
     def __init__(self, device: str, cpu: int = 0) -> None:
         self._device = device
         run("modprobe", "pktgen")
-        _tell(f"kpktgend_{cpu}", "rem_device_all", f"add_device {device}")
-        _tell(device, "xmit_mode netif_receive", "delay 0", "clone_skb 0", "burst 1")
-        _tell(device, "flag NO_TIMESTAMP", "flag !SHARED")
+        tell(f"kpktgend_{cpu}", "rem_device_all", f"add_device {device}")
+        tell(device, "xmit_mode netif_receive", "delay 0", "clone_skb 0", "burst 1")
+        tell(device, "flag NO_TIMESTAMP", "flag !SHARED")
         own = "unknown" not in _result(device)
         settings.note("pktgen", {"packets": "not shared" if own else "shared, cloned by the stack"})
 
     def send(self, flood: Flood, count: int) -> float:
         """Packets a second that the receive path took, COUNT sent."""
-        _tell(self._device, *flood.commands, f"count {count}")
-        _tell("pgctrl", "start")
+        tell(self._device, *flood.commands, f"count {count}")
+        tell("pgctrl", "start")
         result = _result(self._device)
         found = re.search(r"OK: (\d+)\(", result)
         if not found:
@@ -95,7 +99,8 @@ class Generator:
         return count * 1e6 / int(found[1])
 
 
-def _tell(file: str, *commands: str) -> None:
+def tell(file: str, *commands: str) -> None:
+    """Write COMMANDS to FILE of pktgen, one by one."""
     for command in commands:
         with (PROC / file).open("w") as stream:
             stream.write(f"{command}\n")

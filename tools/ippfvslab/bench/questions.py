@@ -15,6 +15,8 @@ from ippfvslab.bench.question import (
     at_least,
     at_most,
 )
+from ippfvslab.bench.questions_cpus import SCALING
+from ippfvslab.bench.questions_http import WEB
 
 __all__ = [
     "QUESTIONS",
@@ -135,4 +137,4 @@ SCHEDULING = (
     ),
 )
 
-QUESTIONS: tuple[Question, ...] = (*FORWARDING, *SCHEDULING, *CAPACITY)
+QUESTIONS: tuple[Question, ...] = (*FORWARDING, *SCHEDULING, *CAPACITY, *SCALING, *WEB)

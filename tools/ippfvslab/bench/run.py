@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ippfvslab import debian, guest, kernels, module, paths, say
-from ippfvslab.bench import machine, page, results, table
+from ippfvslab.bench import machine, page, programs, results, table
 from ippfvslab.bench.question import Guest, Question
 from ippfvslab.bench.questions import QUESTIONS
 
@@ -47,7 +47,7 @@ def _measure(questions: Sequence[Question], quick: bool) -> results.Results:
         tree=machine.tree(),
         quick=quick,
         machine=machine.describe(),
-        programs={"ipvsadm": debian.version("ipvsadm")},
+        programs={name: debian.version(name) for name in ("ipvsadm", *programs.NAMES)},
     )
     for kind in KERNEL:
         if mine := [each for each in questions if each.guest == kind]:
@@ -82,6 +82,8 @@ def _in_guest(kind: Guest, questions: Sequence[Question], quick: bool) -> guest.
     ko = module.build(kernel)
     module.compile_tree()
     ipvsadm = debian.program("ipvsadm", "sbin/ipvsadm")
+    for program in programs.PROGRAMS:
+        program.fetch()
     rounds = QUICK_ROUNDS if quick else ROUNDS
     measure = ["-m", "ippfvslab.bench.measure", f"--rounds={rounds}", *["--quick"][: int(quick)]]
     script = (

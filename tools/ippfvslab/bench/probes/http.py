@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Real HTTP: nginx behind a director, wrk before it, all on one CPU at native speed.
+
+Client, director and servers share the CPU, which is never idle meanwhile, so the rate says what one
+request costs all of them together; against plain routing, what the balancer adds to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from ippfvslab.bench import lanes, settings, web
+from ippfvslab.bench.lanes.case import Case
+from ippfvslab.bench.question import Figures, Question
+from ippfvslab.bench.rounds import interleave
+from ippfvslab.bench.web import SERVERS, VIP, Seen, WebFarm
+
+CASE = Case(protocol="tcp", servers=len(SERVERS))
+SECONDS, QUICK_SECONDS = 3, 1
+LEAST_SHARE = 0.25
+HEADER_LIMIT = 400
+
+What = Literal["rate", "p50", "p99", "cpu"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Which figure of a run, and whether every request has a connection of its own."""
+
+    what: What
+    close: bool
+
+
+@dataclass(frozen=True)
+class Run:
+    """One round of one lane."""
+
+    seen: Seen
+    busy_s: float
+    """Seconds that the CPU was not idle."""
+
+    def figure(self, what: What) -> float:
+        """What a question wants to know of it."""
+        figures: dict[What, float] = {
+            "rate": self.seen.rate,
+            "p50": self.seen.p50_us / 1e6,
+            "p99": self.seen.p99_us / 1e6,
+            "cpu": self.busy_s / self.seen.requests,
+        }
+        return figures[what]
+
+
+def ask(question: Question, rounds: int, quick: bool) -> Figures:
+    """Questions about the same runs are answered from one measurement."""
+    setting: Setting = question.setting
+    seconds = QUICK_SECONDS if quick else SECONDS
+    runs, in_force = _measure(question.lanes, rounds, seconds, setting.close)
+    for who, found in in_force.items():
+        settings.note(who, found)
+    return {
+        lane: [run.figure(setting.what) for run in each]
+        for lane, each in zip(question.lanes, runs, strict=True)
+    }
+
+
+@cache
+def _measure(
+    names: tuple[str, ...], rounds: int, seconds: int, close: bool
+) -> tuple[list[list[Run]], dict[str, dict[str, str]]]:
+    """The runs of each lane, and the settings that were in force."""
+    runs: dict[str, list[Run]] = {name: [] for name in names}
+    settings.note("wrk", {"words": " ".join(web.words(seconds, close=close))})
+    with WebFarm() as farm:
+
+        def once(name: str) -> float:
+            runs[name].append(_once(farm, name, seconds, close))
+            return runs[name][-1].seen.rate
+
+        interleave(names, rounds, once)
+    return [runs[name] for name in names], settings.taken()
+
+
+def _once(farm: WebFarm, name: str, seconds: int, close: bool) -> Run:
+    """It counts only when every request was answered by a server, through the lane's director."""
+    with _up(farm, name) as made:
+        before, was_busy = farm.delivered(), _busy()
+        seen = farm.ask(SERVERS if name == "plain" else [VIP], seconds, close=close)
+        busy = _busy() - was_busy
+        came = [after - was for was, after in zip(before, farm.delivered(), strict=True)]
+        judge(name, seen, came, made(), close=close)
+        return Run(seen, busy)
+
+
+@contextmanager
+def _up(farm: WebFarm, name: str) -> Iterator[Callable[[], int | None]]:
+    """The contestant does its work meanwhile; yields what tells the connections it has made."""
+    if name in web.PROXIES:
+        web.PROXIES[name](farm.director, VIP)
+        before = _accepted()
+        try:
+            yield lambda: _accepted() - before
+        finally:
+            farm.director.end_children()
+        return
+    with lanes.up(name, CASE) as contestant:
+        yield (lambda: None) if name == "plain" else (lambda: contestant.made(CASE))
+
+
+def judge(name: str, seen: Seen, came: list[int], made: int | None, *, close: bool) -> None:
+    """Raise when not all of the work was done: CAME packets to each server, MADE connections."""
+    if seen.errors or not seen.requests:
+        raise RuntimeError(f"{name}: {seen.errors} errors in {seen.requests} requests")
+    if not len(web.BODY) < seen.bytes / seen.requests < len(web.BODY) + HEADER_LIMIT:
+        raise RuntimeError(f"{name}: {seen.requests} answers of {seen.bytes} bytes in all")
+    if min(came) < LEAST_SHARE * sum(came) or min(came) < LEAST_SHARE * seen.requests:
+        raise RuntimeError(f"{name}: {came} packets for {seen.requests} requests")
+    needed = seen.requests if close else web.CONNECTIONS
+    # The client opens a few that come to no request.
+    if made is not None and not needed <= made <= needed + 3 * web.CONNECTIONS:
+        raise RuntimeError(f"{name}: {made} connections for {seen.requests} requests")
+
+
+def _accepted() -> int:
+    """How many connections programs of the director were given."""
+    names, values = (
+        line.split() for line in Path("/proc/net/snmp").read_text().splitlines() if "Tcp:" in line
+    )
+    return int(values[names.index("PassiveOpens")])
+
+
+def _busy() -> float:
+    """Seconds that the CPUs have worked since the boot."""
+    user, nice, system, _idle, _iowait, irq, softirq, *_ = map(
+        int, Path("/proc/stat").read_text().split("\n")[0].split()[1:]
+    )
+    return (user + nice + system + irq + softirq) / 100

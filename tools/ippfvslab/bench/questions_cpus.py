@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What is asked of two CPUs, as data."""
+
+from __future__ import annotations
+
+from ippfvslab.bench.probes.scale import TWO_CPUS, Setting
+from ippfvslab.bench.question import Question, at_least
+
+_WHO = ("ippfvs", "IPVS", "plain", "floor")
+_ABOUT = (
+    "Two CPUs of a stock kernel, which an emulator runs: figures are small, their ratio counts. "
+    "Each CPU's own pktgen feeds its own device. What plain routing and the floor gain by the "
+    "second CPU is what machine and emulator allow. "
+)
+
+
+def _scaling(
+    name: str, title: str, setting: Setting, about: str, *bounds: float, quick: bool = False
+) -> Question:
+    return Question(
+        name=f"cpus-{name}",
+        title=f"one CPU and two: {title}",
+        unit="packets/s" if setting.flows else "connections/s",
+        guest="qemu",
+        probe="scale",
+        setting=setting,
+        lanes=tuple(f"{who}{cpus}" for who in _WHO for cpus in ("", TWO_CPUS)),
+        targets=tuple(at_least(each, "ippfvs", f"ippfvs{TWO_CPUS}") for each in bounds),
+        quick=quick,
+        about=_ABOUT + about,
+    )
+
+
+SCALING = (
+    _scaling(
+        "packets",
+        "60,000 flows of one service",
+        Setting(),
+        "The CPUs share a service and its 4 servers.",
+        1.8,
+        quick=True,
+    ),
+    _scaling(
+        "real",
+        "60,000 flows of one real server",
+        Setting(servers=1),
+        "The CPUs share a real server.",
+        1.8,
+    ),
+    _scaling(
+        "table",
+        "60,000 flows, each CPU has its own service",
+        Setting(services=2),
+        "The CPUs share nothing but the connection table.",
+        1.8,
+    ),
+    _scaling(
+        "entry",
+        "one flow, sent by both",
+        Setting(flows=1, same=True),
+        "No network card spreads one flow; this is the worst that two CPUs can do to each other.",
+    ),
+    _scaling(
+        "new",
+        "new connections to 4 servers",
+        Setting(flows=0),
+        "The lanes plain and floor get the same packets, which are nothing new to them.",
+        1.6,
+    ),
+)

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Two CPUs feed one director at the same time: pktgen's threads, each with a device of its own.
+
+A rate is taken from a window in which every thread ran, by the kernel's own clock: threads start
+up to a tenth of a second apart, and one that ends early leaves the other the whole machine.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ippfvslab.bench import settings
+from ippfvslab.bench.pktgen import PROC, Flood, tell
+from ippfvslab.bench.shell import run
+
+START_LIMIT_S = 60
+_SHOWN = re.compile(r"pkts-sofar: (\d+).*?started: (\d+)us\s+stopped: (\d+)us", re.DOTALL)
+_RECEIVE = ("xmit_mode netif_receive", "delay 0", "clone_skb 0", "burst 1")
+_LET_GO = ("flag NO_TIMESTAMP", "flag !SHARED")
+
+
+class Sent(NamedTuple):
+    """What became of a flood: packets a second of all CPUs together, and packets in all."""
+
+    rate: float
+    packets: int
+
+
+class Reading(NamedTuple):
+    """How far a thread had come, and when; and when it began."""
+
+    packets: int
+    began_us: int
+    now_us: int
+
+
+class Twin:
+    """Feeds DEVICES, the first from the first CPU and so on; nothing else is on those threads."""
+
+    def __init__(self, devices: Sequence[str]) -> None:
+        self._devices = devices
+        self._fed = 0
+        run("modprobe", "pktgen")
+        settings.note("pktgen", {"packets": "not shared", "threads": str(len(devices))})
+
+    def send(self, floods: Sequence[Flood], count: int) -> None:
+        """Each CPU sends COUNT packets of its flood."""
+        self._load(floods, count)
+        tell("pgctrl", "start")
+        went = [reading.packets for reading in self._read_all(len(floods))]
+        if went != [count] * len(floods):
+            raise RuntimeError(f"pktgen: {went} packets went, not {count} of each CPU")
+
+    def flood(self, floods: Sequence[Flood], window_s: float, limit: int) -> Sent:
+        """Each CPU sends its flood until WINDOW_S have passed in which all of them did.
+
+        No CPU sends more than LIMIT packets; a window that does not fit is an error.
+        """
+        self._load(floods, limit)
+        past = self._read_all(len(floods))
+        starter = threading.Thread(target=tell, args=("pgctrl", "start"))
+        starter.start()
+        try:
+            first = self._when_all_run(past)
+            time.sleep(window_s)
+            last = self._read_all(len(floods))
+        finally:
+            tell("pgctrl", "stop")
+            starter.join()
+        ends = [reading.packets for reading in self._read_all(len(floods))]
+        if max(ends) >= limit:
+            raise RuntimeError(f"pktgen: {limit} packets were gone before {window_s} s had passed")
+        return Sent(sum(map(rate, first, last)), sum(ends))
+
+    def _load(self, floods: Sequence[Flood], count: int) -> None:
+        if len(floods) != self._fed:
+            self._attach(len(floods))
+        for device, flood in zip(self._devices, floods, strict=False):
+            tell(device, *flood.commands, f"count {count}")
+
+    def _attach(self, count: int) -> None:
+        """A thread that shall not run gets no device."""
+        for cpu, device in enumerate(self._devices):
+            tell(f"kpktgend_{cpu}", "rem_device_all")
+            if cpu < count:
+                tell(f"kpktgend_{cpu}", f"add_device {device}")
+                tell(device, *_RECEIVE, *_LET_GO)
+        self._fed = count
+
+    def _when_all_run(self, past: Sequence[Reading]) -> list[Reading]:
+        """Until they do, devices show what was sent before, PAST."""
+        limit = time.monotonic() + START_LIMIT_S
+        while True:
+            now = self._read_all(len(past))
+            if all(map(_runs, past, now)):
+                return self._read_all(len(past))
+            if time.monotonic() > limit:
+                raise RuntimeError(f"pktgen: not all of {len(past)} threads send")
+            time.sleep(0.01)
+
+    def _read_all(self, count: int) -> list[Reading]:
+        return [self._read(number) for number in range(count)]
+
+    def _read(self, number: int) -> Reading:
+        return read((PROC / self._devices[number]).read_text())
+
+
+def _runs(past: Reading, now: Reading) -> bool:
+    return now.began_us > past.began_us and now.packets > 0
+
+
+def read(text: str) -> Reading:
+    """What pktgen shows of a device."""
+    found = _SHOWN.search(text)
+    if not found:
+        raise RuntimeError(f"pktgen: {text}")
+    return Reading(int(found[1]), int(found[2]), int(found[3]))
+
+
+def rate(before: Reading, after: Reading) -> float:
+    """Packets a second between two readings."""
+    return (after.packets - before.packets) * 1e6 / (after.now_us - before.now_us)
