@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
+from io import BytesIO
+from socket import AF_INET, AF_INET6, htons, inet_ntop, ntohs
 
 from . import wire
 from .codec import config_nest, real_nest, service_nest
 from .endpoint import Endpoint
-from .errors import InvalidValue, TransportError
+from .errors import TransportError
 from .messages import Message
 from .model import (
     Config,
@@ -78,7 +79,8 @@ _PROTOCOLS = {int(protocol): protocol for protocol in Protocol}
 _METHODS = {0: None, **{int(method): method for method in Method}}
 _CONN_METHODS = {int(method): method for method in Method}
 _STATES = {int(state): state for state in State}
-_ZEROES = Stats()
+_FAMILIES = {4: AF_INET, 16: AF_INET6}
+_ZEROES = Stats()  # one for all that counted nothing
 
 
 # Answers
@@ -91,7 +93,7 @@ def read_services(body: bytes) -> list[ServiceInfo]:
     """
     try:
         return [_service(row) for _, rows in _services.runs(body) for row in rows]
-    except (KeyError, InvalidValue, UnicodeDecodeError) as error:
+    except (KeyError, UnicodeDecodeError) as error:
         raise _unreadable(error) from None
 
 
@@ -120,8 +122,8 @@ def read_reals(body: bytes) -> list[Member]:
             elif key is None:
                 raise _unreadable("a real server before its service")
             else:
-                members.append((key, [_real(*row) for row in rows]))
-    except (KeyError, InvalidValue) as error:
+                members.append((key, _real_infos(rows)))
+    except KeyError as error:
         raise _unreadable(error) from None
     return members
 
@@ -156,7 +158,7 @@ def read_connections(body: bytes) -> list[Connection]:
                 ms,
             ) in rows
         ]
-    except (KeyError, InvalidValue) as error:
+    except KeyError as error:
         raise _unreadable(error) from None
 
 
@@ -164,25 +166,29 @@ def _service(row: Row) -> ServiceInfo:
     key, (scheduler, count), counts = row[:3], row[3:5], row[5:]
     protocol, endpoint = _key(*key)
     name = scheduler.rstrip(b"\0").decode()
-    return ServiceInfo(protocol, endpoint, name, stats=_stats(counts), real_count=count)
+    return ServiceInfo(protocol, endpoint, name, stats=Stats(*counts), real_count=count)
 
 
 def _key(protocol: int, address: bytes, port: int) -> ServiceKey:
     return _PROTOCOLS[protocol], _end(address, port)
 
 
-def _real(
-    address: bytes, port: int, weight: int, method: int, active: int, inactive: int, *counts: int
-) -> RealInfo:
-    return RealInfo(_end(address, port), weight, _METHODS[method], active, inactive, _stats(counts))
-
-
-def _stats(counts: Row) -> Stats:
-    return Stats(*counts) if any(counts) else _ZEROES
+def _real_infos(rows: Iterable[Row]) -> list[RealInfo]:
+    return [
+        RealInfo(
+            _end(address, port),
+            weight,
+            _METHODS[method],
+            active,
+            inactive,
+            Stats(*counts) if any(counts) else _ZEROES,
+        )
+        for address, port, weight, method, active, inactive, *counts in rows
+    ]
 
 
 def _end(address: bytes, port: int) -> Endpoint:
-    return Endpoint.unpack(address, socket.ntohs(port))
+    return Endpoint(inet_ntop(_FAMILIES[len(address)], address), ntohs(port))
 
 
 # Many connections lead to few services and real servers.
@@ -198,17 +204,14 @@ def _unreadable(what: object) -> TransportError:
 
 def ruleset_body(config: Config, services: Iterable[Service]) -> bytes:
     """Return the body of a REPLACE request."""
-    return b"".join(_pieces(config, services))
-
-
-def _pieces(config: Config, services: Iterable[Service]) -> Iterator[bytes]:
+    body = BytesIO()
     settings = config_nest(config)
     if settings[1]:
-        yield wire.encode(Message, [settings])
+        body.write(wire.encode(Message, [settings]))
     for service in services:
-        yield wire.encode(Message, [service_nest(service)])
-        for real in service.reals:
-            yield _packed_real(real)
+        body.write(wire.encode(Message, [service_nest(service)]))
+        body.writelines(map(_packed_real, service.reals))
+    return body.getvalue()
 
 
 def _packed_real(real: Real) -> bytes:
@@ -216,7 +219,7 @@ def _packed_real(real: Real) -> bytes:
         return wire.encode(Message, [real_nest(real.endpoint, real.weight, None)])
     packed = real.endpoint.packed
     form = _REAL_FORMS[len(packed)]
-    return form.pack(packed, socket.htons(real.endpoint.port), real.weight, real.method)
+    return form.pack(packed, htons(real.endpoint.port), real.weight, real.method)
 
 
 def _real_form(address: bytes) -> Form:

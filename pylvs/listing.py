@@ -6,7 +6,7 @@ Columns are two spaces apart, addresses whole, nothing trails a line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from itertools import chain, islice
 
@@ -21,27 +21,32 @@ CONNECTION = ("Protocol", "Expires", "State", "Method", "Client", "Virtual", "Re
 _NO_SERVICE = ("", "", "")
 _NO_REAL = ("", "", "")
 _GAP = "  "
-_FIRST_ROWS = 4096  # widths of a connection listing are those of its first rows
+_FIRST_ROWS = 4096  # of which widths are found; in a listing of connections by these alone
 
 Row = tuple[str, ...]
 
 
 def rules(services: Iterable[ServiceInfo], verbose: bool = False) -> Iterator[str]:
     """Yield the paper's table: a row a real server, the service's cells once."""
-    rows = [row for service in services for row in _rule_rows(service, verbose)]
-    return table(PAPER + MORE if verbose else PAPER, rows)
+    listed = list(services)
+
+    def rows() -> Iterator[Row]:
+        return (row for service in listed for row in _rule_rows(service, verbose))
+
+    return _table(PAPER + MORE if verbose else PAPER, rows)
 
 
 def stats(services: Iterable[ServiceInfo]) -> Iterator[str]:
     """Yield the counters of each service, then of each of its real servers."""
-    rows: list[Row] = []
-    for service in services:
-        rows.append((*_service_cells(service), "", "", *_counters(service.stats)))
-        rows.extend(
-            (*_NO_SERVICE, *_real_cells(real, service)[:2], *_counters(real.stats))
-            for real in service.reals
-        )
-    return table(PAPER[:-1] + COUNTERS, rows)
+    listed = list(services)
+
+    def rows() -> Iterator[Row]:
+        for service in listed:
+            yield (*_service_cells(service), "", "", *_counters(service.stats))
+            for real in service.reals:
+                yield (*_NO_SERVICE, *_real_cells(real, service)[:2], *_counters(real.stats))
+
+    return _table(PAPER[:-1] + COUNTERS, rows)
 
 
 def rates(services: Iterable[ServiceRates]) -> Iterator[str]:
@@ -60,7 +65,7 @@ def connections(entries: Iterable[Connection]) -> Iterator[str]:
     """Yield a line a connection, in bounded memory."""
     rows = map(_connection_row, entries)
     first = list(islice(rows, _FIRST_ROWS))
-    widths = _widths([CONNECTION, *first])
+    widths = _widths(iter([CONNECTION, *first]))
     form, length = _form(widths), _length(widths)
     for row in chain([CONNECTION], first, rows):
         line = form % row
@@ -88,13 +93,23 @@ def timeouts(config: ConfigInfo) -> Iterator[str]:
 
 def table(head: Row, rows: Sequence[Row]) -> Iterator[str]:
     """Yield the lines of a table whose columns are as wide as they must be."""
-    form = _form(_widths([head, *rows]))
-    for row in chain([head], rows):
+    return _table(head, lambda: rows)
+
+
+def _table(head: Row, rows: Callable[[], Iterable[Row]]) -> Iterator[str]:
+    """Go through the rows twice, for their widths first: it takes less than to keep them."""
+    form = _form(_widths(chain([head], rows())))
+    for row in chain([head], rows()):
         yield (form % row).rstrip()
 
 
-def _widths(rows: Sequence[Row]) -> list[int]:
-    return [max(map(len, column)) for column in zip(*rows, strict=True)]
+def _widths(rows: Iterator[Row]) -> list[int]:
+    widths: list[int] = []
+    while some := list(islice(rows, _FIRST_ROWS)):
+        columns = zip(*some, strict=True)
+        longest = [max(map(len, column)) for column in columns]
+        widths = list(map(max, longest, widths)) if widths else longest
+    return widths
 
 
 def _form(widths: Sequence[int]) -> str:

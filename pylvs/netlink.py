@@ -50,14 +50,16 @@ class Answer(NamedTuple):
 
 def frame(family: int, flags: int, sequence: int, command: int, version: int, body: bytes) -> bytes:
     """Return a whole generic netlink message."""
-    return (
-        _NLMSGHDR.pack(HEADERS + len(body), family, flags, sequence, 0)
-        + _GENLMSGHDR.pack(command, version, 0)
-        + body
-    )
+    return headers(family, flags, sequence, command, version, len(body)) + body
 
 
-def messages(data: bytes) -> Iterator[Answer]:
+def headers(family: int, flags: int, sequence: int, command: int, version: int, size: int) -> bytes:
+    """Return what stands before a body of SIZE bytes."""
+    head = _NLMSGHDR.pack(HEADERS + size, family, flags, sequence, 0)
+    return head + _GENLMSGHDR.pack(command, version, 0)
+
+
+def messages(data: bytes | memoryview) -> Iterator[Answer]:
     """Yield the messages of a datagram.
 
     :raises TransportError: a length lies
@@ -72,12 +74,14 @@ def messages(data: bytes) -> Iterator[Answer]:
         start = (end + 3) & ~3
 
 
-def _answer(data: bytes, start: int, end: int, kind: int, flags: int, sequence: int) -> Answer:
+def _answer(
+    data: bytes | memoryview, start: int, end: int, kind: int, flags: int, sequence: int
+) -> Answer:
     if kind <= NLMSG_OVERRUN:
-        return Answer(kind, flags, sequence, 0, data[start:end])
+        return Answer(kind, flags, sequence, 0, bytes(data[start:end]))
     if end - start < _GENLMSGHDR.size:
         raise TransportError("the kernel's answer was cut short")
-    return Answer(kind, flags, sequence, data[start], data[start + _GENLMSGHDR.size : end])
+    return Answer(kind, flags, sequence, data[start], bytes(data[start + _GENLMSGHDR.size : end]))
 
 
 def refusal_in(answer: Answer) -> Refusal | None:

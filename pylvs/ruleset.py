@@ -17,7 +17,8 @@ lines and comments are understood too.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ from .uapi import REALS_MAX, SERVICES_MAX, WEIGHT_MAX
 from .words import make_service
 
 LINE_MAX = 4096
+_NUMBER = "Q"  # what an array calls it
 
 _SETTINGS = ("set", "default-method", "conn-max")
 _PROGRAMS = ("ippfvsadm", "ippfvs", "ipvsadm")
@@ -55,12 +57,14 @@ class Ruleset:
 
     :ivar services: in the order of their making
     :ivar config: settings; those that are None stay as they are
-    :ivar places: where each service and real server was read, in their order
+    :ivar source: where it was read; empty when it was not
+    :ivar line_numbers: there, of each service and each real server in their order
     """
 
     services: tuple[Service, ...] = ()
     config: Config = Config()
-    places: tuple[str, ...] = ()
+    source: str = ""
+    line_numbers: Sequence[int] = ()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Ruleset):
@@ -94,8 +98,8 @@ class Ruleset:
         return Rule()
 
     def _place(self, place: int, service: Service, real: Real | None) -> str:
-        if place < len(self.places):
-            return self.places[place]
+        if place < len(self.line_numbers):
+            return f"{self.source} line {self.line_numbers[place]}"
         return f"-a {service.option} {real}" if real is not None else f"-A {service}"
 
 
@@ -188,12 +192,13 @@ def config_lines(config: Config) -> Iterator[str]:
 
 
 class _Members(NamedTuple):
-    """A service being read: it, its line, and its real servers with theirs."""
+    """A service being read: it, its line, and its real servers and theirs."""
 
     service: Service
     protocol: str
-    line: int
-    reals: dict[object, tuple[Real, int]]
+    line_number: int
+    reals: dict[Endpoint, Real]
+    line_numbers: array[int]
 
 
 class _Builder:
@@ -223,12 +228,12 @@ class _Builder:
     def finish(self, source: str) -> Ruleset:
         """Return the whole."""
         services = []
-        places = []
-        for service, _, line, reals in self._services.values():
-            services.append(replace(service, reals=tuple(real for real, _ in reals.values())))
-            places.append(f"{source} line {line}")
-            places.extend(f"{source} line {line}" for _, line in reals.values())
-        return Ruleset(tuple(services), self._config, tuple(places))
+        numbers = array(_NUMBER)
+        for members in self._services.values():
+            services.append(replace(members.service, reals=tuple(members.reals.values())))
+            numbers.append(members.line_number)
+            numbers.extend(members.line_numbers)
+        return Ruleset(tuple(services), self._config, source, numbers)
 
     def _take_usual_real(self, usual: re.Match[str], number: int) -> bool:
         option, virtual, end, method, weight = usual.groups()
@@ -277,7 +282,7 @@ class _Builder:
     def _add_service(self, service: Service, number: int) -> None:
         if len(self._services) >= SERVICES_MAX:
             raise TooMany(f"a namespace holds {SERVICES_MAX} services")
-        members = _Members(service, str(service.protocol), number, {})
+        members = _Members(service, str(service.protocol), number, {}, array(_NUMBER))
         self._services[service.key] = members
         letter = "-t" if service.protocol is Protocol.TCP else "-u"
         self._named[letter, str(service.endpoint)] = members
@@ -292,9 +297,9 @@ class _Builder:
 
 
 def _add_real(members: _Members, real: Real, number: int) -> None:
-    service, _, _, reals = members
-    if real.endpoint in reals:
-        raise AlreadyExists(f"{real.endpoint} is a real server of {service.name} already")
-    if len(reals) >= REALS_MAX:
+    if real.endpoint in members.reals:
+        raise AlreadyExists(f"{real.endpoint} is a real server of {members.service.name} already")
+    if len(members.reals) >= REALS_MAX:
         raise TooMany(f"a service holds {REALS_MAX} real servers")
-    reals[real.endpoint] = (real, number)
+    members.reals[real.endpoint] = real
+    members.line_numbers.append(number)

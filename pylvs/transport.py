@@ -29,6 +29,7 @@ from .netlink import (
     NLMSG_OVERRUN,
     Answer,
     frame,
+    headers,
     messages,
     refusal_in,
 )
@@ -83,6 +84,7 @@ class NetlinkTransport:
     def __init__(self, netns: str | None = None) -> None:
         self._netns = netns
         self._sequence = 0
+        self._received = bytearray(_RECEIVE)  # one for all, as memory anew for each costs more
         self._socket = namespace.call_in(netns, _open)
         try:
             self._family, self._group = self._resolve()
@@ -150,23 +152,24 @@ class NetlinkTransport:
 
     def _send(self, family: int, command: int, body: bytes, flags: int) -> None:
         self._sequence += 1
-        data = frame(family, flags, self._sequence, command, GENL_VERSION, body)
-        if len(data) > _RECEIVE:
-            _buffer(self._socket, _SO_SNDBUFFORCE, socket.SO_SNDBUF, len(data) + 4096)
+        head = headers(family, flags, self._sequence, command, GENL_VERSION, len(body))
+        size = len(head) + len(body)
+        if size > _RECEIVE:
+            _buffer(self._socket, _SO_SNDBUFFORCE, socket.SO_SNDBUF, size + 4096)
         try:
-            self._socket.send(data)
+            self._socket.sendmsg([head, body])
         except OSError as error:
-            raise _broken(error, len(data)) from None
+            raise _broken(error, size) from None
 
     def _receive(self) -> Iterator[Answer]:
         """Yield the answers of one datagram that belong to the request."""
         try:
-            data = self._socket.recv(_RECEIVE)
+            size = self._socket.recv_into(self._received)
         except OSError as error:
             raise _broken(error) from None
-        if not data:
+        if not size:
             raise TransportError("the netlink socket was closed")
-        for answer in messages(data):
+        for answer in messages(memoryview(self._received)[:size]):
             if answer.kind == NLMSG_OVERRUN:
                 raise TransportError("the kernel lost a part of its answer")
             if answer.sequence == self._sequence:

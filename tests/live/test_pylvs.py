@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -195,6 +196,20 @@ def swap(
         while not enough.wait(chance.uniform(0, 4 * reading_s)):
             number += 1
             writer.replace(pylvs.Ruleset(sets[number % 2]))
+
+
+def test_services_larger_than_a_message_and_empty_ones(lvs: Manager) -> None:
+    """Those with thousands of servers go on in the next message; IPv6 is of another length."""
+    six = tuple(
+        Real(Endpoint(f"2001:db8::{number:x}", 80), 5, Method.NAT) for number in range(1, 900)
+    )
+    large = [replace(each, protocol=Protocol.UDP) for each in grid(3, 3000).services]
+    empty = grid(200, 0, "lc").services
+    wanted = (*empty, *large, Service(Protocol.UDP, SIX, "wrr", six))
+    lvs.replace(pylvs.Ruleset(wanted))
+    assert lvs.rules().services == wanted
+    assert lvs.service("udp", SIX).rule() == wanted[-1]
+    assert lvs.service("udp", large[0].endpoint).rule() == large[0]
 
 
 def test_ten_thousand_services(lvs: Manager) -> None:

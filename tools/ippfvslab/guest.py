@@ -21,6 +21,12 @@ from ippfvslab.kernels import Kernel
 from ippfvslab.shell import Relay
 
 INIT = Path(__file__).with_name("guest.sh")
+_COMMAND = """\
+#!{}
+import sys
+from pylvs.cli import main
+sys.exit(main())
+"""
 BOOT_LIMIT_S = 180
 BOOTS = 4
 KEEP = 30
@@ -119,10 +125,10 @@ def _forget_old() -> None:
 
 
 def write_command(folder: Path) -> None:
-    """Make FOLDER/bin/ippfvsadm: the command of this tree, not an installed one."""
+    """Make FOLDER/bin/ippfvsadm: what pip would install, of this tree."""
     command = folder / "bin/ippfvsadm"
     command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec {paths.PYTHON} -m pylvs "$@"\n')
+    command.write_text(_COMMAND.format(paths.PYTHON))
     command.chmod(0o755)
 
 

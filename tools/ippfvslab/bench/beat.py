@@ -10,6 +10,7 @@ import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from ippfvslab.bench.shell import run
 from ippfvslab.wire import BUFFER_BYTES, SO_RCVBUFFORCE, SO_TIMESTAMPNS
@@ -83,14 +84,15 @@ class Beat:
 def beat(client: str, virtual: str) -> Iterator[Beat]:
     """A beat from CLIENT to the service VIRTUAL, port 80, by devices of its own."""
     run("modprobe", "sch_netem")
-    for line in (
-        f"ip link add beat address {_MAC} type veth peer name tick",
-        "ip link set beat up",
-        "ip link set tick up",
-        f"tc qdisc add dev tick root netem limit 1000000 rate {FRAME_BYTES / PERIOD_S:.0f}bps",
-    ):
-        run(*line.split())
+    run(*f"ip link add beat address {_MAC} type veth peer name tick".split())
     try:
+        for name in ("ipv6/conf/beat/disable_ipv6", "ipv6/conf/tick/disable_ipv6"):
+            Path("/proc/sys/net", name).write_text("1")  # its packets would break the beat
+        Path("/proc/sys/net/ipv4/conf/beat/rp_filter").write_text("0")
+        pace = f"limit 1000000 rate {FRAME_BYTES / PERIOD_S:.0f}bps"
+        run(*f"tc qdisc add dev tick root netem {pace}".split())
+        run("ip", "link", "set", "beat", "up")
+        run("ip", "link", "set", "tick", "up")
         both = Beat(client, virtual)
         try:
             yield both

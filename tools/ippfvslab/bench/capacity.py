@@ -7,7 +7,7 @@ from ippfvslab.bench.probes import listing, replace, rules
 from ippfvslab.bench.question import Bound, Derived, Question, Ratio, at_most
 
 _MILLION = "1,000,000"
-_RULES = "10,000 services, 10 servers each"
+_RULES = "10,000 services × 10 servers"
 
 
 def excess_ms(growing: float, grown: float) -> float:
@@ -127,7 +127,7 @@ RULES = (
     ),
     Question(
         name="rules-replace",
-        title=f"{_RULES}: replaced under traffic, no packet lost, connections kept",
+        title=f"{_RULES}: replaced under traffic",
         unit="s",
         guest="uml",
         probe="replace",
@@ -149,7 +149,7 @@ LISTING = (
         unit="s",
         guest="uml",
         probe="listing",
-        setting=listing.Setting("seconds"),
+        setting=listing.Setting(),
         lanes=tuple(f"{who} {_MILLION}" for who in ("ippfvsadm", "pylvs", "ipvsadm")),
         targets=tuple(
             _times_faster(5, f"{who} {_MILLION}", f"ipvsadm {_MILLION}")
@@ -169,7 +169,7 @@ LISTING = (
         unit="bytes",
         guest="uml",
         probe="listing",
-        setting=listing.Setting("peak_bytes"),
+        setting=listing.Setting(memory=True),
         lanes=("ippfvsadm 10,000", f"ippfvsadm {_MILLION}"),
         targets=(at_most(1.1, "ippfvsadm 10,000", f"ippfvsadm {_MILLION}"),),
         better="less",

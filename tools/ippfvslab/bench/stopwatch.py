@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A command from exec to exit: how long, and how much memory it held at most."""
+"""A command from exec to exit: how long it took, or how much memory it held at most."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+
+_OUTPUT, _COMPLAINTS = Path("/tmp/output"), Path("/tmp/complaints")
+_LOOK_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -16,8 +20,6 @@ class Lap:
     """How one run of a command went."""
 
     seconds: float
-    peak_bytes: int
-    """The most memory that it held."""
     lines: int
     """How many lines it printed."""
     last: str
@@ -26,34 +28,50 @@ class Lap:
 
 def timed(*command: str, text: Path | None = None) -> Lap:
     """Run COMMAND with the file TEXT as its standard input; a failure raises, and shows why."""
-    output, complaints = Path("/tmp/output"), Path("/tmp/complaints")
+    began = time.perf_counter()
+    process = _start(command, text)
+    process.wait()
+    return _lap(process, time.perf_counter() - began)
+
+
+def peak_bytes(*command: str) -> tuple[int, Lap]:
+    """Run COMMAND and answer the most memory that it was seen to hold, and how it went.
+
+    It is looked at now and then, by the mark of its highest tide: what the kernel tells at its end
+    (getrusage) begins with the memory of the process that started it.
+    """
+    began, peak = time.perf_counter(), 0
+    process = _start(command, None)
+    while process.poll() is None:
+        peak = _tide(process.pid) or peak
+        time.sleep(_LOOK_S)
+    return peak, _lap(process, time.perf_counter() - began)
+
+
+def _tide(pid: int) -> int:
+    """The most memory that the program which runs as PID has held; 0 when it is over."""
+    status = ""
+    with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+        status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found[1]) << 10 if found else 0
+
+
+def _start(command: tuple[str, ...], text: Path | None) -> subprocess.Popen[bytes]:
     with (
-        (text or Path("/dev/null")).open("rb") as source,
-        output.open("wb") as printed,
-        complaints.open("wb") as said,
+        (text or Path(os.devnull)).open("rb") as source,
+        _OUTPUT.open("wb") as printed,
+        _COMPLAINTS.open("wb") as said,
     ):
-        seconds, peak_kib, status = _run(command, source, printed, said)
-    if status:
-        raise RuntimeError(f"{' '.join(command)}: {status}: {complaints.read_text()[:500]}")
-    lines, last = _lines(output)
-    return Lap(seconds, peak_kib << 10, lines, last)
+        return subprocess.Popen(command, stdin=source, stdout=printed, stderr=said)
 
 
-def _lines(file: Path) -> tuple[int, str]:
-    """How many lines FILE has, and the last of them; it may be larger than memory."""
+def _lap(process: subprocess.Popen[bytes], seconds: float) -> Lap:
+    if process.returncode:
+        said = _COMPLAINTS.read_text(errors="replace")[:500]
+        raise RuntimeError(f"{process.args!r} ended with {process.returncode}: {said}")
     count, last = 0, b""
-    with file.open("rb") as lines:
+    with _OUTPUT.open("rb") as lines:  # which may be more than memory
         for line in lines:
             count, last = count + 1, line
-    return count, last.decode().strip()
-
-
-def _run(
-    command: tuple[str, ...], source: BinaryIO, printed: BinaryIO, said: BinaryIO
-) -> tuple[float, int, int]:
-    began = time.perf_counter()
-    process = subprocess.Popen(command, stdin=source, stdout=printed, stderr=said)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return seconds, usage.ru_maxrss, process.returncode
+    return Lap(seconds, count, last.decode().strip())

@@ -29,7 +29,7 @@ from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.rounds import interleave
 
 CONNECTIONS = 1_000_000
-BEAT_S = 8.0
+BEAT_S = 12.0
 START = {"growing": START_BITS, "grown": 20}
 LEAST_GROWTH = 32
 """Times."""

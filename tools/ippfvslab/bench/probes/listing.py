@@ -8,8 +8,8 @@ manager's iterator, the others are the commands.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from ippfvslab.bench import lanes
 from ippfvslab.bench.director import director
@@ -18,10 +18,10 @@ from ippfvslab.bench.pktgen import Generator
 from ippfvslab.bench.probes.memory import open_connections
 from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.rounds import interleave
-from ippfvslab.bench.stopwatch import Lap, timed
+from ippfvslab.bench.stopwatch import peak_bytes, timed
 
 TABLE_BITS = 24
-IPVS_HEAD_LINES = 2
+HEAD_LINES = {"ippfvsadm": 1, "ipvsadm": 2}
 _PROGRAM = """
 import pylvs
 with pylvs.Manager() as lvs:
@@ -31,9 +31,9 @@ with pylvs.Manager() as lvs:
 
 @dataclass(frozen=True)
 class Setting:
-    """What the figure is."""
+    """What the figure is: seconds, or bytes."""
 
-    figure: Literal["seconds", "peak_bytes"]
+    memory: bool = False
 
 
 def ask(question: Question, rounds: int, quick: bool) -> Figures:
@@ -44,35 +44,26 @@ def ask(question: Question, rounds: int, quick: bool) -> Figures:
         return interleave(
             question.lanes,
             rounds,
-            lambda lane: float(getattr(_once(generator, lane), setting.figure)),
+            lambda lane: _once(generator, lane, memory=setting.memory),
         )
 
 
-def _once(generator: Generator, lane: str) -> Lap:
+def _once(generator: Generator, lane: str, *, memory: bool) -> float:
     who, number = lane.split()
     count = int(number.replace(",", ""))
     case = Case(table_bits=TABLE_BITS)
     with lanes.up("IPVS" if who == "ipvsadm" else "ippfvs", case) as contestant:
         open_connections(generator, case, count)
-        lap, listed = _LISTERS[who]()
+        command = _COMMANDS[who]()
+        peak, lap = peak_bytes(*command) if memory else (0, timed(*command))
+        listed = int(lap.last) if who == "pylvs" else lap.lines - HEAD_LINES[who]
         if listed != count or contestant.made(case) != count:
             raise RuntimeError(f"{who} listed {listed} of {count} connections")
-        return lap
+        return peak if memory else lap.seconds
 
 
-def _ippfvsadm() -> tuple[Lap, int]:
-    lap = timed("ippfvsadm", "-L", "-n", "-c")
-    return lap, lap.lines - 1
-
-
-def _ipvsadm() -> tuple[Lap, int]:
-    lap = timed(os.environ["IPVSADM"], "-L", "-n", "-c")
-    return lap, lap.lines - IPVS_HEAD_LINES
-
-
-def _pylvs() -> tuple[Lap, int]:
-    lap = timed(os.environ["PYTHON"], "-c", _PROGRAM)
-    return lap, int(lap.last)
-
-
-_LISTERS = {"ippfvsadm": _ippfvsadm, "ipvsadm": _ipvsadm, "pylvs": _pylvs}
+_COMMANDS: dict[str, Callable[[], list[str]]] = {
+    "ippfvsadm": lambda: ["ippfvsadm", "-L", "-n", "-c"],
+    "ipvsadm": lambda: [os.environ["IPVSADM"], "-L", "-n", "-c"],
+    "pylvs": lambda: [os.environ["PYTHON"], "-c", _PROGRAM],
+}
