@@ -6,7 +6,8 @@ from __future__ import annotations
 from ippfvslab.bench.probes.scale import TWO_CPUS, Setting
 from ippfvslab.bench.question import Question, at_least
 
-_WHO = ("ippfvs", "IPVS", "plain", "floor")
+_TWO = ("ippfvs", "IPVS")
+_ALL = (*_TWO, "plain", "floor")
 _ABOUT = (
     "Two CPUs of a stock kernel, which an emulator runs: figures are small, their ratio counts. "
     "Each CPU's own pktgen feeds its own device. What plain routing and the floor gain by the "
@@ -15,7 +16,13 @@ _ABOUT = (
 
 
 def _scaling(
-    name: str, title: str, setting: Setting, about: str, *bounds: float, quick: bool = False
+    name: str,
+    title: str,
+    setting: Setting,
+    about: str,
+    *bounds: float,
+    who: tuple[str, ...] = _TWO,
+    quick: bool = False,
 ) -> Question:
     return Question(
         name=f"cpus-{name}",
@@ -24,8 +31,9 @@ def _scaling(
         guest="qemu",
         probe="scale",
         setting=setting,
-        lanes=tuple(f"{who}{cpus}" for who in _WHO for cpus in ("", TWO_CPUS)),
+        lanes=tuple(f"{each}{cpus}" for each in who for cpus in ("", TWO_CPUS)),
         targets=tuple(at_least(each, "ippfvs", f"ippfvs{TWO_CPUS}") for each in bounds),
+        rounds=5,
         quick=quick,
         about=_ABOUT + about,
     )
@@ -38,6 +46,7 @@ SCALING = (
         Setting(),
         "The CPUs share a service and its 4 servers.",
         1.8,
+        who=_ALL,
         quick=True,
     ),
     _scaling(
@@ -66,5 +75,6 @@ SCALING = (
         Setting(flows=0),
         "The lanes plain and floor get the same packets, which are nothing new to them.",
         1.6,
+        who=_ALL,
     ),
 )

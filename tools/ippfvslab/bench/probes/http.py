@@ -21,7 +21,7 @@ from ippfvslab.bench.rounds import interleave
 from ippfvslab.bench.web import SERVERS, VIP, Seen, WebFarm
 
 CASE = Case(protocol="tcp", servers=len(SERVERS))
-SECONDS, QUICK_SECONDS = 3, 1
+SECONDS, QUICK_SECONDS = 2, 1
 LEAST_SHARE = 0.25
 HEADER_LIMIT = 400
 
