@@ -34,22 +34,32 @@ def sources() -> list[Path]:
 
 def build(kernel: Kernel) -> Path:
     """The module for KERNEL, built when the cache has none of these very sources."""
-    files = sources()
+    return _build(kernel, "ippfvs", paths.TREE, sources())
+
+
+def build_other(kernel: Kernel, folder: Path) -> Path:
+    """The module for KERNEL whose sources are in FOLDER, and that is called like it."""
+    files = [folder / "Kbuild", *sorted(folder.glob("*.c"))]
+    return _build(kernel, folder.name, folder, files)
+
+
+def _build(kernel: Kernel, name: str, tree: Path, files: list[Path]) -> Path:
     key = paths.digest([*files, Path(__file__), kernel.build / "Module.symvers"])
-    home = paths.MODULES / f"{kernel.name}-{key}"
-    with paths.locked(f"module-{kernel.name}"):
+    stem = kernel.name if name == "ippfvs" else f"{name}-{kernel.name}"
+    home = paths.MODULES / f"{stem}-{key}"
+    with paths.locked(f"module-{stem}"):
         if not (home / "ready").exists():
-            with step(f"ippfvs.ko for {kernel.release}: build", "20 seconds"):
-                _forget_old(kernel)
-                copy(files, home)
+            with step(f"{name}.ko for {kernel.release}: build", "20 seconds"):
+                _forget_old(stem)
+                copy(files, home, tree)
                 make(kernel, home)
                 (home / "ready").touch()
-    return home / "ippfvs.ko"
+    return home / f"{name}.ko"
 
 
-def _forget_old(kernel: Kernel) -> None:
+def _forget_old(stem: str) -> None:
     """Keep the newest few builds only."""
-    homes = sorted(paths.MODULES.glob(f"{kernel.name}-*"), key=lambda home: home.stat().st_mtime)
+    homes = sorted(paths.MODULES.glob(f"{stem}-*"), key=lambda home: home.stat().st_mtime)
     for home in homes[:-KEEP]:
         shutil.rmtree(home)
 
@@ -63,11 +73,11 @@ def make(kernel: Kernel, home: Path, *words: str) -> str:
     return process.run([*command, f"ARCH={kernel.arch}", *words, "modules"], log=home / "build.log")
 
 
-def copy(files: list[Path], home: Path) -> None:
-    """Lay the sources out anew in HOME."""
+def copy(files: list[Path], home: Path, tree: Path = paths.TREE) -> None:
+    """Lay the sources out anew in HOME as they are in TREE."""
     shutil.rmtree(home, ignore_errors=True)
     for file in files:
-        copy = home / file.relative_to(paths.TREE)
+        copy = home / file.relative_to(tree)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, copy)
 

@@ -86,7 +86,7 @@ def _opening(protocol: str, title: str) -> Question:
         guest="uml",
         probe="new",
         setting=new.Setting(protocol),
-        lanes=(*_TWO, "nftables"),
+        lanes=(*_TWO, *(("limit",) if protocol == "udp" else ()), "nftables"),
         targets=(at_least(2.5),),
         about=(
             "Every packet is the first of its connection, and the table is empty at first; "
@@ -103,10 +103,10 @@ FORWARDING = (
         guest="uml",
         probe="flood",
         setting=flood.Setting(),
-        lanes=(*_ALL, *_PEERS),
+        lanes=(*_ALL, "limit", *_PEERS),
         targets=(at_least(1.0, "plain"),),
     ),
-    _forwarding("nat", 4, (*_ALL, *_PEERS), at_least(2.0), _OWN_COST),
+    _forwarding("nat", 4, (*_ALL, "limit", *_PEERS), at_least(2.0), _OWN_COST),
     _forwarding("tun", 4, _TWO, at_least(2.0)),
     _forwarding("dr", 4, _TWO, at_least(2.0)),
     _forwarding("nat", 6, _ALL, at_least(1.8)),

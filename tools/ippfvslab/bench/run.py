@@ -81,13 +81,15 @@ def _in_guest(kind: Guest, questions: Sequence[Question], quick: bool) -> guest.
     kernel = kernels.get(KERNEL[kind])
     ko = module.build(kernel)
     module.compile_tree()
+    limit = module.build_other(kernel, Path(__file__).with_name("limit"))
     ipvsadm = debian.program("ipvsadm", "sbin/ipvsadm")
     for program in programs.PROGRAMS:
         program.fetch()
     rounds = QUICK_ROUNDS if quick else ROUNDS
     measure = ["-m", "ippfvslab.bench.measure", f"--rounds={rounds}", *["--quick"][: int(quick)]]
     script = (
-        f"export IPPFVS_MODULE={shlex.quote(str(ko))} IPVSADM={shlex.quote(str(ipvsadm))}\n"
+        f"export IPPFVS_MODULE={shlex.quote(str(ko))} LIMIT_MODULE={shlex.quote(str(limit))}\n"
+        f"export IPVSADM={shlex.quote(str(ipvsadm))}\n"
         f"$PYTHON {shlex.join([*measure, *(each.name for each in questions)])}"
     )
     memory = f"{max(each.memory_gib for each in questions)}G"

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from ippfvslab.bench import settings
-from ippfvslab.bench.lanes import bare, flowtable, ippfvs, ipvs, nftables
+from ippfvslab.bench.lanes import bare, flowtable, ippfvs, ipvs, limit, nftables
 from ippfvslab.bench.lanes.case import Case
 
 
@@ -32,6 +32,7 @@ CONTESTANTS: dict[str, Contestant] = {
     "IPVS": ipvs,
     "nftables": nftables,
     "flowtable": flowtable,
+    "limit": limit,
     "plain": bare,
     "floor": bare,
 }

@@ -24,6 +24,7 @@
 #include <net/net_namespace.h>
 
 #define LINKS	8
+#define SPARE	64
 
 static char *out = "out0";
 module_param(out, charp, 0444);
@@ -55,43 +56,47 @@ struct line {
 	struct entry *link[LINKS];
 };
 
+/* Behind the table are some lines for what its last ones have no place for. */
 static struct line *table;
 static struct kmem_cache *cache;
 static struct net_device *dev;
 
-static struct entry *make(struct line *line, __be32 client, __be16 port)
+static size_t lines(void)
+{
+	return (1UL << bits) / sizeof(struct line) + SPARE;
+}
+
+static struct entry **last_link(void)
+{
+	return &table[lines() - 1].link[LINKS - 1];
+}
+
+static struct entry *make(__be32 client, __be16 port)
 {
 	struct entry *entry = kmem_cache_alloc(cache, GFP_ATOMIC | __GFP_ZERO);
-	int i;
 
 	if (!entry)
 		return NULL;
 	entry->client = client;
 	entry->port = port;
 	entry->server = htonl(real + made++ % 4);
-	for (i = 0; i < LINKS; i++) {
-		if (!line->link[i]) {
-			line->link[i] = entry;
-			return entry;
-		}
-	}
-	kmem_cache_free(cache, entry);
-	return NULL;
+	return entry;
 }
 
+/* A line that is full goes on in the next one. */
 static struct entry *find(__be32 client, __be16 port)
 {
 	u32 hash = jhash_2words((__force u32)client, (__force u32)port, 0);
 	struct line *line = &table[hash >> (32 - bits + ilog2(sizeof(*line)))];
-	struct entry *entry;
-	int i;
+	struct entry **link;
 
-	for (i = 0; i < LINKS && line->link[i]; i++) {
-		entry = line->link[i];
-		if (entry->client == client && entry->port == port)
-			return entry;
-	}
-	return make(line, client, port);
+	for (link = line->link; *link; link++)
+		if ((*link)->client == client && (*link)->port == port)
+			return *link;
+	if (link == last_link())
+		return NULL;
+	*link = make(client, port);
+	return *link;
 }
 
 static void send(struct sk_buff *skb, __be32 server)
@@ -150,7 +155,7 @@ static int __init limit_init(void)
 	cache = KMEM_CACHE(entry, 0);
 	if (!cache)
 		goto out_put_dev;
-	table = kvzalloc(1UL << bits, GFP_KERNEL);
+	table = kvcalloc(lines(), sizeof(*table), GFP_KERNEL);
 	if (!table)
 		goto out_destroy_cache;
 	if (ingress) {
@@ -180,15 +185,14 @@ out_put_dev:
 
 static void __exit limit_exit(void)
 {
-	size_t i;
-	int j;
+	struct entry **link;
 
 	nf_unregister_net_hook(&init_net, &hook);
 	synchronize_net();
 	dev_put(hook.dev);
-	for (i = 0; i < (1UL << bits) / sizeof(*table); i++)
-		for (j = 0; j < LINKS && table[i].link[j]; j++)
-			kmem_cache_free(cache, table[i].link[j]);
+	for (link = table->link; link <= last_link(); link++)
+		if (*link)
+			kmem_cache_free(cache, *link);
 	kvfree(table);
 	kmem_cache_destroy(cache);
 	dev_put(dev);

@@ -16,6 +16,8 @@ FLOODS = 4
 """In each round, of which the fastest counts: a short one has a chance not to be disturbed."""
 PACKETS = 300_000
 QUICK_PACKETS = 100_000
+TABLE_BITS = 20
+"""1 MiB: 16,384 cache lines with seven places each, or 131,072 chain heads."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Setting:
 def ask(question: Question, rounds: int, quick: bool) -> Figures:
     """Each round sets a lane up, makes its connections, and measures."""
     setting: Setting = question.setting
-    case = Case(setting.method, setting.family)
+    case = Case(setting.method, setting.family, table_bits=TABLE_BITS)
     packets = QUICK_PACKETS if quick else PACKETS
     with director(case.servers):
         generator = Generator("in0")

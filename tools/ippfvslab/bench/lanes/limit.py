@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What no balancer could leave undone, as a lane: a module that does no more."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ippfvslab.bench.lanes.case import Case
+from ippfvslab.bench.shell import run
+
+PARAMETERS = Path("/sys/module/limit/parameters")
+
+
+def start(case: Case) -> None:
+    """Load it; it knows the four servers."""
+    run("insmod", os.environ["LIMIT_MODULE"], f"bits={case.table_bits}")
+
+
+def end(case: Case) -> None:
+    """Unload it, with all that it knew."""
+    run("rmmod", "limit")
+
+
+def made(case: Case) -> int:
+    """How many entries it has made."""
+    return int((PARAMETERS / "made").read_text())
+
+
+def sample(case: Case) -> str:
+    """It tells entries by address and port only."""
+    return "UDP"
+
+
+def settings(case: Case) -> dict[str, str]:
+    """What is in force."""
+    bits = int((PARAMETERS / "bits").read_text())
+    return {"table": f"{(1 << bits) / (1 << 20):g} MiB of lines"}
