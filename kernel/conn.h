@@ -55,7 +55,7 @@ static inline enum ippfvs_conn_end ippfvs_conn_to(enum ippfvs_conn_dir dir)
  * @family: IPPFVS_FAMILY_*
  * @method: enum ippfvs_method; stays what it was when the connection was made
  * @two_way: answers come through us: found by IPPFVS_CONN_OUT, too
- * @spread: it hangs by whole tuples, not at its client (conn_table.c)
+ * @spread: it hangs by whole tuples, not at its client (conn_hang.c)
  * @ip: addresses by enum ippfvs_conn_end, IPv4
  * @ip6: the same for IPv6; such an entry is longer
  *

@@ -102,6 +102,15 @@ struct ippfvs_conn *ippfvs_conn_find(struct ippfvs_conn_table *table,
 				     const struct ippfvs_tuple *tuple, u32 hash,
 				     enum ippfvs_conn_dir *dir);
 
+/* The same among those that are spread; and the hash that they hang by. */
+struct ippfvs_conn *
+ippfvs_conn_find_spread(const struct ippfvs_conn_table *table,
+			const struct ippfvs_buckets *buckets,
+			const struct ippfvs_tuple *tuple,
+			enum ippfvs_conn_dir *dir);
+u32 ippfvs_conn_hash_whole(const struct ippfvs_conn_table *table,
+			   const struct ippfvs_tuple *tuple);
+
 /**
  * ippfvs_conn_create() - make an entry and hang it into the table
  * @table: of the namespace
