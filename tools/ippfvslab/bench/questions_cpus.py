@@ -22,7 +22,6 @@ def _scaling(
     about: str,
     *bounds: float,
     who: tuple[str, ...] = _TWO,
-    quick: bool = False,
 ) -> Question:
     return Question(
         name=f"cpus-{name}",
@@ -34,7 +33,7 @@ def _scaling(
         lanes=tuple(f"{each}{cpus}" for each in who for cpus in ("", TWO_CPUS)),
         targets=tuple(at_least(each, "ippfvs", f"ippfvs{TWO_CPUS}") for each in bounds),
         rounds=5,
-        quick=quick,
+        quick=False,
         about=_ABOUT + about,
     )
 
@@ -47,7 +46,6 @@ SCALING = (
         "The CPUs share a service and its 4 servers.",
         1.8,
         who=_ALL,
-        quick=True,
     ),
     _scaling(
         "real",
