@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -15,77 +16,84 @@ from ippfvslab.bench.question import SIGN, Bound, Question, Ratio
 from ippfvslab.bench.report import Answer
 from ippfvslab.bench.units import short
 
-_OURS, _THEIRS, _REST = "#1b4f8a", "#e3a54a", "#c9ced4"
-_LOOKS = {"ippfvs": (_OURS, ""), "IPVS": (_THEIRS, "////")}
+_OURS, _THEIRS, _REST = ("#1b4f8a", ""), ("#e3a54a", "////"), ("#c9ced4", "")
+_LOOKS = {
+    **dict.fromkeys(("ippfvs", "ippfvsadm", "pylvs"), _OURS),
+    **dict.fromkeys(("IPVS", "ipvsadm"), _THEIRS),
+}
+_FAR = 2.2
+"""Rounds that are so many times the longest bar are not shown, but told of by an arrow."""
+_LABEL_POINTS = 12
 
 
-def draw(answer: Answer, rounds: dict[str, list[float]], file: Path) -> None:
+def draw(answer: Answer, rounds: Mapping[str, Sequence[float]], file: Path) -> None:
     """Draw ANSWER, which was made of ROUNDS, into FILE."""
-    question = answer.question
+    places = list(_targets(answer))
+    size = 7.6, 1.1 + 0.15 * len(places) + 0.42 * len(answer.figures)
     # The salt, and no date: the same figures make the same file, whenever it is drawn.
     with mpl.rc_context({"svg.hashsalt": "ippfvs", "font.size": 9.5, "hatch.linewidth": 0.6}):
-        canvas = Canvas(figsize=(7.6, 1.25 + 0.42 * len(answer.figures)), layout="constrained")
+        canvas = Canvas(figsize=size, layout="constrained")
         axes = canvas.subplots()
-        _bars(axes, answer)
-        _marks(axes, answer, rounds)
-        _targets(axes, answer)
-        _frame(axes, question)
+        reach = _bars(axes, answer, rounds)
+        axes.set_xlim(0, max(1.16 * reach, *(1.08 * place for place, _ in places), 0))
+        for number, (place, text) in enumerate(places):
+            _target(axes, place, text, number)
+        _frame(axes, answer.question, len(places))
         canvas.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
 
 
-def _bars(axes: Axes, answer: Answer) -> None:
-    """Told apart by name, place and hatching, not by colour alone."""
-    unit = answer.question.unit
-    widest = max(figure.best for figure in answer.figures.values())
+def _bars(axes: Axes, answer: Answer, rounds: Mapping[str, Sequence[float]]) -> float:
+    """Bars told apart by name, place and hatching, not by colour alone; answers how far they go."""
+    far = _FAR * max(figure.best for figure in answer.figures.values())
+    shown = {lane: [each for each in rounds[lane] if each <= far] for lane in answer.figures}
+    reach = max(map(max, shown.values()))
     for place, (lane, figure) in enumerate(answer.figures.items()):
-        colour, hatch = _LOOKS.get(lane.partition(" ")[0], (_REST, ""))
+        looks = _LOOKS.get(re.split(r"\W", lane)[0], _REST)
+        colour, hatch = looks
         axes.barh(place, figure.best, 0.62, color=colour, hatch=hatch, edgecolor="white", zorder=2)
+        _marks(axes, place, shown[lane])
+        arrow = " ○→" if len(shown[lane]) < len(rounds[lane]) else ""
         axes.text(
-            figure.best + widest * 0.015,
+            max(shown[lane]) + reach * 0.015,
             place,
-            short(figure.best, unit),
+            short(figure.best, answer.question.unit) + arrow,
             va="center",
-            fontweight="bold" if colour == _OURS else "normal",
+            fontweight="bold" if looks == _OURS else "normal",
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
             zorder=5,
         )
-    axes.set_xlim(0, widest * 1.16)
+    return reach
 
 
-def _marks(axes: Axes, answer: Answer, rounds: dict[str, list[float]]) -> None:
-    for place, lane in enumerate(answer.figures):
-        measured = rounds[lane]
-        axes.plot(
-            measured,
-            [place] * len(measured),
-            "o",
-            markersize=3.6,
-            markerfacecolor="white",
-            markeredgecolor="#222222",
-            markeredgewidth=0.7,
-            zorder=4,
-        )
+def _marks(axes: Axes, place: int, rounds: Sequence[float]) -> None:
+    axes.plot(
+        rounds,
+        [place] * len(rounds),
+        "o",
+        markersize=3.6,
+        markerfacecolor="white",
+        markeredgecolor="#222222",
+        markeredgewidth=0.7,
+        zorder=4,
+    )
 
 
-def _targets(axes: Axes, answer: Answer) -> None:
-    for place, text in _lines(answer):
-        if place > axes.get_xlim()[1]:
-            axes.set_xlim(0, place * 1.08)
-        axes.axvline(place, color="#b3261e", linestyle=(0, (4, 2)), linewidth=1.4, zorder=3)
-        axes.annotate(
-            text,
-            (place, 1),
-            (0, 2),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            color="#b3261e",
-            fontsize=8.5,
-        )
+def _target(axes: Axes, place: float, text: str, number: int) -> None:
+    axes.axvline(place, color="#b3261e", linestyle=(0, (4, 2)), linewidth=1.4, zorder=3)
+    axes.annotate(
+        text,
+        (place, 1),
+        (0, 2 + number * _LABEL_POINTS),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        color="#b3261e",
+        fontsize=8.5,
+    )
 
 
-def _lines(answer: Answer) -> Iterator[tuple[float, str]]:
+def _targets(answer: Answer) -> Iterator[tuple[float, str]]:
     """Where a lane's own bar must reach to; other targets have no place on the axis."""
     for target in (verdict.target for verdict in answer.verdicts):
         sign = SIGN[target.better]
@@ -97,8 +105,14 @@ def _lines(answer: Answer) -> Iterator[tuple[float, str]]:
             yield target.bound, f"target: {target.lane} {sign} {bound}"
 
 
-def _frame(axes: Axes, question: Question) -> None:
-    axes.set_title(question.title, loc="left", fontsize=10.5, fontweight="bold", pad=18)
+def _frame(axes: Axes, question: Question, targets: int) -> None:
+    axes.set_title(
+        question.title,
+        loc="left",
+        fontsize=10.5,
+        fontweight="bold",
+        pad=6 + targets * _LABEL_POINTS,
+    )
     axes.set_yticks(range(len(question.lanes)), question.lanes)
     axes.set_ylim(len(question.lanes) - 0.5, -0.5)
     axes.xaxis.set_major_locator(MaxNLocator(6))
