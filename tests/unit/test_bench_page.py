@@ -102,9 +102,9 @@ def test_the_page_says_what_was_found() -> None:
         "| ippfvs | 2.50 M | 2.45 M | 2% | 2 |",
         "By slabinfo and meminfo.",
         "✓ ippfvs : IPVS: **2.50**, target ≥ 2.00: beaten by 25%",
-        "- no figures of *a failure*: RuntimeError: no packet came out",
-        "- no figures of *an old one*: it was asked of other lanes: IPVS",
-        "- no figures of *a new one*: it was not asked",
+        "- RuntimeError: no packet came out: *a failure*",
+        "- asked of other lanes (IPVS): *an old one*",
+        "- not asked: *a new one*",
         "- User-Mode Linux: kernel 6.12, CPUs 1",
     ):
         assert line in text.splitlines()

@@ -135,9 +135,12 @@ def _words(answer: Answer) -> str:
 
 
 def _unanswered(results: Results, questions: Iterable[Question]) -> Iterator[str]:
+    titles: dict[str, list[str]] = {}
     for question in questions:
         if why := results.trouble(question):
-            yield f"- no figures of *{question.title}*: {why}"
+            titles.setdefault(why, []).append(f"*{question.title}*")
+    for why, unanswered in titles.items():
+        yield f"- {why}: {'; '.join(unanswered)}"
     for fault in results.faults:
         yield f"- the kernel complained: {fault}"
 

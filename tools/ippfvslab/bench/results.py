@@ -50,9 +50,9 @@ class Results:
         """Why QUESTION has no figures here; nothing when it has."""
         record = self.records.get(question.name)
         if record is None:
-            return "it was not asked"
+            return "not asked"
         if not record.trouble and set(record.figures) != set(question.lanes):
-            return f"it was asked of other lanes: {' '.join(record.figures)}"
+            return f"asked of other lanes ({', '.join(record.figures)})"
         return record.trouble
 
     def answers(self, questions: Iterable[Question]) -> list[Answer]:
