@@ -103,7 +103,7 @@ FORWARDING = (
         guest="uml",
         probe="flood",
         setting=flood.Setting(),
-        lanes=(*_ALL, "limit", *_PEERS),
+        lanes=(*_ALL, "limit"),
         targets=(at_least(1.0, "plain"),),
     ),
     _forwarding("nat", 4, (*_ALL, "limit", *_PEERS), at_least(2.0), _OWN_COST),
