@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from io import BytesIO
-from socket import AF_INET, AF_INET6, htons, inet_ntop, ntohs
+from socket import AF_INET, AF_INET6, htons, inet_ntop, inet_pton, ntohs
 
 from . import wire
 from .codec import config_nest, real_nest, service_nest
@@ -210,21 +210,30 @@ def ruleset_body(config: Config, services: Iterable[Service]) -> bytes:
         body.write(wire.encode(Message, [settings]))
     for service in services:
         body.write(wire.encode(Message, [service_nest(service)]))
-        body.writelines(map(_packed_real, service.reals))
+        body.writelines([_packed_real(real) for real in service.reals])
     return body.getvalue()
 
 
 def _packed_real(real: Real) -> bytes:
+    address, port = real.endpoint
     if real.method is None:
         return wire.encode(Message, [real_nest(real.endpoint, real.weight, None)])
-    packed = real.endpoint.packed
-    form = _REAL_FORMS[len(packed)]
-    return form.pack(packed, htons(real.endpoint.port), real.weight, real.method)
+    if ":" in address:
+        return _pack_real6(inet_pton(AF_INET6, address), port, real.weight, real.method)
+    return _pack_real4(inet_pton(AF_INET, address), port, real.weight, real.method)
 
 
-def _real_form(address: bytes) -> Form:
+def _real_packer(address: bytes) -> Callable[[bytes, int, int, int], bytes]:
+    """Return what packs real servers with addresses of that length."""
     sample = real_nest(Endpoint.unpack(address), 1, Method.NAT)
-    return Form(Message, wire.encode(Message, [sample]))
+    form = Form(Message, wire.encode(Message, [sample]))
+    head, at_port, at_weight, at_method, tail = form.frames
+    pack = form.struct.pack
+
+    def packer(address: bytes, port: int, weight: int, method: int) -> bytes:
+        return pack(head, address, at_port, htons(port), at_weight, weight, at_method, method, tail)
+
+    return packer
 
 
-_REAL_FORMS = {length: _real_form(bytes(length)) for length in (4, 16)}
+_pack_real4, _pack_real6 = _real_packer(bytes(4)), _real_packer(bytes(16))

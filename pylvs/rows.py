@@ -5,7 +5,7 @@ The kernel writes the attributes of a noun in one order and with the same length
 time after time. So one nest is walked, attribute by attribute, and leaves a form: a
 struct in which frame (headers, padding) and value alternate. One call then unpacks
 each nest that follows; as long as its frame is the same, so are the places of its
-values, and where it differs the walk is done anew. The same form packs.
+values, and where it differs the walk is done anew. The same struct packs.
 
 Values are as they lie there: numbers of the host's order, be16 included (see
 socket.ntohs), all else bytes.
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -89,11 +88,6 @@ class Form:
         pick = itemgetter(*(place[name] for name in wanted))
         more = tuple(absent.values())
         return (lambda row: pick(row + more)) if more else pick
-
-    def pack(self, *values: Any) -> bytes:
-        """Return a nest of this form with other values."""
-        mixed = chain.from_iterable(zip(self.frames, values, strict=False))
-        return self.struct.pack(*mixed, self.frames[-1])
 
 
 class Reader:

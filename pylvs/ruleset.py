@@ -20,6 +20,7 @@ import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from socket import AF_INET, inet_pton
 from typing import NamedTuple
 
 from .endpoint import Endpoint
@@ -31,6 +32,7 @@ from .uapi import REALS_MAX, SERVICES_MAX, WEIGHT_MAX
 from .words import make_service
 
 LINE_MAX = 4096
+PORT_MAX = 65535
 _NUMBER = "Q"  # what an array calls it
 
 _SETTINGS = ("set", "default-method", "conn-max")
@@ -39,7 +41,9 @@ _METHODS = {"-m": Method.NAT, "-i": Method.TUN, "-g": Method.DR}
 # What save writes for nearly every line; anything else goes through the grammar.
 _END = r"([^\s-]\S*)"
 _USUAL_SERVICE = re.compile(rf"-A (-[tu]) {_END} -s ([a-z]+)\n?")
-_USUAL_REAL = re.compile(rf"-a (-[tu]) {_END} -r {_END} (-[mig]) -w (\d{{1,5}})\n?")
+_USUAL_REAL = re.compile(
+    rf"-a (-[tu]) {_END} -r (?:([0-9.]+):([0-9]{{1,5}})|{_END}) (-[mig]) -w ([0-9]{{1,5}})\n?"
+)
 _PROTOCOLS = {"-t": Protocol.TCP, "-u": Protocol.UDP}
 
 
@@ -127,13 +131,16 @@ def read(rows: Iterable[str], source: str = "rules") -> Ruleset:
     :raises TooMany: more than the kernel takes
     """
     builder = _Builder()
-    for number, row in enumerate(rows, 1):
-        try:
-            builder.take(row, number)
-        except Error as error:
-            error.where = f"{source} line {number}"
-            error.advise("nothing was changed")
-            raise
+    number = 0
+    try:
+        for number, row in enumerate(rows, 1):
+            usual = _USUAL_REAL.fullmatch(row)
+            if usual is None or not builder.take_usual(usual, number):
+                builder.take(row, number)
+    except Error as error:
+        error.where = f"{source} line {number}"
+        error.advise("nothing was changed")
+        raise
     return builder.finish(source)
 
 
@@ -209,12 +216,28 @@ class _Builder:
         self._services: dict[ServiceKey, _Members] = {}
         self._named: dict[tuple[str, str], _Members] = {}  # as written: -t, 10.0.0.1:80
 
+    def take_usual(self, usual: re.Match[str], number: int) -> bool:
+        """Take a real server as save writes it; False leaves it, and what is wrong, to take()."""
+        option, virtual, address, port, other, method, weight = usual.groups()
+        members = self._named.get((option, virtual))
+        if members is None or int(weight) > WEIGHT_MAX:
+            return False
+        if other is not None:
+            endpoint = Endpoint.parse(other, members.protocol)
+        else:
+            endpoint = Endpoint(address, int(port))
+            if not (endpoint.port <= PORT_MAX and _is_ipv4(address)):
+                return False
+        if endpoint in members.reals or len(members.reals) >= REALS_MAX:
+            return False
+        members.reals[endpoint] = Real(endpoint, int(weight), _METHODS[method])
+        members.line_numbers.append(number)
+        return True
+
     def take(self, row: str, number: int) -> None:
         """Take one line."""
         if len(row) > LINE_MAX:
             raise InvalidValue(f"the line is longer than {LINE_MAX} characters")
-        if (usual := _USUAL_REAL.fullmatch(row)) and self._take_usual_real(usual, number):
-            return
         if usual := _USUAL_SERVICE.fullmatch(row):
             option, end, scheduler = usual.groups()
             self._add_new(make_service(str(_PROTOCOLS[option]), end, scheduler), number)
@@ -234,15 +257,6 @@ class _Builder:
             numbers.append(members.line_number)
             numbers.extend(members.line_numbers)
         return Ruleset(tuple(services), self._config, source, numbers)
-
-    def _take_usual_real(self, usual: re.Match[str], number: int) -> bool:
-        option, virtual, end, method, weight = usual.groups()
-        members = self._named.get((option, virtual))
-        if members is None or int(weight) > WEIGHT_MAX:
-            return False
-        endpoint = Endpoint.parse(end, members.protocol)
-        _add_real(members, Real(endpoint, int(weight), _METHODS[method]), number)
-        return True
 
     def _take_request(self, request: Request, number: int) -> None:
         if request.netns is not None:
@@ -294,6 +308,15 @@ class _Builder:
                 f"no service {service.name} above", f"add it with: -A {service.option} -s wlc"
             )
         _add_real(members, real, number)
+
+
+def _is_ipv4(address: str) -> bool:
+    """Say whether it is an IPv4 address, which has one text form that inet_pton takes."""
+    try:
+        inet_pton(AF_INET, address)
+    except OSError:
+        return False
+    return True
 
 
 def _add_real(members: _Members, real: Real, number: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..model import Config, Event
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from ..grammar import Request
     from ..manager import Manager
     from ..model import Service
+
+_LINES = 500  # in one call
 
 
 def _add_service(lvs: Manager, request: Request) -> None:
@@ -121,8 +124,11 @@ _LETTERS = {
 
 
 def write_lines(rows: Iterable[str]) -> None:
-    """Print lines."""
-    sys.stdout.writelines(f"{row}\n" for row in rows)
+    """Print lines, many with one call: standard output may be unbuffered."""
+    rest = iter(rows)
+    while some := list(islice(rest, _LINES)):
+        some.append("")
+        sys.stdout.write("\n".join(some))
 
 
 def _service(request: Request) -> Service:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -162,3 +163,27 @@ def test_limits_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_usual_lines_and_the_grammar_agree(ruleset: Ruleset) -> None:
     usual = str(ruleset)
     assert loads("".join(f"ippfvsadm {line}\n" for line in usual.splitlines())) == loads(usual)
+
+
+@pytest.mark.parametrize(
+    ("real", "complaint"),
+    [
+        ("1.2.3.4:65536", "a port is a number from 0 to 65535"),
+        ("01.2.3.4:80", "is not an IPv4 address"),
+        ("1.2.3:80", "is not an IPv4 address"),
+        ("1.2.3.400:80", "is not an IPv4 address"),
+        ("1.1.1.1:80", "1.1.1.1:80 is a real server of tcp 10.0.0.1:80 already"),
+        ("[2001:db8::1]:http2", "neither a port"),
+    ],
+)
+def test_a_usual_line_that_cannot_be_is_named(real: str, complaint: str) -> None:
+    lines = ["-A -t 10.0.0.1:80 -s rr", "-a -t 10.0.0.1:80 -r 1.1.1.1:80 -m -w 1"]
+    text = "\n".join([*lines, f"-a -t 10.0.0.1:80 -r {real} -m -w 1", lines[1]])
+    with pytest.raises(pylvs.Error, match=re.escape(complaint)) as caught:
+        pylvs.loads(text)
+    assert caught.value.where == "rules line 3"
+
+
+def test_a_usual_weight_beyond_the_limit_is_named() -> None:
+    with pytest.raises(pylvs.InvalidValue, match="a whole number from 0 to 65535"):
+        pylvs.loads("-A -t 10.0.0.1:80 -s rr\n-a -t 10.0.0.1:80 -r 1.1.1.1:80 -m -w 65536")

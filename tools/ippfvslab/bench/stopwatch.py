@@ -63,7 +63,14 @@ def _start(command: tuple[str, ...], text: Path | None) -> subprocess.Popen[byte
         _OUTPUT.open("wb") as printed,
         _COMPLAINTS.open("wb") as said,
     ):
-        return subprocess.Popen(command, stdin=source, stdout=printed, stderr=said)
+        return subprocess.Popen(
+            command, stdin=source, stdout=printed, stderr=said, env=_environment()
+        )
+
+
+def _environment() -> dict[str, str]:
+    """As a user's: the lab has Python write every line at once."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
 
 
 def _lap(process: subprocess.Popen[bytes], seconds: float) -> Lap:
