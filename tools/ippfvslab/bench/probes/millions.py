@@ -26,6 +26,8 @@ IDLE_S = 2000
 """Nothing expires while it is measured."""
 EXPIRY_LIMIT_S = 120
 SHRINKING_LIMIT_S = 300
+NOISE_BYTES = 8 << 20
+"""What this program and the kernel may take for themselves meanwhile."""
 KEPT_SHARE = 0.01
 """Of the memory that was taken: what may be missing afterwards, half-empty slabs above all."""
 
@@ -91,7 +93,7 @@ def _wait(over: Callable[[], bool], limit_s: float, complaint: str) -> float:
 
 def _left(before: Ledger, taken: int) -> int:
     """Bytes that were not given back; slabs and old arrays go with a grace period."""
-    most = max(KEPT_SHARE * taken, 1 << 20)
+    most = KEPT_SHARE * taken + NOISE_BYTES
     _wait(
         lambda: Ledger.read().taken_since(before) <= most,
         30,
