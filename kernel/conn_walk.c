@@ -7,6 +7,8 @@
 /* Steps of a walk under one RCU read lock. */
 #define SHARE	256
 
+#define BATCH	16
+
 u32 ippfvs_conn_expires_ms(const struct ippfvs_conn_table *table,
 			   const struct ippfvs_conn *conn)
 {
@@ -35,21 +37,50 @@ u32 ippfvs_conn_buckets(const struct ippfvs_conn_table *table)
 	return n;
 }
 
-/* What one step of a walk carries along. */
-struct walk {
-	struct ippfvs_conn_cursor *cursor;
-	u32 seen;
+/*
+ * The next entries of a walk, in the order of their hash. An entry on its way to
+ * the next array may be met twice, and is one; a walk goes on behind a hash, so
+ * it does not matter where in its bucket an entry hangs meanwhile.
+ */
+struct batch {
 	u32 first;
 	u32 last;
-	int (*visit)(const struct ippfvs_conn *conn, void *arg);
-	void *arg;
+	u32 n;
+	const struct ippfvs_conn *conn[BATCH];
 };
 
-static int walk_bucket(struct walk *walk, const struct ippfvs_bucket *bucket)
+static u32 hash_at(const struct batch *batch, u32 i)
+{
+	return batch->conn[i]->hash[IPPFVS_CONN_IN];
+}
+
+/* When there is no room, the last gives way: it comes in a later batch. */
+static void batch_add(struct batch *batch, const struct ippfvs_conn *conn)
+{
+	u32 hash = conn->hash[IPPFVS_CONN_IN];
+	u32 i, place = batch->n;
+
+	while (place && hash_at(batch, place - 1) > hash)
+		place--;
+	for (i = place; i && hash_at(batch, i - 1) == hash; i--)
+		if (batch->conn[i - 1] == conn)
+			return;
+	if (place == BATCH)
+		return;
+
+	if (batch->n < BATCH)
+		batch->n++;
+	for (i = batch->n - 1; i > place; i--)
+		batch->conn[i] = batch->conn[i - 1];
+	batch->conn[place] = conn;
+}
+
+static void collect_bucket(struct batch *batch,
+			   const struct ippfvs_bucket *bucket)
 {
 	const struct ippfvs_conn *conn;
 	unsigned long link;
-	int i, err;
+	int i;
 
 	for (; bucket; bucket = rcu_dereference(bucket->more)) {
 		for (i = 0; i < IPPFVS_LINKS; i++) {
@@ -57,29 +88,55 @@ static int walk_bucket(struct walk *walk, const struct ippfvs_bucket *bucket)
 			if (!link || ippfvs_link_dir(link) != IPPFVS_CONN_IN)
 				continue;
 			conn = ippfvs_link_conn(link);
-			if (conn->hash[IPPFVS_CONN_IN] < walk->first ||
-			    conn->hash[IPPFVS_CONN_IN] > walk->last ||
-			    life_dead(conn) || walk->seen++ < walk->cursor->skip)
+			if (conn->hash[IPPFVS_CONN_IN] < batch->first ||
+			    conn->hash[IPPFVS_CONN_IN] > batch->last ||
+			    life_dead(conn))
 				continue;
-			err = walk->visit(conn, walk->arg);
-			if (err)
-				return err;
-			walk->cursor->skip++;
+			batch_add(batch, conn);
 		}
+	}
+}
+
+/* From all of @buckets that may hold hashes from first to last. */
+static void collect(struct batch *batch, const struct ippfvs_buckets *buckets)
+{
+	u64 position = batch->first;
+
+	for (; position <= batch->last;
+	     position = (position | (~0U >> buckets->bits)) + 1)
+		collect_bucket(batch, ippfvs_bucket_of(buckets, position));
+}
+
+/* Return: what @visit returned for the entry at which the cursor stays. */
+static int visit_batch(struct ippfvs_conn_cursor *cursor,
+		       const struct batch *batch,
+		       int (*visit)(const struct ippfvs_conn *conn, void *arg),
+		       void *arg)
+{
+	u32 i, seen = 0;
+	int err;
+
+	for (i = 0; i < batch->n; i++) {
+		if (hash_at(batch, i) != cursor->position) {
+			cursor->position = hash_at(batch, i);
+			cursor->skip = 0;
+			seen = 0;
+		}
+		if (seen++ < cursor->skip)
+			continue;
+		err = visit(batch->conn[i], arg);
+		if (err)
+			return err;
+		cursor->skip++;
 	}
 	return 0;
 }
 
-/* All of @buckets that may hold hashes from walk->first to walk->last. */
-static int walk_buckets(struct walk *walk, const struct ippfvs_buckets *buckets)
+/* A full batch: there may be more, even of the last hash, but not for ever. */
+static bool goes_on(const struct batch *batch)
 {
-	u64 position = walk->first;
-	int err = 0;
-
-	for (; position <= walk->last && !err;
-	     position += 1ULL << (32 - buckets->bits))
-		err = walk_bucket(walk, ippfvs_bucket_of(buckets, position));
-	return err;
+	return batch->n == BATCH &&
+	       hash_at(batch, 0) != hash_at(batch, BATCH - 1);
 }
 
 int ippfvs_conn_walk(struct ippfvs_conn_table *table,
@@ -87,8 +144,8 @@ int ippfvs_conn_walk(struct ippfvs_conn_table *table,
 		     int (*visit)(const struct ippfvs_conn *conn, void *arg),
 		     void *arg)
 {
-	struct walk walk = { .cursor = cursor, .visit = visit, .arg = arg };
 	const struct ippfvs_buckets *buckets, *next;
+	struct batch batch;
 	int share, err = 0;
 
 	rcu_read_lock();
@@ -97,19 +154,25 @@ int ippfvs_conn_walk(struct ippfvs_conn_table *table,
 		cursor->done = true;
 
 	for (share = 0; share < SHARE && !cursor->done; share++) {
-		walk.first = cursor->position;
-		walk.last = walk.first | (~0U >> buckets->bits);
-		walk.seen = 0;
+		batch.first = cursor->position;
+		batch.last = batch.first | (~0U >> buckets->bits);
+		batch.n = 0;
 
-		err = walk_buckets(&walk, buckets);
+		/* In this order: see ippfvs_conn_find(). */
+		collect(&batch, buckets);
+		smp_rmb(); /* pairs with smp_store_release() in move_bucket() */
 		next = rcu_dereference(buckets->next);
-		if (!err && next)
-			err = walk_buckets(&walk, next);
+		if (next)
+			collect(&batch, next);
+
+		err = visit_batch(cursor, &batch, visit, arg);
 		if (err)
 			break;
 
-		cursor->done = walk.last == ~0U;
-		cursor->position = walk.last + 1;
+		if (goes_on(&batch))
+			continue;
+		cursor->done = batch.last == ~0U;
+		cursor->position = batch.last + 1;
 		cursor->skip = 0;
 	}
 	rcu_read_unlock();

@@ -16,7 +16,7 @@ u32 ippfvs_conn_buckets(const struct ippfvs_conn_table *table);
 /**
  * struct ippfvs_conn_cursor - how far a walk has come; zeroed at its start
  * @position: hash at which to go on; the same place however the table grows
- * @skip: entries of that bucket seen already
+ * @skip: entries of that very hash seen already
  * @done: nothing is left
  */
 struct ippfvs_conn_cursor {
