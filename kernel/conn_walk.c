@@ -7,6 +7,7 @@
 /* Steps of a walk under one RCU read lock. */
 #define SHARE	256
 
+/* Entries looked at in one step; far more than ever have the same hash. */
 #define BATCH	16
 
 u32 ippfvs_conn_expires_ms(const struct ippfvs_conn_table *table,
