@@ -12,6 +12,13 @@ struct ippfvs_net;
 struct net;
 struct net_device;
 
+/* Of a variable: not to be zeroed by kernels that zero all of the stack. */
+#if __has_attribute(__uninitialized__)
+#define IPPFVS_UNINITIALIZED	__attribute__((__uninitialized__))
+#else
+#define IPPFVS_UNINITIALIZED
+#endif
+
 /* What becomes of a packet; hook.c says it in netfilter's words. */
 enum ippfvs_verdict {
 	IPPFVS_PASS,		/* not ours, or no longer: goes on untouched by us */

@@ -85,6 +85,21 @@ static void adopt_all(struct ippfvs_net *ipn, struct ippfvs_rules *rules)
 	}
 }
 
+/*
+ * Before their counters are read, so that what they carry from now on is at most
+ * a packet on each CPU.
+ */
+static void end_all(struct ippfvs_rules *rules)
+{
+	struct ippfvs_service *service;
+	unsigned long id;
+
+	xa_for_each(&rules->by_id, id, service) {
+		ippfvs_service_end(service);
+		cond_resched();
+	}
+}
+
 /* What the real servers of @service counted that nobody has adopted. */
 static void left_behind(const struct ippfvs_net *ipn,
 			const struct ippfvs_service *service,
@@ -98,7 +113,7 @@ static void left_behind(const struct ippfvs_net *ipn,
 	pool = ippfvs_service_pool(ipn, service);
 	for (i = 0; i < pool->n; i++) {
 		real = pool->real[i].real;
-		if (rcu_access_pointer(real->service) != service)
+		if (!READ_ONCE(real->removed))
 			continue;
 		ippfvs_real_counters(real, &more);
 		ippfvs_counters_add(sum, &more);
@@ -151,6 +166,7 @@ int ippfvs_rules_replace(struct ippfvs_net *ipn,
 
 	adopt_all(ipn, rules);
 	if (old) {
+		end_all(old);
 		retire(ipn, rules, old);
 		ippfvs_rules_release(old);
 	}

@@ -199,6 +199,8 @@ void ippfvs_service_remove(struct ippfvs_net *ipn,
 	ippfvs_rules_erase(rules, service);
 	ippfvs_rules_change_end(ipn);
 
+	/* Before its counters are read: it carries nothing more. */
+	ippfvs_service_end(service);
 	ippfvs_service_counters(service, &counters);
 	ippfvs_counters_add(&ipn->retired, &counters);
 	ippfvs_service_release(ipn, service);

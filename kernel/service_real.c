@@ -243,9 +243,10 @@ int ippfvs_service_real_remove(struct ippfvs_net *ipn,
 	err = swap_places(ipn, service, place, before->n - 1);
 	kvfree(place);
 	if (!err) {
+		/* Before its counters are read: it carries nothing more. */
+		ippfvs_real_end(real);
 		ippfvs_real_counters(real, &counters);
 		ippfvs_counters_add(&service->retired, &counters);
-		ippfvs_real_end(real);
 	}
 	ippfvs_real_put(real);
 	return err;

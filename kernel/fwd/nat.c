@@ -12,8 +12,8 @@
 enum ippfvs_verdict ippfvs_nat_in(struct ippfvs_packet *pkt,
 				  const struct ippfvs_conn *conn)
 {
-	struct ippfvs_end to = ippfvs_end_of(conn, IPPFVS_END_REAL, false);
 	const struct ippfvs_route *route;
+	struct ippfvs_end to;
 	u32 mtu;
 
 	route = ippfvs_route_to_real(pkt->net, conn->real);
@@ -27,6 +27,7 @@ enum ippfvs_verdict ippfvs_nat_in(struct ippfvs_packet *pkt,
 	if (!ippfvs_packet_writable(pkt, LL_RESERVED_SPACE(route->dst->dev)))
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
 
+	ippfvs_end_of(conn, IPPFVS_END_REAL, false, &to);
 	ippfvs_rewrite_skb(pkt->skb, &pkt->wire, &to);
 	ippfvs_packet_take_ttl(pkt);
 	return ippfvs_send_noref(pkt, route->dst, mtu);
@@ -36,9 +37,10 @@ enum ippfvs_verdict ippfvs_nat_out(struct ippfvs_packet *pkt,
 				   const struct ippfvs_conn *conn,
 				   struct dst_entry *dst)
 {
-	struct ippfvs_end from = ippfvs_end_of(conn, IPPFVS_END_VIRTUAL, true);
+	struct ippfvs_end from;
 	u32 mtu;
 
+	ippfvs_end_of(conn, IPPFVS_END_VIRTUAL, true, &from);
 	if (!dst) {
 		if (!ippfvs_packet_writable(pkt, 0))
 			return ippfvs_packet_drop(pkt,

@@ -18,17 +18,17 @@ struct ippfvs_end {
 	bool source;
 };
 
-/* The end of @conn that shall be a packet's source, or its destination. */
-static inline struct ippfvs_end ippfvs_end_of(const struct ippfvs_conn *conn,
-					      enum ippfvs_conn_end which,
-					      bool source)
+/*
+ * The end of @conn that shall be a packet's source, or its destination. Filled in
+ * place: a copy would have to wait for the parts that were just written.
+ */
+static inline void ippfvs_end_of(const struct ippfvs_conn *conn,
+				 enum ippfvs_conn_end which, bool source,
+				 struct ippfvs_end *end)
 {
-	struct ippfvs_end end;
-
-	ippfvs_conn_addr(conn, which, &end.addr);
-	end.port = conn->port[which];
-	end.source = source;
-	return end;
+	ippfvs_conn_addr(conn, which, &end->addr);
+	end->port = conn->port[which];
+	end->source = source;
 }
 
 /* Only an address, for packets whose transport does not cover it. */

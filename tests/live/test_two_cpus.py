@@ -157,7 +157,10 @@ def test_entries_give_way_and_are_used_again_under_their_readers(director: pylvs
             most = max(most, director.config().connections)
     info = _only(director, 7)
     assert swaps > 20
-    assert info.stats.packets_in == left("out0") == streams.sent(first) + streams.sent(second)
+    sent = streams.sent(first) + streams.sent(second)
+    assert left("out0") == sent
+    # A server's counters are summed up when it goes; each CPU may just have had a packet for it.
+    assert sent - 2 * swaps <= info.stats.packets_in <= sent
     assert info.stats.connections >= swaps * len(flows)
     assert (info.active, info.inactive) == (0, len(flows))
     listed = Counter((each.client.port, each.real.address) for each in director.connections())
