@@ -8,6 +8,7 @@
 
 #include <linux/inetdevice.h>
 #include <linux/netdevice.h>
+#include <net/addrconf.h>
 #include <net/dst.h>
 #include <net/ip6_fib.h>
 #include <net/ip_fib.h>
@@ -22,8 +23,8 @@ static bool is_own(const struct ippfvs_packet *pkt, __be32 addr)
 	return __ip_dev_find(pkt->net, addr, false);
 }
 
-/* What the stack's input route would ask of an IPv4 source; at worst no. */
-static bool source_is_sane(const struct ippfvs_packet *pkt)
+/* What the stack's input route would ask of the source; at worst no. */
+static bool source_is_sane4(const struct ippfvs_packet *pkt)
 {
 	const struct in_device *in_dev = __in_dev_get_rcu(pkt->in);
 	__be32 saddr = pkt->wire.tuple.saddr.ip;
@@ -32,6 +33,16 @@ static bool source_is_sane(const struct ippfvs_packet *pkt)
 	       !ipv4_is_multicast(saddr) && !ipv4_is_lbcast(saddr) &&
 	       !ipv4_is_zeronet(saddr) && !ipv4_is_loopback(saddr) &&
 	       !is_own(pkt, saddr);
+}
+
+/*
+ * The stack has asked the source already. But routes that go do not count as a new
+ * generation for IPv6, so the virtual address must be one of the director's.
+ */
+static bool virtual_is_own6(const struct ippfvs_packet *pkt)
+{
+	return IS_ENABLED(CONFIG_IPV6) &&
+	       ipv6_chk_addr(pkt->net, &pkt->wire.tuple.daddr.ip6, NULL, 0);
 }
 
 /* Rules of the administrator's may route by anything in a packet. */
@@ -49,7 +60,8 @@ bool ippfvs_shortcut_free(const struct ippfvs_packet *pkt)
 	       !pkt->wire.options && !netif_is_l3_slave(pkt->in) &&
 	       ippfvs_hooks_alone(pkt->net, pkt->wire.tuple.family) &&
 	       routes_by_address(pkt) &&
-	       (!ippfvs_packet_ipv4(pkt) || source_is_sane(pkt));
+	       (ippfvs_packet_ipv4(pkt) ? source_is_sane4(pkt) :
+					  virtual_is_own6(pkt));
 }
 
 /* Addresses of the director's own are routes, too. */
