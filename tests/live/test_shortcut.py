@@ -114,14 +114,11 @@ def test_a_source_in_a_local_route(
     """A whole net is the director's own by a route: a packet from it is martian."""
     echoes("udp", 7)
     balance("udp", 7)
-    farm.director.run("ip", *"route add local 198.51.100.0/24 dev lo".split())
-    try:
+    with farm.director.added("route add local 198.51.100.0/24 dev lo"):
         _warm(farm, farm.vip)
         before = lvs.stats().connections
         _spoof(farm, "198.51.100.77")
         assert lvs.stats().connections == before
-    finally:
-        farm.director.run("ip", *"route del local 198.51.100.0/24 dev lo".split())
 
 
 @pytest.mark.farm(methods=["nat"], families=[4])
