@@ -45,7 +45,7 @@ def test_a_firewall_that_comes(
     balance("udp", 7)
     for _ in range(2):
         _warm(farm, farm.vip)
-        rule = f"chain c {{ type filter hook {chain}; udp dport 7 drop\n}}"
+        rule = f"chain c {{ type filter hook {chain}; udp dport 7 drop; }}"
         farm.director.run("nft", "-f", "-", text=f"table inet lab {{ {rule} }}\n")
         try:
             _refused(farm, lvs, farm.vip)
