@@ -46,7 +46,7 @@ def test_a_firewall_that_comes(
     for _ in range(2):
         _warm(farm, farm.vip)
         rule = f"chain c {{ type filter hook {chain}; udp dport 7 drop; }}"
-        farm.director.run("nft", "-f", "-", text=f"table inet lab {{ {rule} }}\n")
+        farm.director.run("nft", "-f", "-", text=f"table inet lab {{ {rule}\n}}\n")
         try:
             _refused(farm, lvs, farm.vip)
         finally:
