@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Many connections of one client port: few hang at their client, the others by whole tuples."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from ippfvslab import talk
+from ippfvslab.echo import Echo
+from ippfvslab.farm import Farm, endpoint
+
+if TYPE_CHECKING:
+    import pylvs
+    from tests.live.conftest import Balance, Echoes
+
+PORTS = range(7000, 7070)
+SOURCE = 19_000
+UDP_S = 3
+LIMIT_S = 40
+pytestmark = pytest.mark.farm(methods=["nat"])
+
+
+def _sockets(farm: Farm, source: int, kind: socket.SocketKind) -> socket.socket:
+    sock = farm.client.socket(talk.family_of(farm.vip), kind)
+    sock.settimeout(talk.LIMIT_S)
+    sock.bind((farm.layout.client, source))
+    return sock
+
+
+def _ask_all(farm: Farm, sock: socket.socket) -> None:
+    """Every port of the VIP answers as itself."""
+    for port in PORTS:
+        data = str(port).encode()
+        sock.sendto(data, (farm.vip, port))
+        answer, sender = sock.recvfrom(100)
+        assert answer.endswith(b":" + data)
+        assert sender[:2] == (farm.vip, port)
+
+
+def _each_once(farm: Farm, lvs: pylvs.Manager) -> None:
+    listed = sorted(str(each.virtual) for each in lvs.connections())
+    assert listed == sorted(endpoint(farm.vip, port) for port in PORTS)
+    assert lvs.config().connections == len(PORTS)
+    assert sum(each.inactive + each.active for each in lvs.services()) == len(PORTS)
+
+
+def _await_none(lvs: pylvs.Manager) -> None:
+    limit = time.monotonic() + LIMIT_S
+    while list(lvs.connections()) or lvs.config().connections:
+        assert time.monotonic() < limit, lvs.config()
+        time.sleep(0.2)
+    assert not sum(each.inactive + each.active for each in lvs.services())
+
+
+@pytest.mark.parametrize("every_port", [True, False])
+def test_udp(
+    farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes, every_port: bool
+) -> None:
+    for port in PORTS:
+        echoes("udp", port)
+    if every_port:
+        service = lvs.add_service("udp", endpoint(farm.vip), "rr")
+        for number in range(len(farm.reals)):
+            lvs.add_real(service, endpoint(farm.reals[number]), 1, "nat")
+    else:
+        for port in PORTS:
+            balance("udp", port)
+    with _sockets(farm, SOURCE, socket.SOCK_DGRAM) as sock:
+        _ask_all(farm, sock)
+        _each_once(farm, lvs)
+        _ask_all(farm, sock)
+        _each_once(farm, lvs)
+        assert lvs.stats().connections == len(PORTS)
+        lvs.configure(udp_timeout_s=UDP_S)
+        _await_none(lvs)
+        _ask_all(farm, sock)
+        _each_once(farm, lvs)
+        assert lvs.stats().connections == 2 * len(PORTS)
+        lvs.clear()
+        _await_none(lvs)
+
+
+def test_tcp(farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes) -> None:
+    with contextlib.ExitStack() as stack:
+        socks = []
+        for port in PORTS:
+            echoes("tcp", port)
+            balance("tcp", port)
+        for port in PORTS:
+            sock = talk.connect(farm.client, "tcp", farm.vip, port, SOURCE)
+            socks.append(stack.enter_context(sock))
+        for _ in range(2):
+            for sock in socks:
+                talk.who(sock)
+            _each_once(farm, lvs)
+        lvs.clear()
+        for sock in socks:
+            talk.reset(sock)
+
+
+def test_two_vips_of_one_server(farm: Farm, lvs: pylvs.Manager) -> None:
+    """The server could not be answered: its packets to the client are the same for both."""
+    second = "202.103.106.6" if farm.family == 4 else farm.vip.rpartition(":")[0] + ":6"
+    bits = 32 if farm.family == 4 else "128 nodad"
+    farm.director.ip(f"addr add {second}/{bits} dev eth0")
+    try:
+        for vip in (farm.vip, second):
+            service = lvs.add_service("udp", endpoint(vip, 7), "rr")
+            lvs.add_real(service, farm.real(0, 7), 1, "nat")
+        with (
+            Echo(farm.servers[0], "udp", farm.reals[0], 7) as server,
+            _sockets(farm, SOURCE + 1, socket.SOCK_DGRAM) as sock,
+        ):
+            sock.sendto(b"one", (farm.vip, 7))
+            assert sock.recvfrom(100)[0].endswith(b":one")
+            sock.settimeout(0.3)
+            sock.sendto(b"two", (second, 7))
+            with pytest.raises(TimeoutError):
+                sock.recvfrom(100)
+            assert lvs.drops().tuple_in_use == 1
+            assert server.served == 1
+            assert len(list(lvs.connections())) == 1
+    finally:
+        farm.director.ip(f"addr del {second}/{str(bits).split()[0]} dev eth0")
