@@ -10,17 +10,22 @@
 #include <linux/netdevice.h>
 #include <net/addrconf.h>
 #include <net/dst.h>
+#include <net/inet_ecn.h>
 #include <net/ip6_fib.h>
 #include <net/ip_fib.h>
 #include <net/net_namespace.h>
+#include <net/route.h>
 
-/* Local routes of the administrator's make more addresses the director's own. */
-static bool is_own(const struct ippfvs_packet *pkt, __be32 addr)
+#define TOS_SHIFT	32
+#define DEVICE_SHIFT	40
+
+/* Local routes of the administrator's make more addresses special. */
+static bool is_somebody_else(const struct ippfvs_packet *pkt, __be32 addr)
 {
 	if (likely(!pkt->net->ipv4.fib_has_custom_local_routes &&
 		   !ippfvs_own_maybe(&pkt->ipn->own, addr)))
-		return false;
-	return __ip_dev_find(pkt->net, addr, false);
+		return true;
+	return inet_addr_type(pkt->net, addr) == RTN_UNICAST;
 }
 
 /* What the stack's input route would ask of the source; at worst no. */
@@ -32,7 +37,7 @@ static bool source_is_sane4(const struct ippfvs_packet *pkt)
 	return in_dev && !IN_DEV_RPFILTER(in_dev) &&
 	       !ipv4_is_multicast(saddr) && !ipv4_is_lbcast(saddr) &&
 	       !ipv4_is_zeronet(saddr) && !ipv4_is_loopback(saddr) &&
-	       !is_own(pkt, saddr);
+	       is_somebody_else(pkt, saddr);
 }
 
 /*
@@ -48,8 +53,10 @@ static bool virtual_is_own6(const struct ippfvs_packet *pkt)
 /* Rules of the administrator's may route by anything in a packet. */
 static bool routes_by_address(const struct ippfvs_packet *pkt)
 {
-	return ippfvs_packet_ipv4(pkt) ? !fib4_has_custom_rules(pkt->net) :
-					 !fib6_has_custom_rules(pkt->net);
+	return ippfvs_packet_ipv4(pkt) ?
+	       !fib4_has_custom_rules(pkt->net) :
+	       !fib6_has_custom_rules(pkt->net) &&
+	       !fib6_routes_require_src(pkt->net);
 }
 
 bool ippfvs_shortcut_free(const struct ippfvs_packet *pkt)
@@ -64,29 +71,36 @@ bool ippfvs_shortcut_free(const struct ippfvs_packet *pkt)
 					  virtual_is_own6(pkt));
 }
 
-/* Addresses of the director's own are routes, too. */
+static u32 generation_of(const struct ippfvs_packet *pkt)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	if (!ippfvs_packet_ipv4(pkt))
+		return rt_genid_ipv6(pkt->net);
+#endif
+	return rt_genid_ipv4(pkt->net);
+}
+
+/* What routes may be chosen by; an index of 2^24 loses its upper bits, and is none. */
 static u64 way_of(const struct ippfvs_packet *pkt)
 {
-	u32 generation;
+	u64 tos = pkt->wire.tos & ~INET_ECN_MASK;
+	u64 device = pkt->in->ifindex;
 
-#if IS_ENABLED(CONFIG_IPV6)
-	generation = ippfvs_packet_ipv4(pkt) ? rt_genid_ipv4(pkt->net) :
-					       rt_genid_ipv6(pkt->net);
-#else
-	generation = rt_genid_ipv4(pkt->net);
-#endif
-	return (u64)pkt->in->ifindex << 32 | generation;
+	return device << DEVICE_SHIFT | tos << TOS_SHIFT | generation_of(pkt);
 }
 
 static u32 place_of(const struct ippfvs_packet *pkt)
 {
-	return pkt->in->ifindex % IPPFVS_SHORTCUT_DEVICES;
+	return (pkt->in->ifindex ^ pkt->wire.tos >> 2) % IPPFVS_SHORTCUT_WAYS;
 }
 
 bool ippfvs_shortcut_seen(const struct ippfvs_pool *pool,
 			  const struct ippfvs_packet *pkt)
 {
-	return READ_ONCE(pool->shortcut.seen[place_of(pkt)]) == way_of(pkt);
+	u64 way = way_of(pkt);
+
+	return way >> DEVICE_SHIFT &&
+	       READ_ONCE(pool->shortcut.seen[place_of(pkt)]) == way;
 }
 
 /* The director itself serves only what came all the way. */
@@ -100,10 +114,18 @@ static bool any_local(const struct ippfvs_pool *pool)
 	return false;
 }
 
+/* Routed before the routes changed last? IPv6 keeps no such mark. */
+static bool routed_before(const struct ippfvs_packet *pkt)
+{
+	return ippfvs_packet_ipv4(pkt) &&
+	       skb_rtable(pkt->skb)->rt_genid != generation_of(pkt);
+}
+
 void ippfvs_shortcut_learn(struct ippfvs_pool *pool,
 			   const struct ippfvs_packet *pkt)
 {
 	if (pkt->place != IPPFVS_FOR_US || ippfvs_shortcut_seen(pool, pkt) ||
+	    routed_before(pkt) ||
 	    !ippfvs_hooks_alone(pkt->net, pkt->wire.tuple.family) ||
 	    any_local(pool))
 		return;

@@ -16,14 +16,15 @@
 struct ippfvs_packet;
 struct ippfvs_pool;
 
-#define IPPFVS_SHORTCUT_DEVICES	4
+#define IPPFVS_SHORTCUT_WAYS	4
 
 /**
- * struct ippfvs_shortcut - from where packets have come to a pool
- * @seen: by device: its index and the generation of the routes, or 0
+ * struct ippfvs_shortcut - how packets have come to a pool
+ * @seen: each the device, the type of service and the generation of the routes, or
+ *	0; chosen by device and type of service
  */
 struct ippfvs_shortcut {
-	u64 seen[IPPFVS_SHORTCUT_DEVICES];
+	u64 seen[IPPFVS_SHORTCUT_WAYS];
 };
 
 /* -- all that follows: RCU, BH off; @pkt opens a connection -- */
@@ -31,7 +32,7 @@ struct ippfvs_shortcut {
 /* It has arrived: is there anything on its way that could refuse it? */
 bool ippfvs_shortcut_free(const struct ippfvs_packet *pkt);
 
-/* Do packets from its device come to this pool? */
+/* Do packets from its device and of its type of service come to this pool? */
 bool ippfvs_shortcut_seen(const struct ippfvs_pool *pool,
 			  const struct ippfvs_packet *pkt);
 

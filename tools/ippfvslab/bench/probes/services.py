@@ -29,7 +29,7 @@ def ask(question: Question, rounds: int, quick: bool) -> Figures:
     """Each round starts from an empty table."""
     setting: Setting = question.setting
     count = QUICK_CONNECTIONS if quick else CONNECTIONS
-    with director():
+    with director(many_vips=True):
         generator = Generator("in0")
         return interleave(
             question.lanes, rounds, lambda lane: _once(generator, lane, setting.busy, count)
