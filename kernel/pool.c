@@ -43,6 +43,7 @@ static void fill(struct ippfvs_pool *pool, const struct ippfvs_pool_real *real)
 	for (i = 0; i < pool->n; i++) {
 		ippfvs_real_get(real[i].real);
 		pool->real[i] = real[i];
+		pool->any_local |= real[i].method == IPPFVS_METHOD_LOCAL;
 		seen[i].load = &real[i].real->load;
 		seen[i].weight = real[i].weight;
 	}

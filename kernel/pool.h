@@ -35,6 +35,7 @@ struct ippfvs_pool_real {
  * @state: what it remembers
  * @lock: serialises @sched->changed(); taken in softirq
  * @shortcut: how packets come here; words that only ever gain a value
+ * @any_local: Local Node is one of them
  * @n: how many
  * @real: them, in the order in which they were added
  */
@@ -45,6 +46,7 @@ struct ippfvs_pool {
 	spinlock_t lock;
 	struct ippfvs_shortcut shortcut;
 	struct rcu_head rcu;
+	bool any_local;
 	u32 n;
 	struct ippfvs_pool_real real[];
 };

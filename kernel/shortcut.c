@@ -80,12 +80,14 @@ static u32 generation_of(const struct ippfvs_packet *pkt)
 	return rt_genid_ipv4(pkt->net);
 }
 
-/* What routes may be chosen by; an index of 2^24 loses its upper bits, and is none. */
+/* What routes may be chosen by; 0 for a device whose index does not fit in. */
 static u64 way_of(const struct ippfvs_packet *pkt)
 {
 	u64 tos = pkt->wire.tos & ~INET_ECN_MASK;
 	u64 device = pkt->in->ifindex;
 
+	if (device >> (64 - DEVICE_SHIFT))
+		return 0;
 	return device << DEVICE_SHIFT | tos << TOS_SHIFT | generation_of(pkt);
 }
 
@@ -99,19 +101,7 @@ bool ippfvs_shortcut_seen(const struct ippfvs_pool *pool,
 {
 	u64 way = way_of(pkt);
 
-	return way >> DEVICE_SHIFT &&
-	       READ_ONCE(pool->shortcut.seen[place_of(pkt)]) == way;
-}
-
-/* The director itself serves only what came all the way. */
-static bool any_local(const struct ippfvs_pool *pool)
-{
-	u32 i;
-
-	for (i = 0; i < pool->n; i++)
-		if (pool->real[i].method == IPPFVS_METHOD_LOCAL)
-			return true;
-	return false;
+	return way && READ_ONCE(pool->shortcut.seen[place_of(pkt)]) == way;
 }
 
 /* Routed before the routes changed last? IPv6 keeps no such mark. */
@@ -121,13 +111,13 @@ static bool routed_before(const struct ippfvs_packet *pkt)
 	       skb_rtable(pkt->skb)->rt_genid != generation_of(pkt);
 }
 
+/* What the director itself serves must come all the way. */
 void ippfvs_shortcut_learn(struct ippfvs_pool *pool,
 			   const struct ippfvs_packet *pkt)
 {
-	if (pkt->place != IPPFVS_FOR_US || ippfvs_shortcut_seen(pool, pkt) ||
-	    routed_before(pkt) ||
-	    !ippfvs_hooks_alone(pkt->net, pkt->wire.tuple.family) ||
-	    any_local(pool))
+	if (pkt->place != IPPFVS_FOR_US || pool->any_local ||
+	    ippfvs_shortcut_seen(pool, pkt) || routed_before(pkt) ||
+	    !ippfvs_hooks_alone(pkt->net, pkt->wire.tuple.family))
 		return;
 
 	WRITE_ONCE(pool->shortcut.seen[place_of(pkt)], way_of(pkt));
