@@ -49,7 +49,7 @@ MEMORY = (
         setting=None,
         lanes=("ippfvs 60,000", "ippfvs 10,000,000"),
         targets=(at_most(2.0, theirs="ippfvs 10,000,000", ours="ippfvs 60,000"),),
-        rounds=2,
+        rounds=1,
         quick=False,
         memory_gib=6,
         about=(
@@ -73,7 +73,7 @@ MEMORY = (
             ),
         ),
         better="less",
-        rounds=5,
+        rounds=3,
         about=(
             "Packets of known connections come on a beat, from a timer's softirq, and must leave "
             "on that beat, while a million connections are opened. A table that has room for them "
@@ -93,7 +93,7 @@ RULES = (
         lanes=("ippfvs", "IPVS"),
         targets=(Bound(2.0, "less", "ippfvs"), _times_faster(20, "ippfvs", "IPVS")),
         better="less",
-        rounds=2,
+        rounds=1,
         quick=False,
         about="`ippfvsadm -R` and `ipvsadm -R`, from exec to exit.",
     ),
@@ -107,7 +107,7 @@ RULES = (
         lanes=("ippfvs", "IPVS"),
         targets=(_times_faster(5, "ippfvs", "IPVS"),),
         better="less",
-        rounds=2,
+        rounds=1,
         quick=False,
         about="`ippfvsadm -L -n` and `ipvsadm -L -n`, from exec to exit.",
     ),
@@ -121,7 +121,7 @@ RULES = (
         lanes=("ippfvs", "IPVS"),
         targets=(_times_faster(5, "ippfvs", "IPVS"),),
         better="less",
-        rounds=2,
+        rounds=1,
         quick=False,
         about="`ippfvsadm -S -n` and `ipvsadm -S -n`, from exec to exit.",
     ),
@@ -134,7 +134,7 @@ RULES = (
         setting=replace.Setting(),
         lanes=("ippfvs",),
         better="less",
-        rounds=3,
+        rounds=1,
         quick=False,
         about=(
             "`ippfvsadm -R`, from exec to exit, while the one CPU forwards packets as fast as it "

@@ -12,9 +12,9 @@ from ippfvslab.bench.pktgen import Flood, Generator
 from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.rounds import interleave
 
-FLOODS = 4
+FLOODS = 2
 """In each round, of which the fastest counts: a short one has a chance not to be disturbed."""
-PACKETS = 300_000
+PACKETS = 250_000
 QUICK_PACKETS = 100_000
 TABLE_BITS = 20
 """1 MiB: 16,384 cache lines with seven places each, or 131,072 chain heads."""
