@@ -29,7 +29,7 @@
 
 /**
  * struct ippfvs_bucket - where entries hang
- * @link: 0, or entry | direction | tag; written under the lock of the hash
+ * @link: 0, or entry | which of its links | tag; written under the lock of the hash
  * @more: RCU; another seven; once there it stays as long as the array
  */
 struct ippfvs_bucket {

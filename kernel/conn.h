@@ -54,7 +54,7 @@ static inline enum ippfvs_conn_end ippfvs_conn_to(enum ippfvs_conn_dir dir)
  * @protocol: IPPROTO_TCP or IPPROTO_UDP
  * @family: IPPFVS_FAMILY_*
  * @method: enum ippfvs_method; stays what it was when the connection was made
- * @two_way: answers come through us: found by IPPFVS_CONN_OUT, too
+ * @two_way: answers come through us
  * @spread: it hangs by whole tuples, not at its client (conn_hang.c)
  * @ip: addresses by enum ippfvs_conn_end, IPv4
  * @ip6: the same for IPv6; such an entry is longer
@@ -135,7 +135,7 @@ bool ippfvs_conn_end_seen(struct ippfvs_conn *conn, u64 seen);
 bool ippfvs_conn_ended(const struct ippfvs_conn *conn);
 u8 ippfvs_conn_state(const struct ippfvs_conn *conn);
 
-/* The tuple of packets that are found by @dir. */
+/* The tuple of packets that go @dir. */
 void ippfvs_conn_tuple(const struct ippfvs_conn *conn,
 		       enum ippfvs_conn_dir dir, struct ippfvs_tuple *tuple);
 

@@ -175,7 +175,10 @@ static u32 hash_of(const struct ippfvs_conn_table *table,
 	return ippfvs_conn_hash_whole(table, &tuple);
 }
 
-/* Whole, and counted, before it can be found. Failed: it hangs nowhere. */
+/*
+ * Hashes and the count are set before the first link makes it visible. On error
+ * it is in no bucket.
+ */
 static int hang_spread(struct ippfvs_conn_table *table,
 		       struct ippfvs_buckets *buckets, u32 home,
 		       struct ippfvs_conn *conn)
@@ -191,7 +194,7 @@ static int hang_spread(struct ippfvs_conn_table *table,
 		atomic_dec(&table->spread);
 		return err;
 	}
-	/* It cannot be without its answers; it is the worker's now. */
+	/* Answers would be lost: end it. It is reachable, so the worker frees it. */
 	if (conn->two_way &&
 	    hang_by_tuple(table, buckets, home, conn, IPPFVS_CONN_OUT))
 		ippfvs_conn_end(conn);

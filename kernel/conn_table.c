@@ -99,7 +99,7 @@ static struct ippfvs_conn *look(const struct ippfvs_buckets *buckets, u32 hash,
 	if (likely(conn))
 		return conn;
 
-	smp_rmb(); /* pairs with smp_store_release() in ippfvs_buckets_add() */
+	smp_rmb(); /* pairs with smp_store_release() in move_bucket() */
 	next = rcu_dereference(buckets->next);
 	return unlikely(next) ? look_in(next, hash, tuple, dir) : NULL;
 }

@@ -133,7 +133,7 @@ static int visit_batch(struct ippfvs_conn_cursor *cursor,
 	return 0;
 }
 
-/* A full batch: there may be more, even of the last hash, but not for ever. */
+/* A full batch goes on behind its last hash; one that is all of one hash cannot. */
 static bool goes_on(const struct batch *batch)
 {
 	return batch->n == BATCH &&
@@ -159,7 +159,7 @@ int ippfvs_conn_walk(struct ippfvs_conn_table *table,
 		batch.last = batch.first | (~0U >> buckets->bits);
 		batch.n = 0;
 
-		/* In this order: see ippfvs_conn_find(). */
+		/* In this order: see look() in conn_table.c. */
 		collect(&batch, buckets);
 		smp_rmb(); /* pairs with smp_store_release() in move_bucket() */
 		next = rcu_dereference(buckets->next);

@@ -4,13 +4,12 @@
  *
  * Arriving packets are met behind the raw table and before conntrack: what the
  * host drops there never reaches us, what belongs to a connection needs neither
- * conntrack nor routing. New connections are made only where the host's own
- * filter has let the packet through.
+ * conntrack nor routing. New connections are made behind the host's own filter,
+ * or on arrival where there is none (shortcut.h).
  */
 #include "hook.h"
 
 #include "icmp.h"
-#include "inbound.h"
 #include "net.h"
 #include "packet.h"
 #include "schedule.h"
@@ -80,7 +79,7 @@ static unsigned int arriving(void *priv, struct sk_buff *skb,
 	if (unlikely(skb->pkt_type != PACKET_HOST &&
 		     skb->pkt_type != PACKET_LOOPBACK))
 		return NF_ACCEPT;
-	return handle(skb, state, IPPFVS_ARRIVING, ippfvs_known);
+	return handle(skb, state, IPPFVS_ARRIVING, ippfvs_arrived);
 }
 
 static unsigned int for_us(void *priv, struct sk_buff *skb,

@@ -4,11 +4,9 @@
 #include "conn.h"
 #include "core/tcp_state.h"
 #include "fwd/forward.h"
-#include "net.h"
 #include "outbound.h"
 #include "real.h"
 #include "reject.h"
-#include "schedule.h"
 
 static bool is_tcp(const struct ippfvs_packet *pkt)
 {
@@ -73,19 +71,4 @@ enum ippfvs_verdict ippfvs_on_conn(struct ippfvs_packet *pkt,
 {
 	return dir == IPPFVS_CONN_IN ? inbound(pkt, conn) :
 				       ippfvs_outbound(pkt, conn);
-}
-
-enum ippfvs_verdict ippfvs_known(struct ippfvs_packet *pkt)
-{
-	struct ippfvs_conn *conn;
-	enum ippfvs_conn_dir dir;
-
-	conn = ippfvs_conn_find(&pkt->ipn->conns, &pkt->wire.tuple, pkt->hash,
-				&dir);
-	if (!conn)
-		return ippfvs_arrived(pkt);
-	/* Local Node's packets have the host's firewall still before them. */
-	if (dir == IPPFVS_CONN_IN && conn->method == IPPFVS_METHOD_LOCAL)
-		return IPPFVS_PASS;
-	return ippfvs_on_conn(pkt, conn, dir);
 }

@@ -8,9 +8,6 @@
 
 /* All under RCU with bottom halves off. */
 
-/* A packet arrives: forward it if its connection is known. */
-enum ippfvs_verdict ippfvs_known(struct ippfvs_packet *pkt);
-
 /* By the direction in which the packet has found its connection. */
 enum ippfvs_verdict ippfvs_on_conn(struct ippfvs_packet *pkt,
 				   struct ippfvs_conn *conn,

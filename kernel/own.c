@@ -35,7 +35,7 @@ void ippfvs_own_learn(struct ippfvs_net *ipn)
 	struct net_device *dev;
 
 	bitmap_zero(ipn->own.seen, 1 << IPPFVS_OWN_BITS);
-	smp_mb();	/* nothing that is added from now on is cleared */
+	smp_mb();	/* cleared before the look; pairs with the atomic set_bit() of add() */
 
 	rcu_read_lock();
 	for_each_netdev_rcu(ipn->net, dev) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The director's own IPv4 addresses, as a filter that may say yes without reason,
- * but never no: asking the stack costs a walk through its routes for each packet.
+ * The director's own IPv4 addresses as a Bloom filter of one hash: false positives,
+ * never false negatives. Asking the stack would walk its routes for each packet.
  */
 #ifndef _IPPFVS_OWN_H
 #define _IPPFVS_OWN_H

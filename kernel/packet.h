@@ -43,7 +43,7 @@ enum ippfvs_place {
  * @place: on the journey
  * @hook: enum nf_inet_hooks, for netfilter's helpers
  * @wire: its headers
- * @hash: of its sender: ippfvs_conn_hash()
+ * @hash: ippfvs_conn_hash() of its tuple; not set for ICMP errors (@wire.inner)
  */
 struct ippfvs_packet {
 	struct sk_buff *skb;
@@ -63,6 +63,7 @@ int ippfvs_packet_read(struct ippfvs_packet *pkt);
 int ippfvs_packet_read_quoted(struct ippfvs_packet *pkt, u32 offset,
 			      struct ippfvs_wire *quoted);
 
+/* What ippfvs_packet_writable() does when it must do something. */
 bool ippfvs_packet_make_writable(struct ippfvs_packet *pkt,
 				 unsigned int headroom);
 

@@ -29,12 +29,12 @@ struct ippfvs_pool_real {
 };
 
 /**
- * struct ippfvs_pool - an immutable array of real servers
+ * struct ippfvs_pool - an array of real servers, immutable but for @shortcut
  * @sched: who picks
  * @view: what it sees; @view.real[i] belongs to @real[i]
  * @state: what it remembers
  * @lock: serialises @sched->changed(); taken in softirq
- * @shortcut: how packets come here; words that only ever gain a value
+ * @shortcut: where packets have come from; single words, written without a lock
  * @any_local: Local Node is one of them
  * @n: how many
  * @real: them, in the order in which they were added

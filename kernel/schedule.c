@@ -127,14 +127,14 @@ static enum ippfvs_verdict start(struct ippfvs_packet *pkt)
 	return place_new(pkt, pool);
 }
 
-enum ippfvs_verdict ippfvs_arrived(struct ippfvs_packet *pkt)
+static enum ippfvs_verdict try_shortcut(struct ippfvs_packet *pkt)
 {
 	const struct ippfvs_service *service;
 	struct ippfvs_pool *pool;
 
-	if (!opens(pkt) || !ippfvs_shortcut_free(pkt))
+	if (!opens(pkt) || !ippfvs_shortcut_allowed(pkt))
 		return IPPFVS_PASS;
-	/* Of every port: it must be looked whether a client of our own waits. */
+	/* One of every port may catch answers to our own: only LOCAL_IN can tell. */
 	service = service_of(pkt);
 	if (!service || !service->key.port)
 		return IPPFVS_PASS;
@@ -142,6 +142,21 @@ enum ippfvs_verdict ippfvs_arrived(struct ippfvs_packet *pkt)
 	pool = rcu_dereference(service->pool);
 	return ippfvs_shortcut_seen(pool, pkt) ? place_new(pkt, pool) :
 						 IPPFVS_PASS;
+}
+
+enum ippfvs_verdict ippfvs_arrived(struct ippfvs_packet *pkt)
+{
+	struct ippfvs_conn *conn;
+	enum ippfvs_conn_dir dir;
+
+	conn = ippfvs_conn_find(&pkt->ipn->conns, &pkt->wire.tuple, pkt->hash,
+				&dir);
+	if (!conn)
+		return try_shortcut(pkt);
+	/* Local Node's packets have the host's firewall still before them. */
+	if (dir == IPPFVS_CONN_IN && conn->method == IPPFVS_METHOD_LOCAL)
+		return IPPFVS_PASS;
+	return ippfvs_on_conn(pkt, conn, dir);
 }
 
 /*

@@ -12,8 +12,8 @@
 enum ippfvs_verdict ippfvs_admitted(struct ippfvs_packet *pkt);
 
 /*
- * The same for one that has just arrived, belongs to no connection, and need not
- * ask anybody (shortcut.h). PASS: let it go its way.
+ * RCU, BH off. A packet arrives: forward it on its connection, or on a new one if
+ * it opens one and nobody could refuse that (shortcut.h). PASS: it goes its way.
  */
 enum ippfvs_verdict ippfvs_arrived(struct ippfvs_packet *pkt);
 

@@ -16,11 +16,11 @@
 #include <net/net_namespace.h>
 #include <net/route.h>
 
-#define TOS_SHIFT	32
+#define DSCP_SHIFT	32
 #define DEVICE_SHIFT	40
 
 /* Local routes of the administrator's make more addresses special. */
-static bool is_somebody_else(const struct ippfvs_packet *pkt, __be32 addr)
+static bool is_foreign(const struct ippfvs_packet *pkt, __be32 addr)
 {
 	if (likely(!pkt->net->ipv4.fib_has_custom_local_routes &&
 		   !ippfvs_own_maybe(&pkt->ipn->own, addr)))
@@ -37,7 +37,7 @@ static bool source_is_sane4(const struct ippfvs_packet *pkt)
 	return in_dev && !IN_DEV_RPFILTER(in_dev) &&
 	       !ipv4_is_multicast(saddr) && !ipv4_is_lbcast(saddr) &&
 	       !ipv4_is_zeronet(saddr) && !ipv4_is_loopback(saddr) &&
-	       is_somebody_else(pkt, saddr);
+	       is_foreign(pkt, saddr);
 }
 
 /*
@@ -59,7 +59,7 @@ static bool routes_by_address(const struct ippfvs_packet *pkt)
 	       !fib6_routes_require_src(pkt->net);
 }
 
-bool ippfvs_shortcut_free(const struct ippfvs_packet *pkt)
+bool ippfvs_shortcut_allowed(const struct ippfvs_packet *pkt)
 {
 	const struct sk_buff *skb = pkt->skb;
 
@@ -81,27 +81,27 @@ static u32 generation_of(const struct ippfvs_packet *pkt)
 }
 
 /* What routes may be chosen by; 0 for a device whose index does not fit in. */
-static u64 way_of(const struct ippfvs_packet *pkt)
+static u64 key_of(const struct ippfvs_packet *pkt)
 {
 	u64 tos = pkt->wire.tos & ~INET_ECN_MASK;
 	u64 device = pkt->in->ifindex;
 
 	if (device >> (64 - DEVICE_SHIFT))
 		return 0;
-	return device << DEVICE_SHIFT | tos << TOS_SHIFT | generation_of(pkt);
+	return device << DEVICE_SHIFT | tos << DSCP_SHIFT | generation_of(pkt);
 }
 
-static u32 place_of(const struct ippfvs_packet *pkt)
+static u32 slot_of(const struct ippfvs_packet *pkt)
 {
-	return (pkt->in->ifindex ^ pkt->wire.tos >> 2) % IPPFVS_SHORTCUT_WAYS;
+	return (pkt->in->ifindex ^ pkt->wire.tos >> 2) % IPPFVS_SHORTCUT_SLOTS;
 }
 
 bool ippfvs_shortcut_seen(const struct ippfvs_pool *pool,
 			  const struct ippfvs_packet *pkt)
 {
-	u64 way = way_of(pkt);
+	u64 way = key_of(pkt);
 
-	return way && READ_ONCE(pool->shortcut.seen[place_of(pkt)]) == way;
+	return way && READ_ONCE(pool->shortcut.seen[slot_of(pkt)]) == way;
 }
 
 /* Routed before the routes changed last? IPv6 keeps no such mark. */
@@ -120,5 +120,5 @@ void ippfvs_shortcut_learn(struct ippfvs_pool *pool,
 	    !ippfvs_hooks_alone(pkt->net, pkt->wire.tuple.family))
 		return;
 
-	WRITE_ONCE(pool->shortcut.seen[place_of(pkt)], way_of(pkt));
+	WRITE_ONCE(pool->shortcut.seen[slot_of(pkt)], key_of(pkt));
 }

@@ -16,23 +16,23 @@
 struct ippfvs_packet;
 struct ippfvs_pool;
 
-#define IPPFVS_SHORTCUT_WAYS	4
+#define IPPFVS_SHORTCUT_SLOTS	4
 
 /**
  * struct ippfvs_shortcut - how packets have come to a pool
- * @seen: each the device, the type of service and the generation of the routes, or
- *	0; chosen by device and type of service
+ * @seen: each the device, the DSCP and the generation of the routes, or 0; the slot
+ *	is chosen by device and DSCP
  */
 struct ippfvs_shortcut {
-	u64 seen[IPPFVS_SHORTCUT_WAYS];
+	u64 seen[IPPFVS_SHORTCUT_SLOTS];
 };
 
-/* -- all that follows: RCU, BH off; @pkt opens a connection -- */
+/* All under RCU with bottom halves off; @pkt opens a connection. */
 
 /* It has arrived: is there anything on its way that could refuse it? */
-bool ippfvs_shortcut_free(const struct ippfvs_packet *pkt);
+bool ippfvs_shortcut_allowed(const struct ippfvs_packet *pkt);
 
-/* Do packets from its device and of its type of service come to this pool? */
+/* Do packets from its device and of its DSCP come to this pool? */
 bool ippfvs_shortcut_seen(const struct ippfvs_pool *pool,
 			  const struct ippfvs_packet *pkt);
 

@@ -20,7 +20,7 @@ struct ippfvs_end {
 
 /*
  * The end of @conn that shall be a packet's source, or its destination. Filled in
- * place: a copy would have to wait for the parts that were just written.
+ * place: the wide loads of a copy stall on the narrow stores just before them.
  */
 static inline void ippfvs_end_of(const struct ippfvs_conn *conn,
 				 enum ippfvs_conn_end which, bool source,

@@ -12,9 +12,9 @@ struct ippfvs_real;
 bool ippfvs_send_too_big(const struct ippfvs_packet *pkt, u32 mtu);
 
 /*
- * Send a packet that is complete and has its dst, whose MTU is @mtu. Goes to the
- * neighbour at once; by way of the stack's output only if it must be cut up or
- * treated specially.
+ * Send a packet that is complete and has its dst. Goes to the neighbour at once; by
+ * way of the stack's output only if it must be cut up or treated specially. @mtu is
+ * dst_mtu() of the dst, an indirect call that the caller has made already.
  */
 enum ippfvs_verdict ippfvs_send(struct ippfvs_packet *pkt, u32 mtu);
 

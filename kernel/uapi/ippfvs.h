@@ -92,7 +92,7 @@
  *   CONN_GET      dump: all, or those of SERVICE(key), or of SERVICE and REAL;
  *                 many CONNs in a message.
  *                 A connection that lives during the whole dump is listed once
- *                 (twice or not at all only if its bucket changes under it)
+ *                 (but if another with the same hash comes or goes)
  *   CONFIG_GET    do: CONFIG
  *   CONFIG_SET    CONFIG                      each setting present is taken
  *   STATS_GET     do: STATS, DROPS
