@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ippfvslab.bench.question import SIGN, Question
+from ippfvslab.bench.question import Question
 from ippfvslab.bench.report import Answer, Verdict
 from ippfvslab.bench.results import Record, Results
 from ippfvslab.bench.units import short
@@ -52,18 +52,8 @@ def _glance(answers: Iterable[Answer]) -> Iterator[str]:
         question = answer.question
         link = f"[{question.title}](#{question.name})"
         for verdict in answer.verdicts:
-            value, bound = _value(answer, verdict)
-            yield (
-                f"| {link} | {verdict.target.says} | {value} | {bound} "
-                f"| {verdict.noise:.0%} | {verdict.mark} |"
-            )
-
-
-def _value(answer: Answer, verdict: Verdict) -> tuple[str, str]:
-    target = verdict.target
-    unit = answer.question.unit if target.unit == "own" else target.unit
-    bound = f"{SIGN[target.better]} {short(target.bound, unit)}"
-    return short(verdict.value, unit), bound
+            cells = " | ".join(verdict.texts(question))
+            yield f"| {link} | {verdict.target.says} | {cells} | {verdict.mark} |"
 
 
 def _pairs(found: dict[str, str]) -> Iterator[str]:
@@ -111,7 +101,7 @@ def _question(answer: Answer, record: Record) -> Iterator[str]:
         yield f"| {lane} | {best} | {middle} | {figure.spread:.0%} | {figure.rounds} |"
     yield ""
     for verdict in answer.verdicts:
-        value, bound = _value(answer, verdict)
+        value, bound, _ = verdict.texts(question)
         yield f"{verdict.mark} {verdict.target.says}: **{value}**, target {bound}{_off(verdict)}\n"
 
 

@@ -2,8 +2,8 @@
 """From figures to answers; pure.
 
 Noise only slows a round, so the best round is the figure. How far the median lies from it is the
-spread; a target counts as missed only when it is still missed with any of its figures as much
-better as they are spread.
+spread. A target counts as missed only when it is missed by more than its noise: the most that its
+value moves when one of its figures is replaced by that lane's median.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from ippfvslab.bench.question import Better, Question, Target
+from ippfvslab.bench.question import SIGN, Better, Question, Target
+from ippfvslab.bench.units import short
 
 REACHED, WITHIN, MISSED = "✓", "≈", "✗"
 """Reached; missed by less than the noise; missed."""
@@ -38,14 +39,21 @@ class Verdict:
 
     target: Target
     value: float
-    noise: float
-    """How much the value may be off, a share of it."""
+    noise: float | None
+    """How much the value may be off, a share of it; None: a single round does not tell."""
 
     @property
     def mark(self) -> str:
-        bound, slack = self.target.bound, self.noise * abs(self.value)
-        short = bound - self.value if self.target.better == "more" else self.value - bound
-        return REACHED if short <= 0 else WITHIN if short <= slack else MISSED
+        bound, slack = self.target.bound, (self.noise or 0) * abs(self.value)
+        lacks = bound - self.value if self.target.better == "more" else self.value - bound
+        return REACHED if lacks <= 0 else WITHIN if lacks <= slack else MISSED
+
+    def texts(self, question: Question) -> tuple[str, str, str]:
+        """The value, its bound and its noise, for people."""
+        unit = question.unit if self.target.unit == "own" else self.target.unit
+        bound = f"{SIGN[self.target.better]} {short(self.target.bound, unit)}"
+        noise = "?" if self.noise is None else f"{self.noise:.0%}"
+        return short(self.value, unit), bound, noise
 
 
 @dataclass(frozen=True)
@@ -84,4 +92,6 @@ def _verdict(target: Target, figures: Mapping[str, Figure]) -> Verdict:
     moved = (
         abs(target.value({**best, lane: figures[lane].median}) - value) for lane in target.lanes
     )
-    return Verdict(target, value, max(moved) / abs(value) if value else 0.0)
+    noise = max(moved) / abs(value) if value else 0.0
+    single = any(figures[lane].rounds == 1 for lane in target.lanes)
+    return Verdict(target, value, None if single else noise)

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from ippfvslab.bench.question import SIGN
 from ippfvslab.bench.report import Answer, Verdict
 from ippfvslab.bench.units import short
 
@@ -37,8 +36,5 @@ def _figures(answer: Answer) -> Iterator[str]:
 
 
 def _target(answer: Answer, verdict: Verdict) -> str:
-    target = verdict.target
-    unit = answer.question.unit if target.unit == "own" else target.unit
-    bound = f"{SIGN[target.better]} {short(target.bound, unit)}"
-    value = short(verdict.value, unit)
-    return f" {verdict.mark} {target.says[:46]:47}{value:>8}{bound:>9}{verdict.noise:>7.0%}"
+    value, bound, noise = verdict.texts(answer.question)
+    return f" {verdict.mark} {verdict.target.says[:46]:47}{value:>8}{bound:>9}{noise:>7}"
