@@ -40,7 +40,7 @@ def ask(question: Question, rounds: int, quick: bool) -> Figures:
     for weight, file in enumerate(FILES, 1):
         file.write_text(case.rules.replace(" -w 1\n", f" -w {weight}\n"))
     (lane,) = question.lanes
-    with director(setting.servers), lanes.up(lane, case) as contestant:
+    with director(setting.servers, many_vips=True), lanes.up(lane, case) as contestant:
         stream = Stream(Generator("in0"), Flood(MAC_IN, CLIENT[4], case.vip, FLOWS))
         stream.send(2 * FLOWS)
         made = contestant.made(case)
