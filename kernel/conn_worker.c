@@ -306,7 +306,9 @@ static void work(struct work_struct *work)
 	sweep_both(table, table->position, end);
 	table->position = end;
 
-	if (percpu_counter_sum(&table->conns) > 0)
+	/* An empty table is left alone when it is as small as it was. */
+	if (percpu_counter_sum(&table->conns) > 0 ||
+	    own_buckets(table)->bits > ippfvs_conn_tab_bits)
 		queue_delayed_work(ippfvs_wq, &table->work, SWEEP_TICK);
 }
 
