@@ -142,25 +142,27 @@ RULES = (
         ),
     ),
 )
+_TENTH = "ipvsadm 100,000"
 LISTING = (
     Question(
         name="list",
-        title="a million connections listed",
+        title="a million connections listed, and a tenth of them by ipvsadm",
         unit="s",
         guest="uml",
         probe="listing",
         setting=listing.Setting(),
-        lanes=tuple(f"{who} {_MILLION}" for who in ("ippfvsadm", "pylvs", "ipvsadm")),
+        lanes=(f"ippfvsadm {_MILLION}", f"pylvs {_MILLION}", _TENTH),
         targets=tuple(
-            _times_faster(5, f"{who} {_MILLION}", f"ipvsadm {_MILLION}")
-            for who in ("ippfvsadm", "pylvs")
+            at_most(10 / 5, _TENTH, f"{who} {_MILLION}") for who in ("ippfvsadm", "pylvs")
         ),
         better="less",
         rounds=1,
         quick=False,
         about=(
             "`ippfvsadm -L -n -c`, a program that goes through the manager's iterator, and "
-            "`ipvsadm -L -n -c`, each from exec to exit."
+            "`ipvsadm -L -n -c`, each from exec to exit. Linux 6.12 starts from the beginning of its "
+            "table again for each page that ipvsadm reads, so a million take it longer than a "
+            "benchmark may; five times faster is at most twice the time of a tenth of them."
         ),
     ),
     Question(

@@ -26,8 +26,8 @@ IDLE_S = 2000
 """Nothing expires while it is measured."""
 EXPIRY_LIMIT_S = 120
 SHRINKING_LIMIT_S = 300
+GIVE_BACK_LIMIT_S = 30
 NOISE_BYTES = 8 << 20
-GIVE_BACK_LIMIT_S = 30.0
 """What this program and the kernel may take for themselves meanwhile."""
 KEPT_SHARE = 0.01
 """Of the memory that was taken: what may be missing afterwards, half-empty slabs above all."""
