@@ -10,7 +10,7 @@ import sys
 import pytest
 from ippfvslab.bench.beat import FLOWS, FRAME_BYTES, PERIOD_S, delays, frame
 from ippfvslab.bench.capacity import CAPACITY, excess_ms
-from ippfvslab.bench.ledger import PAGE, Ledger, settled, slab_bytes
+from ippfvslab.bench.ledger import PAGE, Ledger, listed_bytes, settled, slab_bytes
 from ippfvslab.bench.probes import memory
 from ippfvslab.bench.probes.rules import Setting
 from ippfvslab.bench.stopwatch import peak_bytes, timed
@@ -105,3 +105,16 @@ def test_every_question_has_its_lanes_targets() -> None:
     for question in CAPACITY:
         for target in question.targets:
             assert set(target.lanes) <= set(question.lanes)
+
+
+def test_free_pages_in_the_lists_of_cpus_are_free() -> None:
+    zoneinfo = """Node 0, zone   Normal
+  pages free     1000
+  pagesets
+    cpu: 0
+              count:    189308
+              high:     189400
+    cpu: 1
+              count:    2
+"""
+    assert listed_bytes(zoneinfo) == 189_310 * PAGE

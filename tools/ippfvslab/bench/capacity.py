@@ -160,9 +160,9 @@ LISTING = (
         quick=False,
         about=(
             "`ippfvsadm -L -n -c`, a program that goes through the manager's iterator, and "
-            "`ipvsadm -L -n -c`, each from exec to exit. For each page that ipvsadm reads, Linux 6.12 "
-            "begins at the start of its table again, so a million take longer than a benchmark "
-            "may; five times faster is at most twice the time of a tenth of them."
+            "`ipvsadm -L -n -c`, each from exec to exit. For each page that ipvsadm reads, Linux "
+            "6.12 begins at the start of its table again, so a million take longer than a "
+            "benchmark may; five times faster is at most twice the time of a tenth of them."
         ),
     ),
     Question(
