@@ -141,6 +141,13 @@ static void meet_all(const struct ippfvs_conn_table *table,
 		meet_spread(table, buckets, conn, IPPFVS_CONN_OUT, siblings);
 }
 
+/* Ended already: the worker must not find it hung up behind its back. */
+static int hang_living(struct ippfvs_buckets *buckets, struct ippfvs_conn *conn,
+		       enum ippfvs_conn_dir dir)
+{
+	return life_dead(conn) ? 0 : hang(buckets, conn, dir);
+}
+
 /*
  * By one of its whole tuples. The lock of its home, and @spread_lock: nobody else
  * holds two locks of the table.
@@ -151,18 +158,17 @@ static int hang_by_tuple(struct ippfvs_conn_table *table,
 {
 	spinlock_t *lock = ippfvs_conn_table_lock(table, conn->hash[dir]);
 	spinlock_t *held = ippfvs_conn_table_lock(table, home);
-	int err = 0;
+	int err;
 
 	lockdep_assert_held(&table->spread_lock);
 	lockdep_assert_held(held);
 
-	if (lock != held)
-		spin_lock_nested(lock, SINGLE_DEPTH_NESTING);
-	/* Ended already: the worker must not find it hung up behind its back. */
-	if (!life_dead(conn))
-		err = hang(buckets, conn, dir);
-	if (lock != held)
-		spin_unlock(lock);
+	if (lock == held)
+		return hang_living(buckets, conn, dir);
+
+	spin_lock_nested(lock, SINGLE_DEPTH_NESTING);
+	err = hang_living(buckets, conn, dir);
+	spin_unlock(lock);
 	return err;
 }
 

@@ -31,7 +31,7 @@ static bool is_foreign(const struct ippfvs_packet *pkt, __be32 addr)
 /* What the stack's input route would ask of the source; at worst no. */
 static bool source_is_sane4(const struct ippfvs_packet *pkt)
 {
-	const struct in_device *in_dev = __in_dev_get_rcu(pkt->in);
+	struct in_device *in_dev = __in_dev_get_rcu(pkt->in);
 	__be32 saddr = pkt->wire.tuple.saddr.ip;
 
 	return in_dev && !IN_DEV_RPFILTER(in_dev) &&

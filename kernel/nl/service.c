@@ -104,7 +104,7 @@ int ippfvs_nl_service_del(struct sk_buff *skb, struct genl_info *info)
 
 /* -- questions ------------------------------------------------------------ */
 
-static int put_answer(struct sk_buff *skb, const struct genl_info *info,
+static int put_answer(struct sk_buff *skb, struct genl_info *info,
 		      const struct ippfvs_service *service)
 {
 	void *head;
