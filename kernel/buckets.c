@@ -54,18 +54,22 @@ int ippfvs_buckets_add(struct ippfvs_buckets *buckets, u32 hash,
 {
 	struct ippfvs_bucket *bucket = ippfvs_bucket_of(buckets, hash);
 	struct ippfvs_bucket *more;
+	u32 lines = 0;
 	int i;
 
 	for (;;) {
 		for (i = 0; i < IPPFVS_LINKS; i++)
 			if (!bucket->link[i])
 				goto out_link;
+		lines++;
 		more = rcu_dereference_raw(bucket->more);
 		if (!more)
 			break;
 		bucket = more;
 	}
 
+	if (lines >= IPPFVS_LINES_MAX)
+		return -ENOSPC;
 	more = kzalloc(sizeof(*more), GFP_ATOMIC | __GFP_NOWARN);
 	if (!more)
 		return -ENOMEM;

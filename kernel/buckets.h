@@ -20,6 +20,7 @@
 #include <linux/types.h>
 
 #define IPPFVS_LINKS		7
+#define IPPFVS_LINES_MAX	32	/* of one bucket: no look takes longer */
 #define IPPFVS_LINK_DIR		1UL
 #define IPPFVS_LINK_TAG		0x3eUL
 #define IPPFVS_LINK_BITS	(IPPFVS_LINK_DIR | IPPFVS_LINK_TAG)
@@ -107,7 +108,7 @@ ippfvs_bucket_conn(const struct ippfvs_bucket *bucket, unsigned int i)
 	return ippfvs_link_conn(READ_ONCE(bucket->link[i]));
 }
 
-/* Caller holds the lock of @hash. 0, or -ENOMEM. */
+/* Caller holds the lock of @hash. 0, -ENOMEM, or -ENOSPC: the bucket has no place. */
 int ippfvs_buckets_add(struct ippfvs_buckets *buckets, u32 hash,
 		       unsigned long link);
 

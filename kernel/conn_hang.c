@@ -17,6 +17,12 @@
 /* So many connections hang at one client; few enough to look at all. */
 #define SIBLINGS_MAX	4
 
+/*
+ * So many of its ended connections may wait for the worker, 8 seconds at most: a
+ * client that opens and ends faster from one port would make looks long.
+ */
+#define DEAD_MAX	192
+
 /* End an entry that is closing, in favour of a new one. */
 static bool make_way(struct ippfvs_conn *conn)
 {
@@ -43,20 +49,26 @@ static bool same_end(const struct ippfvs_conn *a, const struct ippfvs_conn *b,
  * @twin: has the same tuple: another CPU was faster
  * @rival: its answers could not be told from the new one's
  * @n: how many have the same client
+ * @dead: how many of that client's have ended and still hang here
  */
 struct siblings {
 	struct ippfvs_conn *twin;
 	struct ippfvs_conn *rival;
 	u32 n;
+	u32 dead;
 };
 
 static void meet(struct siblings *siblings, const struct ippfvs_conn *conn,
 		 struct ippfvs_conn *other)
 {
-	if (life_dead(other) || other->protocol != conn->protocol ||
+	if (other->protocol != conn->protocol ||
 	    other->family != conn->family ||
 	    !same_end(other, conn, IPPFVS_END_CLIENT))
 		return;
+	if (life_dead(other)) {
+		siblings->dead++;
+		return;
+	}
 
 	siblings->n++;
 	if (same_end(other, conn, IPPFVS_END_VIRTUAL))
@@ -99,10 +111,12 @@ static int hang(struct ippfvs_buckets *buckets, struct ippfvs_conn *conn,
 
 /*
  * May @conn be hung where @siblings are? Return: NULL: yes; the twin that is
- * there already; ERR_PTR(-EADDRINUSE).
+ * there already; ERR_PTR(-EADDRINUSE), or -ENOSPC: too many have just ended.
  */
 static struct ippfvs_conn *objection(const struct siblings *siblings)
 {
+	if (siblings->dead >= DEAD_MAX)
+		return ERR_PTR(-ENOSPC);
 	if (siblings->twin && !make_way(siblings->twin))
 		return siblings->twin;
 	if (siblings->rival && !make_way(siblings->rival))

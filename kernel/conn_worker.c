@@ -370,6 +370,7 @@ int ippfvs_conn_table_start(struct ippfvs_conn_table *table)
 	get_random_bytes(&table->key, sizeof(table->key));
 	get_random_bytes(&table->spread_key, sizeof(table->spread_key));
 	table->position = 0;
+	table->hurry = false;
 	rcu_assign_pointer(table->buckets, buckets);
 	return 0;
 }

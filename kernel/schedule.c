@@ -63,6 +63,15 @@ static struct ippfvs_conn *connect(struct ippfvs_packet *pkt,
 	return ippfvs_conn_create(&pkt->ipn->conns, &plan);
 }
 
+/* Without a server of our own there is nothing to remember of the packet. */
+static bool nobody_listens(const struct ippfvs_packet *pkt,
+			   const struct ippfvs_pool_real *place)
+{
+	return place->method == IPPFVS_METHOD_LOCAL &&
+	       !ippfvs_local_serves(pkt, &place->real->addr,
+				    place->real->port ?: pkt->wire.tuple.dport);
+}
+
 static enum ippfvs_verdict place_new(struct ippfvs_packet *pkt,
 				     struct ippfvs_pool *pool)
 {
@@ -73,6 +82,8 @@ static enum ippfvs_verdict place_new(struct ippfvs_packet *pkt,
 	place = ippfvs_pool_pick(pool, &flow);
 	if (!place)
 		return ippfvs_reject(pkt, IPPFVS_DROP_NO_SERVER);
+	if (unlikely(nobody_listens(pkt, place)))
+		return ippfvs_reject(pkt, IPPFVS_DROP_NO_LISTENER);
 
 	conn = connect(pkt, place);
 	if (IS_ERR(conn))

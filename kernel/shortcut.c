@@ -8,6 +8,7 @@
 
 #include <linux/inetdevice.h>
 #include <linux/netdevice.h>
+#include <linux/netfilter_bridge.h>
 #include <net/addrconf.h>
 #include <net/dst.h>
 #include <net/inet_ecn.h>
@@ -19,25 +20,21 @@
 #define DSCP_SHIFT	32
 #define DEVICE_SHIFT	40
 
-/* Local routes of the administrator's make more addresses special. */
-static bool is_foreign(const struct ippfvs_packet *pkt, __be32 addr)
-{
-	if (likely(!pkt->net->ipv4.fib_has_custom_local_routes &&
-		   !ippfvs_own_maybe(&pkt->ipn->own, addr)))
-		return true;
-	return inet_addr_type(pkt->net, addr) == RTN_UNICAST;
-}
-
-/* What the stack's input route would ask of the source; at worst no. */
+/*
+ * What the stack's input route would ask of the source; at worst no. It asks more
+ * where routes have realms, or the administrator has local routes.
+ */
 static bool source_is_sane4(const struct ippfvs_packet *pkt)
 {
 	struct in_device *in_dev = __in_dev_get_rcu(pkt->in);
 	__be32 saddr = pkt->wire.tuple.saddr.ip;
 
 	return in_dev && !IN_DEV_RPFILTER(in_dev) &&
+	       !pkt->net->ipv4.fib_has_custom_local_routes &&
+	       !fib_num_tclassid_users(pkt->net) &&
 	       !ipv4_is_multicast(saddr) && !ipv4_is_lbcast(saddr) &&
 	       !ipv4_is_zeronet(saddr) && !ipv4_is_loopback(saddr) &&
-	       is_foreign(pkt, saddr);
+	       !ippfvs_own_maybe(&pkt->ipn->own, saddr);
 }
 
 /*
@@ -64,6 +61,7 @@ bool ippfvs_shortcut_allowed(const struct ippfvs_packet *pkt)
 	const struct sk_buff *skb = pkt->skb;
 
 	return skb->pkt_type == PACKET_HOST && !skb_dst(skb) &&
+	       !nf_bridge_info_exists(skb) &&
 	       !pkt->wire.options && !netif_is_l3_slave(pkt->in) &&
 	       ippfvs_hooks_alone(pkt->net, pkt->wire.tuple.family) &&
 	       routes_by_address(pkt) &&
@@ -81,14 +79,14 @@ static u32 generation_of(const struct ippfvs_packet *pkt)
 }
 
 /* What routes may be chosen by; 0 for a device whose index does not fit in. */
-static u64 key_of(const struct ippfvs_packet *pkt)
+static u64 key_of(const struct ippfvs_packet *pkt, u32 generation)
 {
 	u64 tos = pkt->wire.tos & ~INET_ECN_MASK;
 	u64 device = pkt->in->ifindex;
 
 	if (device >> (64 - DEVICE_SHIFT))
 		return 0;
-	return device << DEVICE_SHIFT | tos << DSCP_SHIFT | generation_of(pkt);
+	return device << DEVICE_SHIFT | tos << DSCP_SHIFT | generation;
 }
 
 static u32 slot_of(const struct ippfvs_packet *pkt)
@@ -99,26 +97,30 @@ static u32 slot_of(const struct ippfvs_packet *pkt)
 bool ippfvs_shortcut_seen(const struct ippfvs_pool *pool,
 			  const struct ippfvs_packet *pkt)
 {
-	u64 way = key_of(pkt);
+	u64 key = key_of(pkt, generation_of(pkt));
 
-	return way && READ_ONCE(pool->shortcut.seen[slot_of(pkt)]) == way;
+	return key && READ_ONCE(pool->shortcut.seen[slot_of(pkt)]) == key;
 }
 
-/* Routed before the routes changed last? IPv6 keeps no such mark. */
-static bool routed_before(const struct ippfvs_packet *pkt)
+/*
+ * Of the routes by which the packet came here. IPv6 keeps no mark of them: if they
+ * have just changed, it takes the new for the old until they change again.
+ */
+static u32 generation_routed(const struct ippfvs_packet *pkt)
 {
-	return ippfvs_packet_ipv4(pkt) &&
-	       skb_rtable(pkt->skb)->rt_genid != generation_of(pkt);
+	return ippfvs_packet_ipv4(pkt) ? skb_rtable(pkt->skb)->rt_genid :
+					 generation_of(pkt);
 }
 
-/* What the director itself serves must come all the way. */
+/* What the director itself serves must come all the way. One word, one write. */
 void ippfvs_shortcut_learn(struct ippfvs_pool *pool,
 			   const struct ippfvs_packet *pkt)
 {
 	if (pkt->place != IPPFVS_FOR_US || pool->any_local ||
-	    ippfvs_shortcut_seen(pool, pkt) || routed_before(pkt) ||
+	    ippfvs_shortcut_seen(pool, pkt) || !IS_ENABLED(CONFIG_64BIT) ||
 	    !ippfvs_hooks_alone(pkt->net, pkt->wire.tuple.family))
 		return;
 
-	WRITE_ONCE(pool->shortcut.seen[slot_of(pkt)], key_of(pkt));
+	WRITE_ONCE(pool->shortcut.seen[slot_of(pkt)],
+		   key_of(pkt, generation_routed(pkt)));
 }

@@ -38,6 +38,10 @@ enum ippfvs_verdict ippfvs_dr(struct ippfvs_packet *pkt,
 enum ippfvs_verdict ippfvs_local(struct ippfvs_packet *pkt,
 				 struct ippfvs_conn *conn);
 
+/* Has the director a socket that would serve @pkt, the first of a connection? */
+bool ippfvs_local_serves(const struct ippfvs_packet *pkt,
+			 const union ippfvs_addr *real, __be16 port);
+
 /* @pkt is for us: has the director a socket connected to this very client? */
 bool ippfvs_local_connected(const struct ippfvs_packet *pkt);
 

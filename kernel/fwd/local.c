@@ -63,6 +63,20 @@ static struct sock *server(const struct ippfvs_packet *pkt,
 	return sk ?: listener(pkt, real, port);
 }
 
+bool ippfvs_local_serves(const struct ippfvs_packet *pkt,
+			 const union ippfvs_addr *real, __be16 port)
+{
+	struct sock *sk;
+
+	/* Only what was routed to us has a socket here, and a device. */
+	if (pkt->place != IPPFVS_FOR_US)
+		return false;
+	sk = server(pkt, real, port);
+	if (sk)
+		sock_gen_put(sk);
+	return sk;
+}
+
 /* The address that a UDP socket is bound to; false: any. */
 static bool bound_to(const struct ippfvs_packet *pkt, const struct sock *sk,
 		     union ippfvs_addr *addr)

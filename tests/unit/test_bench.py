@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import pytest
-from ippfvslab.bench import run
+from ippfvslab.bench import results, run
 from ippfvslab.bench.question import Bound, Derived, Question, Ratio, Target
 from ippfvslab.bench.questions import QUESTIONS, cost
 from ippfvslab.bench.report import MISSED, REACHED, WITHIN, Answer, judge
@@ -143,3 +144,13 @@ def test_the_table_fits_80_columns() -> None:
 )
 def test_figures_have_three_digits(figure: float, unit: str, text: str) -> None:
     assert short(figure, unit) == text
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"records": 7}', "\0"])
+def test_a_file_that_keeps_no_figures_is_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "figures.json"
+    file.write_text(text)
+    with pytest.raises(Trouble, match=r"figures\.json is no file of figures"):
+        results.read(file)
+    with pytest.raises(Trouble, match="is no file of figures"):
+        results.read(tmp_path)

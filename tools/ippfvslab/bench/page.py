@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ippfvslab.bench.question import Question
-from ippfvslab.bench.report import Answer, Verdict
+from ippfvslab.bench.report import REACHED, Answer, Verdict
 from ippfvslab.bench.results import Record, Results
 from ippfvslab.bench.units import short
 
@@ -107,12 +107,11 @@ def _question(answer: Answer, record: Record) -> Iterator[str]:
 
 def _off(verdict: Verdict) -> str:
     """By how much a target is beaten or missed."""
-    target = verdict.target
-    if not target.bound or not verdict.value:
+    bound, value = verdict.target.bound, verdict.value
+    if not bound or value <= 0:
         return ""
-    times = verdict.value / target.bound
-    better = times if target.better == "more" else 1 / times
-    return f": beaten by {better - 1:.0%}" if better >= 1 else f": missed by {1 - better:.0%}"
+    word = "beaten" if verdict.mark == REACHED else "missed"
+    return f": {word} by {abs(value - bound) / bound:.0%}"
 
 
 def _words(answer: Answer) -> str:

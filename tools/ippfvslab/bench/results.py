@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.report import Answer, judge
+from ippfvslab.say import Trouble
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,9 @@ class Results:
 
 def read(file: Path) -> Results:
     """The run that FILE keeps."""
-    data = json.loads(file.read_text())
-    records = {name: Record(**each) for name, each in data.pop("records").items()}
-    return Results(**data, records=records)
+    try:
+        data = json.loads(file.read_text())
+        records = {name: Record(**each) for name, each in data.pop("records").items()}
+        return Results(**data, records=records)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as fault:
+        raise Trouble(f"{file} is no file of figures that tools/lab bench wrote: {fault}") from None

@@ -26,6 +26,9 @@ def main(words: argparse.Namespace) -> int:
     if words.write and words.questions:
         raise say.Trouble("--write takes a whole run; leave out the names of questions")
     found = results.read(Path(words.of)) if words.of else _measure(questions, words.quick)
+    lacking = [each.name for each in QUESTIONS if each.name not in found.records]
+    if words.write and lacking:
+        raise say.Trouble(f"--write takes a whole run, and {words.of} lacks {' '.join(lacking)}")
     status = _tell(found, questions)
     if words.write:
         page.write(paths.TREE / "docs", found, QUESTIONS)
