@@ -52,11 +52,11 @@ def _measure(questions: Sequence[Question], quick: bool) -> results.Results:
         machine=machine.describe(),
         programs={name: debian.version(name) for name in ("ipvsadm", *programs.NAMES)},
     )
+    file = FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
     for kind in KERNEL:
         if mine := [each for each in questions if each.guest == kind]:
             _add(found, kind, mine, _in_guest(kind, mine, quick))
-    file = FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
-    found.write(file)
+            found.write(file)
     say.line(f"-- figures: {file}; a chart of each question beside")
     page.draw(file.with_suffix(""), found, questions)
     return found
