@@ -72,7 +72,13 @@ _CONN = dict.fromkeys(
 )
 
 _services = Reader(Message, {"IPPFVS_A_SERVICE": _SERVICE})
-_reals = Reader(Message, {"IPPFVS_A_SERVICE": _KEY, "IPPFVS_A_REAL": _REAL})
+_reals = Reader(
+    Message,
+    {
+        "IPPFVS_A_SERVICE": {**_KEY, "IPPFVS_SERVICE_SCHEDULER": REQUIRED},
+        "IPPFVS_A_REAL": _REAL,
+    },
+)
 _connections = Reader(Message, {"IPPFVS_A_CONN": _CONN})
 
 _PROTOCOLS = {int(protocol): protocol for protocol in Protocol}
@@ -109,21 +115,22 @@ def read_service(body: bytes) -> ServiceInfo:
 
 
 def read_reals(body: bytes) -> list[Member]:
-    """Read an answer to REAL_GET: keys of services, each with real servers.
+    """Read an answer to REAL_GET: services with their schedulers, each with real servers.
 
     :raises TransportError: it cannot be read
     """
     members: list[Member] = []
-    key: ServiceKey | None = None
+    service: tuple[ServiceKey, str] | None = None
     try:
         for noun, rows in _reals.runs(body):
             if noun == "IPPFVS_A_SERVICE":
-                key = _key(*rows[-1])
-            elif key is None:
+                *key, scheduler = rows[-1]
+                service = _key(*key), _name(scheduler)
+            elif service is None:
                 raise _unreadable("a real server before its service")
             else:
-                members.append((key, _real_infos(rows)))
-    except KeyError as error:
+                members.append((*service, _real_infos(rows)))
+    except (KeyError, UnicodeDecodeError) as error:
         raise _unreadable(error) from None
     return members
 
@@ -165,8 +172,12 @@ def read_connections(body: bytes) -> list[Connection]:
 def _service(row: Row) -> ServiceInfo:
     key, (scheduler, count), counts = row[:3], row[3:5], row[5:]
     protocol, endpoint = _key(*key)
-    name = scheduler.rstrip(b"\0").decode()
+    name = _name(scheduler)
     return ServiceInfo(protocol, endpoint, name, stats=Stats(*counts), real_count=count)
+
+
+def _name(scheduler: bytes) -> str:
+    return scheduler.rstrip(b"\0").decode()
 
 
 def _key(protocol: int, address: bytes, port: int) -> ServiceKey:

@@ -270,7 +270,10 @@ static int put_reals(struct sk_buff *skb, const struct ippfvs_pool *pool,
 	return 0;
 }
 
-/* The key, and behind it real servers from *index on: one at least, or none. */
+/*
+ * The service, and behind it real servers from *index on: one at least, or none. With
+ * its scheduler, so that a reader of two dumps sees whether both are of one set.
+ */
 static int put_group(struct sk_buff *skb, const struct ippfvs_service *service,
 		     const struct ippfvs_pool *pool, u32 *index)
 {
@@ -278,7 +281,7 @@ static int put_group(struct sk_buff *skb, const struct ippfvs_service *service,
 	u32 first = *index;
 	int err;
 
-	err = ippfvs_nl_put_key(skb, &service->key);
+	err = ippfvs_nl_put_service(skb, service, false);
 	if (err)
 		return err;
 	err = put_reals(skb, pool, index);

@@ -87,8 +87,9 @@
  *                                             of a TCP one is answered by RST, of
  *                                             a UDP one scheduled anew
  *   REAL_GET      dump: of SERVICE(key) or, without one, of all services. A
- *                 message holds, any number of times, SERVICE(key) followed by
- *                 REALs of it; the next message may go on with the same service
+ *                 message holds, any number of times, SERVICE(key, scheduler,
+ *                 reals) followed by REALs of it; the next message may go on
+ *                 with the same service
  *   CONN_GET      dump: all, or those of SERVICE(key), or of SERVICE and REAL;
  *                 many CONNs in a message.
  *                 A connection that lives during the whole dump is listed once

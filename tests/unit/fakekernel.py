@@ -293,7 +293,8 @@ class FakeKernel:
             for part in _parts(list(service.reals.items())):
                 trees = [_real_tree(address, port, real) for (address, port), real in part]
                 reals = [("IPPFVS_A_REAL", tree) for tree in trees]
-                yield encode([("IPPFVS_A_SERVICE", _key_tree(key)), *reals])
+                tree = [*_key_tree(key), ("IPPFVS_SERVICE_SCHEDULER", service.scheduler)]
+                yield encode([("IPPFVS_A_SERVICE", tree), *reals])
 
     def _conns(self, nests: list[Any]) -> Iterator[bytes]:
         if nests:

@@ -70,9 +70,11 @@ def test_services(listed: list[tuple[Service, Stats, int]]) -> None:
 def test_real_servers_follow_their_service(groups: list[tuple[Service, list[RealInfo]]]) -> None:
     nests = []
     for service, reals in groups:
-        nests += [codec.key_nest(service), *(real_nest(real) for real in reals)]
-    read = [(key, real) for key, some in bulk.read_reals(fakekernel.encode(nests)) for real in some]
-    assert read == [(service.key, real) for service, reals in groups for real in reals]
+        nests += [codec.service_nest(service), *(real_nest(real) for real in reals)]
+    members = bulk.read_reals(fakekernel.encode(nests))
+    read = [(key, name, real) for key, name, some in members for real in some]
+    expected = ((one.key, one.scheduler, real) for one, reals in groups for real in reals)
+    assert read == list(expected)
 
 
 def real_nest(real: RealInfo) -> tuple[str, wire.Tree]:

@@ -80,10 +80,12 @@ def test_a_torn_dump_is_read_again(lvs: Manager, kernel: FakeKernel) -> None:
 def test_two_dumps_of_different_rule_sets_do_not_join(lvs: Manager) -> None:
     lvs.replace(pylvs.loads("-A -t 10.0.0.1:80 -R 1.1.1.1\n-A -t 10.0.0.2:80 -R 1.1.1.1"))
     services = lvs.services()
-    reals = [(service.key, list(service.reals)) for service in services]
+    reals = [(service.key, service.scheduler, list(service.reals)) for service in services]
     assert join(services, reals) == services
     assert join(services[:1], reals) is None
     assert join(services, reals[:1]) is None
+    (key, _, some), other = reals
+    assert join(services, [(key, "rr", some), other]) is None
 
 
 def acceptable(ruleset: Ruleset) -> bool:
