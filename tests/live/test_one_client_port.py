@@ -97,9 +97,10 @@ def test_tcp(farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes) -
             for sock in socks:
                 talk.who(sock)
             _each_once(farm, lvs)
-        lvs.clear()
+        # Else the servers would go on speaking, in the tests that follow.
         for sock in socks:
             talk.reset(sock)
+        lvs.clear()
 
 
 def test_two_vips_of_one_server(farm: Farm, lvs: pylvs.Manager) -> None:
