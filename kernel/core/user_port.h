@@ -17,6 +17,8 @@ typedef uint32_t u32;
 typedef uint64_t u64;
 typedef int32_t s32;
 
+/* The C library has its own, which leaves the inline to itself. */
+#undef __always_inline
 #define __always_inline inline __attribute__((__always_inline__))
 
 #define U32_MAX ((u32)~0u)
