@@ -29,7 +29,7 @@
 #define IPPFVS_BUCKETS_MAX_BITS	24
 
 /**
- * struct ippfvs_bucket - where entries hang
+ * struct ippfvs_bucket - where entries are linked
  * @link: 0, or entry | which of its links | tag; written under the lock of the hash
  * @more: RCU; another seven; once there it stays as long as the array
  */

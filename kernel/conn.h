@@ -2,7 +2,7 @@
 /*
  * A connection: which client speaks to which real server, and in what state.
  *
- * Who owns an entry: the packet path makes it and hangs it into the table; from
+ * Who owns an entry: the packet path makes it and inserts it into the table; from
  * then on only the table's worker takes it out and frees it, after a grace
  * period. Everyone else reads it under RCU, and ends it by marking it dead.
  */
@@ -48,14 +48,14 @@ static inline enum ippfvs_conn_end ippfvs_conn_to(enum ippfvs_conn_dir dir)
  * struct ippfvs_conn - a connection; 64 bytes for IPv4: one cache line
  * @life: see conn_life.h: time of the last packet, state, dead or not
  * @real: its real server; holds a reference
- * @hash: where it hangs, so that the table can grow without hashing again: at
+ * @hash: where it is linked, so that the table can grow without hashing again: at
  *	IPPFVS_CONN_IN; when @spread and @two_way at IPPFVS_CONN_OUT, too
  * @port: by enum ippfvs_conn_end, network byte order
  * @protocol: IPPROTO_TCP or IPPROTO_UDP
  * @family: IPPFVS_FAMILY_*
  * @method: enum ippfvs_method; stays what it was when the connection was made
  * @two_way: answers come through us
- * @spread: it hangs by whole tuples, not at its client (conn_hang.c)
+ * @spread: linked by whole tuples, not at its client (conn_insert.c)
  * @ip: addresses by enum ippfvs_conn_end, IPv4
  * @ip6: the same for IPv6; such an entry is longer
  *

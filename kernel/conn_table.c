@@ -85,7 +85,7 @@ static struct ippfvs_conn *look_in(const struct ippfvs_buckets *buckets,
 }
 
 /*
- * While the table moves, an entry hangs in the next array before it leaves this
+ * While the table moves, an entry is in the next array before it leaves this
  * one: looking here first and there second never misses it.
  */
 static struct ippfvs_conn *look(const struct ippfvs_buckets *buckets, u32 hash,

@@ -2,7 +2,7 @@
 /*
  * The table that finds connections.
  *
- * An entry hangs at its client: in the bucket of a keyed hash of the client's
+ * An entry is linked at its client: in the bucket of a keyed hash of the client's
  * address, port and protocol. Packets of both directions know their client, so
  * one link serves both, and a new connection touches one bucket. A packet is
  * first looked up as if its sender were the client, then as if its receiver
@@ -102,7 +102,7 @@ struct ippfvs_conn *ippfvs_conn_find(struct ippfvs_conn_table *table,
 				     const struct ippfvs_tuple *tuple, u32 hash,
 				     enum ippfvs_conn_dir *dir);
 
-/* The same among those that are spread; and the hash that they hang by. */
+/* The same among those that are spread; and the hash that they are linked by. */
 struct ippfvs_conn *
 ippfvs_conn_find_spread(const struct ippfvs_conn_table *table,
 			const struct ippfvs_buckets *buckets,
@@ -112,7 +112,7 @@ u32 ippfvs_conn_hash_whole(const struct ippfvs_conn_table *table,
 			   const struct ippfvs_tuple *tuple);
 
 /**
- * ippfvs_conn_create() - make an entry and hang it into the table
+ * ippfvs_conn_create() - make an entry and insert it into the table
  * @table: of the namespace
  * @plan: what it shall be
  *

@@ -41,7 +41,7 @@ u32 ippfvs_conn_buckets(const struct ippfvs_conn_table *table)
 /*
  * The next entries of a walk, in the order of their hash. An entry on its way to
  * the next array may be met twice, and is one; a walk goes on behind a hash, so
- * it does not matter where in its bucket an entry hangs meanwhile.
+ * it does not matter where in its bucket an entry is meanwhile.
  */
 struct batch {
 	u32 first;

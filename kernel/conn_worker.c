@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The worker of a connection table: ends what has expired, frees what has
- * ended, lets the table grow and shrink. Nobody else takes an entry out, so
- * that whatever the worker finds in a bucket is there until it removes it. Hence
+ * ended, lets the table grow and shrink (conn_resize.h). Nobody else takes an entry
+ * out, so that whatever the worker finds in a bucket is there until it removes it. Hence
  * the table's start and its end are here, too.
  */
 #include "conn_table.h"
 
 #include "buckets.h"
 #include "conn_life.h"
+#include "conn_resize.h"
 #include "main.h"
 #include "real.h"
 
-#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/random.h>
 #include <linux/sched.h>
@@ -25,15 +25,9 @@
 /* Buckets between two chances for others to run. */
 #define BREATH		256
 
-/* More than one bucket in so many is crowded: the table grows. */
-#define CROWDED_SHARE	16
-
-/* Fewer than one connection in so many buckets: the table shrinks. */
-#define SPARSE_SHARE	4
-
 #define GRAVES	509
 
-/* Entries that hang nowhere any more, until the last reader has gone. */
+/* Entries that are linked nowhere any more, until the last reader has gone. */
 struct grave {
 	struct rcu_head rcu;
 	u32 n;
@@ -66,9 +60,9 @@ static void bury(struct ippfvs_conn *conn, struct grave **grave)
 	}
 }
 
-static void unhang(struct ippfvs_conn_table *table,
-		   struct ippfvs_buckets *buckets, struct ippfvs_conn *conn,
-		   enum ippfvs_conn_dir dir)
+static void remove_link(struct ippfvs_conn_table *table,
+			struct ippfvs_buckets *buckets,
+			struct ippfvs_conn *conn, enum ippfvs_conn_dir dir)
 {
 	struct ippfvs_buckets *next = rcu_dereference_raw(buckets->next);
 	u32 hash = conn->hash[dir];
@@ -82,12 +76,12 @@ static void unhang(struct ippfvs_conn_table *table,
 }
 
 /* The second link, and the mark that there is something to look further for. */
-static void unhang_spread(struct ippfvs_conn_table *table,
+static void remove_spread(struct ippfvs_conn_table *table,
 			  struct ippfvs_buckets *buckets,
 			  struct ippfvs_conn *conn)
 {
 	if (conn->two_way)
-		unhang(table, buckets, conn, IPPFVS_CONN_OUT);
+		remove_link(table, buckets, conn, IPPFVS_CONN_OUT);
 	atomic_dec(&table->spread);
 }
 
@@ -140,9 +134,9 @@ static void sweep_bucket(struct ippfvs_conn_table *table,
 			conn = ippfvs_link_conn(link);
 			if (!end_if_idle(table, conn))
 				continue;
-			unhang(table, buckets, conn, IPPFVS_CONN_IN);
+			remove_link(table, buckets, conn, IPPFVS_CONN_IN);
 			if (conn->spread)
-				unhang_spread(table, buckets, conn);
+				remove_spread(table, buckets, conn);
 			percpu_counter_dec(&table->conns);
 			ippfvs_real_put(conn->real);
 			bury(conn, grave);
@@ -169,113 +163,6 @@ static void sweep(struct ippfvs_conn_table *table,
 		call_rcu(&grave->rcu, grave_close);
 }
 
-static bool crowded(const struct ippfvs_buckets *buckets)
-{
-	return buckets->bits < IPPFVS_BUCKETS_MAX_BITS &&
-	       atomic_read(&buckets->crowded) >
-	       (1 << buckets->bits) / CROWDED_SHARE;
-}
-
-static int move_bucket(struct ippfvs_bucket *bucket, struct ippfvs_buckets *to)
-{
-	struct ippfvs_conn *conn;
-	unsigned long link;
-	int i, err;
-
-	for (; bucket; bucket = rcu_dereference_raw(bucket->more)) {
-		for (i = 0; i < IPPFVS_LINKS; i++) {
-			link = bucket->link[i];
-			if (!link)
-				continue;
-			conn = ippfvs_link_conn(link);
-			err = ippfvs_buckets_add(to,
-						 conn->hash[ippfvs_link_dir(link)],
-						 link);
-			if (err)
-				return err;
-			/* Readers look here first: not gone before it is there. */
-			smp_store_release(&bucket->link[i], 0);
-		}
-	}
-	return 0;
-}
-
-/* Packets wait for one bucket at most. On failure the rest is moved later. */
-static int move_all(struct ippfvs_conn_table *table,
-		    struct ippfvs_buckets *from, struct ippfvs_buckets *to)
-{
-	unsigned long i;
-	int err = 0;
-
-	for (i = 0; i < 1UL << from->bits && !err; i++) {
-		spinlock_t *lock = ippfvs_conn_table_lock(table, i << (32 - from->bits));
-
-		spin_lock_bh(lock);
-		err = move_bucket(&from->bucket[i], to);
-		spin_unlock_bh(lock);
-		if (i % BREATH == 0)
-			cond_resched();
-	}
-	return err;
-}
-
-/* How many bits the table should have now. */
-static unsigned int wanted_bits(struct ippfvs_conn_table *table,
-				const struct ippfvs_buckets *buckets)
-{
-	u64 conns = percpu_counter_sum_positive(&table->conns);
-	unsigned int bits = buckets->bits;
-
-	if (crowded(buckets) && conns > 1ULL << bits) {
-		do {
-			bits++;
-		} while (2ULL << bits < conns && bits < IPPFVS_BUCKETS_MAX_BITS);
-		return bits;
-	}
-
-	/* Not before it is far too large: it might soon have to grow again. */
-	if (bits > ippfvs_conn_tab_bits && SPARSE_SHARE * conns < 1ULL << bits)
-		bits = max_t(unsigned int, ippfvs_conn_tab_bits,
-			     order_base_2(conns + 1));
-	return bits;
-}
-
-/* An array of 2^@bits buckets, or if memory is short, of as many as it gives. */
-static struct ippfvs_buckets *alloc_near(unsigned int bits, unsigned int now)
-{
-	struct ippfvs_buckets *buckets;
-
-	do {
-		buckets = ippfvs_buckets_alloc(bits);
-	} while (!buckets && --bits > now);
-	return buckets;
-}
-
-static void resize(struct ippfvs_conn_table *table,
-		   struct ippfvs_buckets *buckets)
-{
-	struct ippfvs_buckets *next = rcu_dereference_raw(buckets->next);
-
-	if (!next) {
-		unsigned int bits = wanted_bits(table, buckets);
-
-		/* Crowded by connections that have gone: an array like it, fresh. */
-		if (bits == buckets->bits && !crowded(buckets))
-			return;
-		next = alloc_near(bits, buckets->bits);
-		if (!next)
-			return;
-		rcu_assign_pointer(buckets->next, next);
-	}
-
-	if (move_all(table, buckets, next))
-		return;
-
-	rcu_assign_pointer(table->buckets, next);
-	synchronize_rcu();
-	ippfvs_buckets_free(buckets);
-}
-
 /* The table's own: nobody else replaces its buckets while it is started. */
 static struct ippfvs_buckets *own_buckets(struct ippfvs_conn_table *table)
 {
@@ -299,9 +186,9 @@ static void work(struct work_struct *work)
 			     work);
 	u64 end = (u64)table->position + (1ULL << 32) / SWEEP_TICKS;
 
-	resize(table, own_buckets(table));
+	ippfvs_conn_resize(table);
 	/* Still crowded, it could not grow: to be tried again with the next tick. */
-	WRITE_ONCE(table->hurry, crowded(own_buckets(table)));
+	WRITE_ONCE(table->hurry, ippfvs_conn_crowded(own_buckets(table)));
 
 	sweep_both(table, table->position, end);
 	table->position = end;
@@ -320,7 +207,7 @@ void ippfvs_conn_table_wake(struct ippfvs_conn_table *table)
 {
 	struct ippfvs_buckets *buckets = rcu_dereference(table->buckets);
 
-	if (unlikely(crowded(buckets)) && !READ_ONCE(table->hurry)) {
+	if (unlikely(ippfvs_conn_crowded(buckets)) && !READ_ONCE(table->hurry)) {
 		WRITE_ONCE(table->hurry, true);
 		mod_delayed_work(ippfvs_wq, &table->work, 0);
 	} else if (!delayed_work_pending(&table->work)) {

@@ -5,7 +5,7 @@
 #include "conn.h"
 #include "net.h"
 #include "nl/netlink.h"
-#include "own.h"
+#include "addr_filter.h"
 #include "version.h"
 
 #include <linux/module.h>
@@ -53,7 +53,7 @@ static int __init ippfvs_init(void)
 	if (err)
 		goto out_exit_conn;
 
-	err = ippfvs_own_init();
+	err = ippfvs_addr_filter_init();
 	if (err)
 		goto out_exit_net;
 
@@ -63,7 +63,7 @@ static int __init ippfvs_init(void)
 	return 0;
 
 out_exit_own:
-	ippfvs_own_exit();
+	ippfvs_addr_filter_exit();
 out_exit_net:
 	ippfvs_net_exit();
 out_exit_conn:
@@ -76,7 +76,7 @@ out_destroy_wq:
 static void __exit ippfvs_exit(void)
 {
 	ippfvs_netlink_exit();
-	ippfvs_own_exit();
+	ippfvs_addr_filter_exit();
 	ippfvs_net_exit();
 	ippfvs_conn_exit();
 	destroy_workqueue(ippfvs_wq);

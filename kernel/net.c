@@ -52,7 +52,7 @@ int ippfvs_net_start(struct ippfvs_net *ipn)
 	if (err)
 		goto out_stop_table;
 
-	ippfvs_own_learn(ipn);
+	ippfvs_addr_filter_learn(ipn);
 	err = ippfvs_hooks_register(ipn->net);
 	if (err)
 		goto out_defrag_disable;

@@ -5,7 +5,7 @@
 
 #include "config.h"
 #include "conn_table.h"
-#include "own.h"
+#include "addr_filter.h"
 #include "stats.h"
 
 #include <linux/mutex.h>
@@ -26,7 +26,7 @@ extern unsigned int ippfvs_net_id;
  * @retired: counters of services that were removed; the lock
  * @config: settings
  * @conns: connections; its buckets exist only while there is a service
- * @own: its IPv4 addresses, perhaps
+ * @own_addrs: its IPv4 addresses, perhaps
  * @drops: packets dropped by reason, per CPU
  * @drops_zeroed: what they were at the last zeroing; the lock
  */
@@ -39,7 +39,7 @@ struct ippfvs_net {
 	struct ippfvs_counters retired;
 	struct ippfvs_config config;
 	struct ippfvs_conn_table conns;
-	struct ippfvs_own own;
+	struct ippfvs_addr_filter own_addrs;
 	struct ippfvs_drops __percpu *drops;
 	struct ippfvs_drops drops_zeroed;
 };

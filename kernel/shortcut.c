@@ -34,7 +34,7 @@ static bool source_is_sane4(const struct ippfvs_packet *pkt)
 	       !fib_num_tclassid_users(pkt->net) &&
 	       !ipv4_is_multicast(saddr) && !ipv4_is_lbcast(saddr) &&
 	       !ipv4_is_zeronet(saddr) && !ipv4_is_loopback(saddr) &&
-	       !ippfvs_own_maybe(&pkt->ipn->own, saddr);
+	       !ippfvs_addr_filter_maybe(&pkt->ipn->own_addrs, saddr);
 }
 
 /*

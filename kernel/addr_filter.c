@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "own.h"
+#include "addr_filter.h"
 
 #include "net.h"
 
@@ -9,9 +9,9 @@
 #include <linux/notifier.h>
 #include <linux/rcupdate.h>
 
-static void add(struct ippfvs_own *own, __be32 addr)
+static void add(struct ippfvs_addr_filter *filter, __be32 addr)
 {
-	set_bit(hash_32((__force u32)addr, IPPFVS_OWN_BITS), own->seen);
+	set_bit(hash_32((__force u32)addr, IPPFVS_ADDR_FILTER_BITS), filter->seen);
 }
 
 static int on_address(struct notifier_block *block, unsigned long event,
@@ -20,7 +20,7 @@ static int on_address(struct notifier_block *block, unsigned long event,
 	const struct in_ifaddr *ifa = data;
 
 	if (event == NETDEV_UP)
-		add(&ippfvs_net(dev_net(ifa->ifa_dev->dev))->own,
+		add(&ippfvs_net(dev_net(ifa->ifa_dev->dev))->own_addrs,
 		    ifa->ifa_local);
 	return NOTIFY_DONE;
 }
@@ -28,13 +28,13 @@ static int on_address(struct notifier_block *block, unsigned long event,
 static struct notifier_block notifier = { .notifier_call = on_address };
 
 /* One that comes meanwhile is added twice, by us and by its notification. */
-void ippfvs_own_learn(struct ippfvs_net *ipn)
+void ippfvs_addr_filter_learn(struct ippfvs_net *ipn)
 {
 	const struct in_device *in_dev;
 	const struct in_ifaddr *ifa;
 	struct net_device *dev;
 
-	bitmap_zero(ipn->own.seen, 1 << IPPFVS_OWN_BITS);
+	bitmap_zero(ipn->own_addrs.seen, 1 << IPPFVS_ADDR_FILTER_BITS);
 	smp_mb();	/* cleared before the look; pairs with the atomic set_bit() of add() */
 
 	rcu_read_lock();
@@ -43,17 +43,17 @@ void ippfvs_own_learn(struct ippfvs_net *ipn)
 		if (!in_dev)
 			continue;
 		in_dev_for_each_ifa_rcu(ifa, in_dev)
-			add(&ipn->own, ifa->ifa_local);
+			add(&ipn->own_addrs, ifa->ifa_local);
 	}
 	rcu_read_unlock();
 }
 
-int ippfvs_own_init(void)
+int ippfvs_addr_filter_init(void)
 {
 	return register_inetaddr_notifier(&notifier);
 }
 
-void ippfvs_own_exit(void)
+void ippfvs_addr_filter_exit(void)
 {
 	unregister_inetaddr_notifier(&notifier);
 }
