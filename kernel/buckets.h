@@ -93,6 +93,7 @@ ippfvs_bucket_hits(const struct ippfvs_bucket *bucket, u32 hash)
 	unsigned int hits = 0;
 	int i;
 
+#pragma GCC unroll 7
 	for (i = 0; i < IPPFVS_LINKS; i++) {
 		unsigned long link = READ_ONCE(bucket->link[i]);
 

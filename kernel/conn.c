@@ -10,9 +10,6 @@
 #include <linux/percpu_counter.h>
 #include <linux/slab.h>
 
-/* A busy connection's time of last packet is written this seldom. */
-#define TOUCH_EVERY	(HZ / 8 + 1)
-
 static struct kmem_cache *cache4, *cache6;
 
 /* Entries of all namespaces, those that wait for their grace period too. */
@@ -135,14 +132,6 @@ u8 ippfvs_conn_state(const struct ippfvs_conn *conn)
 	return life_state(life_read(conn));
 }
 
-static void count_move(struct ippfvs_conn *conn, u8 from, u8 to)
-{
-	int active = ippfvs_state_active(to) - ippfvs_state_active(from);
-
-	if (active)
-		ippfvs_real_load_add(conn->real, active, -active);
-}
-
 static void count_end(struct ippfvs_conn *conn, u8 state)
 {
 	bool active = ippfvs_state_active(state);
@@ -150,22 +139,17 @@ static void count_end(struct ippfvs_conn *conn, u8 state)
 	ippfvs_real_load_add(conn->real, -active, active - 1);
 }
 
-bool ippfvs_conn_touch(struct ippfvs_conn *conn, u8 from, u8 to)
+bool ippfvs_conn_move(struct ippfvs_conn *conn, u64 seen, u8 to)
 {
-	u64 life = life_read(conn);
-	u32 now = jiffies;
+	int active = ippfvs_state_active(to) -
+		     ippfvs_state_active(life_state(seen));
 
-	do {
-		if (life & LIFE_DEAD)
-			return true;
-		if (life_state(life) != from)
-			return false;
-		if (to == from && now - life_stamp(life) < TOUCH_EVERY)
-			return true;
-	} while (!atomic64_try_cmpxchg(&conn->life, (s64 *)&life,
-				       life_make(now, to)));
+	if (!atomic64_try_cmpxchg(&conn->life, (s64 *)&seen,
+				  life_make(jiffies, to)))
+		return false;
 
-	count_move(conn, from, to);
+	if (active)
+		ippfvs_real_load_add(conn->real, active, -active);
 	return true;
 }
 

@@ -113,18 +113,11 @@ struct ippfvs_conn *ippfvs_conn_make(const struct ippfvs_conn_plan *plan);
 void ippfvs_conn_abandon(struct ippfvs_conn *conn);
 void ippfvs_conn_free(struct ippfvs_conn **conn, u32 n);
 
-/**
- * ippfvs_conn_touch() - a packet has passed
- * @conn: found under RCU, BH off
- * @from: the state that the packet was judged by
- * @to: the state after it; often the same
- *
- * Writes nothing when the state stays and the last packet was moments ago.
- *
- * Return: false when another CPU has changed the state from @from in between:
- * judge again. True for an entry that has ended.
+/*
+ * RCU, BH off: a packet has passed just now and has led to state @to. false: its
+ * life is not any more what was @seen (conn_life.h): judge the packet again.
  */
-bool ippfvs_conn_touch(struct ippfvs_conn *conn, u8 from, u8 to);
+bool ippfvs_conn_move(struct ippfvs_conn *conn, u64 seen, u8 to);
 
 /* RCU. Not found again from now on; the worker frees it. */
 void ippfvs_conn_end(struct ippfvs_conn *conn);

@@ -8,7 +8,12 @@
 
 #include "conn.h"
 
+#include <linux/jiffies.h>
+
 #define LIFE_DEAD	(1ULL << 8)
+
+/* A busy connection's time of last packet is written this seldom. */
+#define LIFE_TOUCH_EVERY	(HZ / 8 + 1)
 
 static inline u64 life_make(u32 stamp, u8 state)
 {
@@ -23,6 +28,13 @@ static inline u32 life_stamp(u64 life)
 static inline u8 life_state(u64 life)
 {
 	return life;
+}
+
+/* A packet that leads to @state has nothing to write: another has just passed. */
+static inline bool life_fresh(u64 life, u8 state)
+{
+	return life_state(life) == state &&
+	       (u32)jiffies - life_stamp(life) < LIFE_TOUCH_EVERY;
 }
 
 static inline u64 life_read(const struct ippfvs_conn *conn)

@@ -6,32 +6,21 @@
 
 #include <net/ipv6.h>
 
-static u32 hash_end(const struct ippfvs_conn_table *table, u8 family,
-		    u8 protocol, const union ippfvs_addr *addr, __be16 port)
+u32 ippfvs_conn_hash_end6(const struct ippfvs_conn_table *table,
+			  const union ippfvs_addr *addr, u32 rest)
 {
-	u32 rest = (__force u32)port << 16 | protocol;
 	u32 words[5];
-
-	if (family == IPPFVS_FAMILY_IPV4)
-		return hsiphash_2u32((__force u32)addr->ip, rest, &table->key);
 
 	memcpy(words, addr, sizeof(*addr));
 	words[4] = rest;
 	return hsiphash(words, sizeof(words), &table->key);
 }
 
-u32 ippfvs_conn_hash(const struct ippfvs_conn_table *table,
-		     const struct ippfvs_tuple *tuple)
-{
-	return hash_end(table, tuple->family, tuple->protocol, &tuple->saddr,
-			tuple->sport);
-}
-
 static u32 hash_receiver(const struct ippfvs_conn_table *table,
 			 const struct ippfvs_tuple *tuple)
 {
-	return hash_end(table, tuple->family, tuple->protocol, &tuple->daddr,
-			tuple->dport);
+	return ippfvs_conn_hash_end(table, tuple->family, tuple->protocol,
+				    &tuple->daddr, tuple->dport);
 }
 
 u32 ippfvs_conn_hash_whole(const struct ippfvs_conn_table *table,
@@ -41,16 +30,18 @@ u32 ippfvs_conn_hash_whole(const struct ippfvs_conn_table *table,
 		       &table->spread_key);
 }
 
-static bool same_addr(const struct ippfvs_conn *conn, enum ippfvs_conn_end end,
-		      const union ippfvs_addr *addr)
+static __always_inline bool same_addr(const struct ippfvs_conn *conn,
+				      enum ippfvs_conn_end end,
+				      const union ippfvs_addr *addr)
 {
 	if (conn->family == IPPFVS_FAMILY_IPV4)
 		return conn->ip[end] == addr->ip;
 	return ipv6_addr_equal(&conn->ip6[end], &addr->ip6);
 }
 
-static bool matches(const struct ippfvs_conn *conn, enum ippfvs_conn_dir dir,
-		    const struct ippfvs_tuple *tuple)
+static __always_inline bool matches(const struct ippfvs_conn *conn,
+				    enum ippfvs_conn_dir dir,
+				    const struct ippfvs_tuple *tuple)
 {
 	enum ippfvs_conn_end src = ippfvs_conn_from(dir);
 	enum ippfvs_conn_end dst = ippfvs_conn_to(dir);
@@ -64,9 +55,9 @@ static bool matches(const struct ippfvs_conn *conn, enum ippfvs_conn_dir dir,
 	       same_addr(conn, dst, &tuple->daddr);
 }
 
-static struct ippfvs_conn *look_in(const struct ippfvs_buckets *buckets,
-				   u32 hash, const struct ippfvs_tuple *tuple,
-				   enum ippfvs_conn_dir dir)
+static __always_inline struct ippfvs_conn *
+look_in(const struct ippfvs_buckets *buckets, u32 hash,
+	const struct ippfvs_tuple *tuple, enum ippfvs_conn_dir dir)
 {
 	const struct ippfvs_bucket *bucket = ippfvs_bucket_of(buckets, hash);
 	struct ippfvs_conn *conn;
@@ -88,20 +79,24 @@ static struct ippfvs_conn *look_in(const struct ippfvs_buckets *buckets,
  * While the table moves, an entry is in the next array before it leaves this
  * one: looking here first and there second never misses it.
  */
-static struct ippfvs_conn *look(const struct ippfvs_buckets *buckets, u32 hash,
-				const struct ippfvs_tuple *tuple,
-				enum ippfvs_conn_dir dir)
+static struct ippfvs_conn *look_next(const struct ippfvs_buckets *buckets,
+				     u32 hash, const struct ippfvs_tuple *tuple,
+				     enum ippfvs_conn_dir dir)
 {
 	const struct ippfvs_buckets *next;
-	struct ippfvs_conn *conn;
-
-	conn = look_in(buckets, hash, tuple, dir);
-	if (likely(conn))
-		return conn;
 
 	smp_rmb(); /* pairs with smp_store_release() in move_bucket() */
 	next = rcu_dereference(buckets->next);
 	return unlikely(next) ? look_in(next, hash, tuple, dir) : NULL;
+}
+
+static __always_inline struct ippfvs_conn *
+look(const struct ippfvs_buckets *buckets, u32 hash,
+     const struct ippfvs_tuple *tuple, enum ippfvs_conn_dir dir)
+{
+	struct ippfvs_conn *conn = look_in(buckets, hash, tuple, dir);
+
+	return likely(conn) ? conn : look_next(buckets, hash, tuple, dir);
 }
 
 /* As the client's packet, then as the server's. */

@@ -31,9 +31,9 @@ static const unsigned int verdicts[] = {
  * Malformed packets and fragments are not ours to judge: whatever has neither a
  * five-tuple of a protocol we know nor quotes one goes on to the stack.
  */
-static enum ippfvs_verdict judge(struct sk_buff *skb,
-				 const struct nf_hook_state *state,
-				 enum ippfvs_place place, handler *handler)
+static __always_inline enum ippfvs_verdict
+judge(struct sk_buff *skb, const struct nf_hook_state *state,
+      enum ippfvs_place place, handler *handler)
 {
 	struct ippfvs_packet pkt IPPFVS_UNINITIALIZED;
 
@@ -56,20 +56,21 @@ static enum ippfvs_verdict judge(struct sk_buff *skb,
 
 /*
  * Process context comes here with bottom halves on: the director's own packets,
- * and any that a program has let pass (NFQUEUE).
+ * and any that a program has let pass (NFQUEUE). Inlined into each hook, which so
+ * calls its handler directly.
  */
-static unsigned int handle(struct sk_buff *skb,
-			   const struct nf_hook_state *state,
-			   enum ippfvs_place place, handler *handler)
+static __always_inline unsigned int
+handle(struct sk_buff *skb, const struct nf_hook_state *state,
+       enum ippfvs_place place, handler *handler)
 {
+	bool process = !softirq_count();
 	enum ippfvs_verdict verdict;
 
-	if (likely(softirq_count()))
-		return verdicts[judge(skb, state, place, handler)];
-
-	local_bh_disable();
+	if (unlikely(process))
+		local_bh_disable();
 	verdict = judge(skb, state, place, handler);
-	local_bh_enable();
+	if (unlikely(process))
+		local_bh_enable();
 	return verdicts[verdict];
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "inbound.h"
 
-#include "conn.h"
+#include "conn_life.h"
 #include "core/tcp_state.h"
 #include "fwd/forward.h"
 #include "outbound.h"
@@ -21,18 +21,30 @@ static enum ippfvs_side side_of(const struct ippfvs_conn *conn,
 	return conn->two_way ? IPPFVS_SIDE_CLIENT : IPPFVS_SIDE_CLIENT_ONLY;
 }
 
+static u8 next_state(const struct ippfvs_conn *conn,
+		     const struct ippfvs_packet *pkt, u8 state,
+		     bool from_client)
+{
+	if (!is_tcp(pkt))
+		return IPPFVS_STATE_UDP;
+	return ippfvs_tcp_next(state, side_of(conn, from_client),
+			       pkt->wire.tcp_flags);
+}
+
 void ippfvs_conn_advance(struct ippfvs_conn *conn,
 			 const struct ippfvs_packet *pkt, bool from_client)
 {
-	enum ippfvs_side side = side_of(conn, from_client);
-	u8 from, to;
+	u64 life;
+	u8 to;
 
 	do {
-		from = ippfvs_conn_state(conn);
-		to = is_tcp(pkt) ?
-		     ippfvs_tcp_next(from, side, pkt->wire.tcp_flags) :
-		     IPPFVS_STATE_UDP;
-	} while (!ippfvs_conn_touch(conn, from, to));
+		life = life_read(conn);
+		if (life & LIFE_DEAD)
+			return;
+		to = next_state(conn, pkt, life_state(life), from_client);
+		if (likely(life_fresh(life, to)))
+			return;
+	} while (!ippfvs_conn_move(conn, life, to));
 }
 
 /* Its server is gone: say so to a TCP client, find another for a UDP one. */

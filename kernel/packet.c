@@ -30,7 +30,7 @@ read_headers(struct sk_buff *skb, u32 offset, u32 end, struct ippfvs_wire *wire,
 	}
 }
 
-int ippfvs_packet_read(struct ippfvs_packet *pkt)
+int ippfvs_packet_read_on(struct ippfvs_packet *pkt)
 {
 	return read_headers(pkt->skb, 0, pkt->skb->len, &pkt->wire,
 			    ippfvs_wire_read);
@@ -52,16 +52,6 @@ bool ippfvs_packet_make_writable(struct ippfvs_packet *pkt,
 	return !skb_ensure_writable(skb, min_t(u32, skb->len,
 					       pkt->wire.l4 + pkt->wire.l4_size)) &&
 	       !skb_cow_head(skb, headroom);
-}
-
-void ippfvs_packet_take_ttl(struct ippfvs_packet *pkt)
-{
-	if (!ippfvs_packet_takes_ttl(pkt))
-		return;
-	if (ippfvs_packet_ipv4(pkt))
-		ip_decrease_ttl(ip_hdr(pkt->skb));
-	else
-		ipv6_hdr(pkt->skb)->hop_limit--;
 }
 
 enum ippfvs_verdict ippfvs_packet_drop(const struct ippfvs_packet *pkt,

@@ -6,7 +6,9 @@
 #include "core/wire.h"
 #include "stats.h"
 
+#include <linux/ipv6.h>
 #include <linux/skbuff.h>
+#include <net/ip.h>
 
 struct ippfvs_net;
 struct net;
@@ -56,8 +58,18 @@ struct ippfvs_packet {
 	u32 hash;
 };
 
+/* What ippfvs_packet_read() does when the headers are not all linear. */
+int ippfvs_packet_read_on(struct ippfvs_packet *pkt);
+
 /* Read the headers. 0, or a negative enum ippfvs_wire_error. */
-int ippfvs_packet_read(struct ippfvs_packet *pkt);
+static inline int ippfvs_packet_read(struct ippfvs_packet *pkt)
+{
+	const struct sk_buff *skb = pkt->skb;
+	int need = ippfvs_wire_read(&pkt->wire, skb->data, skb_headlen(skb),
+				    skb->len);
+
+	return likely(need <= 0) ? need : ippfvs_packet_read_on(pkt);
+}
 
 /* Read the packet that an ICMP error quotes at @offset. 0, or as above. */
 int ippfvs_packet_read_quoted(struct ippfvs_packet *pkt, u32 offset,
@@ -97,7 +109,16 @@ static inline bool ippfvs_packet_ttl_spent(const struct ippfvs_packet *pkt)
 	return ippfvs_packet_takes_ttl(pkt) && pkt->wire.ttl <= 1;
 }
 
-void ippfvs_packet_take_ttl(struct ippfvs_packet *pkt);
+/* It is writable. */
+static inline void ippfvs_packet_take_ttl(struct ippfvs_packet *pkt)
+{
+	if (!ippfvs_packet_takes_ttl(pkt))
+		return;
+	if (ippfvs_packet_ipv4(pkt))
+		ip_decrease_ttl(ip_hdr(pkt->skb));
+	else
+		ipv6_hdr(pkt->skb)->hop_limit--;
+}
 
 /* Count the reason and drop. */
 enum ippfvs_verdict ippfvs_packet_drop(const struct ippfvs_packet *pkt,

@@ -29,7 +29,7 @@ static u16 be16_at(const u8 *p)
 }
 
 /* 0 when the first @n bytes can be read; else what the reader must return. */
-static int need(const struct reading *r, u32 n)
+static __always_inline int need(const struct reading *r, u32 n)
 {
 	if (n > r->end)
 		return -IPPFVS_WIRE_MALFORMED;
@@ -37,18 +37,18 @@ static int need(const struct reading *r, u32 n)
 }
 
 /* Does a length field claim more than there is? A quoted packet's may. */
-static bool exceeds(const struct reading *r, u32 claimed)
+static __always_inline bool exceeds(const struct reading *r, u32 claimed)
 {
 	return !r->quoted && claimed > r->end;
 }
 
 /* A quote may show the first fragment; that one has the ports. */
-static bool refused_fragment(const struct reading *r, bool offset, bool more)
+static __always_inline bool refused_fragment(const struct reading *r, bool offset, bool more)
 {
 	return offset || (more && !r->quoted);
 }
 
-static int read_ipv4(struct ippfvs_wire *wire, struct reading *r)
+static __always_inline int read_ipv4(struct ippfvs_wire *wire, struct reading *r)
 {
 	const u8 *ip = r->data;
 	u16 fragment;
@@ -171,7 +171,7 @@ static int read_ipv6(struct ippfvs_wire *wire, struct reading *r)
 }
 
 /* Make the transport header readable: whole, or what a quote has left of it. */
-static int need_transport(struct ippfvs_wire *wire, const struct reading *r,
+static __always_inline int need_transport(struct ippfvs_wire *wire, const struct reading *r,
 			  u32 whole)
 {
 	u32 size = whole;
@@ -188,7 +188,7 @@ static void read_ports(struct ippfvs_wire *wire, const u8 *transport)
 	memcpy(&wire->tuple.dport, transport + 2, sizeof(wire->tuple.dport));
 }
 
-static int read_tcp(struct ippfvs_wire *wire, const struct reading *r)
+static __always_inline int read_tcp(struct ippfvs_wire *wire, const struct reading *r)
 {
 	const u8 *tcp = r->data + wire->l4;
 	u32 header;
@@ -209,7 +209,7 @@ static int read_tcp(struct ippfvs_wire *wire, const struct reading *r)
 	return 0;
 }
 
-static int read_udp(struct ippfvs_wire *wire, const struct reading *r)
+static __always_inline int read_udp(struct ippfvs_wire *wire, const struct reading *r)
 {
 	const u8 *udp = r->data + wire->l4;
 	u16 length;
@@ -277,7 +277,7 @@ static u8 icmp_of(u8 family)
 	return family == IPPFVS_FAMILY_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
 }
 
-static int read_transport(struct ippfvs_wire *wire, const struct reading *r)
+static __always_inline int read_transport(struct ippfvs_wire *wire, const struct reading *r)
 {
 	switch (wire->tuple.protocol) {
 	case IPPROTO_TCP:
@@ -301,7 +301,7 @@ static int read_transport(struct ippfvs_wire *wire, const struct reading *r)
 	}
 }
 
-static int read_network(struct ippfvs_wire *wire, struct reading *r)
+static __always_inline int read_network(struct ippfvs_wire *wire, struct reading *r)
 {
 	int err;
 
@@ -319,11 +319,13 @@ static int read_network(struct ippfvs_wire *wire, struct reading *r)
 	}
 }
 
-static int read_packet(struct ippfvs_wire *wire, struct reading *r)
+/* Once for each of the two callers, who both know whether it is a quote. */
+static __always_inline int read_packet(struct ippfvs_wire *wire,
+				       struct reading *r)
 {
 	int err;
 
-	memset(wire, 0, sizeof(*wire));
+	*wire = (struct ippfvs_wire){};
 	err = read_network(wire, r);
 	if (err)
 		return err;

@@ -6,20 +6,16 @@
 #ifndef _IPPFVS_FWD_FORWARD_H
 #define _IPPFVS_FWD_FORWARD_H
 
+#include "../conn.h"
 #include "../packet.h"
+#include "../real.h"
 #include "route.h"
 #include "send.h"
 
+#include <linux/lockdep.h>
+#include <net/dst.h>
+
 struct dst_entry;
-struct ippfvs_conn;
-
-/* By the method of @conn; counted for its real server. */
-enum ippfvs_verdict ippfvs_forward(struct ippfvs_packet *pkt,
-				   struct ippfvs_conn *conn);
-
-/* The same, not counted: an ICMP error on the connection's way, as it is. */
-enum ippfvs_verdict ippfvs_forward_uncounted(struct ippfvs_packet *pkt,
-					     struct ippfvs_conn *conn);
 
 enum ippfvs_verdict ippfvs_nat_in(struct ippfvs_packet *pkt,
 				  const struct ippfvs_conn *conn);
@@ -51,5 +47,43 @@ bool ippfvs_local_connected(const struct ippfvs_packet *pkt);
  */
 bool ippfvs_local_answers(const struct ippfvs_packet *pkt,
 			  union ippfvs_addr *addr, __be16 port);
+
+/* This CPU's route to @real, looked up again when it has become stale; NULL: none. */
+static inline const struct ippfvs_route *
+ippfvs_route_to_real(struct net *net, const struct ippfvs_real *real)
+{
+	struct ippfvs_route *route = &this_cpu_ptr(real->cpu)->route;
+
+	lockdep_assert_in_softirq();
+
+	if (likely(route->dst && dst_check(route->dst, route->cookie)))
+		return route;
+	return ippfvs_route_renew(net, real, route);
+}
+
+/* By the method of @conn, not counted: an ICMP error on its way, as it is. */
+static inline enum ippfvs_verdict
+ippfvs_forward_uncounted(struct ippfvs_packet *pkt, struct ippfvs_conn *conn)
+{
+	switch (conn->method) {
+	case IPPFVS_METHOD_NAT:
+		return ippfvs_nat_in(pkt, conn);
+	case IPPFVS_METHOD_TUN:
+		return ippfvs_tun(pkt, conn);
+	case IPPFVS_METHOD_DR:
+		return ippfvs_dr(pkt, conn);
+	default:
+		return ippfvs_local(pkt, conn);
+	}
+}
+
+/* The same, counted for its real server. */
+static inline enum ippfvs_verdict ippfvs_forward(struct ippfvs_packet *pkt,
+						 struct ippfvs_conn *conn)
+{
+	ippfvs_stats_in(&this_cpu_ptr(conn->real->cpu)->stats,
+			pkt->wire.length);
+	return ippfvs_forward_uncounted(pkt, conn);
+}
 
 #endif /* _IPPFVS_FWD_FORWARD_H */

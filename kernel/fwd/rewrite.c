@@ -10,7 +10,9 @@
 #include <linux/udp.h>
 #include <net/checksum.h>
 
-static u16 update(u16 check, const void *from, const void *to, u32 len,
+/* For every packet of NAT: all in one piece, hence the many that are inlined. */
+
+static __always_inline u16 update(u16 check, const void *from, const void *to, u32 len,
 		  bool partial)
 {
 	return partial ? ippfvs_csum_update_partial(check, from, to, len) :
@@ -18,7 +20,7 @@ static u16 update(u16 check, const void *from, const void *to, u32 len,
 }
 
 /* By constant lengths, which make the sum a handful of instructions. */
-static u16 update_addr(u16 check, u8 family, const union ippfvs_addr *from,
+static __always_inline u16 update_addr(u16 check, u8 family, const union ippfvs_addr *from,
 		       const union ippfvs_addr *to, bool partial)
 {
 	return family == IPPFVS_FAMILY_IPV4 ?
@@ -30,7 +32,7 @@ static u16 update_addr(u16 check, u8 family, const union ippfvs_addr *from,
  * The transport checksum, or NULL when there is none: a quote was cut short, or
  * a UDP sender does without.
  */
-static u16 *checksum_of(u8 *th, const struct ippfvs_wire *wire, bool partial)
+static __always_inline u16 *checksum_of(u8 *th, const struct ippfvs_wire *wire, bool partial)
 {
 	u32 offset = wire->tuple.protocol == IPPROTO_TCP ?
 		     offsetof(struct tcphdr, check) :
@@ -45,7 +47,7 @@ static u16 *checksum_of(u8 *th, const struct ippfvs_wire *wire, bool partial)
 }
 
 /* The transport checksum covers the addresses, and unless partial, the ports. */
-static void rewrite_port(u8 *th, const struct ippfvs_wire *wire,
+static __always_inline void rewrite_port(u8 *th, const struct ippfvs_wire *wire,
 			 const union ippfvs_addr *old,
 			 const struct ippfvs_end *end, bool partial)
 {
@@ -67,8 +69,9 @@ static void rewrite_port(u8 *th, const struct ippfvs_wire *wire,
 }
 
 /* The IPv4 header is covered by its own checksum, the IPv6 header by none. */
-void ippfvs_rewrite_addr(u8 *nh, u8 family, const union ippfvs_addr *addr,
-			 bool source)
+static __always_inline void rewrite_addr(u8 *nh, u8 family,
+					 const union ippfvs_addr *addr,
+					 bool source)
 {
 	if (family == IPPFVS_FAMILY_IPV4) {
 		struct iphdr *iph = (struct iphdr *)nh;
@@ -85,21 +88,33 @@ void ippfvs_rewrite_addr(u8 *nh, u8 family, const union ippfvs_addr *addr,
 	}
 }
 
-void ippfvs_rewrite(u8 *nh, const struct ippfvs_wire *wire,
-		    const struct ippfvs_end *end, bool partial)
+static __always_inline void rewrite(u8 *nh, const struct ippfvs_wire *wire,
+				    const struct ippfvs_end *end, bool partial)
 {
 	const union ippfvs_addr *old = end->source ? &wire->tuple.saddr :
 						     &wire->tuple.daddr;
 
 	rewrite_port(nh + wire->l4, wire, old, end, partial);
-	ippfvs_rewrite_addr(nh, wire->tuple.family, &end->addr, end->source);
+	rewrite_addr(nh, wire->tuple.family, &end->addr, end->source);
+}
+
+void ippfvs_rewrite_addr(u8 *nh, u8 family, const union ippfvs_addr *addr,
+			 bool source)
+{
+	rewrite_addr(nh, family, addr, source);
+}
+
+void ippfvs_rewrite(u8 *nh, const struct ippfvs_wire *wire,
+		    const struct ippfvs_end *end, bool partial)
+{
+	rewrite(nh, wire, end, partial);
 }
 
 void ippfvs_rewrite_skb(struct sk_buff *skb, const struct ippfvs_wire *wire,
 			const struct ippfvs_end *end)
 {
-	ippfvs_rewrite(skb_network_header(skb), wire, end,
-		       skb->ip_summed == CHECKSUM_PARTIAL);
+	rewrite(skb_network_header(skb), wire, end,
+		skb->ip_summed == CHECKSUM_PARTIAL);
 	if (skb->ip_summed == CHECKSUM_COMPLETE)
 		skb->ip_summed = CHECKSUM_NONE; /* it was of the old bytes */
 }

@@ -3,7 +3,6 @@
 
 #include "../real.h"
 
-#include <linux/lockdep.h>
 #include <net/addrconf.h>
 #include <net/dst.h>
 #include <net/ip.h>
@@ -95,9 +94,9 @@ static u32 cookie_of(const struct dst_entry *dst, u8 family)
 	return rt6_get_cookie(dst_rt6_info(dst));
 }
 
-static const struct ippfvs_route *renew(struct net *net,
-					const struct ippfvs_real *real,
-					struct ippfvs_route *route)
+const struct ippfvs_route *ippfvs_route_renew(struct net *net,
+					      const struct ippfvs_real *real,
+					      struct ippfvs_route *route)
 {
 	struct dst_entry *dst;
 
@@ -113,18 +112,6 @@ static const struct ippfvs_route *renew(struct net *net,
 	route->dst = dst;
 	route->cookie = cookie_of(dst, real->family);
 	return route;
-}
-
-const struct ippfvs_route *ippfvs_route_to_real(struct net *net,
-						struct ippfvs_real *real)
-{
-	struct ippfvs_route *route = &this_cpu_ptr(real->cpu)->route;
-
-	lockdep_assert_in_softirq();
-
-	if (likely(route->dst && dst_check(route->dst, route->cookie)))
-		return route;
-	return renew(net, real, route);
 }
 
 struct dst_entry *ippfvs_route_to_client(const struct ippfvs_packet *pkt,

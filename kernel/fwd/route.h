@@ -31,9 +31,10 @@ void ippfvs_route_release(struct ippfvs_route *route);
 
 /* -- all that follows: RCU, BH off -- */
 
-/* This CPU's route to @real, looked up again when it has become stale; NULL. */
-const struct ippfvs_route *ippfvs_route_to_real(struct net *net,
-						struct ippfvs_real *real);
+/* Look up the way to @real for @route, which is empty or stale. Return: it, or NULL. */
+const struct ippfvs_route *ippfvs_route_renew(struct net *net,
+					      const struct ippfvs_real *real,
+					      struct ippfvs_route *route);
 
 /* A route for an answer to the client, with a reference; NULL when none. */
 struct dst_entry *ippfvs_route_to_client(const struct ippfvs_packet *pkt,

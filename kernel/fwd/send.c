@@ -33,7 +33,7 @@ bool ippfvs_send_too_big(const struct ippfvs_packet *pkt, u32 mtu)
 }
 
 /* Packets that the stack's own output must see. */
-static bool needs_stack(const struct ippfvs_packet *pkt,
+static __always_inline bool needs_stack(const struct ippfvs_packet *pkt,
 			const struct dst_entry *dst, u32 mtu)
 {
 	const struct sk_buff *skb = pkt->skb;
@@ -46,7 +46,7 @@ static bool needs_stack(const struct ippfvs_packet *pkt,
 }
 
 /* Who takes the packet over on its way to @towards. */
-static struct neighbour *neighbour(const struct ippfvs_packet *pkt,
+static __always_inline struct neighbour *neighbour(const struct ippfvs_packet *pkt,
 				   struct dst_entry *dst,
 				   const union ippfvs_addr *towards,
 				   bool *is_v6gw)
@@ -67,7 +67,7 @@ static struct neighbour *neighbour(const struct ippfvs_packet *pkt,
 }
 
 /* What is not this packet's any more, or not what the device wants to see. */
-static void clean(struct ippfvs_packet *pkt)
+static __always_inline void clean(struct ippfvs_packet *pkt)
 {
 	struct sk_buff *skb = pkt->skb;
 
@@ -92,9 +92,9 @@ static bool write_next_hop(struct ippfvs_packet *pkt,
 }
 
 /* @direct: the real server that a packet addressed to another goes to, or NULL. */
-static enum ippfvs_verdict transmit(struct ippfvs_packet *pkt, u32 mtu,
-				    const union ippfvs_addr *towards,
-				    const struct ippfvs_real *direct)
+static __always_inline enum ippfvs_verdict
+transmit(struct ippfvs_packet *pkt, u32 mtu, const union ippfvs_addr *towards,
+	 const struct ippfvs_real *direct)
 {
 	struct sk_buff *skb = pkt->skb;
 	struct dst_entry *dst = skb_dst(skb);
@@ -126,7 +126,8 @@ static enum ippfvs_verdict transmit(struct ippfvs_packet *pkt, u32 mtu,
 	return IPPFVS_TAKEN;
 }
 
-enum ippfvs_verdict ippfvs_send(struct ippfvs_packet *pkt, u32 mtu)
+static __always_inline enum ippfvs_verdict send(struct ippfvs_packet *pkt,
+						u32 mtu)
 {
 	union ippfvs_addr towards;
 
@@ -137,12 +138,17 @@ enum ippfvs_verdict ippfvs_send(struct ippfvs_packet *pkt, u32 mtu)
 	return transmit(pkt, mtu, &towards, NULL);
 }
 
+enum ippfvs_verdict ippfvs_send(struct ippfvs_packet *pkt, u32 mtu)
+{
+	return send(pkt, mtu);
+}
+
 enum ippfvs_verdict ippfvs_send_noref(struct ippfvs_packet *pkt,
 				      struct dst_entry *dst, u32 mtu)
 {
 	skb_dst_drop(pkt->skb);
 	skb_dst_set_noref(pkt->skb, dst);
-	return ippfvs_send(pkt, mtu);
+	return send(pkt, mtu);
 }
 
 enum ippfvs_verdict ippfvs_send_direct(struct ippfvs_packet *pkt,

@@ -39,6 +39,8 @@ class Kernel:
     """KDIR: the folder to give to `make -C`."""
     arch: str
     """make's ARCH."""
+    flags: str = ""
+    """More for the compiler, of the kernel and of its modules."""
 
     @property
     def user_mode(self) -> bool:
@@ -118,20 +120,23 @@ def _unpack_source(package: str, folder: Path) -> None:
 def _user_mode(name: str) -> Kernel:
     tree = source()
     fragment = paths.TREE / f"tools/kernels/uml-{name}.config"
-    key = paths.digest([fragment])
+    flags = fragment.with_suffix(".flags")
+    key = paths.digest([fragment, *([flags] if flags.exists() else [])])
+    more = flags.read_text().strip() if flags.exists() else ""
     root = paths.KERNELS / f"uml-{name}_{tree.name.partition('_')[2]}_{key}"
     if not (root / "ready").exists():
         with say.step(f"User-Mode Linux ({name}): build", "7 minutes on 2 cores"):
-            _build_uml(tree, fragment, root)
+            _build_uml(tree, fragment, root, more)
     release = (root / "build/include/config/kernel.release").read_text().strip()
-    return Kernel(name, release, root / "build/linux", root, root / "build", "um")
+    return Kernel(name, release, root / "build/linux", root, root / "build", "um", more)
 
 
-def _build_uml(tree: Path, fragment: Path, root: Path) -> None:
+def _build_uml(tree: Path, fragment: Path, root: Path, flags: str) -> None:
     shutil.rmtree(root, ignore_errors=True)
     build = root / "build"
     build.mkdir(parents=True)
     make: list[str | Path] = ["make", "-s", "-C", tree, f"O={build}", "ARCH=um", f"-j{_cores()}"]
+    make.append(f"KCFLAGS={flags}")
     process.run([*make, "x86_64_defconfig"], log=root / "config.log")
     merge = tree / "scripts/kconfig/merge_config.sh"
     process.run([merge, "-m", "-O", build, build / ".config", fragment], log=root / "merge.log")

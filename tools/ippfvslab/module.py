@@ -70,6 +70,7 @@ def make(kernel: Kernel, home: Path, *words: str) -> str:
     command: list[str | Path] = ["make", "-C", kernel.build, f"M={home}", f"-j{jobs}"]
     if kernel.sanitizer:
         command.append(_KASAN)
+    command.append(f"KCFLAGS={kernel.flags}")
     return process.run([*command, f"ARCH={kernel.arch}", *words, "modules"], log=home / "build.log")
 
 

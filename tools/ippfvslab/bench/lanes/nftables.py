@@ -9,6 +9,8 @@ from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.shell import run
 
 HEAD_BITS = 3
+COUNTER = "made"
+_FAMILY = {4: "ip", 6: "ip6"}
 BUCKETS = Path("/sys/module/nf_conntrack/parameters/hashsize")
 CONNECTIONS = Path("/proc/net/nf_conntrack")
 MODULES = (
@@ -28,16 +30,17 @@ def load(case: Case, more: str) -> None:
     run("modprobe", "nf_conntrack")
     BUCKETS.write_text(str(1 << (case.table_bits - HEAD_BITS)))
     Path("/proc/sys/net/netfilter/nf_conntrack_max").write_text("20000000")
-    family = {4: "ip", 6: "ip6"}[case.family]
+    family = _FAMILY[case.family]
     choice = ", ".join(f"{number} : {real}" for number, real in enumerate(case.reals))
     run(
         *("nft", "-f", "-"),
         text=f"""
 table {family} bench {{
+	counter {COUNTER} {{ }}
 	{more}
 	chain pre {{
 		type nat hook prerouting priority dstnat;
-		{family} daddr {case.vip} {case.protocol} dport 80 \
+		{family} daddr {case.vip} {case.protocol} dport 80 counter name {COUNTER} \
 dnat to numgen inc mod {case.servers} map {{ {choice} }}
 	}}
 }}
@@ -57,8 +60,9 @@ def end(case: Case) -> None:
 
 
 def made(case: Case) -> int:
-    """How many connections are tracked."""
-    return int(Path("/proc/sys/net/netfilter/nf_conntrack_count").read_text())
+    """How many connections there were: only their first packets come to the rule."""
+    listed = run("nft", "list", "counter", _FAMILY[case.family], "bench", COUNTER)
+    return int(listed.split()[listed.split().index("packets") + 1])
 
 
 def sample(case: Case) -> str:
