@@ -23,6 +23,8 @@ web         web(): real nginx on port 80 of every server (for Local Node: on the
 echoes      echoes("udp", 7): an Echo on every server, likewise; its list.
 balance     balance("tcp", 7, "wrr", 1, 2): a service of the VIP with the farm's real servers, of
             those weights (all 1 when none is given), by the farm's method; the pylvs.Service.
+lookups     lookups.counted(source, dest): which of their packets the stack looked up a route for.
+ways        ways.new(3): the way that each of three new connections took, LONG or SHORT.
 kernel log  every test fails in which the kernel complains.
 
 Hosts, captures and servers are in tools/ippfvslab: netns.Host (run, popen, socket, inside, call),
@@ -48,6 +50,9 @@ from ippfvslab.farm import Farm
 from ippfvslab.layouts import FAMILIES, METHODS, layout
 from ippfvslab.netns import Host
 
+from tests.live.fixtures_lookups import Lookups
+from tests.live.fixtures_ways import Ways
+
 if TYPE_CHECKING:
     import pylvs
 
@@ -64,7 +69,7 @@ collect_ignore = [] if os.environ.get("IPPFVS_KERNEL") == "sanitize" else ["test
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        "farm(methods=…, families=…): the farms that the test runs on; default all of both",
+        "farm(methods=…, families=…, own=…): the farms that the test runs on; default all of both",
     )
 
 
@@ -73,12 +78,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     mark = metafunc.definition.get_closest_marker("farm")
     wanted = mark.kwargs if mark else {}
+    whose = metafunc.definition.name.partition("[")[0] if wanted.get("own") else ""
     cases = [
-        (method, family)
+        (method, family, whose)
         for method in wanted.get("methods", METHODS)
         for family in wanted.get("families", FAMILIES)
     ]
-    names = [f"{method}{family}" for method, family in cases]
+    names = [f"{method}{family}" for method, family, _ in cases]
     metafunc.parametrize("farm", cases, ids=names, indirect=True, scope="session")
 
 
@@ -91,15 +97,27 @@ def guest() -> str:
     return name
 
 
+@pytest.fixture(scope="session")
+def _watches(request: pytest.FixtureRequest) -> bool:
+    """Whether a test of this session wants to know of lookups."""
+    return any("lookups" in getattr(item, "fixturenames", ()) for item in request.session.items)
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _steady_code() -> Iterator[None]:
-    with steady.code():
-        yield
+def _steady_code(_watches: bool) -> Iterator[Lookups | None]:
+    with steady.code(), Lookups() if _watches else contextlib.nullcontext() as lookups:
+        yield lookups
+
+
+@pytest.fixture
+def lookups(_steady_code: Lookups) -> Lookups:
+    """The kernel's lookups of routes, which are watched from the session's start to its end."""
+    return _steady_code
 
 
 @pytest.fixture(scope="session")
-def _farms() -> Iterator[dict[tuple[str, int], Farm]]:
-    farms: dict[tuple[str, int], Farm] = {}
+def _farms() -> Iterator[dict[tuple[str, int, str], Farm]]:
+    farms: dict[tuple[str, int, str], Farm] = {}
     yield farms
     for farm in farms.values():
         farm.close()
@@ -107,19 +125,20 @@ def _farms() -> Iterator[dict[tuple[str, int], Farm]]:
 
 @pytest.fixture(scope="session")
 def _shared_farm(
-    request: pytest.FixtureRequest, _farms: dict[tuple[str, int], Farm]
-) -> Callable[[str, int], Farm]:
-    def get(method: str, family: int) -> Farm:
-        key = (method, family)
+    request: pytest.FixtureRequest, _farms: dict[tuple[str, int, str], Farm]
+) -> Callable[[str, int, str], Farm]:
+    def get(method: str, family: int, whose: str) -> Farm:
+        key = (method, family, whose)
         if key not in _farms:
-            _farms[key] = Farm(layout(method, family), f"{method}{family}-")
+            prefix = f"{method}{family}-" + (f"{len(_farms)}-" if whose else "")
+            _farms[key] = Farm(layout(method, family), prefix)
         return _farms[key]
 
     return get
 
 
 @pytest.fixture(scope="session")
-def farm(request: pytest.FixtureRequest, _shared_farm: Callable[[str, int], Farm]) -> Farm:
+def farm(request: pytest.FixtureRequest, _shared_farm: Callable[[str, int, str], Farm]) -> Farm:
     """The paper's farm of a method and family; `@pytest.mark.farm` narrows which."""
     return _shared_farm(*request.param)
 
@@ -227,6 +246,12 @@ def lvs(farm: Farm) -> Iterator[pylvs.Manager]:
             udp_timeout_s=before.udp_timeout_s,
             conn_max=before.conn_max,
         )
+
+
+@pytest.fixture
+def ways(farm: Farm, lvs: pylvs.Manager, lookups: Lookups) -> Ways:
+    """Which way new connections from the router to the VIP go."""
+    return Ways(farm, lvs, lookups)
 
 
 @pytest.fixture

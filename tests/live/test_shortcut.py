@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Connections made on arrival: what would have been refused later on its way still is.
 
-Each test first warms the shortcut with an ordinary client and shows that connections are made.
+Each test shows first that the shortcut is taken, or where it never is, that connections are made.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from ippfvslab import talk
 from ippfvslab.farm import Farm, endpoint
 from ippfvslab.load import Spray
 
+from tests.live.fixtures_ways import LONG, Ways
+
 if TYPE_CHECKING:
     import pylvs
     from tests.live.conftest import Balance, Echoes
@@ -23,11 +25,6 @@ if TYPE_CHECKING:
 SHORT_S = 0.3
 pytestmark = pytest.mark.farm(methods=["nat"])
 CHAINS = ["input priority 0", "prerouting priority -300", "prerouting priority -150"]
-
-
-def _warm(farm: Farm, vip: str) -> None:
-    for _ in range(3):
-        talk.ask(farm.client, "udp", vip, 7)
 
 
 def _refused(farm: Farm, lvs: pylvs.Manager, vip: str) -> None:
@@ -39,19 +36,24 @@ def _refused(farm: Farm, lvs: pylvs.Manager, vip: str) -> None:
 
 @pytest.mark.parametrize("chain", CHAINS)
 def test_a_firewall_that_comes(
-    farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes, chain: str
+    farm: Farm,
+    lvs: pylvs.Manager,
+    ways: Ways,
+    balance: Balance,
+    echoes: Echoes,
+    chain: str,
 ) -> None:
     echoes("udp", 7)
     balance("udp", 7)
     for _ in range(2):
-        _warm(farm, farm.vip)
+        ways.warm()
         rule = f"chain c {{ type filter hook {chain}; udp dport 7 drop; }}"
         farm.director.run("nft", "-f", "-", text=f"table inet lab {{ {rule}\n}}\n")
         try:
             _refused(farm, lvs, farm.vip)
         finally:
             farm.director.run("nft", "delete", "table", "inet", "lab")
-    _warm(farm, farm.vip)
+    ways.warm()
 
 
 @contextlib.contextmanager
@@ -72,12 +74,15 @@ def _any_ip(farm: Farm, lvs: pylvs.Manager) -> Iterator[tuple[str, str]]:
             farm.director.run("ip", *f"{six}route del local {vip} dev lo".split(), check=False)
 
 
-def test_a_local_route_that_goes(farm: Farm, lvs: pylvs.Manager, echoes: Echoes) -> None:
+@pytest.mark.farm(methods=["nat"], own=True)
+def test_a_local_route_that_goes(
+    farm: Farm, lvs: pylvs.Manager, ways: Ways, echoes: Echoes
+) -> None:
     echoes("udp", 7)
     with _any_ip(farm, lvs) as (vip, gone):
         blackhole = f"route add blackhole {vip}"
         with farm.director.added(blackhole):
-            _warm(farm, vip)
+            assert ways.new(3, vip) == [LONG] * 3
             farm.director.run("ip", *gone.split())
             # Behind FORWARD a service takes packets, too: the blackhole is what refuses.
             _refused(farm, lvs, vip)
@@ -95,11 +100,16 @@ def _spoof(farm: Farm, source: str) -> None:
     "source", ["172.16.0.1", "202.103.106.5", "127.0.0.1", "224.0.0.1", "255.255.255.255"]
 )
 def test_an_impossible_source(
-    farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes, source: str
+    farm: Farm,
+    lvs: pylvs.Manager,
+    ways: Ways,
+    balance: Balance,
+    echoes: Echoes,
+    source: str,
 ) -> None:
     echoes("udp", 7)
     balance("udp", 7)
-    _warm(farm, farm.vip)
+    ways.warm()
     before = lvs.stats().connections
     _spoof(farm, source)
     assert lvs.stats().connections == before
@@ -107,15 +117,15 @@ def test_an_impossible_source(
     assert lvs.stats().connections == before + 1
 
 
-@pytest.mark.farm(methods=["nat"], families=[4])
+@pytest.mark.farm(methods=["nat"], families=[4], own=True)
 def test_a_source_in_a_local_route(
-    farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes
+    farm: Farm, lvs: pylvs.Manager, ways: Ways, balance: Balance, echoes: Echoes
 ) -> None:
     """A whole net is the director's own by a route: a packet from it is martian."""
     echoes("udp", 7)
     balance("udp", 7)
     with farm.director.added("route add local 198.51.100.0/24 dev lo"):
-        _warm(farm, farm.vip)
+        assert ways.new(3) == [LONG] * 3
         before = lvs.stats().connections
         _spoof(farm, "198.51.100.77")
         assert lvs.stats().connections == before
@@ -123,11 +133,11 @@ def test_a_source_in_a_local_route(
 
 @pytest.mark.farm(methods=["nat"], families=[4])
 def test_rp_filter_that_comes(
-    farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes
+    farm: Farm, lvs: pylvs.Manager, ways: Ways, balance: Balance, echoes: Echoes
 ) -> None:
     echoes("udp", 7)
     balance("udp", 7)
-    _warm(farm, farm.vip)
+    ways.warm()
     before = lvs.stats().connections
     _spoof(farm, "172.16.0.200")
     assert lvs.stats().connections == before + 1

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Whether the stack looked a packet's route up: told by the kernel's own trace events.
+
+A connection that is made on arrival is sent on before the stack asks its routes for the packet. One
+that goes the long way is asked for: fib:fib_table_lookup (IPv4) or fib6:fib6_table_lookup tell the
+device by which it came in, its source and its destination.
+
+Events do not tell the network namespace. So whoever counts them sends from the router, whose own
+lookups are for no device that anything came in by, and asks for the director's VIP, which no
+packet behind the director has for its destination.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+TRACEFS = Path("/sys/kernel/tracing")
+INSTANCE = TRACEFS / "instances/lookups"
+EVENTS = ("fib/fib_table_lookup", "fib6/fib6_table_lookup")
+OUTGOING = 1
+"""Packets of one's own are looked up as if they came in by lo, device 1, or by none."""
+ICMPV6 = 58
+"""Neighbours that look whether the other is still there."""
+_LINE = re.compile(r" iif (\d+) proto (\d+) ([\da-f.:]+)/\d+ -> ([\da-f.:]+)/\d+ ")
+
+
+class Lookups:
+    """The events are on for the whole session, since switching them rewrites the kernel's code."""
+
+    def __init__(self) -> None:
+        if not (TRACEFS / "instances").exists():
+            subprocess.run(["mount", "-t", "tracefs", "tracefs", str(TRACEFS)], check=True)
+        INSTANCE.mkdir(exist_ok=True)
+        self._write("tracing_on", "0")
+        for event in EVENTS:
+            self._write(f"events/{event}/enable", "1")
+
+    def __enter__(self) -> Lookups:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for event in EVENTS:
+            self._write(f"events/{event}/enable", "0")
+        INSTANCE.rmdir()
+
+    @contextmanager
+    def counted(self, source: str, dest: str) -> Iterator[list[int]]:
+        """Yield a list that holds, afterwards, the device of each lookup from SOURCE to DEST."""
+        devices: list[int] = []
+        self._write("trace", "")  # empties it
+        self._write("tracing_on", "1")
+        try:
+            yield devices
+        finally:
+            self._write("tracing_on", "0")
+        ends = ipaddress.ip_address(source), ipaddress.ip_address(dest)
+        for device, protocol, *found in _LINE.findall((INSTANCE / "trace").read_text()):
+            if int(device) > OUTGOING and int(protocol) != ICMPV6:
+                devices += [int(device)] * (tuple(map(ipaddress.ip_address, found)) == ends)
+
+    def _write(self, name: str, text: str) -> None:
+        (INSTANCE / name).write_text(text)
