@@ -50,7 +50,8 @@ def _checkpatch() -> list[str]:
     program = kernels.source() / "scripts/checkpatch.pl"
     names = [str(file.relative_to(paths.TREE)) for file in module.sources()[1:]]
     files = [name for name in names if not name.startswith(_NOT_KERNEL_STYLE)]
-    files.append("tools/ippfvslab/bench/limit/limit.c")
+    own = (paths.TREE / "tools/ippfvslab/bench").glob("*/*.c")
+    files += sorted(str(file.relative_to(paths.TREE)) for file in own)
     options = ["--no-tree", "--no-summary", "--terse", "--show-types", "--file"]
     return _said(["perl", str(program), *options, "--ignore", _NOT_FOR_US, *files])
 

@@ -9,6 +9,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from ippfvslab.bench.shell import run
 from ippfvslab.wire import BUFFER_BYTES, SO_RCVBUFFORCE, SO_TIMESTAMPNS
 
 PERIOD_S = 250e-6
+AHEAD_S = 1.0
 FLOWS = 1000
+"""Each of them has packets in AHEAD_S already."""
 FRAME_BYTES = 60
 _MAC = "02:00:00:00:00:77"
 _ETH_P_ALL = 3
@@ -48,19 +51,28 @@ class Beat:
         self._send.bind(("tick", 0))
         self._heard = _listener()
 
-    def run(self, count: int, meanwhile: Callable[[], None]) -> list[float]:
-        """Send COUNT packets, do MEANWHILE, and answer how late each packet left, in seconds.
+    def run(self, meanwhile: Callable[[], object]) -> list[float]:
+        """Send until MEANWHILE is done, and answer how late each packet left, in seconds.
 
-        :raises RuntimeError: one was lost, or MEANWHILE ended after the last of them
+        :raises RuntimeError: one was lost
         """
-        for number in range(count):
-            self._send.send(frame(*self._ends, number))
-        meanwhile()
-        over = time.time()
-        times = [self._hear(number) for number in range(count)]
-        if over > times[-1]:
-            raise RuntimeError(f"the beat was over {over - times[-1]:.1f} s too early")
-        return delays(times)
+        with ThreadPoolExecutor(1) as other:
+            count = self._send_until(other.submit(meanwhile))
+        return delays([self._hear(number) for number in range(count)])
+
+    def _send_until(self, work: Future[object]) -> int:
+        """Keep AHEAD_S of the beat in the queue, to the end of WORK; how many packets that took."""
+        began, count = time.monotonic(), 0
+        while True:
+            over = work.done()
+            due = (time.monotonic() - began + AHEAD_S) / PERIOD_S
+            while count < due:
+                self._send.send(frame(*self._ends, count))
+                count += 1
+            if over:
+                work.result()
+                return count
+            time.sleep(AHEAD_S / 4)
 
     def close(self) -> None:
         """Close both sockets."""

@@ -3,16 +3,11 @@
 
 from __future__ import annotations
 
-from ippfvslab.bench.probes import listing, replace, rules
-from ippfvslab.bench.question import Bound, Derived, Question, Ratio, at_most
+from ippfvslab.bench.probes import growth, listing, replace, rules
+from ippfvslab.bench.question import Bound, Question, Ratio, at_most
 
 _MILLION = "1,000,000"
 _RULES = "10,000 services × 10 servers"
-
-
-def excess_ms(growing: float, grown: float) -> float:
-    """Milliseconds by which the worst delay of a growing table is above that of a grown one."""
-    return 1000 * (growing - grown)
 
 
 def _times_faster(times: float, ours: str, theirs: str) -> Ratio:
@@ -61,24 +56,23 @@ MEMORY = (
     ),
     Question(
         name="growth",
-        title="the worst delay of a packet, while the table grows 32 times or more",
+        title="the longest wait of a packet for the table, while it grows 32 times or more",
         unit="s",
         guest="uml",
         probe="growth",
         setting=None,
-        lanes=("growing", "grown"),
-        targets=(
-            Derived(
-                1.0, "less", "growing less grown, milliseconds", ("growing", "grown"), excess_ms
-            ),
-        ),
+        lanes=(growth.GROWING, growth.LARGE),
+        targets=(Bound(0.001, "less", growth.GROWING),),
         better="less",
         rounds=3,
         about=(
-            "Packets of known connections come on a beat, from a timer's softirq, and must leave "
-            "on that beat, while a million connections are opened. A table that has room for them "
-            "from the start shows what the machine delays anyhow. The best round counts: what "
-            "growth does, it does in every round."
+            "A million connections are opened (600,000 in a quick run), while a timer's interrupt "
+            "raises a softirq, as a network card's does, 5,000 times a second: the figure is how "
+            "long one of them had to wait at most, in time that the guest's CPU worked: what the "
+            "host gives to others meanwhile does not count. A table that has room for all from the "
+            "start shows what else holds softirqs off. The best round counts: what growth does, it "
+            "does in every round. Packets of known connections come on a beat, and none may be "
+            "lost."
         ),
     ),
 )

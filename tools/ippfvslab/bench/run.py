@@ -18,6 +18,8 @@ LIMIT_S = 2400
 ROUNDS, QUICK_ROUNDS = 7, 3
 KERNEL: dict[Guest, str] = {"uml": "bench", "qemu": "6.12"}
 FOLDER = paths.CACHE / "bench"
+MODULES = ("limit", "pulse")
+"""Of the benchmark's own; a folder each."""
 
 
 def main(words: argparse.Namespace) -> int:
@@ -84,16 +86,18 @@ def _in_guest(kind: Guest, questions: Sequence[Question], quick: bool) -> guest.
     kernel = kernels.get(KERNEL[kind])
     ko = module.build(kernel)
     module.compile_tree()
-    limit = module.build_other(kernel, Path(__file__).with_name("limit"))
+    kos = {"ippfvs": ko} | {
+        name: module.build_other(kernel, Path(__file__).with_name(name)) for name in MODULES
+    }
     ipvsadm = debian.program("ipvsadm", "sbin/ipvsadm")
     for program in programs.PROGRAMS:
         program.fetch()
     rounds = QUICK_ROUNDS if quick else ROUNDS
     measure = ["-m", "ippfvslab.bench.measure", f"--rounds={rounds}", *["--quick"][: int(quick)]]
+    exports = {f"{name.upper()}_MODULE": file for name, file in kos.items()} | {"IPVSADM": ipvsadm}
     script = (
-        f"export IPPFVS_MODULE={shlex.quote(str(ko))} LIMIT_MODULE={shlex.quote(str(limit))}\n"
-        f"export IPVSADM={shlex.quote(str(ipvsadm))}\n"
-        f"$PYTHON {shlex.join([*measure, *(each.name for each in questions)])}"
+        "".join(f"export {name}={shlex.quote(str(file))}\n" for name, file in exports.items())
+        + f"$PYTHON {shlex.join([*measure, *(each.name for each in questions)])}"
     )
     memory = f"{max(each.memory_gib for each in questions)}G"
     what = "User-Mode Linux, one CPU" if kernel.user_mode else "QEMU, two CPUs"

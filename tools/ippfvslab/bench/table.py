@@ -16,7 +16,7 @@ _CELL = 25
 def table(answers: Sequence[Answer]) -> Iterator[str]:
     """For each question its figures, best of the rounds ± the spread, and its targets."""
     title = "best of the rounds ± how far the median is off"
-    yield f"{title:50}{'value':>8}{'target':>9}{'noise':>7}"
+    yield f"{title:50}{'value':>8}{'target':>11}{'noise':>7}"
     for answer in answers:
         yield from wrap(f"{answer.question.title}: {answer.question.unit}", WIDTH)
         yield from _figures(answer)
@@ -37,4 +37,4 @@ def _figures(answer: Answer) -> Iterator[str]:
 
 def _target(answer: Answer, verdict: Verdict) -> str:
     value, bound, noise = verdict.texts(answer.question)
-    return f" {verdict.mark} {verdict.target.says[:46]:47}{value:>8}{bound:>9}{noise:>7}"
+    return f" {verdict.mark} {verdict.target.says[:46]:47}{value:>8}{bound:>11}{noise:>7}"
