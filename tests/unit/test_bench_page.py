@@ -10,14 +10,17 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
 
+import matplotlib as mpl
 import pytest
 from ippfvslab import paths
 from ippfvslab.bench import chart, page, results, run
 from ippfvslab.bench.question import Bound, Question, Ratio
 from ippfvslab.bench.questions import QUESTIONS as EVERY
+from ippfvslab.bench.report import judge
 from ippfvslab.bench.results import Record, Results
 from ippfvslab.say import Trouble
 
+SVG = "{http://www.w3.org/2000/svg}"
 FASTER = Question(
     name="fast",
     title="a race",
@@ -87,8 +90,45 @@ def test_a_chart_is_an_svg_and_the_same_each_time(tmp_path: Path) -> None:
         files = tmp_path / f"{name}.svg", tmp_path / f"{name}-again.svg"
         for file in files:
             chart.draw(answer, RUN.records[name].figures, file)
-        assert ElementTree.parse(files[0]).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+        assert ElementTree.parse(files[0]).getroot().tag == f"{SVG}svg"
         assert files[0].read_bytes() == files[1].read_bytes()
+
+
+TWICE = replace(FASTER, targets=(*FASTER.targets, Ratio(0.95, "more", "ippfvs", "plain")))
+LARGE = replace(SMALLER, targets=(Bound(20 << 20, "less", "ippfvs"),))
+
+
+def _texts(question: Question, figures: dict[str, list[float]], file: Path) -> list[str]:
+    """What a chart of FIGURES says, one text after the other."""
+    (answer,) = judge([(question, figures)])
+    with mpl.rc_context({"svg.fonttype": "none"}):
+        chart.draw(answer, figures, file)
+    return [each.text or "" for each in ElementTree.parse(file).iter(f"{SVG}text")]
+
+
+def test_a_chart_says_its_figures_both_targets_and_the_unit(tmp_path: Path) -> None:
+    figures = {"ippfvs": [2.5e6, 2.4e6], "IPVS": [1e6, 0.9e6], "plain": [2e6, 2e6]}
+    texts = _texts(TWICE, figures, tmp_path / "chart.svg")
+    assert {
+        *("ippfvs", "IPVS", "plain", "2.50 M", "1.00 M", "2.00 M"),
+        *("target: ippfvs ≥ 2 × IPVS", "target: ippfvs ≥ 0.95 × plain"),
+        "packets/s, more is better; ○ each round",
+    } <= set(texts)
+
+
+def test_bytes_have_ticks_of_round_binary_numbers(tmp_path: Path) -> None:
+    figures = {"ippfvs": [16.6 * (1 << 20)], "IPVS": [30.0 * (1 << 20)]}
+    texts = _texts(LARGE, figures, tmp_path / "chart.svg")
+    assert {"0", "8 MiB", "16 MiB", "24 MiB", "32 MiB", "memory, less is better"} <= set(texts)
+    assert {"16.6 MiB", "30.0 MiB", "target: ippfvs ≤ 20.0 MiB"} <= set(texts)
+
+
+@pytest.mark.parametrize(
+    ("most", "step"),
+    [(355, 80), (100 << 10, 32 << 10), (19 << 20, 4 << 20), (6 << 20, 1 << 20), (10, 10)],
+)
+def test_ticks_of_bytes(most: float, step: float) -> None:
+    assert chart.binary_step(most) == step
 
 
 def test_the_page_says_what_was_found() -> None:

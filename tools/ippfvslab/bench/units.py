@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+KIB, MIB = 1 << 10, 1 << 20
+
 
 def short(figure: float, unit: str = "") -> str:
     """FIGURE in at most three digits that count, with the prefix that suits UNIT."""
     if unit == "s":
         return _seconds(figure)
-    if unit == "bytes" and abs(figure) >= 1 << 20:
-        return f"{_digits(figure / (1 << 20))} MiB"
+    if unit == "bytes" and abs(figure) >= MIB:
+        return f"{_digits(figure / MIB)} MiB"
+    if unit == "bytes" and abs(figure) >= KIB:
+        return f"{_digits(figure / KIB)} KiB"
     if unit == "bytes" or abs(figure) < 1000:
         return _digits(figure)
     return f"{_digits(figure / 1e3)} k" if abs(figure) < 999_500 else f"{_digits(figure / 1e6)} M"
