@@ -51,7 +51,7 @@ RUN = Results(
     when="2026-01-02 03:04",
     tree="abc1234",
     quick=False,
-    machine={"CPU": "a model", "cores": "2"},
+    machine={"CPU": "a model", "cores": "2", "load before": "0.1, 0.2, 0.3"},
     programs={"ipvsadm": "1:1.31-1"},
     guests={"uml": {"kernel": "6.12", "CPUs": "1"}},
     records={
@@ -145,6 +145,8 @@ def test_the_page_says_what_was_found() -> None:
         "- RuntimeError: no packet came out: *a failure*",
         "- asked of other lanes (IPVS): *an old one*",
         "- not asked: *a new one*",
+        "- cores: 2",
+        "- load before: 0.1, 0.2, 0.3",
         "- User-Mode Linux: kernel 6.12, CPUs 1",
     ):
         assert line in text.splitlines()

@@ -24,6 +24,12 @@ def describe() -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
+def load() -> str:
+    """How many programs wanted a CPU lately: how quiet the machine is."""
+    last = Path("/proc/loadavg").read_text().split()[:3]
+    return f"{', '.join(last)} in the last 1, 5, 15 minutes"
+
+
 def _of(cpu: str, name: str) -> str:
     found = re.search(rf"^{name}\s*: (.*)$", cpu, re.MULTILINE)
     return found[1].strip() if found else ""

@@ -47,14 +47,28 @@ def _answer(question: Question, rounds: int, quick: bool) -> dict[str, Any]:
         if sorted(figures) != sorted(question.lanes) or not all(figures.values()):
             trouble = f"the probe answered {sorted(figures)}"
     except Exception as fault:
-        trouble = f"{type(fault).__name__}: {fault}"
-        line(traceback.format_exc())
+        trouble = sentence(fault)
+        line(f"!! {question.name} failed: {trouble} (traceback in {_log(question, fault)})")
     return {
         "figures": figures,
         "settings": settings.taken(),
         "seconds": round(time.monotonic() - began, 1),
         "trouble": trouble,
     }
+
+
+def sentence(fault: Exception) -> str:
+    """What FAULT says, in one line; its kind, too, where it was not raised to be read."""
+    said = " ".join(str(fault).split())
+    return said if said and type(fault) is RuntimeError else f"{type(fault).__name__}: {said}"
+
+
+def _log(question: Question, fault: Exception) -> Path:
+    """Keep the traceback of FAULT with all else that the run leaves; where."""
+    file = Path(os.environ["IPPFVS_RUN"], "tracebacks")
+    with file.open("a") as log:
+        log.write(f"{question.name}:\n{''.join(traceback.format_exception(fault))}\n")
+    return file
 
 
 def _keep(found: dict[str, Any]) -> None:

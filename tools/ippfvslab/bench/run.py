@@ -51,13 +51,14 @@ def _measure(questions: Sequence[Question], quick: bool) -> results.Results:
         when=time.strftime("%Y-%m-%d %H:%M"),
         tree=machine.tree(),
         quick=quick,
-        machine=machine.describe(),
+        machine={**machine.describe(), "load before": machine.load()},
         programs={name: debian.version(name) for name in ("ipvsadm", *programs.NAMES)},
     )
     file = FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
     for kind in KERNEL:
         if mine := [each for each in questions if each.guest == kind]:
             _add(found, kind, mine, _in_guest(kind, mine, quick))
+            found.machine["load after, the guests' own included"] = machine.load()
             found.write(file)
     say.line(f"-- figures: {file}; a chart of each question beside")
     page.draw(file.with_suffix(""), found, questions)
