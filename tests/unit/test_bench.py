@@ -110,7 +110,7 @@ def test_questions_fit_together() -> None:
 def test_a_question_that_is_none_is_not_answered_by_silence() -> None:
     words = argparse.Namespace(quick=True, questions=["nat4", "warp"], of=None, write=False)
     with pytest.raises(Trouble, match="no question warp; there are nat4-one nat4 "):
-        run.main(words)
+        run.refuse(words)
 
 
 def test_the_table_fits_80_columns() -> None:

@@ -171,7 +171,7 @@ def test_the_prose_leaves_a_place_for_everything() -> None:
 def test_a_page_of_some_questions_is_refused() -> None:
     words = argparse.Namespace(quick=True, questions=["nat4"], of=None, write=True)
     with pytest.raises(Trouble, match="--write takes a whole run"):
-        run.main(words)
+        run.refuse(words)
 
 
 def test_a_run_with_a_question_unanswered_fails(

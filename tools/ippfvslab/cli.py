@@ -42,11 +42,23 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def judge() -> int:
+    """Say what is wrong with the words, if anything is, and do nothing else."""
+    words = parser().parse_args()
+    try:
+        _refuse(words)
+    except say.Trouble as trouble:
+        print(f"tools/lab: {trouble}", file=sys.stderr)
+        return 2
+    return 0
+
+
 def main() -> int:
     """Do what the words say; every trouble ends as one sentence."""
     words = parser().parse_args()
     process.obey_sigterm()
     try:
+        _refuse(words)
         return _do(words)
     except say.Trouble as trouble:
         print(f"tools/lab: {trouble}", file=sys.stderr)
@@ -60,6 +72,18 @@ def main() -> int:
     except KeyboardInterrupt:
         print("tools/lab: interrupted; no guest, namespace or process is left", file=sys.stderr)
         return 130
+
+
+def _refuse(words: argparse.Namespace) -> None:
+    """Raise when the words ask for what is not there."""
+    if words.word == "bench":
+        from ippfvslab.bench import run
+
+        run.refuse(words)
+    if words.word == "test":
+        from ippfvslab import suite
+
+        suite.refuse(words)
 
 
 def _do(words: argparse.Namespace) -> int:

@@ -20,12 +20,16 @@ _PLUGINS = ["-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
 _WORDS = re.compile(r"(\d+) (passed|failed|error|skipped|xfailed|xpassed)")
 
 
-def main(words: argparse.Namespace) -> int:
-    """Run what was asked for; 0 only when something passed and nothing else happened."""
-    began = time.monotonic()
+def refuse(words: argparse.Namespace) -> None:
+    """Raise when a file of tests is none."""
     for file in words.files:
         if not (paths.TREE / file.partition("::")[0]).exists():
             raise say.Trouble(f"there is no {file}; give files of tests/live")
+
+
+def main(words: argparse.Namespace) -> int:
+    """Run what was asked for; 0 only when something passed and nothing else happened."""
+    began = time.monotonic()
     sums: dict[str, Counter[str]] = {}
     if not words.live_only and not words.kernel:
         sums["checks"] = _checks()

@@ -22,15 +22,25 @@ MODULES = ("limit", "pulse")
 """Of the benchmark's own; a folder each."""
 
 
+def refuse(words: argparse.Namespace) -> None:
+    """Raise when there is no such question or file, or no page can be made of what is asked for."""
+    _chosen(words.questions, words.quick)
+    if words.write and words.questions:
+        raise say.Trouble("--write takes a whole run; leave out the names of questions")
+    former = results.read(Path(words.of)).records if words.of else {}
+    if not words.write:
+        return
+    if words.quick and not words.of:
+        raise say.Trouble("--write takes a whole run; leave out --quick")
+    lacking = [each.name for each in QUESTIONS if each.name not in former]
+    if words.of and lacking:
+        raise say.Trouble(f"--write takes a whole run, and {words.of} lacks {' '.join(lacking)}")
+
+
 def main(words: argparse.Namespace) -> int:
     """Measure; 0 only when every target is reached, or missed by less than the noise."""
     questions = _chosen(words.questions, words.quick)
-    if words.write and words.questions:
-        raise say.Trouble("--write takes a whole run; leave out the names of questions")
     found = results.read(Path(words.of)) if words.of else _measure(questions, words.quick)
-    lacking = [each.name for each in QUESTIONS if each.name not in found.records]
-    if words.write and lacking:
-        raise say.Trouble(f"--write takes a whole run, and {words.of} lacks {' '.join(lacking)}")
     status = _tell(found, questions)
     if words.write:
         page.write(paths.TREE / "docs", found, QUESTIONS)

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Words that tools/lab does not know are refused before anything is set up: with bare Python."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from ippfvslab import paths
+
+REFUSED = {
+    "bench nosuch": "no question nosuch; there are nat4-one ",
+    "bench nat4 --write": "--write takes a whole run",
+    "bench --write --quick": "--write takes a whole run",
+    "bench --of /nowhere": "/nowhere is no file of figures",
+    "test --kernel nosuch": "invalid choice: 'nosuch' (choose from '6.1', '6.12', 'sanitize')",
+    "test tests/live/nosuch.py": "there is no tests/live/nosuch.py",
+    "demo --method lvs": "invalid choice: 'lvs' (choose from 'nat', 'tun', 'dr', 'local')",
+    "check fast": "unrecognized arguments: fast",
+}
+
+
+def _judged(words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-S", "-m", "ippfvslab.words", *words.split()],  # without site-packages
+        env={"PYTHONPATH": f"{paths.TREE}/tools:{paths.TREE}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_a_slip_is_told_in_one_sentence(words: str) -> None:
+    done = _judged(words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("tools/lab: ")
+    assert done.stderr.count("\n") == 1
+    assert REFUSED[words] in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", ["demo", "test --kernel 6.1 -k nat tests/live/test_icmp.py", "bench --quick nat4"]
+)
+def test_what_is_known_is_let_pass_in_silence(words: str) -> None:
+    done = _judged(words)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
