@@ -9,10 +9,12 @@ import sys
 
 import pytest
 from ippfvslab.bench.beat import FLOWS, FRAME_BYTES, PERIOD_S, delays, frame
-from ippfvslab.bench.capacity import CAPACITY
+from ippfvslab.bench.crowd import Crowd, by_name, names
 from ippfvslab.bench.ledger import PAGE, Ledger, listed_bytes, settled, slab_bytes
 from ippfvslab.bench.probes import memory
 from ippfvslab.bench.probes.rules import Setting
+from ippfvslab.bench.questions import QUESTIONS
+from ippfvslab.bench.questions_capacity import CAPACITY
 from ippfvslab.bench.stopwatch import peak_bytes, timed
 from ippfvslab.wire import decode
 
@@ -101,6 +103,15 @@ def test_every_question_has_its_lanes_targets() -> None:
     for question in CAPACITY:
         for target in question.targets:
             assert set(target.lanes) <= set(question.lanes)
+
+
+def test_lanes_are_called_by_who_and_how_many() -> None:
+    crowds = Crowd("ippfvs", 1_400_000), Crowd("IPVS", 600)
+    assert names(crowds) == ("ippfvs 1,400,000", "IPVS 600") == tuple(by_name(crowds))
+    counted = [each for each in QUESTIONS if hasattr(each.setting, "crowds")]
+    assert {"memory", "millions", "list", "services", "pick-rr"} < {each.name for each in counted}
+    for question in counted:
+        assert question.lanes == names(question.setting.crowds)
 
 
 def test_free_pages_in_the_lists_of_cpus_are_free() -> None:

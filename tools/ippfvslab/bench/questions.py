@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ippfvslab.bench.capacity import CAPACITY
+from ippfvslab.bench.crowd import Crowd, names
 from ippfvslab.bench.probes import flood, new, pick, services
 from ippfvslab.bench.question import (
     Bound,
@@ -15,6 +15,7 @@ from ippfvslab.bench.question import (
     at_least,
     at_most,
 )
+from ippfvslab.bench.questions_capacity import CAPACITY
 from ippfvslab.bench.questions_cpus import SCALING
 from ippfvslab.bench.questions_http import WEB
 
@@ -60,19 +61,16 @@ def _forwarding(method: str, family: int, lanes: tuple[str, ...], *targets: Targ
     )
 
 
-def _picking(scheduler: str) -> Question:
+def _picking(scheduler: str, *who: str) -> Question:
+    crowds = tuple(Crowd(each, count) for each in who for count in (4, 1000))
     return Question(
         name=f"pick-{scheduler}",
         title=f"{scheduler}: new connections among 4 servers and among 1,000",
         unit="connections/s",
         guest="uml",
         probe="pick",
-        setting=pick.Setting(scheduler),
-        lanes=(
-            "ippfvs 4",
-            "ippfvs 1,000",
-            *(("IPVS 4", "IPVS 1,000") if scheduler == "wlc" else ()),
-        ),
+        setting=pick.Setting(scheduler, crowds),
+        lanes=names(crowds),
         targets=(at_most(1.5, theirs="ippfvs 1,000", ours="ippfvs 4"),),
         rounds=4,
         quick=scheduler == "wlc",
@@ -118,18 +116,26 @@ FORWARDING = (
     _forwarding("tun", 6, _TWO, at_least(1.8)),
     _forwarding("dr", 6, _TWO, at_least(1.8)),
 )
+_WANTED = (
+    services.Wanted("ippfvs", services.BUSY),
+    services.Wanted("ippfvs", 10_000),
+    services.Wanted("ippfvs", 10_000, everybody=True),
+    services.Wanted("IPVS", services.BUSY),
+    services.Wanted("IPVS", 10_000),
+)
 SCHEDULING = (
     _opening("udp", "new UDP connections, 4 servers"),
     _opening("tcp", "new TCP connections (SYNs), 4 servers"),
-    *map(_picking, ("rr", "wrr", "lc", "wlc")),
+    *(_picking(scheduler, "ippfvs") for scheduler in ("rr", "wrr", "lc")),
+    _picking("wlc", *_TWO),
     Question(
         name="services",
         title="new connections to 10 services, alone and among 10,000",
         unit="connections/s",
         guest="uml",
         probe="services",
-        setting=services.Setting(),
-        lanes=("ippfvs 10", "ippfvs 10,000", "ippfvs all 10,000", "IPVS 10", "IPVS 10,000"),
+        setting=services.Setting(_WANTED),
+        lanes=names(_WANTED),
         targets=(at_least(0.9, theirs="ippfvs 10", ours="ippfvs 10,000"),),
         rounds=2,
         quick=False,

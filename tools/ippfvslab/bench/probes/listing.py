@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """All connections listed: seconds from exec to exit, or the most memory held meanwhile.
 
-A lane is called by who lists and how many there are: "pylvs" is a program that goes through the
-manager's iterator, the others are the commands.
+Who lists is a command, or "pylvs": a program that goes through the manager's iterator.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ippfvslab.bench import lanes
+from ippfvslab.bench.crowd import Crowd, by_name
 from ippfvslab.bench.director import director
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.pktgen import Generator
@@ -31,26 +31,27 @@ with pylvs.Manager() as lvs:
 
 @dataclass(frozen=True)
 class Setting:
-    """What the figure is: seconds, or bytes."""
+    """Who lists how many connections, and whether the figure is seconds, or bytes."""
 
+    crowds: tuple[Crowd, ...]
     memory: bool = False
 
 
 def ask(question: Question, rounds: int, quick: bool) -> Figures:
     """Each round makes the connections anew."""
     setting: Setting = question.setting
+    crowds = by_name(setting.crowds)
     with director():
         generator = Generator("in0")
         return interleave(
             question.lanes,
             rounds,
-            lambda lane: _once(generator, lane, memory=setting.memory),
+            lambda lane: _once(generator, crowds[lane], memory=setting.memory),
         )
 
 
-def _once(generator: Generator, lane: str, *, memory: bool) -> float:
-    who, number = lane.split()
-    count = int(number.replace(",", ""))
+def _once(generator: Generator, crowd: Crowd, *, memory: bool) -> float:
+    who, count = crowd.who, crowd.count
     case = Case(table_bits=TABLE_BITS)
     with lanes.up("IPVS" if who == "ipvsadm" else "ippfvs", case) as contestant:
         open_connections(generator, case, count)

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
 """Bytes of memory for a connection, its share of the table included.
 
-A lane is called by a contestant and its number of connections: those of ippfvs differ, as a table
-that has just doubled is emptier than one that is about to.
+Those of ippfvs differ with the number of connections: a table that has just doubled is emptier than
+one that is about to.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pylvs
 from ippfvslab.bench import lanes
+from ippfvslab.bench.crowd import Crowd, by_name
 from ippfvslab.bench.director import CLIENT, MAC_IN, director, forwarded
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.lanes.ippfvs import BUCKET_BITS
@@ -23,16 +26,24 @@ START_BITS = 12
 IPVS_TABLE_BITS = 23
 
 
+@dataclass(frozen=True)
+class Setting:
+    """Which contestants, with how many connections."""
+
+    crowds: tuple[Crowd, ...]
+
+
 def ask(question: Question, rounds: int, quick: bool) -> Figures:
     """Each round starts from an empty table; that of ippfvs has 2^12 buckets and must grow."""
+    setting: Setting = question.setting
+    crowds = by_name(setting.crowds)
     with director():
         generator = Generator("in0")
-        return interleave(question.lanes, rounds, lambda lane: _once(generator, lane))
+        return interleave(question.lanes, rounds, lambda lane: _once(generator, crowds[lane]))
 
 
-def _once(generator: Generator, lane: str) -> float:
-    name, number = lane.split()
-    count = int(number.replace(",", ""))
+def _once(generator: Generator, crowd: Crowd) -> float:
+    name, count = crowd.who, crowd.count
     bits = START_BITS + BUCKET_BITS if name == "ippfvs" else IPVS_TABLE_BITS
     case = Case(table_bits=bits)
     with lanes.up(name, case) as contestant:
@@ -45,9 +56,9 @@ def _once(generator: Generator, lane: str) -> float:
             settled(buckets)
         taken = Ledger.read().taken_since(before)
         if (made := contestant.made(case)) != count:
-            raise RuntimeError(f"{lane}: {made} connections were made")
+            raise RuntimeError(f"{crowd.lane}: {made} connections were made")
         if name == "ippfvs" and (held := connections()) != count:
-            raise RuntimeError(f"{lane}: {held} connections are there")
+            raise RuntimeError(f"{crowd.lane}: {held} connections are there")
         return (taken + table) / count
 
 

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
 """Ten million connections: made, found again, expired, and their memory given back.
 
-A lane is called by a contestant and its number of connections; the figure is packets a second of
-connections that are known. What else must be true is checked, and how long it took is noted.
+The figure is packets a second of connections that are known. What else must be true is checked, and
+how long it took is noted.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pylvs
 from ippfvslab.bench import lanes, settings
+from ippfvslab.bench.crowd import Crowd, by_name
 from ippfvslab.bench.director import director
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.lanes.ippfvs import BUCKET_BITS
@@ -33,16 +35,24 @@ KEPT_SHARE = 0.01
 """Of the memory that was taken: what may be missing afterwards, half-empty slabs above all."""
 
 
+@dataclass(frozen=True)
+class Setting:
+    """Which contestants, with how many connections."""
+
+    crowds: tuple[Crowd, ...]
+
+
 def ask(question: Question, rounds: int, quick: bool) -> Figures:
     """Each round starts from an empty table of 2^12 buckets, and ends with one."""
+    setting: Setting = question.setting
+    crowds = by_name(setting.crowds)
     with director():
         generator = Generator("in0")
-        return interleave(question.lanes, rounds, lambda lane: _once(generator, lane))
+        return interleave(question.lanes, rounds, lambda lane: _once(generator, crowds[lane]))
 
 
-def _once(generator: Generator, lane: str) -> float:
-    name, number = lane.split()
-    count = int(number.replace(",", ""))
+def _once(generator: Generator, crowd: Crowd) -> float:
+    lane, name, count = crowd.lane, crowd.who, crowd.count
     case = Case(table_bits=START_BITS + BUCKET_BITS)
     with lanes.up(name, case) as contestant, pylvs.Manager() as lvs:
         lvs.configure(udp_timeout_s=IDLE_S)

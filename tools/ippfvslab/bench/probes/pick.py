@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ippfvslab.bench.crowd import Crowd, by_name
 from ippfvslab.bench.director import director
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.pktgen import Generator
@@ -18,21 +19,22 @@ QUICK_CONNECTIONS = 50_000
 
 @dataclass(frozen=True)
 class Setting:
-    """Who picks; a lane is called by a contestant and its number of servers."""
+    """By which scheduler, and which contestants with how many servers."""
 
     scheduler: str
+    crowds: tuple[Crowd, ...]
 
 
 def ask(question: Question, rounds: int, quick: bool) -> Figures:
     """Each round starts from an empty table."""
     setting: Setting = question.setting
     count = QUICK_CONNECTIONS if quick else CONNECTIONS
-    servers = {lane: int(lane.rpartition(" ")[2].replace(",", "")) for lane in question.lanes}
-    with director(max(servers.values())):
+    crowds = by_name(setting.crowds)
+    with director(max(crowd.count for crowd in setting.crowds)):
         generator = Generator("in0")
 
         def once(lane: str) -> float:
-            case = Case(scheduler=setting.scheduler, servers=servers[lane])
-            return measure(generator, lane.rpartition(" ")[0], case, count)
+            case = Case(scheduler=setting.scheduler, servers=crowds[lane].count)
+            return measure(generator, crowds[lane].who, case, count)
 
         return interleave(question.lanes, rounds, once)

@@ -15,6 +15,7 @@ from ippfvslab.bench import lanes
 from ippfvslab.bench.director import CLIENT, MAC_IN, director, forwarded
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.pktgen import Flood, Generator
+from ippfvslab.bench.probes.rules import SERVERS, SERVICES
 from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.stopwatch import timed
 from ippfvslab.say import line
@@ -29,8 +30,8 @@ FILES = (Path("/tmp/rules-0"), Path("/tmp/rules-1"))
 class Setting:
     """How large a set; the first service has the traffic."""
 
-    services: int = 10_000
-    servers: int = 10
+    services: int = SERVICES
+    servers: int = SERVERS
 
 
 def ask(question: Question, rounds: int, quick: bool) -> Figures:

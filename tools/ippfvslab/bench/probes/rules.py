@@ -21,6 +21,7 @@ from ippfvslab.bench.shell import run
 from ippfvslab.bench.stopwatch import timed
 
 TABLE_BITS = 18
+SERVICES, SERVERS = 10_000, 10
 RULES = Path("/tmp/rules")
 IPVS_HEAD_LINES = 3
 """Above its listings, in /proc too."""
@@ -34,8 +35,8 @@ class Setting:
     """How large a set, and what is done with it."""
 
     work: Work
-    services: int = 10_000
-    servers: int = 10
+    services: int = SERVICES
+    servers: int = SERVERS
 
     @property
     def rules(self) -> list[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ippfvslab.bench import lanes
+from ippfvslab.bench.crowd import Crowd
 from ippfvslab.bench.director import director
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.pktgen import Generator
@@ -15,33 +16,44 @@ from ippfvslab.bench.rounds import interleave
 
 CONNECTIONS = 200_000
 QUICK_CONNECTIONS = 100_000
+BUSY = 10
+
+
+@dataclass(frozen=True)
+class Wanted(Crowd):
+    """Who, with how many services, and whether all of them have clients, or only BUSY."""
+
+    everybody: bool = False
+
+    @property
+    def lane(self) -> str:
+        return f"{self.who} all {self.count:,}" if self.everybody else super().lane
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A lane is called by a contestant and its number of services; "all" of them have clients."""
+    """Which contestants, with how many services."""
 
-    busy: int = 10
-    """How many services have clients otherwise."""
+    crowds: tuple[Wanted, ...]
 
 
 def ask(question: Question, rounds: int, quick: bool) -> Figures:
     """Each round starts from an empty table."""
     setting: Setting = question.setting
+    crowds = {crowd.lane: crowd for crowd in setting.crowds}
     count = QUICK_CONNECTIONS if quick else CONNECTIONS
     with director(many_vips=True):
         generator = Generator("in0")
         return interleave(
-            question.lanes, rounds, lambda lane: _once(generator, lane, setting.busy, count)
+            question.lanes, rounds, lambda lane: _once(generator, crowds[lane], count)
         )
 
 
-def _once(generator: Generator, lane: str, busy: int, count: int) -> float:
-    name, *everybody, services = lane.split()
-    case = Case(services=int(services.replace(",", "")), servers=1)
-    few = Case(services=case.services if everybody else busy)
-    with lanes.up(name, case) as contestant:
+def _once(generator: Generator, crowd: Wanted, count: int) -> float:
+    case = Case(services=crowd.count, servers=1)
+    few = Case(services=crowd.count if crowd.everybody else BUSY)
+    with lanes.up(crowd.who, case) as contestant:
         figure = send(generator, case, count, few.vip, few.services)
         if (made := contestant.made(case)) != count:
-            raise RuntimeError(f"{lane}: {made} connections made of {count}")
+            raise RuntimeError(f"{crowd.lane}: {made} connections made of {count}")
         return figure

@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Questions of how much: memory, ten million connections, large rule sets, long listings."""
+"""What is asked of large numbers, as data: memory, millions of connections, rule sets, listings."""
 
 from __future__ import annotations
 
-from ippfvslab.bench.probes import growth, listing, replace, rules
-from ippfvslab.bench.question import Bound, Question, Ratio, at_most
+from ippfvslab.bench.crowd import Crowd, names
+from ippfvslab.bench.probes import growth, listing, memory, millions, replace, rules
+from ippfvslab.bench.question import Bound, Question, Ratio, Target, at_most
 
-_MILLION = "1,000,000"
-_RULES = "10,000 services × 10 servers"
+MILLION = 1_000_000
 
 
-def _times_faster(times: float, ours: str, theirs: str) -> Ratio:
+def _times_faster(times: float, ours: str = "ippfvs", theirs: str = "IPVS") -> Ratio:
     """OURS takes at most one TIMES-th of the seconds of THEIRS."""
     return at_most(1 / times, theirs, ours)
 
 
+_FILLED = tuple(Crowd("ippfvs", count) for count in (600_000, MILLION, 1_400_000))
+_MEASURED = (*_FILLED, Crowd("IPVS", MILLION))
+_FEW, _MOST = Crowd("ippfvs", 60_000), Crowd("ippfvs", 10 * MILLION)
 MEMORY = (
     Question(
         name="memory",
@@ -22,11 +25,9 @@ MEMORY = (
         unit="bytes",
         guest="uml",
         probe="memory",
-        setting=None,
-        lanes=("ippfvs 600,000", f"ippfvs {_MILLION}", "ippfvs 1,400,000", f"IPVS {_MILLION}"),
-        targets=tuple(
-            Bound(136, "less", f"ippfvs {count}") for count in ("600,000", _MILLION, "1,400,000")
-        ),
+        setting=memory.Setting(_MEASURED),
+        lanes=names(_MEASURED),
+        targets=tuple(Bound(136, "less", lane) for lane in names(_FILLED)),
         better="less",
         rounds=1,
         about=(
@@ -41,9 +42,9 @@ MEMORY = (
         unit="packets/s",
         guest="uml",
         probe="millions",
-        setting=None,
-        lanes=("ippfvs 60,000", "ippfvs 10,000,000"),
-        targets=(at_most(2.0, theirs="ippfvs 10,000,000", ours="ippfvs 60,000"),),
+        setting=millions.Setting((_FEW, _MOST)),
+        lanes=names((_FEW, _MOST)),
+        targets=(at_most(2.0, theirs=_MOST.lane, ours=_FEW.lane),),
         rounds=1,
         quick=False,
         memory_gib=6,
@@ -76,49 +77,31 @@ MEMORY = (
         ),
     ),
 )
+_RULES = f"{rules.SERVICES:,} services × {rules.SERVERS} servers"
+
+
+def _rules(work: rules.Work, done: str, letters: str, *targets: Target) -> Question:
+    """The work of one command of each balancer on a large rule set."""
+    return Question(
+        name=f"rules-{work}",
+        title=f"{_RULES}: {done}",
+        unit="s",
+        guest="uml",
+        probe="rules",
+        setting=rules.Setting(work),
+        lanes=("ippfvs", "IPVS"),
+        targets=targets,
+        better="less",
+        rounds=1,
+        quick=False,
+        about=f"`ippfvsadm {letters}` and `ipvsadm {letters}`, from exec to exit.",
+    )
+
+
 RULES = (
-    Question(
-        name="rules-load",
-        title=f"{_RULES}: loaded from a file",
-        unit="s",
-        guest="uml",
-        probe="rules",
-        setting=rules.Setting("load"),
-        lanes=("ippfvs", "IPVS"),
-        targets=(Bound(2.0, "less", "ippfvs"), _times_faster(20, "ippfvs", "IPVS")),
-        better="less",
-        rounds=1,
-        quick=False,
-        about="`ippfvsadm -R` and `ipvsadm -R`, from exec to exit.",
-    ),
-    Question(
-        name="rules-list",
-        title=f"{_RULES}: listed",
-        unit="s",
-        guest="uml",
-        probe="rules",
-        setting=rules.Setting("list"),
-        lanes=("ippfvs", "IPVS"),
-        targets=(_times_faster(5, "ippfvs", "IPVS"),),
-        better="less",
-        rounds=1,
-        quick=False,
-        about="`ippfvsadm -L -n` and `ipvsadm -L -n`, from exec to exit.",
-    ),
-    Question(
-        name="rules-save",
-        title=f"{_RULES}: saved",
-        unit="s",
-        guest="uml",
-        probe="rules",
-        setting=rules.Setting("save"),
-        lanes=("ippfvs", "IPVS"),
-        targets=(_times_faster(5, "ippfvs", "IPVS"),),
-        better="less",
-        rounds=1,
-        quick=False,
-        about="`ippfvsadm -S -n` and `ipvsadm -S -n`, from exec to exit.",
-    ),
+    _rules("load", "loaded from a file", "-R", Bound(2.0, "less", "ippfvs"), _times_faster(20)),
+    _rules("list", "listed", "-L -n", _times_faster(5)),
+    _rules("save", "saved", "-S -n", _times_faster(5)),
     Question(
         name="rules-replace",
         title=f"{_RULES}: replaced under traffic",
@@ -136,7 +119,9 @@ RULES = (
         ),
     ),
 )
-_TENTH = "ipvsadm 100,000"
+_LISTED = (Crowd("ippfvsadm", MILLION), Crowd("pylvs", MILLION))
+_TENTH = Crowd("ipvsadm", MILLION // 10)
+_SHORT_LIST, _LONG_LIST = Crowd("ippfvsadm", 10_000), Crowd("ippfvsadm", MILLION)
 LISTING = (
     Question(
         name="list",
@@ -144,11 +129,9 @@ LISTING = (
         unit="s",
         guest="uml",
         probe="listing",
-        setting=listing.Setting(),
-        lanes=(f"ippfvsadm {_MILLION}", f"pylvs {_MILLION}", _TENTH),
-        targets=tuple(
-            at_most(10 / 5, _TENTH, f"{who} {_MILLION}") for who in ("ippfvsadm", "pylvs")
-        ),
+        setting=listing.Setting((*_LISTED, _TENTH)),
+        lanes=names((*_LISTED, _TENTH)),
+        targets=tuple(at_most(10 / 5, _TENTH.lane, lane) for lane in names(_LISTED)),
         better="less",
         rounds=1,
         quick=False,
@@ -165,9 +148,9 @@ LISTING = (
         unit="bytes",
         guest="uml",
         probe="listing",
-        setting=listing.Setting(memory=True),
-        lanes=("ippfvsadm 10,000", f"ippfvsadm {_MILLION}"),
-        targets=(at_most(1.1, "ippfvsadm 10,000", f"ippfvsadm {_MILLION}"),),
+        setting=listing.Setting((_SHORT_LIST, _LONG_LIST), memory=True),
+        lanes=names((_SHORT_LIST, _LONG_LIST)),
+        targets=(at_most(1.1, _SHORT_LIST.lane, _LONG_LIST.lane),),
         better="less",
         rounds=1,
         quick=False,
