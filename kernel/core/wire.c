@@ -48,6 +48,12 @@ static __always_inline bool refused_fragment(const struct reading *r, bool offse
 	return offset || (more && !r->quoted);
 }
 
+static __always_inline void read_addr4(union ippfvs_addr *addr, const u8 *ip)
+{
+	*addr = (union ippfvs_addr){};
+	memcpy(&addr->ip, ip, sizeof(addr->ip));
+}
+
 static __always_inline int read_ipv4(struct ippfvs_wire *wire, struct reading *r)
 {
 	const u8 *ip = r->data;
@@ -60,8 +66,8 @@ static __always_inline int read_ipv4(struct ippfvs_wire *wire, struct reading *r
 
 	wire->tuple.family = IPPFVS_FAMILY_IPV4;
 	wire->tuple.protocol = ip[9];
-	memcpy(&wire->tuple.saddr, ip + 12, sizeof(wire->tuple.saddr.ip));
-	memcpy(&wire->tuple.daddr, ip + 16, sizeof(wire->tuple.daddr.ip));
+	read_addr4(&wire->tuple.saddr, ip + 12);
+	read_addr4(&wire->tuple.daddr, ip + 16);
 	wire->l4 = (ip[0] & 0x0f) * 4;
 	wire->length = be16_at(ip + 2);
 	wire->tos = ip[1];
@@ -319,13 +325,25 @@ static __always_inline int read_network(struct ippfvs_wire *wire, struct reading
 	}
 }
 
+/* What not every packet has; field by field, for less than zeroing all of it. */
+static __always_inline void forget(struct ippfvs_wire *wire)
+{
+	wire->tuple.sport = 0;
+	wire->tuple.dport = 0;
+	wire->l4_size = 0;
+	wire->inner = 0;
+	wire->tcp_flags = 0;
+	wire->icmp_type = 0;
+	wire->icmp_code = 0;
+}
+
 /* Once for each of the two callers, who both know whether it is a quote. */
 static __always_inline int read_packet(struct ippfvs_wire *wire,
 				       struct reading *r)
 {
 	int err;
 
-	*wire = (struct ippfvs_wire){};
+	forget(wire);
 	err = read_network(wire, r);
 	if (err)
 		return err;
