@@ -92,7 +92,7 @@ static struct ippfvs_conn *look_next(const struct ippfvs_buckets *buckets,
 
 static __always_inline struct ippfvs_conn *
 look(const struct ippfvs_buckets *buckets, u32 hash,
-     const struct ippfvs_tuple *tuple, enum ippfvs_conn_dir dir)
+	const struct ippfvs_tuple *tuple, enum ippfvs_conn_dir dir)
 {
 	struct ippfvs_conn *conn = look_in(buckets, hash, tuple, dir);
 

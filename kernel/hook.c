@@ -33,7 +33,7 @@ static const unsigned int verdicts[] = {
  */
 static __always_inline enum ippfvs_verdict
 judge(struct sk_buff *skb, const struct nf_hook_state *state,
-      enum ippfvs_place place, handler *handler)
+	enum ippfvs_place place, handler *handler)
 {
 	struct ippfvs_packet pkt IPPFVS_UNINITIALIZED;
 
@@ -61,7 +61,7 @@ judge(struct sk_buff *skb, const struct nf_hook_state *state,
  */
 static __always_inline unsigned int
 handle(struct sk_buff *skb, const struct nf_hook_state *state,
-       enum ippfvs_place place, handler *handler)
+	enum ippfvs_place place, handler *handler)
 {
 	bool process = !softirq_count();
 	enum ippfvs_verdict verdict;

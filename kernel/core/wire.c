@@ -43,7 +43,8 @@ static __always_inline bool exceeds(const struct reading *r, u32 claimed)
 }
 
 /* A quote may show the first fragment; that one has the ports. */
-static __always_inline bool refused_fragment(const struct reading *r, bool offset, bool more)
+static __always_inline bool refused_fragment(const struct reading *r,
+					     bool offset, bool more)
 {
 	return offset || (more && !r->quoted);
 }
@@ -177,8 +178,8 @@ static int read_ipv6(struct ippfvs_wire *wire, struct reading *r)
 }
 
 /* Make the transport header readable: whole, or what a quote has left of it. */
-static __always_inline int need_transport(struct ippfvs_wire *wire, const struct reading *r,
-			  u32 whole)
+static __always_inline int need_transport(struct ippfvs_wire *wire,
+					  const struct reading *r, u32 whole)
 {
 	u32 size = whole;
 
@@ -194,7 +195,8 @@ static void read_ports(struct ippfvs_wire *wire, const u8 *transport)
 	memcpy(&wire->tuple.dport, transport + 2, sizeof(wire->tuple.dport));
 }
 
-static __always_inline int read_tcp(struct ippfvs_wire *wire, const struct reading *r)
+static __always_inline int read_tcp(struct ippfvs_wire *wire,
+				    const struct reading *r)
 {
 	const u8 *tcp = r->data + wire->l4;
 	u32 header;
@@ -215,7 +217,8 @@ static __always_inline int read_tcp(struct ippfvs_wire *wire, const struct readi
 	return 0;
 }
 
-static __always_inline int read_udp(struct ippfvs_wire *wire, const struct reading *r)
+static __always_inline int read_udp(struct ippfvs_wire *wire,
+				    const struct reading *r)
 {
 	const u8 *udp = r->data + wire->l4;
 	u16 length;
@@ -283,7 +286,8 @@ static u8 icmp_of(u8 family)
 	return family == IPPFVS_FAMILY_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
 }
 
-static __always_inline int read_transport(struct ippfvs_wire *wire, const struct reading *r)
+static __always_inline int read_transport(struct ippfvs_wire *wire,
+					  const struct reading *r)
 {
 	switch (wire->tuple.protocol) {
 	case IPPROTO_TCP:
@@ -307,7 +311,8 @@ static __always_inline int read_transport(struct ippfvs_wire *wire, const struct
 	}
 }
 
-static __always_inline int read_network(struct ippfvs_wire *wire, struct reading *r)
+static __always_inline int read_network(struct ippfvs_wire *wire,
+					struct reading *r)
 {
 	int err;
 
