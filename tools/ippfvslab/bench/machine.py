@@ -16,12 +16,24 @@ def describe() -> dict[str, str]:
     memory = int(Path("/proc/meminfo").read_text().split()[1]) >> 20
     found = {
         "CPU": _of(cpu, "model name"),
-        "last cache": _of(cpu, "cache size"),
+        "caches": _caches(),
         "cores": str(os.cpu_count()),
         "memory": f"{memory} GiB",
         "virtual": "yes" if " hypervisor" in cpu else "no",
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _caches() -> str:
+    """Of the first CPU, from the nearest on."""
+    folders = sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index[0-9]*"))
+    known = [
+        {name: (folder / name).read_text().strip() for name in ("level", "type", "size")}
+        for folder in folders
+    ]
+    return ", ".join(
+        f"L{each['level']} {each['size']}" for each in known if each["type"] != "Instruction"
+    )
 
 
 def load() -> str:
