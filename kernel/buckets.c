@@ -73,12 +73,12 @@ int ippfvs_buckets_add(struct ippfvs_buckets *buckets, u32 hash,
 	more = kzalloc(sizeof(*more), GFP_ATOMIC | __GFP_NOWARN);
 	if (!more)
 		return -ENOMEM;
-	atomic_inc(&buckets->crowded);
+	if (lines == 1)
+		atomic_inc(&buckets->crowded);
 	rcu_assign_pointer(bucket->more, more);
 	bucket = more;
 	i = 0;
 out_link:
-	/* The entry whole before the link to it. */
 	smp_store_release(&bucket->link[i], link);
 	return 0;
 }

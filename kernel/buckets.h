@@ -52,8 +52,19 @@ struct ippfvs_buckets {
 	struct ippfvs_bucket *bucket;
 };
 
+/* More than one bucket in so many is crowded: the table should grow. */
+#define IPPFVS_BUCKETS_CROWDED_SHARE	16
+
 struct ippfvs_buckets *ippfvs_buckets_alloc(unsigned int bits);
 void ippfvs_buckets_free(struct ippfvs_buckets *buckets);
+
+/* Are too many buckets fuller than one line? Not of the largest array there may be. */
+static inline bool ippfvs_buckets_crowded(const struct ippfvs_buckets *buckets)
+{
+	return buckets->bits < IPPFVS_BUCKETS_MAX_BITS &&
+	       atomic_read(&buckets->crowded) >
+	       (1 << buckets->bits) / IPPFVS_BUCKETS_CROWDED_SHARE;
+}
 
 static inline struct ippfvs_bucket *
 ippfvs_bucket_of(const struct ippfvs_buckets *buckets, u32 hash)

@@ -6,7 +6,9 @@
 #include "conn_table.h"
 
 #include "buckets.h"
+#include "conn_find.h"
 #include "conn_life.h"
+#include "conn_worker.h"
 #include "core/tcp_state.h"
 #include "real.h"
 
@@ -289,6 +291,6 @@ struct ippfvs_conn *ippfvs_conn_create(struct ippfvs_conn_table *table,
 	}
 
 	ippfvs_stats_conn(&this_cpu_ptr(plan->real->cpu)->stats);
-	ippfvs_conn_table_wake(table);
+	ippfvs_conn_wake(table);
 	return conn;
 }

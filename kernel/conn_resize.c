@@ -6,27 +6,14 @@
 #include "conn_resize.h"
 
 #include "buckets.h"
-#include "conn_table.h"
+#include "conn_worker.h"
 #include "main.h"
 
 #include <linux/log2.h>
 #include <linux/sched.h>
 
-/* Buckets between two chances for others to run. */
-#define BREATH		256
-
-/* More than one bucket in so many is crowded: the table grows. */
-#define CROWDED_SHARE	16
-
 /* Fewer than one connection in so many buckets: the table shrinks. */
 #define SPARSE_SHARE	4
-
-bool ippfvs_conn_crowded(const struct ippfvs_buckets *buckets)
-{
-	return buckets->bits < IPPFVS_BUCKETS_MAX_BITS &&
-	       atomic_read(&buckets->crowded) >
-	       (1 << buckets->bits) / CROWDED_SHARE;
-}
 
 static int move_bucket(struct ippfvs_bucket *bucket, struct ippfvs_buckets *to)
 {
@@ -65,7 +52,7 @@ static int move_all(struct ippfvs_conn_table *table,
 		spin_lock_bh(lock);
 		err = move_bucket(&from->bucket[i], to);
 		spin_unlock_bh(lock);
-		if (i % BREATH == 0)
+		if (i % IPPFVS_CONN_BREATH == 0)
 			cond_resched();
 	}
 	return err;
@@ -78,7 +65,7 @@ static unsigned int wanted_bits(struct ippfvs_conn_table *table,
 	u64 conns = percpu_counter_sum_positive(&table->conns);
 	unsigned int bits = buckets->bits;
 
-	if (ippfvs_conn_crowded(buckets) && conns > 1ULL << bits) {
+	if (ippfvs_buckets_crowded(buckets) && conns > 1ULL << bits) {
 		do {
 			bits++;
 		} while (2ULL << bits < conns && bits < IPPFVS_BUCKETS_MAX_BITS);
@@ -103,16 +90,16 @@ static struct ippfvs_buckets *alloc_near(unsigned int bits, unsigned int now)
 	return buckets;
 }
 
-void ippfvs_conn_resize(struct ippfvs_conn_table *table)
+void ippfvs_conn_table_resize(struct ippfvs_conn_table *table)
 {
-	struct ippfvs_buckets *buckets = rcu_dereference_raw(table->buckets);
+	struct ippfvs_buckets *buckets = ippfvs_conn_own_buckets(table);
 	struct ippfvs_buckets *next = rcu_dereference_raw(buckets->next);
 
 	if (!next) {
 		unsigned int bits = wanted_bits(table, buckets);
 
 		/* Crowded by connections that have gone: an array like it, fresh. */
-		if (bits == buckets->bits && !ippfvs_conn_crowded(buckets))
+		if (bits == buckets->bits && !ippfvs_buckets_crowded(buckets))
 			return;
 		next = alloc_near(bits, buckets->bits);
 		if (!next)

@@ -1,143 +1,98 @@
 // SPDX-License-Identifier: GPL-2.0
+/* The table's start with the first service of a namespace, and its end. */
 #include "conn_table.h"
 
 #include "buckets.h"
-#include "conn_life.h"
+#include "conn_worker.h"
+#include "main.h"
 
-#include <net/ipv6.h>
+#include <linux/mm.h>
+#include <linux/random.h>
+#include <linux/sched.h>
 
-u32 ippfvs_conn_hash_end6(const struct ippfvs_conn_table *table,
-			  const union ippfvs_addr *addr, u32 rest)
+int ippfvs_conn_table_init(struct ippfvs_conn_table *table,
+			   const struct ippfvs_config *config)
 {
-	u32 words[5];
-
-	memcpy(words, addr, sizeof(*addr));
-	words[4] = rest;
-	return hsiphash(words, sizeof(words), &table->key);
+	table->config = config;
+	atomic_set(&table->spread, 0);
+	spin_lock_init(&table->spread_lock);
+	INIT_DELAYED_WORK(&table->work, ippfvs_conn_work);
+	return percpu_counter_init(&table->conns, 0, GFP_KERNEL);
 }
 
-static u32 hash_receiver(const struct ippfvs_conn_table *table,
-			 const struct ippfvs_tuple *tuple)
+void ippfvs_conn_table_exit(struct ippfvs_conn_table *table)
 {
-	return ippfvs_conn_hash_end(table, tuple->family, tuple->protocol,
-				    &tuple->daddr, tuple->dport);
+	percpu_counter_destroy(&table->conns);
 }
 
-u32 ippfvs_conn_hash_whole(const struct ippfvs_conn_table *table,
-			   const struct ippfvs_tuple *tuple)
+static struct ippfvs_conn_lock *make_locks(void)
 {
-	return siphash(tuple, offsetofend(struct ippfvs_tuple, protocol),
-		       &table->spread_key);
+	struct ippfvs_conn_lock *lock;
+	int i;
+
+	lock = kvcalloc(IPPFVS_CONN_LOCKS, sizeof(*lock), GFP_KERNEL);
+	for (i = 0; lock && i < IPPFVS_CONN_LOCKS; i++)
+		spin_lock_init(&lock[i].lock);
+	return lock;
 }
 
-static __always_inline bool same_addr(const struct ippfvs_conn *conn,
-				      enum ippfvs_conn_end end,
-				      const union ippfvs_addr *addr)
+int ippfvs_conn_table_start(struct ippfvs_conn_table *table)
 {
-	if (conn->family == IPPFVS_FAMILY_IPV4)
-		return conn->ip[end] == addr->ip;
-	return ipv6_addr_equal(&conn->ip6[end], &addr->ip6);
-}
+	struct ippfvs_buckets *buckets;
 
-static __always_inline bool matches(const struct ippfvs_conn *conn,
-				    enum ippfvs_conn_dir dir,
-				    const struct ippfvs_tuple *tuple)
-{
-	enum ippfvs_conn_end src = ippfvs_conn_from(dir);
-	enum ippfvs_conn_end dst = ippfvs_conn_to(dir);
-
-	return conn->port[src] == tuple->sport &&
-	       conn->port[dst] == tuple->dport &&
-	       conn->protocol == tuple->protocol &&
-	       conn->family == tuple->family &&
-	       (dir == IPPFVS_CONN_IN || conn->two_way) &&
-	       same_addr(conn, src, &tuple->saddr) &&
-	       same_addr(conn, dst, &tuple->daddr);
-}
-
-static __always_inline struct ippfvs_conn *
-look_in(const struct ippfvs_buckets *buckets, u32 hash,
-	const struct ippfvs_tuple *tuple, enum ippfvs_conn_dir dir)
-{
-	const struct ippfvs_bucket *bucket = ippfvs_bucket_of(buckets, hash);
-	struct ippfvs_conn *conn;
-	unsigned int hits;
-
-	for (; bucket; bucket = rcu_dereference(bucket->more)) {
-		hits = ippfvs_bucket_hits(bucket, hash);
-		for (; hits; hits &= hits - 1) {
-			conn = ippfvs_bucket_conn(bucket, __ffs(hits));
-			if (conn && matches(conn, dir, tuple) &&
-			    !life_dead(conn))
-				return conn;
-		}
+	table->lock = make_locks();
+	if (!table->lock)
+		return -ENOMEM;
+	buckets = ippfvs_buckets_alloc(ippfvs_conn_tab_bits);
+	if (!buckets) {
+		kvfree(table->lock);
+		return -ENOMEM;
 	}
-	return NULL;
+
+	get_random_bytes(&table->key, sizeof(table->key));
+	get_random_bytes(&table->spread_key, sizeof(table->spread_key));
+	table->position = 0;
+	table->hurry = false;
+	rcu_assign_pointer(table->buckets, buckets);
+	return 0;
 }
 
-/*
- * While the table moves, an entry is in the next array before it leaves this
- * one: looking here first and there second never misses it.
- */
-static struct ippfvs_conn *look_next(const struct ippfvs_buckets *buckets,
-				     u32 hash, const struct ippfvs_tuple *tuple,
-				     enum ippfvs_conn_dir dir)
+/* Everything in it ends, whatever its time. */
+static void end_all(const struct ippfvs_buckets *buckets)
 {
-	const struct ippfvs_buckets *next;
+	const struct ippfvs_bucket *bucket;
+	unsigned long i;
+	int j;
 
-	smp_rmb(); /* pairs with smp_store_release() in move_bucket() */
-	next = rcu_dereference(buckets->next);
-	return unlikely(next) ? look_in(next, hash, tuple, dir) : NULL;
+	for (i = 0; i < 1UL << buckets->bits; i++) {
+		bucket = &buckets->bucket[i];
+		for (; bucket; bucket = rcu_dereference_raw(bucket->more))
+			for (j = 0; j < IPPFVS_LINKS; j++)
+				if (bucket->link[j])
+					ippfvs_conn_end(ippfvs_link_conn(bucket->link[j]));
+		cond_resched();
+	}
 }
 
-static __always_inline struct ippfvs_conn *
-look(const struct ippfvs_buckets *buckets, u32 hash,
-	const struct ippfvs_tuple *tuple, enum ippfvs_conn_dir dir)
+void ippfvs_conn_table_stop(struct ippfvs_conn_table *table)
 {
-	struct ippfvs_conn *conn = look_in(buckets, hash, tuple, dir);
+	struct ippfvs_buckets *buckets = ippfvs_conn_own_buckets(table);
+	struct ippfvs_buckets *next;
 
-	return likely(conn) ? conn : look_next(buckets, hash, tuple, dir);
-}
+	cancel_delayed_work_sync(&table->work);
 
-/* As the client's packet, then as the server's. */
-struct ippfvs_conn *
-ippfvs_conn_find_spread(const struct ippfvs_conn_table *table,
-			const struct ippfvs_buckets *buckets,
-			const struct ippfvs_tuple *tuple,
-			enum ippfvs_conn_dir *dir)
-{
-	u32 hash = ippfvs_conn_hash_whole(table, tuple);
-	struct ippfvs_conn *conn;
+	/* Packets are gone; a list that is being read may still be here. */
+	next = rcu_dereference_raw(buckets->next);
+	end_all(buckets);
+	if (next)
+		end_all(next);
+	ippfvs_conn_sweep(table, 0, 1ULL << 32);
 
-	*dir = IPPFVS_CONN_IN;
-	conn = look(buckets, hash, tuple, *dir);
-	if (conn)
-		return conn;
-	*dir = IPPFVS_CONN_OUT;
-	return look(buckets, hash, tuple, *dir);
-}
-
-struct ippfvs_conn *ippfvs_conn_find(struct ippfvs_conn_table *table,
-				     const struct ippfvs_tuple *tuple, u32 hash,
-				     enum ippfvs_conn_dir *dir)
-{
-	const struct ippfvs_buckets *buckets = rcu_dereference(table->buckets);
-	struct ippfvs_conn *conn;
-
-	if (unlikely(!buckets))
-		return NULL;
-
-	*dir = IPPFVS_CONN_IN;
-	conn = look(buckets, hash, tuple, *dir);
-	if (likely(conn))
-		return conn;
-
-	*dir = IPPFVS_CONN_OUT;
-	conn = look(buckets, hash_receiver(table, tuple), tuple, *dir);
-	if (conn)
-		return conn;
-
-	if (likely(!atomic_read(&table->spread)))
-		return NULL;
-	return ippfvs_conn_find_spread(table, buckets, tuple, dir);
+	RCU_INIT_POINTER(table->buckets, NULL);
+	synchronize_rcu();
+	ippfvs_buckets_free(buckets);
+	if (next)
+		ippfvs_buckets_free(next);
+	kvfree(table->lock);
+	table->lock = NULL;
 }

@@ -84,9 +84,6 @@ ippfvs_conn_table_timeout(const struct ippfvs_conn_table *table, u8 state)
 	return READ_ONCE(table->config->timeout[state]);
 }
 
-/* RCU: there is an entry more. */
-void ippfvs_conn_table_wake(struct ippfvs_conn_table *table);
-
 /* What ippfvs_conn_hash_end() makes of an IPv6 address and the @rest. */
 u32 ippfvs_conn_hash_end6(const struct ippfvs_conn_table *table,
 			  const union ippfvs_addr *addr, u32 rest);
@@ -119,15 +116,6 @@ static inline u32 ippfvs_conn_hash(const struct ippfvs_conn_table *table,
 struct ippfvs_conn *ippfvs_conn_find(struct ippfvs_conn_table *table,
 				     const struct ippfvs_tuple *tuple, u32 hash,
 				     enum ippfvs_conn_dir *dir);
-
-/* The same among those that are spread; and the hash that they are linked by. */
-struct ippfvs_conn *
-ippfvs_conn_find_spread(const struct ippfvs_conn_table *table,
-			const struct ippfvs_buckets *buckets,
-			const struct ippfvs_tuple *tuple,
-			enum ippfvs_conn_dir *dir);
-u32 ippfvs_conn_hash_whole(const struct ippfvs_conn_table *table,
-			   const struct ippfvs_tuple *tuple);
 
 /**
  * ippfvs_conn_create() - make an entry and insert it into the table

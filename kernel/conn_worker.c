@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The worker of a connection table: ends what has expired, frees what has
- * ended, lets the table grow and shrink (conn_resize.h). Nobody else takes an entry
- * out, so that whatever the worker finds in a bucket is there until it removes it. Hence
- * the table's start and its end are here, too.
+ * ended, lets the table grow and shrink.
  */
-#include "conn_table.h"
+#include "conn_worker.h"
 
 #include "buckets.h"
 #include "conn_life.h"
@@ -14,16 +12,12 @@
 #include "real.h"
 
 #include <linux/mm.h>
-#include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
 /* It looks at the whole table once in SWEEP_TICKS ticks: in 8 seconds. */
 #define SWEEP_TICK	(HZ / 8 + 1)
 #define SWEEP_TICKS	64
-
-/* Buckets between two chances for others to run. */
-#define BREATH		256
 
 #define GRAVES	509
 
@@ -61,9 +55,9 @@ static void bury(struct ippfvs_conn *conn, struct grave **grave)
 }
 
 static void remove_link(struct ippfvs_conn_table *table,
-			struct ippfvs_buckets *buckets,
 			struct ippfvs_conn *conn, enum ippfvs_conn_dir dir)
 {
+	struct ippfvs_buckets *buckets = ippfvs_conn_own_buckets(table);
 	struct ippfvs_buckets *next = rcu_dereference_raw(buckets->next);
 	u32 hash = conn->hash[dir];
 	unsigned long link = ippfvs_link(conn, dir);
@@ -77,11 +71,10 @@ static void remove_link(struct ippfvs_conn_table *table,
 
 /* The second link, and the mark that there is something to look further for. */
 static void remove_spread(struct ippfvs_conn_table *table,
-			  struct ippfvs_buckets *buckets,
 			  struct ippfvs_conn *conn)
 {
 	if (conn->two_way)
-		remove_link(table, buckets, conn, IPPFVS_CONN_OUT);
+		remove_link(table, conn, IPPFVS_CONN_OUT);
 	atomic_dec(&table->spread);
 }
 
@@ -118,7 +111,6 @@ static bool end_if_idle(const struct ippfvs_conn_table *table,
 }
 
 static void sweep_bucket(struct ippfvs_conn_table *table,
-			 struct ippfvs_buckets *buckets,
 			 const struct ippfvs_bucket *bucket,
 			 struct grave **grave)
 {
@@ -134,9 +126,9 @@ static void sweep_bucket(struct ippfvs_conn_table *table,
 			conn = ippfvs_link_conn(link);
 			if (!end_if_idle(table, conn))
 				continue;
-			remove_link(table, buckets, conn, IPPFVS_CONN_IN);
+			remove_link(table, conn, IPPFVS_CONN_IN);
 			if (conn->spread)
-				remove_spread(table, buckets, conn);
+				remove_spread(table, conn);
 			percpu_counter_dec(&table->conns);
 			ippfvs_real_put(conn->real);
 			bury(conn, grave);
@@ -146,7 +138,6 @@ static void sweep_bucket(struct ippfvs_conn_table *table,
 
 /* By the worker, or once it has stopped: no entry vanishes meanwhile. */
 static void sweep(struct ippfvs_conn_table *table,
-		  struct ippfvs_buckets *current_buckets,
 		  struct ippfvs_buckets *buckets, u32 first, u64 end)
 {
 	u64 position = first, step = 1ULL << (32 - buckets->bits);
@@ -154,48 +145,42 @@ static void sweep(struct ippfvs_conn_table *table,
 	u32 breath = 0;
 
 	for (; position < end; position += step) {
-		sweep_bucket(table, current_buckets,
-			     ippfvs_bucket_of(buckets, position), &grave);
-		if (++breath % BREATH == 0)
+		sweep_bucket(table, ippfvs_bucket_of(buckets, position),
+			     &grave);
+		if (++breath % IPPFVS_CONN_BREATH == 0)
 			cond_resched();
 	}
 	if (grave)
 		call_rcu(&grave->rcu, grave_close);
 }
 
-/* The table's own: nobody else replaces its buckets while it is started. */
-static struct ippfvs_buckets *own_buckets(struct ippfvs_conn_table *table)
+void ippfvs_conn_sweep(struct ippfvs_conn_table *table, u32 first, u64 end)
 {
-	return rcu_dereference_raw(table->buckets);
-}
-
-static void sweep_both(struct ippfvs_conn_table *table, u32 first, u64 end)
-{
-	struct ippfvs_buckets *buckets = own_buckets(table);
+	struct ippfvs_buckets *buckets = ippfvs_conn_own_buckets(table);
 	struct ippfvs_buckets *next = rcu_dereference_raw(buckets->next);
 
-	sweep(table, buckets, buckets, first, end);
+	sweep(table, buckets, first, end);
 	if (next)
-		sweep(table, buckets, next, first, end);
+		sweep(table, next, first, end);
 }
 
-static void work(struct work_struct *work)
+void ippfvs_conn_work(struct work_struct *work)
 {
 	struct ippfvs_conn_table *table =
 		container_of(to_delayed_work(work), struct ippfvs_conn_table,
 			     work);
 	u64 end = (u64)table->position + (1ULL << 32) / SWEEP_TICKS;
 
-	ippfvs_conn_resize(table);
+	ippfvs_conn_table_resize(table);
 	/* Still crowded, it could not grow: to be tried again with the next tick. */
-	WRITE_ONCE(table->hurry, ippfvs_conn_crowded(own_buckets(table)));
+	WRITE_ONCE(table->hurry, ippfvs_buckets_crowded(ippfvs_conn_own_buckets(table)));
 
-	sweep_both(table, table->position, end);
+	ippfvs_conn_sweep(table, table->position, end);
 	table->position = end;
 
 	/* An empty table is left alone when it is as small as it was. */
 	if (percpu_counter_sum(&table->conns) > 0 ||
-	    own_buckets(table)->bits > ippfvs_conn_tab_bits)
+	    ippfvs_conn_own_buckets(table)->bits > ippfvs_conn_tab_bits)
 		queue_delayed_work(ippfvs_wq, &table->work, SWEEP_TICK);
 }
 
@@ -203,101 +188,14 @@ static void work(struct work_struct *work)
  * The worker sleeps while the table is empty. Growth wants it at once, but not
  * on every packet of a flood: until it has run, one call is enough.
  */
-void ippfvs_conn_table_wake(struct ippfvs_conn_table *table)
+void ippfvs_conn_wake(struct ippfvs_conn_table *table)
 {
 	struct ippfvs_buckets *buckets = rcu_dereference(table->buckets);
 
-	if (unlikely(ippfvs_conn_crowded(buckets)) && !READ_ONCE(table->hurry)) {
+	if (unlikely(ippfvs_buckets_crowded(buckets)) && !READ_ONCE(table->hurry)) {
 		WRITE_ONCE(table->hurry, true);
 		mod_delayed_work(ippfvs_wq, &table->work, 0);
 	} else if (!delayed_work_pending(&table->work)) {
 		queue_delayed_work(ippfvs_wq, &table->work, SWEEP_TICK);
 	}
-}
-
-int ippfvs_conn_table_init(struct ippfvs_conn_table *table,
-			   const struct ippfvs_config *config)
-{
-	table->config = config;
-	atomic_set(&table->spread, 0);
-	spin_lock_init(&table->spread_lock);
-	INIT_DELAYED_WORK(&table->work, work);
-	return percpu_counter_init(&table->conns, 0, GFP_KERNEL);
-}
-
-void ippfvs_conn_table_exit(struct ippfvs_conn_table *table)
-{
-	percpu_counter_destroy(&table->conns);
-}
-
-static struct ippfvs_conn_lock *make_locks(void)
-{
-	struct ippfvs_conn_lock *lock;
-	int i;
-
-	lock = kvcalloc(IPPFVS_CONN_LOCKS, sizeof(*lock), GFP_KERNEL);
-	for (i = 0; lock && i < IPPFVS_CONN_LOCKS; i++)
-		spin_lock_init(&lock[i].lock);
-	return lock;
-}
-
-int ippfvs_conn_table_start(struct ippfvs_conn_table *table)
-{
-	struct ippfvs_buckets *buckets;
-
-	table->lock = make_locks();
-	if (!table->lock)
-		return -ENOMEM;
-	buckets = ippfvs_buckets_alloc(ippfvs_conn_tab_bits);
-	if (!buckets) {
-		kvfree(table->lock);
-		return -ENOMEM;
-	}
-
-	get_random_bytes(&table->key, sizeof(table->key));
-	get_random_bytes(&table->spread_key, sizeof(table->spread_key));
-	table->position = 0;
-	table->hurry = false;
-	rcu_assign_pointer(table->buckets, buckets);
-	return 0;
-}
-
-/* Everything in it ends, whatever its time. */
-static void end_all(const struct ippfvs_buckets *buckets)
-{
-	const struct ippfvs_bucket *bucket;
-	unsigned long i;
-	int j;
-
-	for (i = 0; i < 1UL << buckets->bits; i++) {
-		bucket = &buckets->bucket[i];
-		for (; bucket; bucket = rcu_dereference_raw(bucket->more))
-			for (j = 0; j < IPPFVS_LINKS; j++)
-				if (bucket->link[j])
-					ippfvs_conn_end(ippfvs_link_conn(bucket->link[j]));
-		cond_resched();
-	}
-}
-
-void ippfvs_conn_table_stop(struct ippfvs_conn_table *table)
-{
-	struct ippfvs_buckets *buckets = own_buckets(table);
-	struct ippfvs_buckets *next;
-
-	cancel_delayed_work_sync(&table->work);
-
-	/* Packets are gone; a list that is being read may still be here. */
-	next = rcu_dereference_raw(buckets->next);
-	end_all(buckets);
-	if (next)
-		end_all(next);
-	sweep_both(table, 0, 1ULL << 32);
-
-	RCU_INIT_POINTER(table->buckets, NULL);
-	synchronize_rcu();
-	ippfvs_buckets_free(buckets);
-	if (next)
-		ippfvs_buckets_free(next);
-	kvfree(table->lock);
-	table->lock = NULL;
 }

@@ -10,14 +10,21 @@
 #include "hook.h"
 
 #include "icmp.h"
+#include "journey.h"
 #include "net.h"
 #include "packet.h"
-#include "schedule.h"
 
 #include <linux/bottom_half.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
+
+/* Of a variable: not to be zeroed by kernels that zero all of the stack. */
+#if __has_attribute(__uninitialized__)
+#define IPPFVS_UNINITIALIZED	__attribute__((__uninitialized__))
+#else
+#define IPPFVS_UNINITIALIZED
+#endif
 
 typedef enum ippfvs_verdict handler(struct ippfvs_packet *pkt);
 

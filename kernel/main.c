@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "main.h"
 
+#include "addr_filter.h"
 #include "buckets.h"
 #include "conn.h"
 #include "net.h"
 #include "nl/netlink.h"
-#include "addr_filter.h"
 #include "version.h"
 
 #include <linux/module.h>
@@ -59,10 +59,10 @@ static int __init ippfvs_init(void)
 
 	err = ippfvs_netlink_init();
 	if (err)
-		goto out_exit_own;
+		goto out_exit_addr_filter;
 	return 0;
 
-out_exit_own:
+out_exit_addr_filter:
 	ippfvs_addr_filter_exit();
 out_exit_net:
 	ippfvs_net_exit();

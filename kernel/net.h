@@ -3,9 +3,9 @@
 #ifndef _IPPFVS_NET_H
 #define _IPPFVS_NET_H
 
+#include "addr_filter.h"
 #include "config.h"
 #include "conn_table.h"
-#include "addr_filter.h"
 #include "stats.h"
 
 #include <linux/mutex.h>

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "outbound.h"
 
-#include "conn.h"
+#include "conn_advance.h"
 #include "fwd/forward.h"
-#include "inbound.h"
 #include "real.h"
 
 #include <linux/netfilter/nf_conntrack_common.h>

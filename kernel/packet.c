@@ -30,7 +30,7 @@ read_headers(struct sk_buff *skb, u32 offset, u32 end, struct ippfvs_wire *wire,
 	}
 }
 
-int ippfvs_packet_read_on(struct ippfvs_packet *pkt)
+int ippfvs_packet_pull_and_read(struct ippfvs_packet *pkt)
 {
 	return read_headers(pkt->skb, 0, pkt->skb->len, &pkt->wire,
 			    ippfvs_wire_read);

@@ -14,13 +14,6 @@ struct ippfvs_net;
 struct net;
 struct net_device;
 
-/* Of a variable: not to be zeroed by kernels that zero all of the stack. */
-#if __has_attribute(__uninitialized__)
-#define IPPFVS_UNINITIALIZED	__attribute__((__uninitialized__))
-#else
-#define IPPFVS_UNINITIALIZED
-#endif
-
 /* What becomes of a packet; hook.c says it in netfilter's words. */
 enum ippfvs_verdict {
 	IPPFVS_PASS,		/* not ours, or no longer: goes on untouched by us */
@@ -59,7 +52,7 @@ struct ippfvs_packet {
 };
 
 /* What ippfvs_packet_read() does when the headers are not all linear. */
-int ippfvs_packet_read_on(struct ippfvs_packet *pkt);
+int ippfvs_packet_pull_and_read(struct ippfvs_packet *pkt);
 
 /* Read the headers. 0, or a negative enum ippfvs_wire_error. */
 static inline int ippfvs_packet_read(struct ippfvs_packet *pkt)
@@ -68,7 +61,7 @@ static inline int ippfvs_packet_read(struct ippfvs_packet *pkt)
 	int need = ippfvs_wire_read(&pkt->wire, skb->data, skb_headlen(skb),
 				    skb->len);
 
-	return likely(need <= 0) ? need : ippfvs_packet_read_on(pkt);
+	return likely(need <= 0) ? need : ippfvs_packet_pull_and_read(pkt);
 }
 
 /* Read the packet that an ICMP error quotes at @offset. 0, or as above. */

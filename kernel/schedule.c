@@ -4,7 +4,6 @@
 #include "conn.h"
 #include "core/tcp_state.h"
 #include "fwd/forward.h"
-#include "inbound.h"
 #include "net.h"
 #include "pool.h"
 #include "real.h"
@@ -119,7 +118,7 @@ static bool opens(const struct ippfvs_packet *pkt)
 	       ippfvs_tcp_opens(pkt->wire.tcp_flags);
 }
 
-static enum ippfvs_verdict start(struct ippfvs_packet *pkt)
+enum ippfvs_verdict ippfvs_schedule(struct ippfvs_packet *pkt)
 {
 	struct ippfvs_service *service = service_of(pkt);
 	struct ippfvs_pool *pool;
@@ -138,7 +137,7 @@ static enum ippfvs_verdict start(struct ippfvs_packet *pkt)
 	return place_new(pkt, pool);
 }
 
-static enum ippfvs_verdict try_shortcut(struct ippfvs_packet *pkt)
+enum ippfvs_verdict ippfvs_schedule_early(struct ippfvs_packet *pkt)
 {
 	const struct ippfvs_service *service;
 	struct ippfvs_pool *pool;
@@ -153,45 +152,4 @@ static enum ippfvs_verdict try_shortcut(struct ippfvs_packet *pkt)
 	pool = rcu_dereference(service->pool);
 	return ippfvs_shortcut_seen(pool, pkt) ? place_new(pkt, pool) :
 						 IPPFVS_PASS;
-}
-
-enum ippfvs_verdict ippfvs_arrived(struct ippfvs_packet *pkt)
-{
-	struct ippfvs_conn *conn;
-	enum ippfvs_conn_dir dir;
-
-	conn = ippfvs_conn_find(&pkt->ipn->conns, &pkt->wire.tuple, pkt->hash,
-				&dir);
-	if (!conn)
-		return try_shortcut(pkt);
-	/* Local Node's packets have the host's firewall still before them. */
-	if (dir == IPPFVS_CONN_IN && conn->method == IPPFVS_METHOD_LOCAL)
-		return IPPFVS_PASS;
-	return ippfvs_on_conn(pkt, conn, dir);
-}
-
-/*
- * Packets of known connections were met on arrival. Who still comes here with
- * one: Local Node's, for delivery; a server's answer to a client on the director;
- * the director's own; and whoever lost a race with another packet of its flow.
- */
-enum ippfvs_verdict ippfvs_admitted(struct ippfvs_packet *pkt)
-{
-	struct ippfvs_conn *conn;
-	enum ippfvs_conn_dir dir;
-	enum ippfvs_verdict verdict;
-
-	/* To one of our own addresses: it comes back by the loopback device. */
-	if (pkt->place == IPPFVS_OUR_OWN &&
-	    ippfvs_route_loops(pkt->skb, pkt->wire.tuple.family))
-		return IPPFVS_PASS;
-
-	conn = ippfvs_conn_find(&pkt->ipn->conns, &pkt->wire.tuple, pkt->hash,
-				&dir);
-	if (conn) {
-		verdict = ippfvs_on_conn(pkt, conn, dir);
-		if (verdict != IPPFVS_PASS || !ippfvs_conn_ended(conn))
-			return verdict;
-	}
-	return start(pkt);
 }

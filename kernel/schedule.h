@@ -5,16 +5,12 @@
 
 #include "packet.h"
 
-/*
- * RCU, BH off. The host's firewall has let the packet through: forward it on its
- * connection, or make one if it is for a service.
- */
-enum ippfvs_verdict ippfvs_admitted(struct ippfvs_packet *pkt);
+/* All under RCU with bottom halves off; no connection of @pkt is known. */
 
-/*
- * RCU, BH off. A packet arrives: forward it on its connection, or on a new one if
- * it opens one and nobody could refuse that (shortcut.h). PASS: it goes its way.
- */
-enum ippfvs_verdict ippfvs_arrived(struct ippfvs_packet *pkt);
+/* The host's firewall has let it through. PASS: it is for no service. */
+enum ippfvs_verdict ippfvs_schedule(struct ippfvs_packet *pkt);
+
+/* It arrives. PASS: the firewall, or the stack, is to be asked first (shortcut.h). */
+enum ippfvs_verdict ippfvs_schedule_early(struct ippfvs_packet *pkt);
 
 #endif /* _IPPFVS_SCHEDULE_H */

@@ -55,7 +55,8 @@ static __always_inline void read_addr4(union ippfvs_addr *addr, const u8 *ip)
 	memcpy(&addr->ip, ip, sizeof(addr->ip));
 }
 
-static __always_inline int read_ipv4(struct ippfvs_wire *wire, struct reading *r)
+static __always_inline int read_ipv4(struct ippfvs_wire *wire,
+				     struct reading *r)
 {
 	const u8 *ip = r->data;
 	u16 fragment;
@@ -330,8 +331,8 @@ static __always_inline int read_network(struct ippfvs_wire *wire,
 	}
 }
 
-/* What not every packet has; field by field, for less than zeroing all of it. */
-static __always_inline void forget(struct ippfvs_wire *wire)
+/* What not every packet has. Zeroing all of it would take longer. */
+static __always_inline void clear_optional(struct ippfvs_wire *wire)
 {
 	wire->tuple.sport = 0;
 	wire->tuple.dport = 0;
@@ -348,7 +349,7 @@ static __always_inline int read_packet(struct ippfvs_wire *wire,
 {
 	int err;
 
-	forget(wire);
+	clear_optional(wire);
 	err = read_network(wire, r);
 	if (err)
 		return err;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* Every packet of NAT passes here: all is inlined into one function. */
 #include "rewrite.h"
 
 #include "../core/csum.h"
@@ -10,18 +11,18 @@
 #include <linux/udp.h>
 #include <net/checksum.h>
 
-/* For every packet of NAT: all in one piece, hence the many that are inlined. */
-
-static __always_inline u16 update(u16 check, const void *from, const void *to, u32 len,
-		  bool partial)
+static __always_inline u16 update(u16 check, const void *from, const void *to,
+				  u32 len, bool partial)
 {
 	return partial ? ippfvs_csum_update_partial(check, from, to, len) :
 			 ippfvs_csum_update(check, from, to, len);
 }
 
 /* By constant lengths, which make the sum a handful of instructions. */
-static __always_inline u16 update_addr(u16 check, u8 family, const union ippfvs_addr *from,
-		       const union ippfvs_addr *to, bool partial)
+static __always_inline u16 update_addr(u16 check, u8 family,
+				       const union ippfvs_addr *from,
+				       const union ippfvs_addr *to,
+				       bool partial)
 {
 	return family == IPPFVS_FAMILY_IPV4 ?
 	       update(check, from, to, sizeof(from->ip), partial) :
@@ -32,7 +33,8 @@ static __always_inline u16 update_addr(u16 check, u8 family, const union ippfvs_
  * The transport checksum, or NULL when there is none: a quote was cut short, or
  * a UDP sender does without.
  */
-static __always_inline u16 *checksum_of(u8 *th, const struct ippfvs_wire *wire, bool partial)
+static __always_inline u16 *checksum_of(u8 *th, const struct ippfvs_wire *wire,
+					bool partial)
 {
 	u32 offset = wire->tuple.protocol == IPPROTO_TCP ?
 		     offsetof(struct tcphdr, check) :
@@ -48,8 +50,9 @@ static __always_inline u16 *checksum_of(u8 *th, const struct ippfvs_wire *wire, 
 
 /* The transport checksum covers the addresses, and unless partial, the ports. */
 static __always_inline void rewrite_port(u8 *th, const struct ippfvs_wire *wire,
-			 const union ippfvs_addr *old,
-			 const struct ippfvs_end *end, bool partial)
+					 const union ippfvs_addr *old,
+					 const struct ippfvs_end *end,
+					 bool partial)
 {
 	__be16 *port = (__be16 *)th + (end->source ? 0 : 1);
 	u16 *check = checksum_of(th, wire, partial);

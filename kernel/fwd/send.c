@@ -34,7 +34,7 @@ bool ippfvs_send_too_big(const struct ippfvs_packet *pkt, u32 mtu)
 
 /* Packets that the stack's own output must see. */
 static __always_inline bool needs_stack(const struct ippfvs_packet *pkt,
-			const struct dst_entry *dst, u32 mtu)
+					const struct dst_entry *dst, u32 mtu)
 {
 	const struct sk_buff *skb = pkt->skb;
 
@@ -46,10 +46,9 @@ static __always_inline bool needs_stack(const struct ippfvs_packet *pkt,
 }
 
 /* Who takes the packet over on its way to @towards. */
-static __always_inline struct neighbour *neighbour(const struct ippfvs_packet *pkt,
-				   struct dst_entry *dst,
-				   const union ippfvs_addr *towards,
-				   bool *is_v6gw)
+static __always_inline struct neighbour *
+neighbour(const struct ippfvs_packet *pkt, struct dst_entry *dst,
+	  const union ippfvs_addr *towards, bool *is_v6gw)
 {
 	struct rtable *rt;
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Many connections of one client port: few hang at their client, the others by whole tuples."""
+"""Many connections of one client port: few are linked at their client, the others spread."""
 
 from __future__ import annotations
 

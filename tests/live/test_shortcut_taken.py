@@ -56,16 +56,7 @@ def chain(hook: str, rule: str = "accept") -> Change:
 
 def command(four: str, six: str) -> Change:
     """What an `ip … add …` adds."""
-
-    @contextmanager
-    def change(farm: Farm) -> Iterator[None]:
-        words = four if farm.family == 4 else six
-        for each in (words, words.replace(" add ", " del ")):
-            farm.director.run("ip", f"-{farm.family}", *each.split())
-            if each == words:
-                yield
-
-    return change
+    return lambda farm: farm.director.added(four if farm.family == 4 else six)
 
 
 def conntrack_elsewhere(farm: Farm) -> AbstractContextManager[object]:

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What a packet does to the state of its connection. */
+#ifndef _IPPFVS_CONN_ADVANCE_H
+#define _IPPFVS_CONN_ADVANCE_H
+
+#include "conn.h"
+#include "packet.h"
+
+/* RCU, BH off: move the connection on to its state after the packet. */
+void ippfvs_conn_advance(struct ippfvs_conn *conn,
+			 const struct ippfvs_packet *pkt, bool from_client);
+
+#endif /* _IPPFVS_CONN_ADVANCE_H */

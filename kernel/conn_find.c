@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "conn_find.h"
+
+#include "buckets.h"
+#include "conn_life.h"
+
+#include <net/ipv6.h>
+
+u32 ippfvs_conn_hash_end6(const struct ippfvs_conn_table *table,
+			  const union ippfvs_addr *addr, u32 rest)
+{
+	u32 words[5];
+
+	memcpy(words, addr, sizeof(*addr));
+	words[4] = rest;
+	return hsiphash(words, sizeof(words), &table->key);
+}
+
+static u32 hash_receiver(const struct ippfvs_conn_table *table,
+			 const struct ippfvs_tuple *tuple)
+{
+	return ippfvs_conn_hash_end(table, tuple->family, tuple->protocol,
+				    &tuple->daddr, tuple->dport);
+}
+
+u32 ippfvs_conn_hash_whole(const struct ippfvs_conn_table *table,
+			   const struct ippfvs_tuple *tuple)
+{
+	return siphash(tuple, offsetofend(struct ippfvs_tuple, protocol),
+		       &table->spread_key);
+}
+
+static __always_inline bool same_addr(const struct ippfvs_conn *conn,
+				      enum ippfvs_conn_end end,
+				      const union ippfvs_addr *addr)
+{
+	if (conn->family == IPPFVS_FAMILY_IPV4)
+		return conn->ip[end] == addr->ip;
+	return ipv6_addr_equal(&conn->ip6[end], &addr->ip6);
+}
+
+static __always_inline bool matches(const struct ippfvs_conn *conn,
+				    enum ippfvs_conn_dir dir,
+				    const struct ippfvs_tuple *tuple)
+{
+	enum ippfvs_conn_end src = ippfvs_conn_from(dir);
+	enum ippfvs_conn_end dst = ippfvs_conn_to(dir);
+
+	return conn->port[src] == tuple->sport &&
+	       conn->port[dst] == tuple->dport &&
+	       conn->protocol == tuple->protocol &&
+	       conn->family == tuple->family &&
+	       (dir == IPPFVS_CONN_IN || conn->two_way) &&
+	       same_addr(conn, src, &tuple->saddr) &&
+	       same_addr(conn, dst, &tuple->daddr);
+}
+
+static __always_inline struct ippfvs_conn *
+look_in(const struct ippfvs_buckets *buckets, u32 hash,
+	const struct ippfvs_tuple *tuple, enum ippfvs_conn_dir dir)
+{
+	const struct ippfvs_bucket *bucket = ippfvs_bucket_of(buckets, hash);
+	struct ippfvs_conn *conn;
+	unsigned int hits;
+
+	for (; bucket; bucket = rcu_dereference(bucket->more)) {
+		hits = ippfvs_bucket_hits(bucket, hash);
+		for (; hits; hits &= hits - 1) {
+			conn = ippfvs_bucket_conn(bucket, __ffs(hits));
+			if (conn && matches(conn, dir, tuple) &&
+			    !life_dead(conn))
+				return conn;
+		}
+	}
+	return NULL;
+}
+
+/*
+ * While the table moves, an entry is in the next array before it leaves this
+ * one: looking here first and there second never misses it.
+ */
+static struct ippfvs_conn *look_next(const struct ippfvs_buckets *buckets,
+				     u32 hash, const struct ippfvs_tuple *tuple,
+				     enum ippfvs_conn_dir dir)
+{
+	const struct ippfvs_buckets *next;
+
+	smp_rmb(); /* pairs with smp_store_release() in move_bucket() */
+	next = rcu_dereference(buckets->next);
+	return unlikely(next) ? look_in(next, hash, tuple, dir) : NULL;
+}
+
+static __always_inline struct ippfvs_conn *
+look(const struct ippfvs_buckets *buckets, u32 hash,
+	const struct ippfvs_tuple *tuple, enum ippfvs_conn_dir dir)
+{
+	struct ippfvs_conn *conn = look_in(buckets, hash, tuple, dir);
+
+	return likely(conn) ? conn : look_next(buckets, hash, tuple, dir);
+}
+
+/* As the client's packet, then as the server's. */
+struct ippfvs_conn *
+ippfvs_conn_find_spread(const struct ippfvs_conn_table *table,
+			const struct ippfvs_buckets *buckets,
+			const struct ippfvs_tuple *tuple,
+			enum ippfvs_conn_dir *dir)
+{
+	u32 hash = ippfvs_conn_hash_whole(table, tuple);
+	struct ippfvs_conn *conn;
+
+	*dir = IPPFVS_CONN_IN;
+	conn = look(buckets, hash, tuple, *dir);
+	if (conn)
+		return conn;
+	*dir = IPPFVS_CONN_OUT;
+	return look(buckets, hash, tuple, *dir);
+}
+
+struct ippfvs_conn *ippfvs_conn_find(struct ippfvs_conn_table *table,
+				     const struct ippfvs_tuple *tuple, u32 hash,
+				     enum ippfvs_conn_dir *dir)
+{
+	const struct ippfvs_buckets *buckets = rcu_dereference(table->buckets);
+	struct ippfvs_conn *conn;
+
+	if (unlikely(!buckets))
+		return NULL;
+
+	*dir = IPPFVS_CONN_IN;
+	conn = look(buckets, hash, tuple, *dir);
+	if (likely(conn))
+		return conn;
+
+	*dir = IPPFVS_CONN_OUT;
+	conn = look(buckets, hash_receiver(table, tuple), tuple, *dir);
+	if (conn)
+		return conn;
+
+	if (likely(!atomic_read(&table->spread)))
+		return NULL;
+	return ippfvs_conn_find_spread(table, buckets, tuple, dir);
+}
