@@ -11,6 +11,7 @@
 
 static void add(struct ippfvs_addr_filter *filter, __be32 addr)
 {
+	smp_mb__before_atomic();	/* the address is there: pairs with ippfvs_addr_filter_learn() */
 	set_bit(hash_32((__force u32)addr, IPPFVS_ADDR_FILTER_BITS), filter->seen);
 }
 
@@ -35,7 +36,7 @@ void ippfvs_addr_filter_learn(struct ippfvs_net *ipn)
 	struct net_device *dev;
 
 	bitmap_zero(ipn->own_addrs.seen, 1 << IPPFVS_ADDR_FILTER_BITS);
-	smp_mb();	/* cleared before the look; pairs with the atomic set_bit() of add() */
+	smp_mb();	/* cleared before the look; pairs with add() */
 
 	rcu_read_lock();
 	for_each_netdev_rcu(ipn->net, dev) {

@@ -137,7 +137,7 @@ static inline void ippfvs_conn_addr(const struct ippfvs_conn *conn,
 				    union ippfvs_addr *addr)
 {
 	if (conn->family == IPPFVS_FAMILY_IPV4)
-		*addr = (union ippfvs_addr){ .ip = conn->ip[end] };
+		ippfvs_addr_set_ip(addr, conn->ip[end]);
 	else
 		addr->ip6 = conn->ip6[end];
 }

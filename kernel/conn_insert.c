@@ -278,11 +278,14 @@ struct ippfvs_conn *ippfvs_conn_create(struct ippfvs_conn_table *table,
 	if (percpu_counter_compare(&table->conns, most) >= 0)
 		return ERR_PTR(-ENOSPC);
 
-	conn = ippfvs_conn_make(plan);
-	if (IS_ERR(conn))
-		return conn;
-
+	/* Counted before the full barrier of a load's change: see ippfvs_conn_wake(). */
 	percpu_counter_inc(&table->conns);
+	conn = ippfvs_conn_make(plan);
+	if (IS_ERR(conn)) {
+		percpu_counter_dec(&table->conns);
+		return conn;
+	}
+
 	err = insert(table, conn, plan->hash, &twin);
 	if (unlikely(err)) {
 		percpu_counter_dec(&table->conns);

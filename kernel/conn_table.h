@@ -124,7 +124,8 @@ struct ippfvs_conn *ippfvs_conn_find(struct ippfvs_conn_table *table,
  *
  * RCU, BH off. When another CPU was faster, its entry is returned.
  *
- * Return: the entry, or ERR_PTR: -ENOSPC (limit), -ENOMEM, -EADDRINUSE (the
+ * Return: the entry, or ERR_PTR: -ENOSPC (the limit; too many of one client that
+ * have ended; a bucket that has no place), -ENOMEM, -EADDRINUSE (the
  * answers could not be told from those of another connection).
  */
 struct ippfvs_conn *ippfvs_conn_create(struct ippfvs_conn_table *table,

@@ -185,7 +185,9 @@ void ippfvs_conn_work(struct work_struct *work)
 }
 
 /*
- * The worker sleeps while the table is empty. Growth wants it at once, but not
+ * The worker sleeps while the table is empty: it clears that it is pending, then
+ * counts; who inserts has counted, then looks whether it is pending (a full barrier
+ * is between the two, in ippfvs_real_load_add()). Growth wants it at once, but not
  * on every packet of a flood: until it has run, one call is enough.
  */
 void ippfvs_conn_wake(struct ippfvs_conn_table *table)

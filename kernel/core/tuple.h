@@ -34,6 +34,23 @@ struct ippfvs_tuple {
 	u8 protocol;
 };
 
+/* Not by "= {}": a compiler need not clear more of a union than its first member. */
+static inline void ippfvs_addr_clear(union ippfvs_addr *addr)
+{
+	memset(addr, 0, sizeof(*addr));
+}
+
+static inline void ippfvs_addr_set_ip(union ippfvs_addr *addr, __be32 ip)
+{
+	ippfvs_addr_clear(addr);
+	addr->ip = ip;
+}
+
+static inline bool ippfvs_addr_empty(const union ippfvs_addr *addr)
+{
+	return !(addr->word[0] | addr->word[1] | addr->word[2] | addr->word[3]);
+}
+
 static inline bool ippfvs_addr_equal(const union ippfvs_addr *a,
 				     const union ippfvs_addr *b)
 {

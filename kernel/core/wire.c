@@ -51,7 +51,7 @@ static __always_inline bool refused_fragment(const struct reading *r,
 
 static __always_inline void read_addr4(union ippfvs_addr *addr, const u8 *ip)
 {
-	*addr = (union ippfvs_addr){};
+	ippfvs_addr_clear(addr);
 	memcpy(&addr->ip, ip, sizeof(addr->ip));
 }
 

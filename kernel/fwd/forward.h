@@ -15,7 +15,6 @@
 #include <linux/lockdep.h>
 #include <net/dst.h>
 
-struct dst_entry;
 
 enum ippfvs_verdict ippfvs_nat_in(struct ippfvs_packet *pkt,
 				  const struct ippfvs_conn *conn);

@@ -39,7 +39,7 @@ static struct dst_entry *find(struct net *net, u8 family,
 {
 	struct dst_entry *dst;
 
-	*saddr = (union ippfvs_addr){};
+	ippfvs_addr_clear(saddr);
 	if (family == IPPFVS_FAMILY_IPV4) {
 		struct flowi4 fl4 = {
 			.daddr = addr->ip,
@@ -143,7 +143,7 @@ bool ippfvs_route_source(struct net *net, u8 family,
 	struct dst_entry *dst = find(net, family, daddr, 0, saddr);
 
 	dst_release(dst);
-	return dst && !ippfvs_addr_equal(saddr, &(union ippfvs_addr){});
+	return dst && !ippfvs_addr_empty(saddr);
 }
 
 struct dst_entry *ippfvs_route_by_next_hop(struct net *net,

@@ -106,7 +106,8 @@ transmit(struct ippfvs_packet *pkt, u32 mtu, const union ippfvs_addr *towards,
 
 	clean(pkt);
 	if (unlikely(needs_stack(pkt, dst, mtu))) {
-		skb_dst_force(skb);
+		if (!skb_dst_force(skb))
+			return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
 		dst_output(pkt->net, skb->sk, skb);
 		return IPPFVS_TAKEN;
 	}

@@ -133,7 +133,7 @@ void ippfvs_nl_dump_watch(struct netlink_callback *cb)
 
 static u8 parse_addr(const struct nlattr *attr, union ippfvs_addr *addr)
 {
-	*addr = (union ippfvs_addr){};
+	ippfvs_addr_clear(addr);
 	nla_memcpy(addr, attr, sizeof(*addr));
 	return nla_len(attr) == 4 ? IPPFVS_FAMILY_IPV4 : IPPFVS_FAMILY_IPV6;
 }

@@ -47,12 +47,26 @@ def naive(packet: bytes, quoted: bool = False) -> Outcome:
         return error.reason
 
 
-def raw_read(packet: bytes, avail: int, total: int, quoted: bool) -> int | bytes:
-    """Return what the C returned, or the struct's own bytes when it read one."""
+def raw_read(
+    packet: bytes, avail: int, total: int, quoted: bool, stale: bytes = b"\0"
+) -> int | bytes:
+    """Return what the C returned, or the struct's own bytes when it read one; STALE were there."""
     wire = ffi.new("struct ippfvs_wire *")
+    ffi.buffer(wire)[:] = stale * ffi.sizeof("struct ippfvs_wire")
     read = lib.ippfvs_wire_read_quoted if quoted else lib.ippfvs_wire_read
     result: int = read(wire, packet, avail, total)
     return result or bytes(ffi.buffer(wire))
+
+
+def fields_of(wire: bytes) -> dict[str, bytes]:
+    """The bytes of each field, without the padding between them."""
+    fields = ffi.typeof("struct ippfvs_wire").fields
+    of_tuple = ffi.typeof("struct ippfvs_tuple").fields
+    assert fields[0][0] == "tuple"
+    return {
+        name: wire[field.offset : field.offset + ffi.sizeof(field.type)]
+        for name, field in [*of_tuple, *fields[1:]]
+    }
 
 
 # --- cases by hand
@@ -136,6 +150,18 @@ def test_no_byte_beyond_avail_matters(quoted: bool, packet: bytes) -> None:
             assert avail < zeros <= total
         else:
             assert zeros == raw_read(packet, total, total, quoted)
+
+
+@either
+@settings(deadline=None, max_examples=300)
+@given(packet=p.packets())
+def test_no_field_is_left_as_it_was(quoted: bool, packet: bytes) -> None:
+    total = len(packet)
+    zeros, ones = (raw_read(packet, total, total, quoted, stale) for stale in (b"\0", b"\xff"))
+    if isinstance(zeros, int) or isinstance(ones, int):
+        assert zeros == ones
+    else:
+        assert fields_of(zeros) == fields_of(ones)
 
 
 @either
