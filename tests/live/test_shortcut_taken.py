@@ -56,7 +56,18 @@ def chain(hook: str, rule: str = "accept") -> Change:
 
 def command(four: str, six: str) -> Change:
     """What an `ip … add …` adds."""
-    return lambda farm: farm.director.added(four if farm.family == 4 else six)
+
+    @contextmanager
+    def change(farm: Farm) -> Iterator[None]:
+        words = four if farm.family == 4 else six
+        ip = "ip", f"-{farm.family}"
+        farm.director.run(*ip, *words.split())
+        try:
+            yield
+        finally:
+            farm.director.run(*ip, *words.replace(" add ", " del ").split())
+
+    return change
 
 
 def conntrack_elsewhere(farm: Farm) -> AbstractContextManager[object]:
