@@ -55,7 +55,7 @@ class Ways:
         IPv6 may still be changing a route after an address has come or gone; each change makes
         one packet come the long way again.
         """
-        ways = [self.new(1)[0] for _ in range(2)]
+        ways = self.new(2)
         while ways[-1] != SHORT and len(ways) < WARMING:
             time.sleep(0.1)
             ways += self.new(1)
