@@ -47,7 +47,7 @@ void ippfvs_buckets_free(struct ippfvs_buckets *buckets)
 
 /*
  * Fills the first free place. A reader that misses the new link has come too
- * early; the release makes sure that one who sees it sees the entry whole.
+ * early.
  */
 int ippfvs_buckets_add(struct ippfvs_buckets *buckets, u32 hash,
 		       unsigned long link)
@@ -79,6 +79,7 @@ int ippfvs_buckets_add(struct ippfvs_buckets *buckets, u32 hash,
 	bucket = more;
 	i = 0;
 out_link:
+	/* Who sees the link sees the entry whole: pairs with READ_ONCE() of readers. */
 	smp_store_release(&bucket->link[i], link);
 	return 0;
 }

@@ -2,10 +2,8 @@
 /*
  * The array of buckets that the connection table is made of.
  *
- * A bucket is one cache line: seven links and a pointer to more. A link is the
- * address of an entry, whose alignment leaves six low bits: which of the entry's
- * links it is, and five bits of the hash, so that a look at the bucket tells
- * nearly always which entry, if any, is worth a cache miss.
+ * A bucket is one cache line: seven links (conn_link.h) and a pointer to more. A
+ * look at it tells nearly always which entry, if any, is worth a cache miss.
  *
  * A bucket is chosen by the upper bits of a hash. Growth therefore splits a
  * bucket into neighbours, and a walk in the order of the hash is not disturbed.
@@ -13,7 +11,7 @@
 #ifndef _IPPFVS_BUCKETS_H
 #define _IPPFVS_BUCKETS_H
 
-#include "conn_table.h"
+#include "conn_link.h"
 
 #include <linux/atomic.h>
 #include <linux/rcupdate.h>
@@ -21,11 +19,7 @@
 
 #define IPPFVS_LINKS		7
 #define IPPFVS_LINES_MAX	32	/* of one bucket: no look takes longer */
-#define IPPFVS_LINK_DIR		1UL
-#define IPPFVS_LINK_TAG		0x3eUL
-#define IPPFVS_LINK_BITS	(IPPFVS_LINK_DIR | IPPFVS_LINK_TAG)
-
-#define IPPFVS_BUCKETS_MIN_BITS	IPPFVS_CONN_LOCKS_SHIFT
+#define IPPFVS_BUCKETS_MIN_BITS	8
 #define IPPFVS_BUCKETS_MAX_BITS	24
 
 /**
@@ -70,27 +64,6 @@ static inline struct ippfvs_bucket *
 ippfvs_bucket_of(const struct ippfvs_buckets *buckets, u32 hash)
 {
 	return &buckets->bucket[hash >> (32 - buckets->bits)];
-}
-
-static inline struct ippfvs_conn *ippfvs_link_conn(unsigned long link)
-{
-	return (struct ippfvs_conn *)(link & ~IPPFVS_LINK_BITS);
-}
-
-static inline enum ippfvs_conn_dir ippfvs_link_dir(unsigned long link)
-{
-	return link & IPPFVS_LINK_DIR;
-}
-
-static inline unsigned long ippfvs_link_tag(u32 hash)
-{
-	return ((unsigned long)hash << 1) & IPPFVS_LINK_TAG;
-}
-
-static inline unsigned long ippfvs_link(const struct ippfvs_conn *conn,
-					enum ippfvs_conn_dir dir)
-{
-	return (unsigned long)conn | dir | ippfvs_link_tag(conn->hash[dir]);
 }
 
 /*

@@ -3,6 +3,7 @@
 
 #include "config.h"
 #include "conn_life.h"
+#include "conn_plan.h"
 #include "core/tcp_state.h"
 #include "real.h"
 

@@ -14,6 +14,7 @@
 
 #include <linux/atomic.h>
 
+struct ippfvs_conn_plan;
 struct ippfvs_real;
 
 /* The two ways that a packet of a connection goes. */
@@ -75,29 +76,6 @@ struct ippfvs_conn {
 		__be32 ip[IPPFVS_CONN_ENDS];
 		struct in6_addr ip6[IPPFVS_CONN_ENDS];
 	};
-};
-
-/**
- * struct ippfvs_conn_plan - a connection to be
- * @tuple: of the client's first packet
- * @hash: ippfvs_conn_hash() of it
- * @real: its real server; the entry takes a reference
- * @addr: where its packets go: @real's address, for Local Node the director's
- *	own that will answer
- * @port: network byte order, never 0
- * @method: enum ippfvs_method
- * @state: enum ippfvs_state after the first packet
- * @two_way: answers come through us
- */
-struct ippfvs_conn_plan {
-	const struct ippfvs_tuple *tuple;
-	u32 hash;
-	struct ippfvs_real *real;
-	union ippfvs_addr addr;
-	__be16 port;
-	u8 method;
-	u8 state;
-	bool two_way;
 };
 
 /* With the module: memory for entries, and their count. */

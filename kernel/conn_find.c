@@ -2,32 +2,16 @@
 #include "conn_find.h"
 
 #include "buckets.h"
+#include "conn_hash.h"
 #include "conn_life.h"
 
 #include <net/ipv6.h>
-
-u32 ippfvs_conn_hash_end6(const struct ippfvs_conn_table *table,
-			  const union ippfvs_addr *addr, u32 rest)
-{
-	u32 words[5];
-
-	memcpy(words, addr, sizeof(*addr));
-	words[4] = rest;
-	return hsiphash(words, sizeof(words), &table->key);
-}
 
 static u32 hash_receiver(const struct ippfvs_conn_table *table,
 			 const struct ippfvs_tuple *tuple)
 {
 	return ippfvs_conn_hash_end(table, tuple->family, tuple->protocol,
 				    &tuple->daddr, tuple->dport);
-}
-
-u32 ippfvs_conn_hash_whole(const struct ippfvs_conn_table *table,
-			   const struct ippfvs_tuple *tuple)
-{
-	return siphash(tuple, offsetofend(struct ippfvs_tuple, protocol),
-		       &table->spread_key);
 }
 
 static __always_inline bool same_addr(const struct ippfvs_conn *conn,

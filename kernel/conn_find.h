@@ -5,16 +5,11 @@
 
 #include "conn_table.h"
 
-/*
- * RCU. As ippfvs_conn_find(), among entries that are spread; and the hash that
- * they are linked by.
- */
+/* RCU. As ippfvs_conn_find(), among entries that are spread. */
 struct ippfvs_conn *
 ippfvs_conn_find_spread(const struct ippfvs_conn_table *table,
 			const struct ippfvs_buckets *buckets,
 			const struct ippfvs_tuple *tuple,
 			enum ippfvs_conn_dir *dir);
-u32 ippfvs_conn_hash_whole(const struct ippfvs_conn_table *table,
-			   const struct ippfvs_tuple *tuple);
 
 #endif /* _IPPFVS_CONN_FIND_H */

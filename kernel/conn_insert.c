@@ -7,7 +7,9 @@
 
 #include "buckets.h"
 #include "conn_find.h"
+#include "conn_hash.h"
 #include "conn_life.h"
+#include "conn_plan.h"
 #include "conn_worker.h"
 #include "core/tcp_state.h"
 #include "real.h"

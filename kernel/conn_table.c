@@ -40,6 +40,9 @@ int ippfvs_conn_table_start(struct ippfvs_conn_table *table)
 {
 	struct ippfvs_buckets *buckets;
 
+	/* One lock covers whole buckets, whatever their number. */
+	BUILD_BUG_ON(IPPFVS_BUCKETS_MIN_BITS < IPPFVS_CONN_LOCKS_SHIFT);
+
 	table->lock = make_locks();
 	if (!table->lock)
 		return -ENOMEM;

@@ -24,6 +24,7 @@
 #include <linux/workqueue.h>
 
 struct ippfvs_buckets;
+struct ippfvs_conn_plan;
 
 #define IPPFVS_CONN_LOCKS_SHIFT	8
 #define IPPFVS_CONN_LOCKS	(1 << IPPFVS_CONN_LOCKS_SHIFT)
@@ -82,31 +83,6 @@ static inline u32
 ippfvs_conn_table_timeout(const struct ippfvs_conn_table *table, u8 state)
 {
 	return READ_ONCE(table->config->timeout[state]);
-}
-
-/* What ippfvs_conn_hash_end() makes of an IPv6 address and the @rest. */
-u32 ippfvs_conn_hash_end6(const struct ippfvs_conn_table *table,
-			  const union ippfvs_addr *addr, u32 rest);
-
-/* Any context: a hash of one end that nobody outside can foresee. */
-static inline u32 ippfvs_conn_hash_end(const struct ippfvs_conn_table *table,
-				       u8 family, u8 protocol,
-				       const union ippfvs_addr *addr,
-				       __be16 port)
-{
-	u32 rest = (__force u32)port << 16 | protocol;
-
-	if (family == IPPFVS_FAMILY_IPV4)
-		return hsiphash_2u32((__force u32)addr->ip, rest, &table->key);
-	return ippfvs_conn_hash_end6(table, addr, rest);
-}
-
-/* The same of the sender. */
-static inline u32 ippfvs_conn_hash(const struct ippfvs_conn_table *table,
-				   const struct ippfvs_tuple *tuple)
-{
-	return ippfvs_conn_hash_end(table, tuple->family, tuple->protocol,
-				    &tuple->saddr, tuple->sport);
 }
 
 /*

@@ -9,6 +9,7 @@
  */
 #include "hook.h"
 
+#include "conn_hash.h"
 #include "icmp.h"
 #include "journey.h"
 #include "net.h"

@@ -9,8 +9,10 @@
 #include "icmp.h"
 
 #include "conn.h"
+#include "conn_hash.h"
 #include "fwd/forward.h"
 #include "fwd/rewrite.h"
+#include "fwd/ttl.h"
 #include "net.h"
 #include "real.h"
 

@@ -6,9 +6,7 @@
 #include "core/wire.h"
 #include "stats.h"
 
-#include <linux/ipv6.h>
 #include <linux/skbuff.h>
-#include <net/ip.h>
 
 struct ippfvs_net;
 struct net;
@@ -89,28 +87,6 @@ static inline bool ippfvs_packet_writable(struct ippfvs_packet *pkt,
 static inline bool ippfvs_packet_ipv4(const struct ippfvs_packet *pkt)
 {
 	return pkt->wire.tuple.family == IPPFVS_FAMILY_IPV4;
-}
-
-/* Like a router: is the time to live still to be taken? */
-static inline bool ippfvs_packet_takes_ttl(const struct ippfvs_packet *pkt)
-{
-	return pkt->place == IPPFVS_ARRIVING || pkt->place == IPPFVS_FOR_US;
-}
-
-static inline bool ippfvs_packet_ttl_spent(const struct ippfvs_packet *pkt)
-{
-	return ippfvs_packet_takes_ttl(pkt) && pkt->wire.ttl <= 1;
-}
-
-/* It is writable. */
-static inline void ippfvs_packet_take_ttl(struct ippfvs_packet *pkt)
-{
-	if (!ippfvs_packet_takes_ttl(pkt))
-		return;
-	if (ippfvs_packet_ipv4(pkt))
-		ip_decrease_ttl(ip_hdr(pkt->skb));
-	else
-		ipv6_hdr(pkt->skb)->hop_limit--;
 }
 
 /* Count the reason and drop. */

@@ -2,6 +2,7 @@
 #include "schedule.h"
 
 #include "conn.h"
+#include "conn_plan.h"
 #include "core/tcp_state.h"
 #include "fwd/forward.h"
 #include "net.h"

@@ -4,6 +4,7 @@
 
 #include "../conn.h"
 #include "../reject.h"
+#include "ttl.h"
 
 #include <linux/netdevice.h>
 #include <net/dst.h>

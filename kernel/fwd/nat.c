@@ -5,6 +5,7 @@
 #include "../conn.h"
 #include "../reject.h"
 #include "rewrite.h"
+#include "ttl.h"
 
 #include <linux/netdevice.h>
 #include <net/dst.h>

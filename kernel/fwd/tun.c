@@ -8,6 +8,7 @@
 #include "../conn.h"
 #include "../real.h"
 #include "../reject.h"
+#include "ttl.h"
 
 #include <linux/ip.h>
 #include <linux/ipv6.h>

@@ -50,6 +50,7 @@ from ippfvslab.farm import Farm
 from ippfvslab.layouts import FAMILIES, METHODS, layout
 from ippfvslab.netns import Host
 
+from tests.live import fixtures_lookups
 from tests.live.fixtures_lookups import Lookups
 from tests.live.fixtures_ways import Ways
 
@@ -105,7 +106,10 @@ def _watches(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def _steady_code(_watches: bool) -> Iterator[Lookups | None]:
-    with steady.code(), Lookups() if _watches else contextlib.nullcontext() as lookups:
+    with (
+        steady.code(),
+        fixtures_lookups.watch() if _watches else contextlib.nullcontext() as lookups,
+    ):
         yield lookups
 
 

@@ -18,7 +18,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 
 TRACEFS = Path("/sys/kernel/tracing")
 INSTANCE = TRACEFS / "instances/lookups"
@@ -30,44 +29,41 @@ ICMPV6 = 58
 _LINE = re.compile(r" iif (\d+) proto (\d+) ([\da-f.:]+)/\d+ -> ([\da-f.:]+)/\d+ ")
 
 
-class Lookups:
-    """The events are on for the whole session, since switching them rewrites the kernel's code."""
-
-    def __init__(self) -> None:
-        if not (TRACEFS / "instances").exists():
-            subprocess.run(["mount", "-t", "tracefs", "tracefs", str(TRACEFS)], check=True)
-        INSTANCE.mkdir(exist_ok=True)
-        self._write("tracing_on", "0")
+@contextmanager
+def watch() -> Iterator[Lookups]:
+    """Have the events on: for a whole session, since switching them rewrites the kernel's code."""
+    if not (TRACEFS / "instances").exists():
+        subprocess.run(["mount", "-t", "tracefs", "tracefs", str(TRACEFS)], check=True)
+    INSTANCE.mkdir(exist_ok=True)
+    _write("tracing_on", "0")
+    try:
         for event in EVENTS:
-            self._write(f"events/{event}/enable", "1")
-
-    def __enter__(self) -> Lookups:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+            _write(f"events/{event}/enable", "1")
+        yield Lookups()
+    finally:
         for event in EVENTS:
-            self._write(f"events/{event}/enable", "0")
+            _write(f"events/{event}/enable", "0")
         INSTANCE.rmdir()
+
+
+class Lookups:
+    """What the events tell, while they are on."""
 
     @contextmanager
     def counted(self, source: str, dest: str) -> Iterator[list[int]]:
         """Yield a list that holds, afterwards, the device of each lookup from SOURCE to DEST."""
         devices: list[int] = []
-        self._write("trace", "")  # empties it
-        self._write("tracing_on", "1")
+        _write("trace", "")  # empties it
+        _write("tracing_on", "1")
         try:
             yield devices
         finally:
-            self._write("tracing_on", "0")
+            _write("tracing_on", "0")
         ends = ipaddress.ip_address(source), ipaddress.ip_address(dest)
         for device, protocol, *found in _LINE.findall((INSTANCE / "trace").read_text()):
             if int(device) > OUTGOING and int(protocol) != ICMPV6:
                 devices += [int(device)] * (tuple(map(ipaddress.ip_address, found)) == ends)
 
-    def _write(self, name: str, text: str) -> None:
-        (INSTANCE / name).write_text(text)
+
+def _write(name: str, text: str) -> None:
+    (INSTANCE / name).write_text(text)

@@ -121,7 +121,7 @@ def _user_mode(name: str) -> Kernel:
     tree = source()
     fragment = paths.TREE / f"tools/kernels/uml-{name}.config"
     flags = fragment.with_suffix(".flags")
-    key = paths.digest([fragment, *([flags] if flags.exists() else [])])
+    key = paths.digest([file for file in (fragment, flags) if file.exists()])
     more = flags.read_text().strip() if flags.exists() else ""
     root = paths.KERNELS / f"uml-{name}_{tree.name.partition('_')[2]}_{key}"
     if not (root / "ready").exists():
