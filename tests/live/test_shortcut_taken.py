@@ -10,6 +10,7 @@ the shortcut is taken, then what a change does to it, then that it is taken agai
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from subprocess import run
@@ -19,6 +20,7 @@ import pytest
 from ippfvslab import talk
 from ippfvslab.echo import Echo
 from ippfvslab.farm import Farm, endpoint
+from ippfvslab.netns import Host
 
 from tests.live.fixtures_ways import LONG, PORT, SHORT, Ways
 
@@ -154,6 +156,15 @@ def test_a_dscp_not_seen_before(farm: Farm, ways: Ways, service: pylvs.Service) 
     assert ways.new(3) == ALWAYS
 
 
+def _settle(host: Host) -> None:
+    """A link comes up up to a second later, and changes routes then."""
+    for _ in range(100):
+        if " state UP " in host.run("ip", "link", "show", "second"):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"the second cable of {host.name} has no carrier")
+
+
 @contextmanager
 def second_cable(farm: Farm) -> Iterator[str]:
     """Router and director have another, of which no route tells yet; the director's address."""
@@ -164,6 +175,8 @@ def second_cable(farm: Farm) -> Iterator[str]:
     try:
         for host, number in ((router, 1), (director, 2)):
             host.ip(f"addr add {net}{number}/{bits} dev second{nodad}", "link set second up")
+        for host in (router, director):
+            _settle(host)
         yield f"{net}2"
     finally:
         router.ip("link del second")
