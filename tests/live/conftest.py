@@ -40,6 +40,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,8 @@ Echoes = Callable[..., "list[Echo]"]
 Balance = Callable[..., "pylvs.Service"]
 
 # Only a kernel with fault injection can be short of memory at will.
+REST_S = 2.5
+"""Linux tells of a link a second late, and tries an IPv6 address for as long before it is one."""
 collect_ignore = [] if os.environ.get("IPPFVS_KERNEL") == "sanitize" else ["test_no_memory.py"]
 
 
@@ -252,10 +255,17 @@ def lvs(farm: Farm) -> Iterator[pylvs.Manager]:
         )
 
 
+@pytest.fixture(scope="session")
+def _rested(farm: Farm) -> Farm:
+    """The farm when its links and addresses are known to all: until then they change routes."""
+    time.sleep(REST_S)
+    return farm
+
+
 @pytest.fixture
-def ways(farm: Farm, lvs: pylvs.Manager, lookups: Lookups) -> Ways:
+def ways(_rested: Farm, lvs: pylvs.Manager, lookups: Lookups) -> Ways:
     """Which way new connections from the router to the VIP go."""
-    return Ways(farm, lvs, lookups)
+    return Ways(_rested, lvs, lookups)
 
 
 @pytest.fixture

@@ -159,7 +159,7 @@ def test_a_dscp_not_seen_before(farm: Farm, ways: Ways, service: pylvs.Service) 
 def _settle(host: Host) -> None:
     """A link comes up up to a second later, and changes routes then."""
     for _ in range(100):
-        if " state UP " in host.run("ip", "link", "show", "second"):
+        if " state UP " in host.run("ip", "link", "show", "second").stdout:
             return
         time.sleep(0.1)
     pytest.fail(f"the second cable of {host.name} has no carrier")
