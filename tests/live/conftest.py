@@ -64,9 +64,10 @@ OwnFarm = Callable[..., Farm]
 Echoes = Callable[..., "list[Echo]"]
 Balance = Callable[..., "pylvs.Service"]
 
-# Only a kernel with fault injection can be short of memory at will.
 REST_S = 2.5
 """Linux tells of a link a second late, and tries an IPv6 address for as long before it is one."""
+
+# Only a kernel with fault injection can be short of memory at will.
 collect_ignore = [] if os.environ.get("IPPFVS_KERNEL") == "sanitize" else ["test_no_memory.py"]
 
 
