@@ -150,7 +150,8 @@ void ippfvs_pool_changed(struct ippfvs_pool *pool,
 	if (index >= pool->n || pool->real[index].real != real)
 		return;
 
-	spin_lock(&pool->lock);
+	/* The worker comes here from process context, packets in softirq. */
+	spin_lock_bh(&pool->lock);
 	pool->sched->changed(&pool->view, pool->state, index);
-	spin_unlock(&pool->lock);
+	spin_unlock_bh(&pool->lock);
 }

@@ -82,7 +82,7 @@ const struct ippfvs_pool_real *ippfvs_pool_pick(struct ippfvs_pool *pool,
 int ippfvs_pool_index(const struct ippfvs_pool *pool,
 		      const union ippfvs_addr *addr, __be16 port);
 
-/* RCU, BH off. @real's load has changed. */
+/* RCU. @real's load has changed. */
 void ippfvs_pool_changed(struct ippfvs_pool *pool,
 			 const struct ippfvs_real *real);
 

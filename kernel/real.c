@@ -4,7 +4,6 @@
 #include "pool.h"
 #include "service.h"
 
-#include <linux/bottom_half.h>
 #include <linux/err.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
@@ -68,14 +67,11 @@ static void tell_scheduler(const struct ippfvs_real *real)
 {
 	const struct ippfvs_service *service;
 
-	/* The worker calls from process context, packets from softirq. */
-	local_bh_disable();
 	rcu_read_lock();
 	service = rcu_dereference(real->service);
 	if (service)
 		ippfvs_pool_changed(rcu_dereference(service->pool), real);
 	rcu_read_unlock();
-	local_bh_enable();
 }
 
 /*

@@ -15,7 +15,6 @@
 #include <linux/lockdep.h>
 #include <net/dst.h>
 
-
 enum ippfvs_verdict ippfvs_nat_in(struct ippfvs_packet *pkt,
 				  const struct ippfvs_conn *conn);
 
@@ -48,7 +47,7 @@ bool ippfvs_local_answers(const struct ippfvs_packet *pkt,
 			  union ippfvs_addr *addr, __be16 port);
 
 /* This CPU's route to @real, looked up again when it has become stale; NULL: none. */
-static inline const struct ippfvs_route *
+static inline struct ippfvs_route *
 ippfvs_route_to_real(struct net *net, const struct ippfvs_real *real)
 {
 	struct ippfvs_route *route = &this_cpu_ptr(real->cpu)->route;

@@ -13,6 +13,7 @@ void ippfvs_route_release(struct ippfvs_route *route)
 {
 	dst_release(route->dst);
 	route->dst = NULL;
+	route->idents.left = 0;
 }
 
 static struct dst_entry *find4(struct net *net, struct flowi4 *fl4)
@@ -94,9 +95,9 @@ static u32 cookie_of(const struct dst_entry *dst, u8 family)
 	return rt6_get_cookie(dst_rt6_info(dst));
 }
 
-const struct ippfvs_route *ippfvs_route_renew(struct net *net,
-					      const struct ippfvs_real *real,
-					      struct ippfvs_route *route)
+struct ippfvs_route *ippfvs_route_renew(struct net *net,
+					const struct ippfvs_real *real,
+					struct ippfvs_route *route)
 {
 	struct dst_entry *dst;
 

@@ -5,6 +5,7 @@
 
 #include "../core/tuple.h"
 #include "../packet.h"
+#include "ident.h"
 
 struct dst_entry;
 struct ippfvs_real;
@@ -16,6 +17,7 @@ struct sk_buff;
  * @dst: holds a reference; NULL until the first packet
  * @cookie: for dst_check()
  * @saddr: the director's address towards it, the outer source of a tunnel
+ * @idents: for the outer headers of a tunnel
  *
  * Zeroed memory is an empty route. Used with bottom halves off on its CPU.
  * A route pins no device: the stack takes the device from a dead dst.
@@ -24,6 +26,7 @@ struct ippfvs_route {
 	struct dst_entry *dst;
 	u32 cookie;
 	union ippfvs_addr saddr;
+	struct ippfvs_idents idents;
 };
 
 /* The owner is going, nobody uses it any more. */
@@ -32,9 +35,9 @@ void ippfvs_route_release(struct ippfvs_route *route);
 /* -- all that follows: RCU, BH off -- */
 
 /* Look up the way to @real for @route, which is empty or stale. Return: it, or NULL. */
-const struct ippfvs_route *ippfvs_route_renew(struct net *net,
-					      const struct ippfvs_real *real,
-					      struct ippfvs_route *route);
+struct ippfvs_route *ippfvs_route_renew(struct net *net,
+					const struct ippfvs_real *real,
+					struct ippfvs_route *route);
 
 /* A route for an answer to the client, with a reference; NULL when none. */
 struct dst_entry *ippfvs_route_to_client(const struct ippfvs_packet *pkt,

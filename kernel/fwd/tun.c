@@ -8,6 +8,7 @@
 #include "../conn.h"
 #include "../real.h"
 #include "../reject.h"
+#include "ident.h"
 #include "ttl.h"
 
 #include <linux/ip.h>
@@ -34,8 +35,20 @@ static u32 inner_mtu(const struct ippfvs_packet *pkt, u32 outer)
 	return ippfvs_packet_ipv4(pkt) ? mtu : max_t(u32, mtu, IPV6_MIN_MTU);
 }
 
+/* What is never cut needs none (RFC 6864, section 4.1). */
+static __be16 ident(const struct ippfvs_packet *pkt,
+		    struct ippfvs_route *route, const struct iphdr *iph)
+{
+	const struct sk_buff *skb = pkt->skb;
+
+	if (pkt->wire.dont_fragment && !skb->ignore_df)
+		return 0;
+	return ippfvs_ident(&route->idents, pkt->net, iph,
+			    skb_shinfo(skb)->gso_segs ?: 1);
+}
+
 /* RFC 2003, section 3.1: don't-fragment is the inner packet's. */
-static void push4(struct ippfvs_packet *pkt, const struct ippfvs_route *route,
+static void push4(struct ippfvs_packet *pkt, struct ippfvs_route *route,
 		  __be32 daddr)
 {
 	struct sk_buff *skb = pkt->skb;
@@ -55,8 +68,9 @@ static void push4(struct ippfvs_packet *pkt, const struct ippfvs_route *route,
 	iph->protocol = IPPROTO_IPIP;
 	iph->saddr = route->saddr.ip;
 	iph->daddr = daddr;
-	ip_select_ident_segs(pkt->net, skb, NULL, skb_shinfo(skb)->gso_segs ?: 1);
-	ip_send_check(iph);
+	iph->id = ident(pkt, route, iph);
+	iph->check = 0;
+	iph->check = ip_fast_csum(iph, iph->ihl);
 }
 
 static void push6(struct ippfvs_packet *pkt, const struct ippfvs_route *route,
@@ -85,6 +99,13 @@ static bool prepare(struct ippfvs_packet *pkt)
 	struct sk_buff *skb = pkt->skb;
 	bool ipv4 = ippfvs_packet_ipv4(pkt);
 
+	/* As most are: nothing is left to be done for what is within. */
+	if (likely(!skb_is_gso(skb) && skb->ip_summed != CHECKSUM_PARTIAL)) {
+		skb->ip_summed = CHECKSUM_NONE;
+		skb->encapsulation = 0;
+		skb_set_transport_header(skb, 0);
+		return true;
+	}
 	if (iptunnel_handle_offloads(skb, ipv4 ? SKB_GSO_IPXIP4 :
 						 SKB_GSO_IPXIP6))
 		return false;
@@ -96,7 +117,7 @@ static bool prepare(struct ippfvs_packet *pkt)
 enum ippfvs_verdict ippfvs_tun(struct ippfvs_packet *pkt,
 			       const struct ippfvs_conn *conn)
 {
-	const struct ippfvs_route *route;
+	struct ippfvs_route *route;
 	u32 outer, mtu;
 
 	route = ippfvs_route_to_real(pkt->net, conn->real);

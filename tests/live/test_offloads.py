@@ -15,13 +15,14 @@ from ippfvslab.farm import Farm
 from ippfvslab.netns import Host
 from ippfvslab.wire import Capture
 
-from tests.live.fixtures_packets import TCP, checksum_right
+from tests.live.fixtures_packets import IPIP, TCP, checksum_right
 from tests.live.fixtures_transfer import Depot, exchange
 
 if TYPE_CHECKING:
     import pylvs
 
 BYTES = 300_000
+MORE_FRAGMENTS = b"\x20\x00"
 SIOCETHTOOL = 0x8946
 # ETHTOOL_S…, in the order in which they can be turned on.
 TX_CHECKSUM, SCATTER, TSO, GSO, GRO = 0x17, 0x19, 0x1F, 0x24, 0x2C
@@ -80,6 +81,22 @@ def test_large_transfers(farm: Farm, lvs: pylvs.Manager, setting: str) -> None:
         exchange(farm.client, farm.vip, 80, BYTES, BYTES)
         assert wrong(at_server) == []
         assert wrong(at_client) == []
+
+
+@pytest.mark.farm(methods=["tun"], families=[4], own=True)
+def test_each_segment_in_a_tunnel_has_a_number_of_its_own(farm: Farm, lvs: pylvs.Manager) -> None:
+    """The director itself cuts them here; nobody may mix up the pieces (RFC 6864)."""
+    import pylvs
+
+    service = lvs.add_service("tcp", pylvs.Endpoint(farm.vip, 80), "rr")
+    lvs.add_real(service, pylvs.Endpoint(farm.reals[0], 80), method="tun")
+    farm.client.run("sysctl", "-qw", "net.ipv4.ip_no_pmtu_disc=1")
+    ethtool(farm.director, farm.device("director", "lan"), dict.fromkeys(USUAL, 0))
+    with Depot(farm.servers[0], farm.vip, 80), Capture(farm.servers[0]) as capture:
+        exchange(farm.client, farm.vip, 80, BYTES, 1)
+        came = [packet.raw for frame, packet in capture.packets() if not frame.outgoing]
+    first = [raw for raw in came if raw[9] == IPIP and raw[6:8] == MORE_FRAGMENTS]
+    assert len({raw[4:6] for raw in first}) == len(first) > BYTES / 1500
 
 
 def wrong(capture: Capture) -> list[str]:

@@ -9,6 +9,7 @@ connection. What must come out is built from nothing, not mended, so the checksu
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -184,6 +185,22 @@ def test_into_the_tunnel(farm: Farm, lvs: pylvs.Manager) -> None:
             for name, each in made.items()
         }
         compare(got, expected)
+
+
+@pytest.mark.farm(methods=["tun"], families=[4])
+def test_what_may_be_cut_in_the_tunnel_has_a_number_of_its_own(
+    farm: Farm, lvs: pylvs.Manager
+) -> None:
+    """By a handful within one tick of the clock, and one by one later."""
+    with tap(farm) as wires, caught(wires.behind) as capture:
+        serve(lvs, wires, "tun")
+        made = Made(wires.client, wires.vip, UDP, 3000, VIRTUAL_PORT, dont_fragment=False)
+        wires.to_vip(*[made.raw] * 500)
+        for _ in range(5):
+            wires.to_vip(made.raw)
+            time.sleep(0.02)
+        got = frames(capture, 505)
+        assert len({frame[18:20] for frame in got}) == len(got) == 505
 
 
 def wrapped(wires: Tap, made: Made, ident: int) -> bytes:
