@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from ippfvslab.bench import results, run
-from ippfvslab.bench.question import Bound, Derived, Question, Ratio, Target
+from ippfvslab.bench.question import Bound, Derived, Limit, Question, Ratio, Target
 from ippfvslab.bench.questions import QUESTIONS, cost
-from ippfvslab.bench.report import MISSED, REACHED, WITHIN, Answer, judge
+from ippfvslab.bench.report import BEYOND, MISSED, REACHED, WITHIN, Answer, judge
 from ippfvslab.bench.rounds import interleave
 from ippfvslab.bench.table import WIDTH, table
 from ippfvslab.bench.units import short
@@ -88,6 +88,42 @@ def test_noise_of_a_formula_is_what_its_figures_make_of_theirs() -> None:
     assert not shaky.missed
 
 
+LIMITED = Ratio(2.5, "more", "ippfvs", "IPVS", limit=Limit("limit", near=0.8))
+
+
+@pytest.mark.parametrize(
+    ("ours", "limit", "mark"),
+    [
+        (2.5, 2.4, REACHED),
+        (1.5, 1.8, BEYOND),
+        (1.4, 1.8, MISSED),  # the limit does not reach it either, but we are not near
+        (1.9, 2.5, MISSED),  # the limit shows that it can be reached
+    ],
+)
+def test_a_target_beyond_the_limit_asks_to_come_near_it(
+    ours: float, limit: float, mark: str
+) -> None:
+    answer = asked({"ippfvs": [ours] * 3, "IPVS": [1.0] * 3, "limit": [limit] * 3}, LIMITED)
+    (verdict,) = answer.verdicts
+    assert verdict.mark == mark
+    assert answer.missed is (mark == MISSED)
+    remarks = list(verdict.remarks(answer.question))
+    assert remarks == (
+        []
+        if mark == REACHED
+        else [f"the limit reaches {short(limit)}; ippfvs is at {ours / limit:.0%} of it"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("ours", "limit", "mark"), [(0.11, 0.2, REACHED), (0.24, 0.2, BEYOND), (0.26, 0.2, MISSED)]
+)
+def test_a_limit_may_be_a_time(ours: float, limit: float, mark: str) -> None:
+    target = Bound(0.12, "less", "ippfvs", limit=Limit("limit", near=0.8))
+    answer = asked({"ippfvs": [ours] * 3, "limit": [limit] * 3}, target, less=True)
+    assert answer.verdicts[0].mark == mark
+
+
 def test_lanes_take_turns() -> None:
     calls: list[str] = []
 
@@ -105,6 +141,8 @@ def test_questions_fit_together() -> None:
         assert len(set(question.lanes)) == len(question.lanes)
         for target in question.targets:
             assert set(target.lanes) <= set(question.lanes)
+            if target.limit:
+                assert {target.limit.lane, target.limit.ours} <= set(question.lanes)
 
 
 def test_a_question_that_is_none_is_not_answered_by_silence() -> None:
@@ -123,7 +161,7 @@ def test_the_table_fits_80_columns() -> None:
     for answer in answers:
         title = f"{answer.question.title}: {answer.question.unit}"
         assert title in " ".join(lines)
-    marks = sum(line[1] in (REACHED, WITHIN, MISSED) for line in lines if line[0] == " ")
+    marks = sum(line[1] in (REACHED, WITHIN, BEYOND, MISSED) for line in lines if line[0] == " ")
     assert marks == sum(len(answer.verdicts) for answer in answers)
 
 

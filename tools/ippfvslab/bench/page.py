@@ -102,7 +102,9 @@ def _question(answer: Answer, record: Record) -> Iterator[str]:
     yield ""
     for verdict in answer.verdicts:
         value, bound, _ = verdict.texts(question)
-        yield f"{verdict.mark} {verdict.target.says}: **{value}**, target {bound}{_off(verdict)}\n"
+        more = "".join(f"; {text}" for text in verdict.remarks(question))
+        said = f"{verdict.mark} {verdict.target.says}: **{value}**, target {bound}"
+        yield f"{said}{_off(verdict)}{more}\n"
 
 
 def _off(verdict: Verdict) -> str:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Better = Literal["more", "less"]
@@ -18,11 +18,25 @@ SIGN = {"more": "≥", "less": "≤"}
 
 
 @dataclass(frozen=True)
+class Limit:
+    """A lane that does only what cannot be left undone.
+
+    A target that not even this lane reaches is beyond the machine: we must come near the lane then.
+    """
+
+    lane: str
+    near: float
+    """How much of the limit's figure ours must be, a share; of a time, the limit's of ours."""
+    ours: str = "ippfvs"
+
+
+@dataclass(frozen=True)
 class Target:
     """A bound that some value made of the lanes' figures must reach."""
 
     bound: float
     better: Better
+    limit: Limit | None = field(default=None, kw_only=True)
 
     @property
     def lanes(self) -> tuple[str, ...]:
@@ -42,6 +56,10 @@ class Target:
     def value(self, best: Best) -> float:
         """What was reached."""
         raise NotImplementedError
+
+    def lacks(self, value: float) -> float:
+        """How much VALUE must move to reach the bound; nothing to be done when not above 0."""
+        return self.bound - value if self.better == "more" else value - self.bound
 
 
 @dataclass(frozen=True)
@@ -106,9 +124,11 @@ class Derived(Target):
         return self.formula(*(best[lane] for lane in self.of))
 
 
-def at_least(times: float, theirs: str = "IPVS", ours: str = "ippfvs") -> Ratio:
+def at_least(
+    times: float, theirs: str = "IPVS", ours: str = "ippfvs", limit: Limit | None = None
+) -> Ratio:
     """OURS must be TIMES as much as THEIRS."""
-    return Ratio(times, "more", ours, theirs)
+    return Ratio(times, "more", ours, theirs, limit=limit)
 
 
 def at_most(times: float, theirs: str = "IPVS", ours: str = "ippfvs") -> Ratio:

@@ -9,6 +9,7 @@ from ippfvslab.bench.question import (
     Bound,
     Derived,
     Figures,
+    Limit,
     Question,
     Ratio,
     Target,
@@ -89,11 +90,11 @@ def _opening(protocol: str, title: str) -> Question:
         guest="uml",
         probe="new",
         setting=new.Setting(protocol),
-        lanes=(*_TWO, *(("limit",) if protocol == "udp" else ()), "nftables"),
-        targets=(at_least(2.5),),
+        lanes=(*_TWO, "limit", "nftables"),
+        targets=(at_least(2.5, limit=Limit("limit", near=0.8)),),
         about=(
             "Every packet is the first of its connection, and the table is empty at first; "
-            "it has 16 MiB of buckets or chain heads, so that none must grow."
+            "it has 4 MiB of buckets or chain heads, so that none must grow."
         ),
     )
 

@@ -32,7 +32,7 @@ def _scaling(
         setting=setting,
         lanes=tuple(f"{each}{cpus}" for each in who for cpus in ("", TWO_CPUS)),
         targets=tuple(at_least(each, "ippfvs", f"ippfvs{TWO_CPUS}") for each in bounds),
-        rounds=3 if who == _ALL else 1,
+        rounds=3,
         quick=False,
         about=_ABOUT + about,
     )

@@ -3,20 +3,22 @@
 
 Noise only slows a round, so the best round is the figure. How far the median lies from it is the
 spread. A target counts as missed only when it is missed by more than its noise: the most that its
-value moves when one of its figures is replaced by that lane's median.
+value moves when one of its figures is replaced by that lane's median. Where not even the lane that
+does nothing but the unavoidable reaches a target, it is said to be beyond the machine, and counts
+as missed only when ours is not near that lane.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from ippfvslab.bench.question import SIGN, Better, Question, Target
 from ippfvslab.bench.units import short
 
-REACHED, WITHIN, MISSED = "✓", "≈", "✗"
-"""Reached; missed by less than the noise; missed."""
+REACHED, WITHIN, BEYOND, MISSED = "✓", "≈", "▲", "✗"
+"""Reached; missed by less than the noise; beyond the limit, which we are near; missed."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +43,44 @@ class Verdict:
     value: float
     noise: float | None
     """How much the value may be off, a share of it; None: a single round does not tell."""
+    limit: float | None = None
+    """What the limit's lane reached, where the target has one."""
 
     @property
     def mark(self) -> str:
-        bound, slack = self.target.bound, (self.noise or 0) * abs(self.value)
-        lacks = bound - self.value if self.target.better == "more" else self.value - bound
-        return REACHED if lacks <= 0 else WITHIN if lacks <= slack else MISSED
+        lacks = self.target.lacks(self.value)
+        if lacks <= 0:
+            return REACHED
+        if lacks <= (self.noise or 0) * abs(self.value):
+            return WITHIN
+        return BEYOND if self._is_near_a_limit() else MISSED
+
+    def remarks(self, question: Question) -> Iterator[str]:
+        """What the limit reaches and how near ours is, where the target is missed; for people."""
+        limit = self.target.limit
+        if limit is None or self.limit is None or self.mark not in (BEYOND, MISSED):
+            return
+        reached = short(self.limit, self._unit(question))
+        yield f"the {limit.lane} reaches {reached}; {limit.ours} is at {self._near:.0%} of it"
+
+    def _unit(self, question: Question) -> str:
+        return question.unit if self.target.unit == "own" else self.target.unit
+
+    @property
+    def _near(self) -> float:
+        """How near to the limit ours is, a share: 1 is there."""
+        assert self.limit is not None
+        more = self.target.better == "more"
+        return self.value / self.limit if more else self.limit / self.value
+
+    def _is_near_a_limit(self) -> bool:
+        if self.target.limit is None or self.limit is None:
+            return False
+        return self.target.lacks(self.limit) > 0 and self._near >= self.target.limit.near
 
     def texts(self, question: Question) -> tuple[str, str, str]:
         """The value, its bound and its noise, for people."""
-        unit = question.unit if self.target.unit == "own" else self.target.unit
+        unit = self._unit(question)
         bound = f"{SIGN[self.target.better]} {short(self.target.bound, unit)}"
         noise = "?" if self.noise is None else f"{self.noise:.0%}"
         return short(self.value, unit), bound, noise
@@ -94,4 +124,12 @@ def _verdict(target: Target, figures: Mapping[str, Figure]) -> Verdict:
     )
     noise = max(moved) / abs(value) if value else 0.0
     single = any(figures[lane].rounds == 1 for lane in target.lanes)
-    return Verdict(target, value, None if single else noise)
+    return Verdict(target, value, None if single else noise, _limit(target, figures))
+
+
+def _limit(target: Target, figures: Mapping[str, Figure]) -> float | None:
+    """What TARGET's value were if ours were as good as the limit's lane."""
+    if target.limit is None:
+        return None
+    best = {lane: figures[lane].best for lane in target.lanes}
+    return target.value({**best, target.limit.ours: figures[target.limit.lane].best})

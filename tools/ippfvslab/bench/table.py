@@ -22,6 +22,7 @@ def table(answers: Sequence[Answer]) -> Iterator[str]:
         yield from _figures(answer)
         for verdict in answer.verdicts:
             yield _target(answer, verdict)
+            yield from (f"   {text}" for text in verdict.remarks(answer.question))
 
 
 def _figures(answer: Answer) -> Iterator[str]:

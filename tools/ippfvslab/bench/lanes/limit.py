@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 from ippfvslab.bench.lanes.case import Case
@@ -28,8 +29,9 @@ def made(case: Case) -> int:
 
 
 def sample(case: Case) -> str:
-    """It tells entries by address and port only."""
-    return "UDP"
+    """The protocol of the packet that made the last one: an entry keeps address and port only."""
+    number = int((PARAMETERS / "protocol").read_text())
+    return {socket.IPPROTO_TCP: "TCP", socket.IPPROTO_UDP: "UDP"}.get(number, str(number))
 
 
 def settings(case: Case) -> dict[str, str]:

@@ -8,16 +8,18 @@
  * layer header that it was given; and sends. A new connection takes an entry from
  * a cache and fills it. No states, no counters, no routes, no options, no ICMP,
  * no expiry, nothing is checked and nothing locked: this is for measuring only, on
- * one CPU, with the one flood of UDP packets that it is made for.
+ * one CPU, with the floods of UDP packets and of TCP SYNs that it is made for.
  */
 #include <linux/etherdevice.h>
 #include <linux/ip.h>
 #include <linux/jhash.h>
+#include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/slab.h>
+#include <linux/tcp.h>
 #include <linux/udp.h>
 #include <net/checksum.h>
 #include <net/ip.h>
@@ -46,6 +48,10 @@ static unsigned long made;
 module_param(made, ulong, 0444);
 MODULE_PARM_DESC(made, "entries made");
 
+static unsigned int protocol;
+module_param(protocol, uint, 0444);
+MODULE_PARM_DESC(protocol, "IP protocol of the last packet that made one");
+
 struct entry {
 	__be32 client, server;
 	__be16 port;
@@ -56,14 +62,14 @@ struct line {
 	struct entry *link[LINKS];
 };
 
-/* Behind the table are some lines for what its last ones have no place for. */
+/* Its last lines are for what those before them have no place for. */
 static struct line *table;
 static struct kmem_cache *cache;
 static struct net_device *dev;
 
 static size_t lines(void)
 {
-	return (1UL << bits) / sizeof(struct line) + SPARE;
+	return (1UL << bits) / sizeof(struct line);
 }
 
 static struct entry **last_link(void)
@@ -71,23 +77,25 @@ static struct entry **last_link(void)
 	return &table[lines() - 1].link[LINKS - 1];
 }
 
-static struct entry *make(__be32 client, __be16 port)
+static struct entry *make(const struct iphdr *iph, __be16 port)
 {
 	struct entry *entry = kmem_cache_alloc(cache, GFP_ATOMIC | __GFP_ZERO);
 
 	if (!entry)
 		return NULL;
-	entry->client = client;
+	entry->client = iph->saddr;
 	entry->port = port;
 	entry->server = htonl(real + made++ % 4);
+	protocol = iph->protocol;
 	return entry;
 }
 
 /* A line that is full goes on in the next one. */
-static struct entry *find(__be32 client, __be16 port)
+static struct entry *find(const struct iphdr *iph, __be16 port)
 {
+	__be32 client = iph->saddr;
 	u32 hash = jhash_2words((__force u32)client, (__force u32)port, 0);
-	struct line *line = &table[hash >> (32 - bits + ilog2(sizeof(*line)))];
+	struct line *line = &table[reciprocal_scale(hash, lines() - SPARE)];
 	struct entry **link;
 
 	for (link = line->link; *link; link++)
@@ -95,7 +103,7 @@ static struct entry *find(__be32 client, __be16 port)
 			return *link;
 	if (link == last_link())
 		return NULL;
-	*link = make(client, port);
+	*link = make(iph, port);
 	return *link;
 }
 
@@ -113,23 +121,37 @@ static void send(struct sk_buff *skb, __be32 server)
 	dev_queue_xmit(skb);
 }
 
+/* UDP may do without. */
+static __sum16 *transport_check(struct iphdr *iph)
+{
+	struct tcphdr *th = (void *)(iph + 1);
+	struct udphdr *uh = (void *)(iph + 1);
+
+	if (iph->protocol == IPPROTO_TCP)
+		return &th->check;
+	return uh->check ? &uh->check : NULL;
+}
+
 static unsigned int arriving(void *priv, struct sk_buff *skb,
 			     const struct nf_hook_state *state)
 {
 	struct iphdr *iph = ip_hdr(skb);
-	struct udphdr *uh = (void *)(iph + 1);
+	__be16 *ports = (void *)(iph + 1);
 	struct entry *entry;
+	__sum16 *check;
 
-	if (skb->protocol != htons(ETH_P_IP) || iph->protocol != IPPROTO_UDP ||
-	    skb_shared(skb) || skb_cloned(skb))
+	if (skb->protocol != htons(ETH_P_IP) || skb_shared(skb) ||
+	    skb_cloned(skb) || (iph->protocol != IPPROTO_UDP &&
+				iph->protocol != IPPROTO_TCP))
 		return NF_ACCEPT;
-	entry = find(iph->saddr, uh->source);
+	entry = find(iph, ports[0]);
 	if (!entry)
 		return NF_DROP;
 
 	csum_replace4(&iph->check, iph->daddr, entry->server);
-	if (uh->check)
-		csum_replace4(&uh->check, iph->daddr, entry->server);
+	check = transport_check(iph);
+	if (check)
+		csum_replace4(check, iph->daddr, entry->server);
 	iph->daddr = entry->server;
 	ip_decrease_ttl(iph);
 	send(skb, entry->server);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""One command that adds a real server, from exec to exit; and how long Python alone takes."""
+"""One command that adds a real server, from exec to exit; and how long Python itself takes."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from ippfvslab.bench.stopwatch import timed
 
 RUNS = 5
 """In a round, whose figure is their median."""
+LIBRARIES = "import dataclasses, enum, socket, struct\nfrom pylvs import _pyroute2"
+"""Of pyroute2 the message classes alone, without the rest that its package would import."""
 
 
 def ask(question: Question, rounds: int, quick: bool) -> Figures:
@@ -48,7 +50,16 @@ def _ipvs(case: Case, new: Iterator[str]) -> float:
 
 
 def _python(case: Case, new: Iterator[str]) -> float:
-    return median(timed(os.environ["PYTHON"], "-c", "pass").seconds for _ in range(RUNS))
+    return _started("pass")
+
+
+def _libraries(case: Case, new: Iterator[str]) -> float:
+    return _started(LIBRARIES)
+
+
+def _started(program: str) -> float:
+    """Seconds that Python takes for PROGRAM, from exec to exit."""
+    return median(timed(os.environ["PYTHON"], "-c", program).seconds for _ in range(RUNS))
 
 
 def _added(command: str, case: Case, reals: list[str]) -> float:
@@ -67,4 +78,5 @@ _LANES: dict[str, Callable[[Case, Iterator[str]], float]] = {
     "ippfvs": _ippfvs,
     "IPVS": _ipvs,
     "Python": _python,
+    "limit": _libraries,
 }
