@@ -115,9 +115,9 @@ static enum ippfvs_verdict pass_on(struct error *error,
 				   struct dst_entry *dst)
 {
 	struct ippfvs_packet *pkt = error->pkt;
-	struct ippfvs_end end;
+	struct ippfvs_new_end end;
 
-	ippfvs_end_of(error->conn, known, source, &end);
+	ippfvs_new_end_of(error->conn, known, source, &end);
 	if (dst && ippfvs_packet_ttl_spent(pkt)) {
 		dst_release(dst);
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_TTL);

@@ -4,31 +4,28 @@
 
 #include "../conn.h"
 #include "../reject.h"
+#include "ready.h"
 #include "rewrite.h"
 #include "ttl.h"
 
-#include <linux/netdevice.h>
 #include <net/dst.h>
 
 enum ippfvs_verdict ippfvs_nat_in(struct ippfvs_packet *pkt,
 				  const struct ippfvs_conn *conn)
 {
 	const struct ippfvs_route *route;
-	struct ippfvs_end to;
+	enum ippfvs_verdict verdict;
+	struct ippfvs_new_end to;
 	u32 mtu;
 
 	route = ippfvs_route_to_real(pkt->net, conn->real);
 	if (!route)
 		return ippfvs_reject_route(pkt);
-	if (ippfvs_packet_ttl_spent(pkt))
-		return ippfvs_reject_ttl(pkt);
-	mtu = dst_mtu(route->dst);
-	if (ippfvs_send_too_big(pkt, mtu))
-		return ippfvs_reject_too_big(pkt, mtu);
-	if (!ippfvs_packet_writable(pkt, LL_RESERVED_SPACE(route->dst->dev)))
-		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
+	verdict = ippfvs_ready(pkt, route->dst, &mtu);
+	if (unlikely(verdict != IPPFVS_PASS))
+		return verdict;
 
-	ippfvs_end_of(conn, IPPFVS_END_REAL, false, &to);
+	ippfvs_new_end_of(conn, IPPFVS_END_REAL, false, &to);
 	ippfvs_rewrite_skb(pkt->skb, &pkt->wire, &to);
 	ippfvs_packet_take_ttl(pkt);
 	return ippfvs_send_noref(pkt, route->dst, mtu);
@@ -38,10 +35,11 @@ enum ippfvs_verdict ippfvs_nat_out(struct ippfvs_packet *pkt,
 				   const struct ippfvs_conn *conn,
 				   struct dst_entry *dst)
 {
-	struct ippfvs_end from;
+	enum ippfvs_verdict verdict;
+	struct ippfvs_new_end from;
 	u32 mtu;
 
-	ippfvs_end_of(conn, IPPFVS_END_VIRTUAL, true, &from);
+	ippfvs_new_end_of(conn, IPPFVS_END_VIRTUAL, true, &from);
 	if (!dst) {
 		if (!ippfvs_packet_writable(pkt, 0))
 			return ippfvs_packet_drop(pkt,
@@ -50,19 +48,10 @@ enum ippfvs_verdict ippfvs_nat_out(struct ippfvs_packet *pkt,
 		return IPPFVS_PASS;
 	}
 
-	/* The server is told, in the words it knows: nothing is rewritten yet. */
-	if (ippfvs_packet_ttl_spent(pkt)) {
+	verdict = ippfvs_ready(pkt, dst, &mtu);
+	if (unlikely(verdict != IPPFVS_PASS)) {
 		dst_release(dst);
-		return ippfvs_reject_ttl(pkt);
-	}
-	mtu = dst_mtu(dst);
-	if (ippfvs_send_too_big(pkt, mtu)) {
-		dst_release(dst);
-		return ippfvs_reject_too_big(pkt, mtu);
-	}
-	if (!ippfvs_packet_writable(pkt, LL_RESERVED_SPACE(dst->dev))) {
-		dst_release(dst);
-		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
+		return verdict;
 	}
 
 	ippfvs_rewrite_skb(pkt->skb, &pkt->wire, &from);

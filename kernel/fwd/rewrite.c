@@ -51,7 +51,7 @@ static __always_inline u16 *checksum_of(u8 *th, const struct ippfvs_wire *wire,
 /* The transport checksum covers the addresses, and unless partial, the ports. */
 static __always_inline void rewrite_port(u8 *th, const struct ippfvs_wire *wire,
 					 const union ippfvs_addr *old,
-					 const struct ippfvs_end *end,
+					 const struct ippfvs_new_end *end,
 					 bool partial)
 {
 	__be16 *port = (__be16 *)th + (end->source ? 0 : 1);
@@ -92,7 +92,7 @@ static __always_inline void rewrite_addr(u8 *nh, u8 family,
 }
 
 static __always_inline void rewrite(u8 *nh, const struct ippfvs_wire *wire,
-				    const struct ippfvs_end *end, bool partial)
+				    const struct ippfvs_new_end *end, bool partial)
 {
 	const union ippfvs_addr *old = end->source ? &wire->tuple.saddr :
 						     &wire->tuple.daddr;
@@ -108,13 +108,13 @@ void ippfvs_rewrite_addr(u8 *nh, u8 family, const union ippfvs_addr *addr,
 }
 
 void ippfvs_rewrite(u8 *nh, const struct ippfvs_wire *wire,
-		    const struct ippfvs_end *end, bool partial)
+		    const struct ippfvs_new_end *end, bool partial)
 {
 	rewrite(nh, wire, end, partial);
 }
 
 void ippfvs_rewrite_skb(struct sk_buff *skb, const struct ippfvs_wire *wire,
-			const struct ippfvs_end *end)
+			const struct ippfvs_new_end *end)
 {
 	rewrite(skb_network_header(skb), wire, end,
 		skb->ip_summed == CHECKSUM_PARTIAL);

@@ -9,10 +9,9 @@
 struct sk_buff;
 
 /**
- * struct ippfvs_end - the new address and port of a packet's source or
- * destination
+ * struct ippfvs_new_end - the new address and port of a packet's source or destination
  */
-struct ippfvs_end {
+struct ippfvs_new_end {
 	union ippfvs_addr addr;
 	__be16 port;
 	bool source;
@@ -22,9 +21,9 @@ struct ippfvs_end {
  * The end of @conn that shall be a packet's source, or its destination. Filled in
  * place: the wide loads of a copy stall on the narrow stores just before them.
  */
-static inline void ippfvs_end_of(const struct ippfvs_conn *conn,
-				 enum ippfvs_conn_end which, bool source,
-				 struct ippfvs_end *end)
+static inline void ippfvs_new_end_of(const struct ippfvs_conn *conn,
+				     enum ippfvs_conn_end which, bool source,
+				     struct ippfvs_new_end *end)
 {
 	ippfvs_conn_addr(conn, which, &end->addr);
 	end->port = conn->port[which];
@@ -42,10 +41,10 @@ void ippfvs_rewrite_addr(u8 *nh, u8 family, const union ippfvs_addr *addr,
  * @partial: the transport checksum is CHECKSUM_PARTIAL
  */
 void ippfvs_rewrite(u8 *nh, const struct ippfvs_wire *wire,
-		    const struct ippfvs_end *end, bool partial);
+		    const struct ippfvs_new_end *end, bool partial);
 
 /* The same for a packet itself; it is writable. */
 void ippfvs_rewrite_skb(struct sk_buff *skb, const struct ippfvs_wire *wire,
-			const struct ippfvs_end *end);
+			const struct ippfvs_new_end *end);
 
 #endif /* _IPPFVS_FWD_REWRITE_H */
