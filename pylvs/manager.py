@@ -223,14 +223,8 @@ class Manager:
             if endpoint is not None:
                 real = make_real(service.protocol, endpoint)
                 tree.append(codec.real_nest(real.endpoint))
-        transport = self._transport.twin()
-        try:
-            for body in transport.dump(Command.CONN_GET, codec.encode(tree)):
-                yield from bulk.read_connections(body)
-        except Refusal as refusal:
-            raise explain(refusal, service, real) from None
-        finally:
-            transport.close()
+        for body in self._dump_apart(Command.CONN_GET, tree, service, real):
+            yield from bulk.read_connections(body)
 
     def config(self) -> ConfigInfo:
         """Return the namespace's settings, and what the module says of itself."""
@@ -291,7 +285,8 @@ class Manager:
         """
 
         def read() -> list[T]:
-            return [make(service) for service in bulk.read_rules(self._dump(Command.RULES_GET, []))]
+            bodies = self._dump_apart(Command.RULES_GET, [])
+            return [make(service) for service in bulk.read_rules(bodies)]
 
         return self._undisturbed(read)
 
@@ -359,6 +354,18 @@ class Manager:
             yield from self._transport.dump(command, codec.encode(tree))
         except Refusal as refusal:
             raise explain(refusal, service) from None
+
+    def _dump_apart(
+        self, command: Command, tree: Tree, service: Service | None = None, real: Real | None = None
+    ) -> Iterator[bytes]:
+        """Yield over a socket of its own, so that other calls may be made meanwhile."""
+        transport = self._transport.twin()
+        try:
+            yield from transport.dump(command, codec.encode(tree))
+        except Refusal as refusal:
+            raise explain(refusal, service, real) from None
+        finally:
+            transport.close()
 
     def _reals(self, tree: Tree, service: Service | None = None) -> list[Member]:
         bodies = self._dump(Command.REAL_GET, tree, service)

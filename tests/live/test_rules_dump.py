@@ -108,14 +108,14 @@ def test_a_change_meanwhile_is_told(lvs: Manager, transport: NetlinkTransport, c
     assert dump(transport)
 
 
-def test_a_reading_begins_anew(lvs: Manager, lvs_beside: Manager) -> None:
-    """The first real servers of a set, and the rest of another, are neither."""
+def test_a_reading_begins_anew(lvs: Manager) -> None:
+    """The first services of a set, and the rest of another, are neither."""
     lvs.replace(grid(2000, 10, "rr", 1))
     read: list[Service] = []
 
     def note(service: Service) -> Service:
         if not read:
-            lvs_beside.replace(grid(2000, 10, "lc", 2))
+            lvs.replace(grid(2000, 10, "lc", 2))
         read.append(service)
         return service
 
@@ -123,10 +123,11 @@ def test_a_reading_begins_anew(lvs: Manager, lvs_beside: Manager) -> None:
     assert len(read) > 2000
 
 
-@pytest.fixture
-def lvs_beside(farm: Farm) -> Iterator[Manager]:
-    with Manager(netns=str(farm.director.path)) as manager:
-        yield manager
+def test_a_reading_that_is_given_up(lvs: Manager) -> None:
+    lvs.replace(grid(2000, 10))
+    with pytest.raises(ZeroDivisionError):
+        lvs.map_rules(lambda service: 1 // 0)
+    assert lvs.rules().services == grid(2000, 10).services
 
 
 def test_what_it_does_not_take(lvs: Manager, transport: NetlinkTransport) -> None:
