@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from io import BytesIO
+from itertools import chain
 from socket import AF_INET, AF_INET6, htons, inet_ntop, inet_pton, ntohs
 
 from . import wire
@@ -46,11 +47,14 @@ _SERVICE = {
     "IPPFVS_SERVICE_REALS": 0,
     **_STATS,
 }
-_REAL = {
+_REAL_RULE = {
     "IPPFVS_REAL_ADDRESS": REQUIRED,
     "IPPFVS_REAL_PORT": 0,
     "IPPFVS_REAL_WEIGHT": 1,
     "IPPFVS_REAL_METHOD": 0,
+}
+_REAL = {
+    **_REAL_RULE,
     "IPPFVS_REAL_ACTIVE": 0,
     "IPPFVS_REAL_INACTIVE": 0,
     **_STATS,
@@ -77,6 +81,13 @@ _reals = Reader(
     {
         "IPPFVS_A_SERVICE": {**_KEY, "IPPFVS_SERVICE_SCHEDULER": REQUIRED},
         "IPPFVS_A_REAL": _REAL,
+    },
+)
+_rules = Reader(
+    Message,
+    {
+        "IPPFVS_A_SERVICE": {**_KEY, "IPPFVS_SERVICE_SCHEDULER": REQUIRED},
+        "IPPFVS_A_REAL": _REAL_RULE,
     },
 )
 _connections = Reader(Message, {"IPPFVS_A_CONN": _CONN})
@@ -135,6 +146,36 @@ def read_reals(body: bytes) -> list[Member]:
     return members
 
 
+def read_rules(bodies: Iterable[bytes]) -> Iterator[Service]:
+    """Yield the services of all answers to RULES_GET, each with its real servers, as they come.
+
+    A service that goes on in the next answer is named there again.
+
+    :raises TransportError: one cannot be read
+    """
+    service: Row | None = None
+    reals: list[Real] = []
+    try:
+        for noun, rows in chain.from_iterable(map(_rules.runs, bodies)):
+            if noun == "IPPFVS_A_SERVICE":
+                for row in rows:
+                    if service is not None and row != service:
+                        yield _rule(service, reals)
+                        reals = []
+                    service = row
+            elif service is None:
+                raise _unreadable("a real server before its service")
+            else:
+                reals += [
+                    Real(_end(address, port), weight, _METHODS[method])
+                    for address, port, weight, method in rows
+                ]
+        if service is not None:
+            yield _rule(service, reals)
+    except (KeyError, UnicodeDecodeError) as error:
+        raise _unreadable(error) from None
+
+
 def read_connections(body: bytes) -> list[Connection]:
     """Read an answer to CONN_GET.
 
@@ -174,6 +215,12 @@ def _service(row: Row) -> ServiceInfo:
     protocol, endpoint = _key(*key)
     name = _name(scheduler)
     return ServiceInfo(protocol, endpoint, name, stats=Stats(*counts), real_count=count)
+
+
+def _rule(row: Row, reals: Iterable[Real]) -> Service:
+    *key, scheduler = row
+    protocol, endpoint = _key(*key)
+    return Service(protocol, endpoint, _name(scheduler), tuple(reals))
 
 
 def _name(scheduler: bytes) -> str:

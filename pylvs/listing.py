@@ -6,12 +6,15 @@ Columns are two spaces apart, addresses whole, nothing trails a line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import fields
 from itertools import chain, islice
+from typing import TYPE_CHECKING
 
-from .model import ConfigInfo, Connection, Drops, RealInfo, ServiceInfo, Stats
-from .rates import ServiceRates
+from .model import ConfigInfo, Connection, Drops, Real, RealInfo, Service, ServiceInfo, Stats
+
+if TYPE_CHECKING:
+    from .rates import ServiceRates
 
 PAPER = ("Protocol", "Virtual IP Address", "Port", "Real IP Address", "Port", "Weight")
 MORE = ("Method", "Scheduler", "Active", "Inactive")
@@ -21,19 +24,45 @@ CONNECTION = ("Protocol", "Expires", "State", "Method", "Client", "Virtual", "Re
 _NO_SERVICE = ("", "", "")
 _NO_REAL = ("", "", "")
 _GAP = "  "
+_CELL = "\t"  # between cells that are kept as text
 _FIRST_ROWS = 4096  # of which widths are found; in a listing of connections by these alone
 
 Row = tuple[str, ...]
 
 
-def rules(services: Iterable[ServiceInfo], verbose: bool = False) -> Iterator[str]:
-    """Yield the paper's table: a row a real server, the service's cells once."""
+def paper(services: Collection[str]) -> Iterator[str]:
+    """Yield the paper's table: its heading, then the rows of each service as one text.
+
+    :param services: what :func:`cells` returned for each
+    """
+    widths = _paper_widths(services)
+    first, real = _form(widths[:3]), _GAP + _form(widths[3:-1]) + f"{_GAP}%s"
+    following = f"\n{' ' * _length(widths[:3])}{real}"
+    yield (first + real) % PAPER
+    for kept in services:
+        row = tuple(kept.split(_CELL))
+        if len(row) == 3:
+            yield (first % row).rstrip()
+        else:
+            yield (first + real + following * (len(row) // 3 - 2)) % row
+
+
+def cells(service: Service) -> str:
+    """Return a service's three cells, then three of each real server: little to keep."""
+    row = list(_service_cells(service))
+    for real in service.reals:
+        row += _real_cells(real, service)
+    return _CELL.join(row)
+
+
+def rules(services: Iterable[ServiceInfo]) -> Iterator[str]:
+    """Yield the paper's table with more columns: a row a real server, the service's cells once."""
     listed = list(services)
 
     def rows() -> Iterator[Row]:
-        return (row for service in listed for row in _rule_rows(service, verbose))
+        return (row for service in listed for row in _rule_rows(service))
 
-    return _table(PAPER + MORE if verbose else PAPER, rows)
+    return _table(PAPER + MORE, rows)
 
 
 def stats(services: Iterable[ServiceInfo]) -> Iterator[str]:
@@ -121,22 +150,31 @@ def _length(widths: Sequence[int]) -> int:
     return sum(widths) + len(_GAP) * (len(widths) - 1)
 
 
-def _rule_rows(service: ServiceInfo, verbose: bool) -> Iterator[Row]:
+def _paper_widths(services: Iterable[str]) -> list[int]:
+    widths = list(map(len, PAPER))
+    for kept in services:
+        row = kept.split(_CELL)
+        reals = (max(map(len, row[column::3]), default=0) for column in (3, 4, 5))
+        widths = list(map(max, widths, (*map(len, row[:3]), *reals)))
+    return widths
+
+
+def _rule_rows(service: ServiceInfo) -> Iterator[Row]:
     cells, scheduler = _service_cells(service), service.scheduler
     if not service.reals:
-        yield (*cells, *_NO_REAL, *(("", scheduler, "", "") if verbose else ()))
+        yield (*cells, *_NO_REAL, "", scheduler, "", "")
     for real in service.reals:
-        more = (_method(real), scheduler, str(real.active), str(real.inactive)) if verbose else ()
+        more = (_method(real), scheduler, str(real.active), str(real.inactive))
         yield (*cells, *_real_cells(real, service), *more)
         cells, scheduler = _NO_SERVICE, ""
 
 
-def _service_cells(service: ServiceInfo) -> tuple[str, str, str]:
+def _service_cells(service: Service) -> tuple[str, str, str]:
     end = service.endpoint
     return service.protocol.name, end.address, _port(end.port)
 
 
-def _real_cells(real: RealInfo, service: ServiceInfo) -> tuple[str, str, str]:
+def _real_cells(real: Real, service: Service) -> tuple[str, str, str]:
     end = real.endpoint
     return end.address, _port(end.port or service.endpoint.port), str(real.weight)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from . import bulk, codec
 from .endpoint import Endpoint
@@ -24,7 +24,7 @@ from .model import (
     Stats,
 )
 from .netlink import NLM_F_CREATE
-from .readings import Member, Reading, join
+from .readings import Member, join
 from .refusals import Refusal, explain
 from .transport import DumpInterrupted, NetlinkTransport, Transport
 from .uapi import Command
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from .ruleset import Ruleset
 
 _DUMP_ATTEMPTS = 20
+
+T = TypeVar("T")
 
 
 class Manager:
@@ -120,21 +122,21 @@ class Manager:
         asked = make_service(protocol, endpoint)
         tree = [codec.key_nest(asked)]
 
-        def read() -> Reading:
+        def read() -> list[ServiceInfo] | None:
             answer = self._do(Command.SERVICE_GET, tree, asked)
-            return [bulk.read_service(answer[0])], self._reals(tree, asked)
+            return join([bulk.read_service(answer[0])], self._reals(tree, asked))
 
-        return self._joined(read)[0]
+        return self._undisturbed(read)[0]
 
     def services(self) -> list[ServiceInfo]:
         """Return every service, in the order of their making, with reals and counters."""
 
-        def read() -> Reading:
+        def read() -> list[ServiceInfo] | None:
             bodies = self._dump(Command.SERVICE_GET, [])
             services = [service for body in bodies for service in bulk.read_services(body)]
-            return services, self._reals([])
+            return join(services, self._reals([]))
 
-        return self._joined(read)
+        return self._undisturbed(read)
 
     # Real servers
 
@@ -221,14 +223,8 @@ class Manager:
             if endpoint is not None:
                 real = make_real(service.protocol, endpoint)
                 tree.append(codec.real_nest(real.endpoint))
-        transport = self._transport.twin()
-        try:
-            for body in transport.dump(Command.CONN_GET, codec.encode(tree)):
-                yield from bulk.read_connections(body)
-        except Refusal as refusal:
-            raise explain(refusal, service, real) from None
-        finally:
-            transport.close()
+        for body in self._dump_apart(Command.CONN_GET, tree, service, real):
+            yield from bulk.read_connections(body)
 
     def config(self) -> ConfigInfo:
         """Return the namespace's settings, and what the module says of itself."""
@@ -277,8 +273,22 @@ class Manager:
         """Return settings and services as a rule set that can be saved and replaced."""
         from .ruleset import Ruleset
 
-        services = tuple(service.rule() for service in self.services())
-        return Ruleset(services, self.config().rule())
+        services = self.map_rules(lambda service: service)
+        return Ruleset(tuple(services), self.config().rule())
+
+    def map_rules(self, make: Callable[[Service], T]) -> list[T]:
+        """Return what make() returns for each service, in the order of their making.
+
+        It is called with a service, real servers included, as soon as that is read, so
+        no two services need be held. When the rules change meanwhile, what was made is
+        dropped and all is read anew: nothing is certain before this returns.
+        """
+
+        def read() -> list[T]:
+            bodies = self._dump_apart(Command.RULES_GET, [])
+            return [make(service) for service in bulk.read_rules(bodies)]
+
+        return self._undisturbed(read)
 
     def replace(self, ruleset: Ruleset) -> None:
         """Replace the whole rule set in one step.
@@ -345,20 +355,31 @@ class Manager:
         except Refusal as refusal:
             raise explain(refusal, service) from None
 
+    def _dump_apart(
+        self, command: Command, tree: Tree, service: Service | None = None, real: Real | None = None
+    ) -> Iterator[bytes]:
+        """Yield over a socket of its own, so that other calls may be made meanwhile."""
+        transport = self._transport.twin()
+        try:
+            yield from transport.dump(command, codec.encode(tree))
+        except Refusal as refusal:
+            raise explain(refusal, service, real) from None
+        finally:
+            transport.close()
+
     def _reals(self, tree: Tree, service: Service | None = None) -> list[Member]:
         bodies = self._dump(Command.REAL_GET, tree, service)
         return [member for body in bodies for member in bulk.read_reals(body)]
 
-    def _joined(self, read: Callable[[], Reading]) -> list[ServiceInfo]:
-        """Read services and real servers until both are of one rule set."""
+    def _undisturbed(self, read: Callable[[], T | None]) -> T:
+        """Read until all is of one rule set; None, or a torn dump, is of two."""
         for _ in range(_DUMP_ATTEMPTS):
             try:
-                services, reals = read()
+                found = read()
             except DumpInterrupted:
                 continue
-            joined = join(services, reals)
-            if joined is not None:
-                return joined
+            if found is not None:
+                return found
         raise Error("the rules change faster than they can be read", "try again")
 
 

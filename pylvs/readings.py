@@ -11,7 +11,6 @@ from .model import Protocol, RealInfo, ServiceInfo
 ServiceKey = tuple[Protocol, Endpoint]
 Member = tuple[ServiceKey, str, list[RealInfo]]
 """A service, its scheduler, and some of its real servers."""
-Reading = tuple[list[ServiceInfo], list[Member]]
 
 
 def join(services: list[ServiceInfo], reals: list[Member]) -> list[ServiceInfo] | None:

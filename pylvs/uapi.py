@@ -37,3 +37,4 @@ class Command(IntEnum):
     STATS_GET = 12
     ZERO = 13
     REPLACE = 14
+    RULES_GET = 15

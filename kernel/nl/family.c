@@ -194,7 +194,7 @@ static const struct genl_ops ops[] = {
 		CHANGE(IPPFVS_NL_SERVICE),
 	}, {
 		.cmd	= IPPFVS_CMD_REAL_GET,
-		.start	= ippfvs_nl_real_dump_start,
+		.start	= ippfvs_nl_members_dump_start,
 		.dumpit	= ippfvs_nl_real_dump,
 		ATTRS(service_key_request),
 	}, {
@@ -226,6 +226,11 @@ static const struct genl_ops ops[] = {
 		.doit	= ippfvs_nl_replace,
 		ATTRS(replace_request),
 		CHANGE(0),
+	}, {
+		.cmd	= IPPFVS_CMD_RULES_GET,
+		.start	= ippfvs_nl_members_dump_start,
+		.dumpit	= ippfvs_nl_rules_dump,
+		ATTRS(nothing_request),
 	},
 };
 

@@ -43,8 +43,9 @@ int ippfvs_nl_stats_get(struct sk_buff *skb, struct genl_info *info);
 
 int ippfvs_nl_service_dump_start(struct netlink_callback *cb);
 int ippfvs_nl_service_dump(struct sk_buff *skb, struct netlink_callback *cb);
-int ippfvs_nl_real_dump_start(struct netlink_callback *cb);
+int ippfvs_nl_members_dump_start(struct netlink_callback *cb);
 int ippfvs_nl_real_dump(struct sk_buff *skb, struct netlink_callback *cb);
+int ippfvs_nl_rules_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int ippfvs_nl_conn_dump_start(struct netlink_callback *cb);
 int ippfvs_nl_conn_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int ippfvs_nl_conn_dump_done(struct netlink_callback *cb);

@@ -103,6 +103,11 @@
  *                 fault in any attribute changes nothing. A real server that
  *                 stays (same service, address and port) keeps its connections
  *                 and counters. No SERVICE at all: everything is removed.
+ *   RULES_GET     dump: what REPLACE takes, but the CONFIG: every service in the
+ *                 order of its making as SERVICE(key, scheduler, reals) followed
+ *                 by its REALs(key, weight, method), many in a message. The next
+ *                 message may go on with the same service; its SERVICE is
+ *                 repeated then
  *
  * A dump that saw a change of the rules has NLM_F_DUMP_INTR set: ask again.
  *
@@ -152,6 +157,7 @@ enum ippfvs_cmd {
 	IPPFVS_CMD_STATS_GET,
 	IPPFVS_CMD_ZERO,
 	IPPFVS_CMD_REPLACE,
+	IPPFVS_CMD_RULES_GET,
 	__IPPFVS_CMD_MAX
 };
 #define IPPFVS_CMD_MAX (__IPPFVS_CMD_MAX - 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..model import Config, Event
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from ..manager import Manager
     from ..model import Service
 
-_LINES = 500  # in one call
+_CHARACTERS = 1 << 15  # in one call, nearly
 
 
 def _add_service(lvs: Manager, request: Request) -> None:
@@ -52,9 +51,11 @@ def _remove_real(lvs: Manager, request: Request) -> None:
 
 
 def _list(lvs: Manager, request: Request) -> None:
-    from . import show
-
-    show.VIEWS[request.view](lvs, request)
+    if "json" in request.given:
+        from .show_json import VIEWS
+    else:
+        from .show import VIEWS
+    VIEWS[request.view](lvs, request)
 
 
 def _zero(lvs: Manager, request: Request) -> None:
@@ -66,9 +67,11 @@ def _clear(lvs: Manager, request: Request) -> None:
 
 
 def _save(lvs: Manager, request: Request) -> None:
-    from ..ruleset import lines
+    from ..ruleset import brief, config_lines, in_full
 
-    write_lines(lines(lvs.rules()))
+    services = lvs.map_rules(brief)
+    write_lines(config_lines(lvs.config().rule()))
+    write_lines(map(in_full, services))
 
 
 def _settings(lvs: Manager, request: Request) -> None:
@@ -124,11 +127,21 @@ _LETTERS = {
 
 
 def write_lines(rows: Iterable[str]) -> None:
-    """Print lines, many with one call: standard output may be unbuffered."""
-    rest = iter(rows)
-    while some := list(islice(rest, _LINES)):
-        some.append("")
-        sys.stdout.write("\n".join(some))
+    """Print lines, or texts of many, with few calls: standard output may be unbuffered."""
+    some: list[str] = []
+    size = 0
+    for row in rows:
+        some.append(row)
+        size += len(row)
+        if size >= _CHARACTERS:
+            _write(some)
+            some, size = [], 0
+    _write(some)
+
+
+def _write(rows: list[str]) -> None:
+    if rows:
+        sys.stdout.write("\n".join(rows) + "\n")
 
 
 def _service(request: Request) -> Service:

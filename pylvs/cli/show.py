@@ -3,85 +3,67 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-import time
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from .. import jsonview, listing
+from .. import listing
+from .asked import measured, services
 from .commands import write_lines
 
 if TYPE_CHECKING:
     from ..grammar import Request
     from ..manager import Manager
-    from ..model import Connection, ServiceInfo
 
 
 def _rules(lvs: Manager, request: Request) -> None:
-    services = _services(lvs, request)
-    if _as_json(request):
-        _write_json(jsonview.services(services))
-    elif sys.stdout.isatty():
+    if sys.stdout.isatty():
         from ..terminal import rules
 
-        sys.stdout.write(rules(services, *_screen()))
+        sys.stdout.write(rules(services(lvs, request), *_screen()))
+    elif "verbose" in request.given:
+        write_lines(listing.rules(services(lvs, request)))
     else:
-        write_lines(listing.rules(services, "verbose" in request.given))
+        write_lines(listing.paper(_cells(lvs, request)))
+
+
+def _cells(lvs: Manager, request: Request) -> list[str]:
+    """Return what the paper's table is made of; it shows no counters, so none are read."""
+    if request.service is None:
+        return lvs.map_rules(listing.cells)
+    return [listing.cells(service) for service in services(lvs, request)]
 
 
 def _stats(lvs: Manager, request: Request) -> None:
-    services = _services(lvs, request)
-    if _as_json(request):
-        _write_json(jsonview.services(services))
-    elif sys.stdout.isatty():
+    if sys.stdout.isatty():
         from ..terminal import stats
 
-        sys.stdout.write(stats(services, *_screen()))
+        sys.stdout.write(stats(services(lvs, request), *_screen()))
     else:
-        write_lines(listing.stats(services))
+        write_lines(listing.stats(services(lvs, request)))
 
 
 def _rates(lvs: Manager, request: Request) -> None:
-    from ..rates import between
-
-    before, start = _services(lvs, request), time.monotonic()
-    time.sleep(request.interval_s)
-    after, seconds = _services(lvs, request), time.monotonic() - start
-    measured = between(before, after, seconds)
-    if _as_json(request):
-        _write_json(jsonview.rates(measured, seconds))
-    elif sys.stdout.isatty():
+    found, _ = measured(lvs, request)
+    if sys.stdout.isatty():
         from ..terminal import rates
 
-        sys.stdout.write(rates(measured, *_screen()))
+        sys.stdout.write(rates(found, *_screen()))
     else:
-        write_lines(listing.rates(measured))
+        write_lines(listing.rates(found))
 
 
 def _connections(lvs: Manager, request: Request) -> None:
-    entries = lvs.connections(request.service, request.endpoint)
-    if _as_json(request):
-        _write_connections(entries)
-    else:
-        write_lines(listing.connections(entries))
+    write_lines(listing.connections(lvs.connections(request.service, request.endpoint)))
 
 
 def _drops(lvs: Manager, request: Request) -> None:
-    drops = lvs.drops()
-    if _as_json(request):
-        _write_json(jsonview.drops(drops))
-    else:
-        write_lines(listing.drops(drops))
+    write_lines(listing.drops(lvs.drops()))
 
 
 def _timeouts(lvs: Manager, request: Request) -> None:
-    config = lvs.config()
-    if _as_json(request):
-        _write_json(jsonview.config(config))
-    else:
-        write_lines(listing.timeouts(config))
+    write_lines(listing.timeouts(lvs.config()))
 
 
 def _screen() -> tuple[int, bool]:
@@ -89,30 +71,6 @@ def _screen() -> tuple[int, bool]:
     from shutil import get_terminal_size
 
     return get_terminal_size((80, 24)).columns, not os.environ.get("NO_COLOR")
-
-
-def _services(lvs: Manager, request: Request) -> list[ServiceInfo]:
-    if request.service is None:
-        return lvs.services()
-    return [lvs.service(request.service.protocol, request.service.endpoint)]
-
-
-def _as_json(request: Request) -> bool:
-    return "json" in request.given
-
-
-def _write_json(value: dict[str, Any]) -> None:
-    json.dump(value, sys.stdout, indent=2)
-    sys.stdout.write("\n")
-
-
-def _write_connections(entries: Iterable[Connection]) -> None:
-    """Print one object, a line a connection, without holding them all."""
-    sys.stdout.write(f'{{"schema": {jsonview.SCHEMA}, "connections": [')
-    for number, entry in enumerate(entries):
-        sys.stdout.write(",\n  " if number else "\n  ")
-        sys.stdout.write(json.dumps(jsonview.connection(entry)))
-    sys.stdout.write("\n]}\n")
 
 
 VIEWS: dict[str, Callable[[Manager, Request], None]] = {

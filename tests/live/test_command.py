@@ -280,6 +280,7 @@ def test_without_permission(paper: Ippfvsadm, monkeypatch: pytest.MonkeyPatch) -
     with monkeypatch.context() as patch:
         patch.setattr(cli, "main", without_admin)
         assert paper("-L").stdout == PAPER_TABLE
+        assert saved(paper) == PAPER_SAVED
         assert "no_server" in paper("-L", "--drops").stdout
         for line in ("-C", f"-D {T}", "-Z", "--set 1 2 3", f"-a {T} -r 1.1.1.1", "-R"):
             refused = paper(*line.split(), text="--conn-max 1\n", check=False)

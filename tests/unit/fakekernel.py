@@ -23,6 +23,7 @@ from pylvs.uapi import REALS_MAX, SERVICES_MAX, TIMEOUT_MAX_S, WEIGHT_MAX, Comma
 T = TypeVar("T")
 
 NESTS = 3  # in a message of a dump
+REAL_RULE = 4  # attributes of a real server that are its rule
 NAT, TUN, DR, LOCAL = 1, 2, 3, 4
 SCHEDULERS = ("rr", "wrr", "lc", "wlc")
 
@@ -296,6 +297,28 @@ class FakeKernel:
                 tree = [*_key_tree(key), ("IPPFVS_SERVICE_SCHEDULER", service.scheduler)]
                 yield encode([("IPPFVS_A_SERVICE", tree), *reals])
 
+    def _all_rules(self, nests: list[Any]) -> Iterator[bytes]:
+        if nests:
+            raise Refusal(errno.EINVAL, "this request takes no attributes")
+        body: list[Any] = []
+        for key, service in self.rules.services.items():
+            head = [
+                *_key_tree(key),
+                ("IPPFVS_SERVICE_SCHEDULER", service.scheduler),
+                ("IPPFVS_SERVICE_REALS", len(service.reals)),
+            ]
+            body.append(("IPPFVS_A_SERVICE", head))
+            for (address, port), real in service.reals.items():
+                if len(body) >= NESTS:
+                    yield encode(body)
+                    body = [("IPPFVS_A_SERVICE", head)]
+                body.append(("IPPFVS_A_REAL", _real_tree(address, port, real)[:REAL_RULE]))
+            if len(body) >= NESTS:
+                yield encode(body)
+                body = []
+        if body:
+            yield encode(body)
+
     def _conns(self, nests: list[Any]) -> Iterator[bytes]:
         if nests:
             self._find(nests)
@@ -334,6 +357,7 @@ class FakeKernel:
         Command.SERVICE_GET: _services,
         Command.REAL_GET: _reals,
         Command.CONN_GET: _conns,
+        Command.RULES_GET: _all_rules,
     }
 
 

@@ -77,6 +77,39 @@ def test_real_servers_follow_their_service(groups: list[tuple[Service, list[Real
     assert read == list(expected)
 
 
+def rule_nests(service: Service) -> list[tuple[str, wire.Tree]]:
+    name, tree = codec.service_nest(service)
+    head = name, [*tree, ("IPPFVS_SERVICE_REALS", len(service.reals))]
+    return [head, *(codec.real_nest(*each) for each in map(astuple, service.reals))]
+
+
+def astuple(real: Real) -> tuple[Endpoint, int, Method | None]:
+    return real.endpoint, real.weight, real.method
+
+
+@given(RULESETS, st.data())
+def test_rules_however_messages_divide_them(ruleset: Ruleset, data: st.DataObject) -> None:
+    bodies: list[wire.Tree] = [[]]
+    for service in ruleset.services:
+        head, *reals = rule_nests(service)
+        bodies[-1].append(head)
+        for real in reals:
+            if data.draw(st.booleans()):
+                bodies.append([head])
+            bodies[-1].append(real)
+        if data.draw(st.booleans()):
+            bodies.append([])
+    assert tuple(bulk.read_rules(map(fakekernel.encode, bodies))) == ruleset.services
+
+
+def test_a_service_is_there_before_all_are_read() -> None:
+    ends = [Endpoint("10.0.0.1", port) for port in (1, 2, 3)]
+    services = [Service(Protocol.TCP, end, "rr", (Real(end, 1, Method.NAT),)) for end in ends]
+    bodies = iter([fakekernel.encode(rule_nests(service)) for service in services])
+    assert next(bulk.read_rules(bodies)) == services[0]
+    assert len(list(bodies)) == 1
+
+
 def real_nest(real: RealInfo) -> tuple[str, wire.Tree]:
     name, tree = codec.real_nest(real.endpoint, real.weight, real.method)
     return name, [
@@ -113,6 +146,8 @@ def test_garbage_is_one_error(garbage: bytes) -> None:
     for read in (bulk.read_services, bulk.read_reals, bulk.read_connections):
         with suppress(TransportError):
             assert read(garbage) == []
+    with suppress(TransportError):
+        assert list(bulk.read_rules([garbage])) == []
     with pytest.raises(TransportError):
         bulk.read_service(garbage)
 
@@ -121,6 +156,8 @@ def test_a_real_server_without_a_service_is_one_error() -> None:
     body = fakekernel.encode([real_nest(RealInfo(Endpoint("10.0.0.1", 80)))])
     with pytest.raises(TransportError, match="a real server before its service"):
         bulk.read_reals(body)
+    with pytest.raises(TransportError, match="a real server before its service"):
+        list(bulk.read_rules([body]))
 
 
 def test_attributes_of_a_newer_module_are_passed_over() -> None:

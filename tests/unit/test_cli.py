@@ -299,6 +299,18 @@ def test_restore_of_settings_alone_removes_every_service(paper: Run) -> None:
     assert paper("-L").out.count("\n") == 1
 
 
+def test_nothing_of_a_torn_set_is_printed(paper: Run, kernel: FakeKernel) -> None:
+    for line in ("-L", "-S", "-L -v"):
+        whole = paper(line)
+        kernel.tears = 3
+        assert paper(line) == whole
+        kernel.tears = 1000
+        torn = paper(line)
+        assert (torn.code, torn.out) == (1, "")
+        assert "the rules change faster than they can be read" in torn.err
+        kernel.tears = 0
+
+
 @pytest.mark.parametrize("text", ["", "\n", "# nothing\n"])
 def test_restore_of_nothing_is_refused(paper: Run, text: str) -> None:
     """An empty pipe is an accident: of `cat` without its file, say."""

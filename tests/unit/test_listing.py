@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from itertools import islice, repeat
 from pathlib import Path
 
+from hypothesis import given
+
 from pylvs import jsonview, listing, rates, terminal
 from pylvs.endpoint import Endpoint
 from pylvs.model import (
@@ -21,7 +23,9 @@ from pylvs.model import (
     State,
     Stats,
 )
+from pylvs.ruleset import Ruleset
 from tests.unit.samples import connection
+from tests.unit.strategies import RULESETS
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
 
@@ -63,8 +67,12 @@ def text(lines: Iterator[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def paper(services: list[ServiceInfo]) -> Iterator[str]:
+    return listing.paper([listing.cells(service) for service in services])
+
+
 def test_the_papers_table() -> None:
-    assert text(listing.rules(PAPER)) == (
+    assert text(paper(PAPER)) == (
         "Protocol  Virtual IP Address  Port  Real IP Address  Port  Weight\n"
         "TCP       202.103.106.5       80    172.16.0.2       80    1\n"
         "                                    172.16.0.3       8000  2\n"
@@ -74,7 +82,7 @@ def test_the_papers_table() -> None:
 
 def test_wide_addresses_every_port_and_no_server() -> None:
     assert (
-        text(listing.rules(PAPER[1:] + REST))
+        text(paper(PAPER[1:] + REST))
         == """\
 Protocol  Virtual IP Address                      Port  Real IP Address                         Port  Weight
 TCP       202.103.106.5                           21    172.16.0.2                              21    1
@@ -86,9 +94,29 @@ TCP       10.0.0.1                                443
     )
 
 
+@given(RULESETS)
+def test_the_papers_table_is_a_table_like_others(ruleset: Ruleset) -> None:
+    rows = []
+    for service in ruleset.services:
+        cells = [service.protocol.name, service.endpoint.address, port(service.endpoint.port)]
+        for real in service.reals:
+            end = real.endpoint
+            more = (end.address, port(end.port or service.endpoint.port), str(real.weight))
+            rows.append((*cells, *more))
+            cells = [""] * 3
+        if not service.reals:
+            rows.append((*cells, "", "", ""))
+    kept = [listing.cells(service) for service in ruleset.services]
+    assert text(listing.paper(kept)) == text(listing.table(listing.PAPER, rows))
+
+
+def port(number: int) -> str:
+    return str(number) if number else "*"
+
+
 def test_verbose() -> None:
     assert (
-        text(listing.rules([*PAPER, REST[2]], verbose=True))
+        text(listing.rules([*PAPER, REST[2]]))
         == """\
 Protocol  Virtual IP Address  Port  Real IP Address  Port  Weight  Method  Scheduler  Active  Inactive
 TCP       202.103.106.5       80    172.16.0.2       80    1       NAT     wrr        12      3
@@ -100,7 +128,7 @@ TCP       10.0.0.1            443                                          lc
 
 
 def test_no_rules_is_the_heading() -> None:
-    assert text(listing.rules([])) == (
+    assert text(paper([])) == (
         "Protocol  Virtual IP Address  Port  Real IP Address  Port  Weight\n"
     )
 
@@ -174,7 +202,7 @@ def test_drops_and_timeouts() -> None:
 
 def test_nothing_trails_a_line() -> None:
     for lines in (
-        listing.rules(PAPER + REST, verbose=True),
+        listing.rules(PAPER + REST),
         listing.stats(PAPER + REST),
         listing.rates(rates.between(PAPER, PAPER + REST, 1.0)),
     ):

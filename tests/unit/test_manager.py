@@ -77,6 +77,36 @@ def test_a_torn_dump_is_read_again(lvs: Manager, kernel: FakeKernel) -> None:
         lvs.services()
 
 
+def test_rules_are_read_again_when_they_were_torn(lvs: Manager, kernel: FakeKernel) -> None:
+    rules = pylvs.loads("-A -t 10.0.0.1:80 -R 1.1.1.1\n-A -t 10.0.0.2:80 -R 1.1.1.1")
+    lvs.replace(rules)
+    seen = []
+
+    def note(service: pylvs.Service) -> str:
+        seen.append(service.name)
+        return service.name
+
+    kernel.tears = 2
+    assert lvs.map_rules(note) == ["tcp 10.0.0.1:80", "tcp 10.0.0.2:80"]
+    assert seen.count("tcp 10.0.0.1:80") == 3
+    kernel.tears = 1000
+    with pytest.raises(pylvs.Error, match="the rules change faster than they can be read"):
+        lvs.rules()
+
+
+def test_rules_that_are_not_wanted_to_their_end(lvs: Manager, kernel: FakeKernel) -> None:
+    lvs.replace(pylvs.loads("-A -t 10.0.0.1:80 -R 1.1.1.1\n-A -t 10.0.0.2:80 -R 1.1.1.1"))
+
+    def refuse(service: pylvs.Service) -> None:
+        assert lvs.config().services == 2
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        lvs.map_rules(refuse)
+    assert kernel.open == 1
+    assert len(lvs.services()) == 2
+
+
 def test_two_dumps_of_different_rule_sets_do_not_join(lvs: Manager) -> None:
     lvs.replace(pylvs.loads("-A -t 10.0.0.1:80 -R 1.1.1.1\n-A -t 10.0.0.2:80 -R 1.1.1.1"))
     services = lvs.services()

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0
+"""RULES_GET, message by message: what is in one, where it goes on, when it is torn."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import pytest
+from ippfvslab.farm import Farm
+
+import pylvs
+from pylvs import Endpoint, Manager, Method, Protocol, Real, Service, codec, wire
+from pylvs.messages import RealNest, ServiceNest
+from pylvs.refusals import Refusal
+from pylvs.transport import DumpInterrupted, NetlinkTransport
+from pylvs.uapi import Command
+from tests.live.fixtures_rulesets import grid
+
+pytestmark = pytest.mark.farm(methods=["nat"], families=[4])
+
+SERVICE, REAL = 1, 2
+SERVICE_RULE = {"ADDRESS", "PROTOCOL", "PORT", "SCHEDULER", "REALS"}
+REAL_RULE = {"ADDRESS", "PORT", "WEIGHT", "METHOD"}
+Nests = list[tuple[int, dict[str, object]]]
+
+
+@pytest.fixture
+def transport(farm: Farm) -> Iterator[NetlinkTransport]:
+    with closing(NetlinkTransport(str(farm.director.path))) as opened:
+        yield opened
+
+
+def nests(body: bytes) -> Nests:
+    """What a message holds; its attributes without the first two words of their names."""
+    found = []
+    for kind, start, end in wire.walk(body, 0, len(body)):
+        nest = wire.decode(ServiceNest if kind == SERVICE else RealNest, body, start, end)
+        found.append((kind, {name.split("_", 2)[2]: value for name, value in nest.items()}))
+    return found
+
+
+def dump(transport: NetlinkTransport) -> list[Nests]:
+    return [nests(body) for body in transport.dump(Command.RULES_GET)]
+
+
+def test_no_service_is_no_message(transport: NetlinkTransport) -> None:
+    assert dump(transport) == []
+
+
+def test_rules_alone_in_the_order_of_their_making(
+    lvs: Manager, transport: NetlinkTransport
+) -> None:
+    reals = (
+        Real(Endpoint("10.1.0.1", 8000), 0, Method.NAT),
+        Real(Endpoint("10.1.0.2"), 65535, Method.DR),
+        Real(Endpoint("127.0.0.1"), 1, Method.LOCAL),
+    )
+    ends = (Endpoint("10.0.0.9", 80), Endpoint("10.0.0.1"), Endpoint("2001:db8::1", 53))
+    services = (
+        Service(Protocol.TCP, ends[0], "wlc"),
+        Service(Protocol.UDP, ends[1], "rr"),
+        Service(Protocol.TCP, ends[0]._replace(port=81), "lc", reals),
+        Service(Protocol.UDP, ends[2], "wrr"),
+    )
+    lvs.replace(pylvs.Ruleset(services))
+    (message,) = dump(transport)
+    assert [kind for kind, _ in message] == [SERVICE] * 3 + [REAL] * 3 + [SERVICE]
+    for kind, nest in message:
+        assert nest.keys() == (SERVICE_RULE if kind == SERVICE else REAL_RULE)
+    assert [nest["REALS"] for kind, nest in message if kind == SERVICE] == [0, 0, 3, 0]
+    assert lvs.rules().services == services
+
+
+def test_a_service_goes_on_in_the_next_message(lvs: Manager, transport: NetlinkTransport) -> None:
+    wanted = (*grid(2, 5000, "rr").services, *grid(4, 0).services[2:])
+    lvs.replace(pylvs.Ruleset(wanted))
+    messages = dump(transport)
+    assert len(messages) > 5
+    for message in messages:
+        kinds = [kind for kind, _ in message]
+        assert kinds[0] == SERVICE
+        assert message[-1][1].get("REALS", 0) == 0, "a service without any of its real servers"
+    assert sum(kind == REAL for message in messages for kind, _ in message) == 10_000
+    assert sum(kind == SERVICE for message in messages for kind, _ in message) <= 4 + len(messages)
+    assert lvs.rules().services == wanted
+
+
+CHANGES: dict[str, Callable[[Manager, Service], object]] = {
+    "a service comes": lambda lvs, _: lvs.add_service("udp", "10.9.9.9:53"),
+    "a service goes": lambda lvs, service: lvs.remove_service(service),
+    "a server comes": lambda lvs, service: lvs.add_real(service, "10.9.9.9:53"),
+    "a weight changes": lambda lvs, service: lvs.edit_real(service, "10.4.0.1:8000", weight=9),
+    "all are replaced": lambda lvs, service: lvs.replace(grid(1, 1)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_meanwhile_is_told(lvs: Manager, transport: NetlinkTransport, change: str) -> None:
+    rules = grid(2000, 10)
+    lvs.replace(rules)
+    bodies = transport.dump(Command.RULES_GET)
+    next(bodies)
+    CHANGES[change](lvs, rules.services[1999])
+    with pytest.raises(DumpInterrupted):
+        list(bodies)
+    assert dump(transport)
+
+
+def test_a_reading_begins_anew(lvs: Manager) -> None:
+    """The first services of a set, and the rest of another, are neither."""
+    lvs.replace(grid(2000, 10, "rr", 1))
+    read: list[Service] = []
+
+    def note(service: Service) -> Service:
+        if not read:
+            lvs.replace(grid(2000, 10, "lc", 2))
+        read.append(service)
+        return service
+
+    assert tuple(lvs.map_rules(note)) == grid(2000, 10, "lc", 2).services
+    assert len(read) > 2000
+
+
+def test_a_reading_that_is_given_up(lvs: Manager) -> None:
+    lvs.replace(grid(2000, 10))
+    with pytest.raises(ZeroDivisionError):
+        lvs.map_rules(lambda service: 1 // 0)
+    assert lvs.rules().services == grid(2000, 10).services
+
+
+def test_what_it_does_not_take(lvs: Manager, transport: NetlinkTransport) -> None:
+    service = grid(1, 1).services[0]
+    lvs.replace(grid(1, 1))
+    for tree in ([codec.key_nest(service)], [codec.real_nest(Endpoint("10.4.0.1"))]):
+        with pytest.raises(Refusal) as refused:
+            list(transport.dump(Command.RULES_GET, codec.encode(tree)))
+        assert refused.value.errno == errno.EINVAL
+    with pytest.raises(Refusal) as undumped:
+        transport.do(Command.RULES_GET)
+    assert undumped.value.errno == errno.EOPNOTSUPP
