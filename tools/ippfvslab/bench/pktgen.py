@@ -9,6 +9,7 @@ its header before it may change it: a price that no driver's packet pays. Newer 
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -111,24 +112,11 @@ def _result(device: str) -> str:
     return text[text.find("Result:") :]
 
 
-_PEDIT = (
-    "tc filter add dev {} ingress matchall action pedit ex munge ip protocol set 6 pipe "
-    # Header of 24 bytes, SYN, window; then the option that tells the maximum segment size.
-    "action pedit munge offset 32 u32 set 0x60027210 munge offset 40 u32 set 0x020405b4 pipe "
-    "action csum ip4h and tcp"
-)
-
-
 @contextmanager
 def as_syns(device: str) -> Iterator[None]:
-    """Turn the UDP packets that DEVICE receives into TCP SYNs, since pktgen makes UDP only.
-
-    The sequence number is what was the UDP length and checksum, the option lies where pktgen
-    leaves its timestamp; both checksums are made right.
-    """
-    run("tc", "qdisc", "add", "dev", device, "clsact")
+    """Turn the UDP packets that DEVICE receives into TCP SYNs, since pktgen makes UDP only."""
+    run("insmod", os.environ["SYN_MODULE"], f"in={device}")
     try:
-        run(*_PEDIT.format(device).split())
         yield
     finally:
-        run("tc", "qdisc", "del", "dev", device, "clsact")
+        run("rmmod", "syn")

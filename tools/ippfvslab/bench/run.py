@@ -18,7 +18,7 @@ LIMIT_S = 2400
 ROUNDS, QUICK_ROUNDS = 7, 3
 KERNEL: dict[Guest, str] = {"uml": "bench", "qemu": "6.12"}
 FOLDER = paths.CACHE / "bench"
-MODULES = ("limit", "pulse")
+MODULES = ("limit", "pulse", "syn")
 """Of the benchmark's own; a folder each."""
 
 
