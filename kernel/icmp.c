@@ -110,14 +110,15 @@ struct error {
  * address when @outer is set; then send it by @dst, or let it go on.
  */
 static enum ippfvs_verdict pass_on(struct error *error,
-				   enum ippfvs_conn_end known, bool source,
+				   enum ippfvs_conn_end known,
 				   const union ippfvs_addr *outer,
 				   struct dst_entry *dst)
 {
 	struct ippfvs_packet *pkt = error->pkt;
+	bool source = known == IPPFVS_END_REAL;
 	struct ippfvs_new_end end;
 
-	ippfvs_new_end_of(error->conn, known, source, &end);
+	ippfvs_new_end_set(error->conn, known, source, &end);
 	if (dst && ippfvs_packet_ttl_spent(pkt)) {
 		dst_release(dst);
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_TTL);
@@ -138,9 +139,7 @@ static enum ippfvs_verdict pass_on(struct error *error,
 		return IPPFVS_PASS;
 
 	ippfvs_packet_take_ttl(pkt);
-	skb_dst_drop(pkt->skb);
-	skb_dst_set(pkt->skb, dst);
-	return ippfvs_send(pkt, dst_mtu(dst));
+	return ippfvs_send(pkt, dst, dst_mtu(dst));
 }
 
 /*
@@ -155,12 +154,11 @@ static enum ippfvs_verdict to_client(struct error *error)
 	struct dst_entry *dst;
 
 	if (pkt->place == IPPFVS_OUR_OWN)
-		return pass_on(error, IPPFVS_END_VIRTUAL, false, NULL, NULL);
+		return pass_on(error, IPPFVS_END_VIRTUAL, NULL, NULL);
 
 	ippfvs_conn_addr(error->conn, IPPFVS_END_VIRTUAL, &virtual);
 	if (pkt->place == IPPFVS_FOR_US)
-		return pass_on(error, IPPFVS_END_VIRTUAL, false, &virtual,
-			       NULL);
+		return pass_on(error, IPPFVS_END_VIRTUAL, &virtual, NULL);
 
 	ippfvs_conn_addr(error->conn, IPPFVS_END_CLIENT, &client);
 	dst = ippfvs_route_to_client(pkt, &virtual, &client);
@@ -170,7 +168,7 @@ static enum ippfvs_verdict to_client(struct error *error)
 		dst_release(dst);
 		return IPPFVS_PASS;
 	}
-	return pass_on(error, IPPFVS_END_VIRTUAL, false, &virtual, dst);
+	return pass_on(error, IPPFVS_END_VIRTUAL, &virtual, dst);
 }
 
 static enum ippfvs_verdict to_nat_server(struct error *error)
@@ -182,7 +180,7 @@ static enum ippfvs_verdict to_nat_server(struct error *error)
 	if (!route)
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_ICMP);
 	dst_hold(route->dst);
-	return pass_on(error, IPPFVS_END_REAL, true, &error->conn->real->addr,
+	return pass_on(error, IPPFVS_END_REAL, &error->conn->real->addr,
 		       route->dst);
 }
 
@@ -191,7 +189,7 @@ static enum ippfvs_verdict to_local_server(struct error *error)
 {
 	if (!error->conn->two_way || error->pkt->place != IPPFVS_FOR_US)
 		return IPPFVS_PASS;
-	return pass_on(error, IPPFVS_END_REAL, true, NULL, NULL);
+	return pass_on(error, IPPFVS_END_REAL, NULL, NULL);
 }
 
 static enum ippfvs_verdict to_server(struct error *error)

@@ -33,7 +33,7 @@ struct ippfvs_pool_real {
  * @sched: who picks
  * @view: what it sees; @view.real[i] belongs to @real[i]
  * @state: what it remembers
- * @lock: serialises @sched->changed(); taken in softirq
+ * @lock: serialises @sched->changed(); BH off
  * @shortcut: where packets have come from; single words, written without a lock
  * @any_local: Local Node is one of them
  * @n: how many

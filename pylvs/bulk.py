@@ -75,18 +75,20 @@ _CONN = dict.fromkeys(
     REQUIRED,
 )
 
+_SERVICE_RULE = {**_KEY, "IPPFVS_SERVICE_SCHEDULER": REQUIRED}
+
 _services = Reader(Message, {"IPPFVS_A_SERVICE": _SERVICE})
 _reals = Reader(
     Message,
     {
-        "IPPFVS_A_SERVICE": {**_KEY, "IPPFVS_SERVICE_SCHEDULER": REQUIRED},
+        "IPPFVS_A_SERVICE": _SERVICE_RULE,
         "IPPFVS_A_REAL": _REAL,
     },
 )
 _rules = Reader(
     Message,
     {
-        "IPPFVS_A_SERVICE": {**_KEY, "IPPFVS_SERVICE_SCHEDULER": REQUIRED},
+        "IPPFVS_A_SERVICE": _SERVICE_RULE,
         "IPPFVS_A_REAL": _REAL_RULE,
     },
 )

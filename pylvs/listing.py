@@ -23,6 +23,7 @@ CONNECTION = ("Protocol", "Expires", "State", "Method", "Client", "Virtual", "Re
 
 _NO_SERVICE = ("", "", "")
 _NO_REAL = ("", "", "")
+_OF_SERVICE, _OF_REAL = len(_NO_SERVICE), len(_NO_REAL)
 _GAP = "  "
 _CELL = "\t"  # between cells that are kept as text
 _FIRST_ROWS = 4096  # of which widths are found; in a listing of connections by these alone
@@ -36,19 +37,21 @@ def paper(services: Collection[str]) -> Iterator[str]:
     :param services: what :func:`cells` returned for each
     """
     widths = _paper_widths(services)
-    first, real = _form(widths[:3]), _GAP + _form(widths[3:-1]) + f"{_GAP}%s"
-    following = f"\n{' ' * _length(widths[:3])}{real}"
+    first, real = _form(widths[:_OF_SERVICE]), _GAP + _form([*widths[_OF_SERVICE:-1], 0])
+    following = f"\n{' ' * _length(widths[:_OF_SERVICE])}{real}"
     yield (first + real) % PAPER
     for kept in services:
         row = tuple(kept.split(_CELL))
-        if len(row) == 3:
-            yield (first % row).rstrip()
-        else:
-            yield (first + real + following * (len(row) // 3 - 2)) % row
+        reals = (len(row) - _OF_SERVICE) // _OF_REAL
+        form = first + real + following * (reals - 1) if reals else first
+        yield (form % row).rstrip()
 
 
 def cells(service: Service) -> str:
-    """Return a service's three cells, then three of each real server: little to keep."""
+    """Return a service's cells and those of each real server, as one text: little to keep.
+
+    No line can be printed before the last one is known, for the widths of columns.
+    """
     row = list(_service_cells(service))
     for real in service.reals:
         row += _real_cells(real, service)
@@ -154,8 +157,10 @@ def _paper_widths(services: Iterable[str]) -> list[int]:
     widths = list(map(len, PAPER))
     for kept in services:
         row = kept.split(_CELL)
-        reals = (max(map(len, row[column::3]), default=0) for column in (3, 4, 5))
-        widths = list(map(max, widths, (*map(len, row[:3]), *reals)))
+        columns = [[cell] for cell in row[:_OF_SERVICE]]
+        columns += [row[_OF_SERVICE + place :: _OF_REAL] for place in range(_OF_REAL)]
+        longest = [max(map(len, column), default=0) for column in columns]
+        widths = list(map(max, widths, longest))
     return widths
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -350,22 +351,14 @@ class Manager:
     def _dump(
         self, command: Command, tree: Tree, service: Service | None = None
     ) -> Iterator[bytes]:
-        try:
-            yield from self._transport.dump(command, codec.encode(tree))
-        except Refusal as refusal:
-            raise explain(refusal, service) from None
+        return _bodies(self._transport, command, tree, service)
 
     def _dump_apart(
         self, command: Command, tree: Tree, service: Service | None = None, real: Real | None = None
     ) -> Iterator[bytes]:
         """Yield over a socket of its own, so that other calls may be made meanwhile."""
-        transport = self._transport.twin()
-        try:
-            yield from transport.dump(command, codec.encode(tree))
-        except Refusal as refusal:
-            raise explain(refusal, service, real) from None
-        finally:
-            transport.close()
+        with closing(self._transport.twin()) as transport:
+            yield from _bodies(transport, command, tree, service, real)
 
     def _reals(self, tree: Tree, service: Service | None = None) -> list[Member]:
         bodies = self._dump(Command.REAL_GET, tree, service)
@@ -381,6 +374,19 @@ class Manager:
             if found is not None:
                 return found
         raise Error("the rules change faster than they can be read", "try again")
+
+
+def _bodies(
+    transport: Transport,
+    command: Command,
+    tree: Tree,
+    service: Service | None,
+    real: Real | None = None,
+) -> Iterator[bytes]:
+    try:
+        yield from transport.dump(command, codec.encode(tree))
+    except Refusal as refusal:
+        raise explain(refusal, service, real) from None
 
 
 def _explain_replace(refusal: Refusal, body: bytes, ruleset: Ruleset) -> Error:

@@ -148,18 +148,15 @@ def lines(ruleset: Ruleset) -> Iterator[str]:
     """Yield the lines of a save file."""
     yield from config_lines(ruleset.config)
     for service in ruleset.services:
-        yield from in_full(brief(service)).split("\n")
+        yield from service_lines(service)
 
 
-def brief(service: Service) -> str:
-    """Return a service and its real servers as :func:`in_full` takes them: little to keep."""
-    return "\n".join(map(str, (service, *service.reals)))
-
-
-def in_full(kept: str) -> str:
-    """Return the lines of a save file of what :func:`brief` returned for a service."""
-    option, _, _ = kept.partition(" -s ")
-    return "-A " + kept.replace("\n", f"\n-a {option} ")
+def service_lines(service: Service) -> Iterator[str]:
+    """Yield the lines of a save file that make a service and its real servers."""
+    yield f"-A {service}"
+    option = service.option
+    for real in service.reals:
+        yield f"-a {option} {real}"
 
 
 def diff(old: Ruleset, new: Ruleset) -> list[str]:

@@ -7,6 +7,8 @@
 #include "ready.h"
 #include "ttl.h"
 
+#include <net/dst.h>
+
 enum ippfvs_verdict ippfvs_dr(struct ippfvs_packet *pkt,
 			      const struct ippfvs_conn *conn)
 {
@@ -17,7 +19,8 @@ enum ippfvs_verdict ippfvs_dr(struct ippfvs_packet *pkt,
 	route = ippfvs_route_to_real(pkt->net, conn->real);
 	if (!route)
 		return ippfvs_reject_route(pkt);
-	verdict = ippfvs_ready(pkt, route->dst, &mtu);
+	mtu = dst_mtu(route->dst);
+	verdict = ippfvs_make_ready(pkt, route->dst, mtu, 0);
 	if (unlikely(verdict != IPPFVS_PASS))
 		return verdict;
 

@@ -6,10 +6,13 @@
 #include <linux/minmax.h>
 #include <net/ip.h>
 
-/* At once: each goes unused that is left when the jiffy is over. */
+/* Taken at once at most: what is left when the jiffy is over is lost. */
 #define TAKE_MAX	64
 
-/* Twice as many as before if these did not last: at most half of them go unused. */
+/*
+ * One at first; within a jiffy twice as many each time, so that at most half of what
+ * is taken is lost.
+ */
 static u16 how_many(const struct ippfvs_idents *idents, unsigned long now)
 {
 	return idents->when == now ? min(2 * idents->taken, TAKE_MAX) : 1;

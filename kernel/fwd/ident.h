@@ -14,11 +14,11 @@ struct net;
 
 /**
  * struct ippfvs_idents - those that one CPU may use towards one real server
- * @when: jiffies: they are good for no longer, or their numbers might be given to
- *	others meanwhile
+ * @when: jiffies; they are good in that one only: the stack's counter goes on for
+ *	others, and comes round
  * @next: the first of them, host byte order
  * @left: how many there are
- * @taken: how many were taken from the stack at once
+ * @taken: how many were taken from the stack the last time
  *
  * Zeroed memory holds none. Used with bottom halves off on its CPU.
  */
@@ -31,7 +31,7 @@ struct ippfvs_idents {
 
 /**
  * ippfvs_ident() - an identification for each of @segs datagrams, one after the other
- * @idents: from where, of those ends
+ * @idents: this CPU's towards that destination
  * @net: namespace
  * @iph: tells protocol and ends
  * @segs: 1, or the segments of one packet

@@ -21,11 +21,12 @@ enum ippfvs_verdict ippfvs_nat_in(struct ippfvs_packet *pkt,
 	route = ippfvs_route_to_real(pkt->net, conn->real);
 	if (!route)
 		return ippfvs_reject_route(pkt);
-	verdict = ippfvs_ready(pkt, route->dst, &mtu);
+	mtu = dst_mtu(route->dst);
+	verdict = ippfvs_make_ready(pkt, route->dst, mtu, 0);
 	if (unlikely(verdict != IPPFVS_PASS))
 		return verdict;
 
-	ippfvs_new_end_of(conn, IPPFVS_END_REAL, false, &to);
+	ippfvs_new_end_set(conn, IPPFVS_END_REAL, false, &to);
 	ippfvs_rewrite_skb(pkt->skb, &pkt->wire, &to);
 	ippfvs_packet_take_ttl(pkt);
 	return ippfvs_send_noref(pkt, route->dst, mtu);
@@ -39,7 +40,7 @@ enum ippfvs_verdict ippfvs_nat_out(struct ippfvs_packet *pkt,
 	struct ippfvs_new_end from;
 	u32 mtu;
 
-	ippfvs_new_end_of(conn, IPPFVS_END_VIRTUAL, true, &from);
+	ippfvs_new_end_set(conn, IPPFVS_END_VIRTUAL, true, &from);
 	if (!dst) {
 		if (!ippfvs_packet_writable(pkt, 0))
 			return ippfvs_packet_drop(pkt,
@@ -48,7 +49,8 @@ enum ippfvs_verdict ippfvs_nat_out(struct ippfvs_packet *pkt,
 		return IPPFVS_PASS;
 	}
 
-	verdict = ippfvs_ready(pkt, dst, &mtu);
+	mtu = dst_mtu(dst);
+	verdict = ippfvs_make_ready(pkt, dst, mtu, 0);
 	if (unlikely(verdict != IPPFVS_PASS)) {
 		dst_release(dst);
 		return verdict;
@@ -56,7 +58,5 @@ enum ippfvs_verdict ippfvs_nat_out(struct ippfvs_packet *pkt,
 
 	ippfvs_rewrite_skb(pkt->skb, &pkt->wire, &from);
 	ippfvs_packet_take_ttl(pkt);
-	skb_dst_drop(pkt->skb);
-	skb_dst_set(pkt->skb, dst);
-	return ippfvs_send(pkt, mtu);
+	return ippfvs_send(pkt, dst, mtu);
 }

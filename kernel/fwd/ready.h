@@ -9,26 +9,25 @@
 #include "ttl.h"
 
 #include <linux/netdevice.h>
-#include <net/dst.h>
 
 /**
- * ippfvs_ready() - make a packet ready to be changed and sent by a route
- * @pkt: who sent it is told if it may not go, in the words that the sender knows:
- *	nothing has been changed yet
+ * ippfvs_make_ready() - may a packet go by a route, and can it be changed?
+ * @pkt: unchanged so far: an error to its sender quotes it as the sender knows it
  * @dst: the route
- * @mtu: set to what it takes
+ * @mtu: what fits; in a tunnel, within it
+ * @room: bytes that will be put in front of it
  *
  * Return: IPPFVS_PASS, or what became of the packet
  */
 static __always_inline enum ippfvs_verdict
-ippfvs_ready(struct ippfvs_packet *pkt, const struct dst_entry *dst, u32 *mtu)
+ippfvs_make_ready(struct ippfvs_packet *pkt, const struct dst_entry *dst,
+		  u32 mtu, u32 room)
 {
 	if (ippfvs_packet_ttl_spent(pkt))
 		return ippfvs_reject_ttl(pkt);
-	*mtu = dst_mtu(dst);
-	if (ippfvs_send_too_big(pkt, *mtu))
-		return ippfvs_reject_too_big(pkt, *mtu);
-	if (!ippfvs_packet_writable(pkt, LL_RESERVED_SPACE(dst->dev)))
+	if (ippfvs_send_too_big(pkt, mtu))
+		return ippfvs_reject_too_big(pkt, mtu);
+	if (!ippfvs_packet_writable(pkt, LL_RESERVED_SPACE(dst->dev) + room))
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
 	return IPPFVS_PASS;
 }

@@ -10,6 +10,9 @@ struct sk_buff;
 
 /**
  * struct ippfvs_new_end - the new address and port of a packet's source or destination
+ * @addr: of the packet's family
+ * @port: network byte order
+ * @source: of its source, else of its destination
  */
 struct ippfvs_new_end {
 	union ippfvs_addr addr;
@@ -21,9 +24,9 @@ struct ippfvs_new_end {
  * The end of @conn that shall be a packet's source, or its destination. Filled in
  * place: the wide loads of a copy stall on the narrow stores just before them.
  */
-static inline void ippfvs_new_end_of(const struct ippfvs_conn *conn,
-				     enum ippfvs_conn_end which, bool source,
-				     struct ippfvs_new_end *end)
+static inline void ippfvs_new_end_set(const struct ippfvs_conn *conn,
+				      enum ippfvs_conn_end which, bool source,
+				      struct ippfvs_new_end *end)
 {
 	ippfvs_conn_addr(conn, which, &end->addr);
 	end->port = conn->port[which];

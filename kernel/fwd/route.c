@@ -13,7 +13,7 @@ void ippfvs_route_release(struct ippfvs_route *route)
 {
 	dst_release(route->dst);
 	route->dst = NULL;
-	route->idents.left = 0;
+	route->idents.left = 0;	/* they were of the old source address */
 }
 
 static struct dst_entry *find4(struct net *net, struct flowi4 *fl4)

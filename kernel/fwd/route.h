@@ -29,7 +29,7 @@ struct ippfvs_route {
 	struct ippfvs_idents idents;
 };
 
-/* The owner is going, nobody uses it any more. */
+/* Empty it: its owner is going, or it is looked up anew. */
 void ippfvs_route_release(struct ippfvs_route *route);
 
 /* -- all that follows: RCU, BH off -- */

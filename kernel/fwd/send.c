@@ -138,8 +138,11 @@ static __always_inline enum ippfvs_verdict send(struct ippfvs_packet *pkt,
 	return transmit(pkt, mtu, &towards, NULL);
 }
 
-enum ippfvs_verdict ippfvs_send(struct ippfvs_packet *pkt, u32 mtu)
+enum ippfvs_verdict ippfvs_send(struct ippfvs_packet *pkt,
+				struct dst_entry *dst, u32 mtu)
 {
+	skb_dst_drop(pkt->skb);
+	skb_dst_set(pkt->skb, dst);
 	return send(pkt, mtu);
 }
 

@@ -12,13 +12,14 @@ struct ippfvs_real;
 bool ippfvs_send_too_big(const struct ippfvs_packet *pkt, u32 mtu);
 
 /*
- * Send a packet that is complete and has its dst. Goes to the neighbour at once; by
- * way of the stack's output only if it must be cut up or treated specially. @mtu is
- * dst_mtu() of the dst, an indirect call that the caller has made already.
+ * Send a packet that is complete by @dst, whose reference it takes. Goes to the
+ * neighbour at once; by way of the stack's output only if it must be cut up or treated
+ * specially. @mtu is dst_mtu() of @dst, an indirect call that the caller has made.
  */
-enum ippfvs_verdict ippfvs_send(struct ippfvs_packet *pkt, u32 mtu);
+enum ippfvs_verdict ippfvs_send(struct ippfvs_packet *pkt,
+				struct dst_entry *dst, u32 mtu);
 
-/* The same, by @dst without taking a reference. */
+/* The same, without taking a reference to @dst, which RCU keeps. */
 enum ippfvs_verdict ippfvs_send_noref(struct ippfvs_packet *pkt,
 				      struct dst_entry *dst, u32 mtu);
 

@@ -9,6 +9,7 @@
 #include "../real.h"
 #include "../reject.h"
 #include "ident.h"
+#include "ready.h"
 #include "ttl.h"
 
 #include <linux/ip.h>
@@ -33,6 +34,13 @@ static u32 inner_mtu(const struct ippfvs_packet *pkt, u32 outer)
 	u32 mtu = outer - overhead(pkt);
 
 	return ippfvs_packet_ipv4(pkt) ? mtu : max_t(u32, mtu, IPV6_MIN_MTU);
+}
+
+/* With the outer header it would be longer than any datagram. */
+static bool is_too_long(const struct ippfvs_packet *pkt)
+{
+	return pkt->wire.length + overhead(pkt) > IP_MAX_MTU &&
+	       !skb_is_gso(pkt->skb);
 }
 
 /* What is never cut needs none (RFC 6864, section 4.1). */
@@ -118,23 +126,19 @@ enum ippfvs_verdict ippfvs_tun(struct ippfvs_packet *pkt,
 			       const struct ippfvs_conn *conn)
 {
 	struct ippfvs_route *route;
+	enum ippfvs_verdict verdict;
 	u32 outer, mtu;
 
 	route = ippfvs_route_to_real(pkt->net, conn->real);
 	if (!route)
 		return ippfvs_reject_route(pkt);
-	if (ippfvs_packet_ttl_spent(pkt))
-		return ippfvs_reject_ttl(pkt);
-	if (pkt->wire.length + overhead(pkt) > IP_MAX_MTU &&
-	    !skb_is_gso(pkt->skb))
-		return ippfvs_packet_drop(pkt, IPPFVS_DROP_TOO_BIG);
 	outer = dst_mtu(route->dst);
 	mtu = inner_mtu(pkt, outer);
-	if (ippfvs_send_too_big(pkt, mtu))
-		return ippfvs_reject_too_big(pkt, mtu);
-	if (!ippfvs_packet_writable(pkt, LL_RESERVED_SPACE(route->dst->dev) +
-					 overhead(pkt)))
-		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
+	verdict = ippfvs_make_ready(pkt, route->dst, mtu, overhead(pkt));
+	if (unlikely(verdict != IPPFVS_PASS))
+		return verdict;
+	if (is_too_long(pkt))
+		return ippfvs_packet_drop(pkt, IPPFVS_DROP_TOO_BIG);
 
 	ippfvs_packet_take_ttl(pkt);
 	if (!prepare(pkt))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What family.c's table names: the handlers, one file a noun. */
+/* What family.c's table names: the handlers, one file a noun and one for dumps of two. */
 #ifndef _IPPFVS_NL_FAMILY_H
 #define _IPPFVS_NL_FAMILY_H
 

@@ -13,7 +13,7 @@ struct progress {
 	unsigned long id;	/* of the service */
 	unsigned long last;	/* id of the last service that is wanted */
 	u32 index;		/* of the next real server in its pool */
-	bool resolved;
+	bool resolved;		/* what is wanted is known (resolve.h) */
 };
 
 static int resolve(struct netlink_callback *cb)
@@ -55,6 +55,23 @@ int ippfvs_nl_members_dump_start(struct netlink_callback *cb)
 	return ippfvs_nl_dump_early(cb) ? resolve(cb) : 0;
 }
 
+/* What a dump tells. */
+struct telling {
+	u8 cmd;
+	bool counters;		/* of real servers */
+	bool childless;		/* services without any real server, too */
+};
+
+static const struct telling real_get = {
+	.cmd = IPPFVS_CMD_REAL_GET,
+	.counters = true,
+};
+
+static const struct telling rules_get = {
+	.cmd = IPPFVS_CMD_RULES_GET,
+	.childless = true,
+};
+
 static int put_reals(struct sk_buff *skb, const struct ippfvs_pool *pool,
 		     u32 *index, bool counters)
 {
@@ -69,12 +86,13 @@ static int put_reals(struct sk_buff *skb, const struct ippfvs_pool *pool,
 }
 
 /*
- * The service, and behind it real servers from *index on, or nothing. One without
- * any is a rule, but no news beside SERVICE_GET. With its scheduler, so that a reader
- * of two dumps sees whether both are of one set.
+ * The service, and behind it real servers from *index on, or nothing: REAL_GET has
+ * nothing to say of a service without any. With its scheduler, so that a reader of two
+ * dumps sees whether both are of one set.
  */
 static int put_group(struct sk_buff *skb, const struct ippfvs_service *service,
-		     const struct ippfvs_pool *pool, u32 *index, bool counters)
+		     const struct ippfvs_pool *pool, u32 *index,
+		     const struct telling *telling)
 {
 	unsigned char *before = skb_tail_pointer(skb);
 	u32 first = *index;
@@ -83,15 +101,16 @@ static int put_group(struct sk_buff *skb, const struct ippfvs_service *service,
 	err = ippfvs_nl_put_service(skb, service, false);
 	if (err)
 		return err;
-	err = put_reals(skb, pool, index, counters);
-	if (*index == first && (err || counters))
+	err = put_reals(skb, pool, index, telling->counters);
+	if (*index == first && (err || !telling->childless))
 		nlmsg_trim(skb, before);
 	return err;
 }
 
 /* Those of one service from progress->index on; of another one, all. */
 static int put_pool(struct sk_buff *skb, const struct ippfvs_service *service,
-		    struct progress *progress, bool counters)
+		    struct progress *progress,
+		    const struct telling *telling)
 {
 	const struct ippfvs_pool *pool = rcu_dereference(service->pool);
 	int err;
@@ -99,14 +118,14 @@ static int put_pool(struct sk_buff *skb, const struct ippfvs_service *service,
 	if (progress->id != service->id)
 		progress->index = 0;
 	progress->id = service->id;
-	err = put_group(skb, service, pool, &progress->index, counters);
+	err = put_group(skb, service, pool, &progress->index, telling);
 	if (!err)
 		progress->index = 0;
 	return err;
 }
 
-static int dump(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
-		bool counters)
+static int dump(struct sk_buff *skb, struct netlink_callback *cb,
+		const struct telling *telling)
 {
 	const struct ippfvs_net *ipn = ippfvs_nl_dump_net(cb);
 	struct progress *progress = (void *)cb->ctx;
@@ -119,7 +138,7 @@ static int dump(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
 	if (err)
 		return err;
 	ippfvs_nl_dump_watch(cb);
-	head = ippfvs_nl_dump_begin(skb, cb, cmd);
+	head = ippfvs_nl_dump_begin(skb, cb, telling->cmd);
 	if (!head)
 		return -EMSGSIZE;
 
@@ -128,7 +147,7 @@ static int dump(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
 		id = progress->id;
 		service = ippfvs_nl_service_from(ipn, &id, progress->last);
 		if (service)
-			err = put_pool(skb, service, progress, counters);
+			err = put_pool(skb, service, progress, telling);
 		rcu_read_unlock();
 		if (service && !err)
 			progress->id = id + 1;
@@ -140,10 +159,10 @@ static int dump(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
 
 int ippfvs_nl_real_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
-	return dump(skb, cb, IPPFVS_CMD_REAL_GET, true);
+	return dump(skb, cb, &real_get);
 }
 
 int ippfvs_nl_rules_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
-	return dump(skb, cb, IPPFVS_CMD_RULES_GET, false);
+	return dump(skb, cb, &rules_get);
 }

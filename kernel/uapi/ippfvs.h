@@ -105,9 +105,9 @@
  *                 and counters. No SERVICE at all: everything is removed.
  *   RULES_GET     dump: what REPLACE takes, but the CONFIG: every service in the
  *                 order of its making as SERVICE(key, scheduler, reals) followed
- *                 by its REALs(key, weight, method), many in a message. The next
- *                 message may go on with the same service; its SERVICE is
- *                 repeated then
+ *                 by its REALs(key, weight, method), many in a message. A
+ *                 service that does not fit goes on in the next message, with
+ *                 its SERVICE repeated
  *
  * A dump that saw a change of the rules has NLM_F_DUMP_INTR set: ask again.
  *

@@ -67,11 +67,11 @@ def _clear(lvs: Manager, request: Request) -> None:
 
 
 def _save(lvs: Manager, request: Request) -> None:
-    from ..ruleset import brief, config_lines, in_full
+    from ..ruleset import config_lines, service_lines
 
-    services = lvs.map_rules(brief)
+    services = lvs.map_rules(lambda service: "\n".join(service_lines(service)))
     write_lines(config_lines(lvs.config().rule()))
-    write_lines(map(in_full, services))
+    write_lines(services)
 
 
 def _settings(lvs: Manager, request: Request) -> None:

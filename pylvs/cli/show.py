@@ -29,7 +29,7 @@ def _rules(lvs: Manager, request: Request) -> None:
 
 
 def _cells(lvs: Manager, request: Request) -> list[str]:
-    """Return what the paper's table is made of; it shows no counters, so none are read."""
+    """Return what the paper's table is made of; of all services, without their counters."""
     if request.service is None:
         return lvs.map_rules(listing.cells)
     return [listing.cells(service) for service in services(lvs, request)]

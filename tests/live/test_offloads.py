@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pylvs
 
 BYTES = 300_000
-MORE_FRAGMENTS = b"\x20\x00"
+FIRST_FRAGMENT = b"\x20\x00"
 SIOCETHTOOL = 0x8946
 # ETHTOOL_S…, in the order in which they can be turned on.
 TX_CHECKSUM, SCATTER, TSO, GSO, GRO = 0x17, 0x19, 0x1F, 0x24, 0x2C
@@ -95,7 +95,7 @@ def test_each_segment_in_a_tunnel_has_a_number_of_its_own(farm: Farm, lvs: pylvs
     with Depot(farm.servers[0], farm.vip, 80), Capture(farm.servers[0]) as capture:
         exchange(farm.client, farm.vip, 80, BYTES, 1)
         came = [packet.raw for frame, packet in capture.packets() if not frame.outgoing]
-    first = [raw for raw in came if raw[9] == IPIP and raw[6:8] == MORE_FRAGMENTS]
+    first = [raw for raw in came if raw[9] == IPIP and raw[6:8] == FIRST_FRAGMENT]
     assert len({raw[4:6] for raw in first}) == len(first) > BYTES / 1500
 
 

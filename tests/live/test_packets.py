@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import pylvs
 
 VIRTUAL_PORT, REAL_PORT = 80, 8000
+QUICK, SLOW = 500, 5
 MSS_AND_FRIENDS = bytes.fromhex("020405b40402080a00112233000000000103030a")
 STAMPS = bytes.fromhex("0101080a0011223344556677")
 EXTENSIONS = {
@@ -195,12 +196,12 @@ def test_what_may_be_cut_in_the_tunnel_has_a_number_of_its_own(
     with tap(farm) as wires, caught(wires.behind) as capture:
         serve(lvs, wires, "tun")
         made = Made(wires.client, wires.vip, UDP, 3000, VIRTUAL_PORT, dont_fragment=False)
-        wires.to_vip(*[made.raw] * 500)
-        for _ in range(5):
+        wires.to_vip(*[made.raw] * QUICK)
+        for _ in range(SLOW):
             wires.to_vip(made.raw)
             time.sleep(0.02)
-        got = frames(capture, 505)
-        assert len({frame[18:20] for frame in got}) == len(got) == 505
+        got = frames(capture, QUICK + SLOW)
+        assert len({frame[18:20] for frame in got}) == len(got) == QUICK + SLOW
 
 
 def wrapped(wires: Tap, made: Made, ident: int) -> bytes:

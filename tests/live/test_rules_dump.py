@@ -20,7 +20,7 @@ from tests.live.fixtures_rulesets import grid
 
 pytestmark = pytest.mark.farm(methods=["nat"], families=[4])
 
-SERVICE, REAL = 1, 2
+SERVICE, REAL = 1, 2  # enum ippfvs_attr
 SERVICE_RULE = {"ADDRESS", "PROTOCOL", "PORT", "SCHEDULER", "REALS"}
 REAL_RULE = {"ADDRESS", "PORT", "WEIGHT", "METHOD"}
 Nests = list[tuple[int, dict[str, object]]]

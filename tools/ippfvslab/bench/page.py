@@ -52,7 +52,7 @@ def _glance(answers: Iterable[Answer]) -> Iterator[str]:
         question = answer.question
         link = f"[{question.title}](#{question.name})"
         for verdict in answer.verdicts:
-            cells = " | ".join(verdict.texts(question))
+            cells = " | ".join(verdict.texts)
             yield f"| {link} | {verdict.target.says} | {cells} | {verdict.mark} |"
 
 
@@ -101,8 +101,8 @@ def _question(answer: Answer, record: Record) -> Iterator[str]:
         yield f"| {lane} | {best} | {middle} | {figure.spread:.0%} | {figure.rounds} |"
     yield ""
     for verdict in answer.verdicts:
-        value, bound, _ = verdict.texts(question)
-        more = "".join(f"; {text}" for text in verdict.remarks(question))
+        value, bound, _ = verdict.texts
+        more = f"; {verdict.remark}" if verdict.remark else ""
         said = f"{verdict.mark} {verdict.target.says}: **{value}**, target {bound}"
         yield f"{said}{_off(verdict)}{more}\n"
 

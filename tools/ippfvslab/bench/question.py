@@ -19,14 +19,14 @@ SIGN = {"more": "≥", "less": "≤"}
 
 @dataclass(frozen=True)
 class Limit:
-    """A lane that does only what cannot be left undone.
+    """A lane that does only what our design cannot leave undone.
 
-    A target that not even this lane reaches is beyond the machine: we must come near the lane then.
+    Where not even this lane reaches the target, we must come near the lane instead.
     """
 
     lane: str
-    near: float
-    """How much of the limit's figure ours must be, a share; of a time, the limit's of ours."""
+    near: float = 0.8
+    """The share of its speed that ours must have."""
     ours: str = "ippfvs"
 
 
@@ -49,8 +49,8 @@ class Target:
         raise NotImplementedError
 
     @property
-    def unit(self) -> str:
-        """Of the value; nothing for a ratio, "own" when it is that of the question."""
+    def unit(self) -> str | None:
+        """Of the value; nothing for a ratio, None when it is that of the question."""
         return ""
 
     def value(self, best: Best) -> float:
@@ -58,7 +58,7 @@ class Target:
         raise NotImplementedError
 
     def lacks(self, value: float) -> float:
-        """How much VALUE must move to reach the bound; nothing to be done when not above 0."""
+        """How far VALUE is from the bound; 0 or less: it is reached."""
         return self.bound - value if self.better == "more" else value - self.bound
 
 
@@ -96,8 +96,8 @@ class Bound(Target):
         return self.lane
 
     @property
-    def unit(self) -> str:
-        return "own"
+    def unit(self) -> str | None:
+        return None
 
     def value(self, best: Best) -> float:
         return best[self.lane]
@@ -125,7 +125,7 @@ class Derived(Target):
 
 
 def at_least(
-    times: float, theirs: str = "IPVS", ours: str = "ippfvs", limit: Limit | None = None
+    times: float, theirs: str = "IPVS", ours: str = "ippfvs", *, limit: Limit | None = None
 ) -> Ratio:
     """OURS must be TIMES as much as THEIRS."""
     return Ratio(times, "more", ours, theirs, limit=limit)

@@ -4,21 +4,21 @@
 Noise only slows a round, so the best round is the figure. How far the median lies from it is the
 spread. A target counts as missed only when it is missed by more than its noise: the most that its
 value moves when one of its figures is replaced by that lane's median. Where not even the lane that
-does nothing but the unavoidable reaches a target, it is said to be beyond the machine, and counts
-as missed only when ours is not near that lane.
+does nothing but the unavoidable reaches a target, it is told apart from one that is missed, as long
+as ours is near that lane.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from ippfvslab.bench.question import SIGN, Better, Question, Target
 from ippfvslab.bench.units import short
 
-REACHED, WITHIN, BEYOND, MISSED = "✓", "≈", "▲", "✗"
-"""Reached; missed by less than the noise; beyond the limit, which we are near; missed."""
+REACHED, WITHIN, NEAR_LIMIT, MISSED = "✓", "≈", "▲", "✗"
+"""Reached; missed by less than the noise; missed, like by the limit, which we are near; missed."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,12 @@ class Verdict:
 
     target: Target
     value: float
+    unit: str
+    """Of the value."""
     noise: float | None
     """How much the value may be off, a share of it; None: a single round does not tell."""
-    limit: float | None = None
-    """What the limit's lane reached, where the target has one."""
+    possible: float | None = None
+    """The value if ours were as good as the target's limit; None when it has none."""
 
     @property
     def mark(self) -> str:
@@ -53,37 +55,36 @@ class Verdict:
             return REACHED
         if lacks <= (self.noise or 0) * abs(self.value):
             return WITHIN
-        return BEYOND if self._is_near_a_limit() else MISSED
-
-    def remarks(self, question: Question) -> Iterator[str]:
-        """What the limit reaches and how near ours is, where the target is missed; for people."""
-        limit = self.target.limit
-        if limit is None or self.limit is None or self.mark not in (BEYOND, MISSED):
-            return
-        reached = short(self.limit, self._unit(question))
-        yield f"the {limit.lane} reaches {reached}; {limit.ours} is at {self._near:.0%} of it"
-
-    def _unit(self, question: Question) -> str:
-        return question.unit if self.target.unit == "own" else self.target.unit
+        return NEAR_LIMIT if self._is_near_the_limit else MISSED
 
     @property
-    def _near(self) -> float:
-        """How near to the limit ours is, a share: 1 is there."""
-        assert self.limit is not None
-        more = self.target.better == "more"
-        return self.value / self.limit if more else self.limit / self.value
-
-    def _is_near_a_limit(self) -> bool:
-        if self.target.limit is None or self.limit is None:
-            return False
-        return self.target.lacks(self.limit) > 0 and self._near >= self.target.limit.near
-
-    def texts(self, question: Question) -> tuple[str, str, str]:
+    def texts(self) -> tuple[str, str, str]:
         """The value, its bound and its noise, for people."""
-        unit = self._unit(question)
-        bound = f"{SIGN[self.target.better]} {short(self.target.bound, unit)}"
+        bound = f"{SIGN[self.target.better]} {short(self.target.bound, self.unit)}"
         noise = "?" if self.noise is None else f"{self.noise:.0%}"
-        return short(self.value, unit), bound, noise
+        return short(self.value, self.unit), bound, noise
+
+    @property
+    def remark(self) -> str:
+        """What the limit reaches and how near ours is, where a target is missed; for people."""
+        limit = self.target.limit
+        if limit is None or self.possible is None or self.mark not in (NEAR_LIMIT, MISSED):
+            return ""
+        reached = short(self.possible, self.unit)
+        near = self._nearness(self.possible)
+        return f"the {limit.lane} itself: {reached}; {limit.ours} has {near:.0%} of its speed"
+
+    @property
+    def _is_near_the_limit(self) -> bool:
+        """The limit misses the target, too, and ours has the share of its speed that it must."""
+        limit = self.target.limit
+        if limit is None or self.possible is None or self.target.lacks(self.possible) <= 0:
+            return False
+        return self._nearness(self.possible) >= limit.near
+
+    def _nearness(self, possible: float) -> float:
+        more = self.target.better == "more"
+        return self.value / possible if more else possible / self.value
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def judge(measured: Iterable[tuple[Question, Mapping[str, Sequence[float]]]]) ->
 
 def _answer(question: Question, measured: Mapping[str, Sequence[float]]) -> Answer:
     figures = {lane: _figure(measured[lane], question.better) for lane in question.lanes}
-    verdicts = tuple(_verdict(target, figures) for target in question.targets)
+    verdicts = tuple(_verdict(target, question.unit, figures) for target in question.targets)
     return Answer(question, figures, verdicts)
 
 
@@ -115,7 +116,7 @@ def _figure(rounds: Sequence[float], better: Better) -> Figure:
     return Figure(best, median(rounds), len(rounds))
 
 
-def _verdict(target: Target, figures: Mapping[str, Figure]) -> Verdict:
+def _verdict(target: Target, unit: str, figures: Mapping[str, Figure]) -> Verdict:
     """The noise of a value: the most that it moves when one of its figures is its median."""
     best = {lane: figures[lane].best for lane in target.lanes}
     value = target.value(best)
@@ -124,11 +125,12 @@ def _verdict(target: Target, figures: Mapping[str, Figure]) -> Verdict:
     )
     noise = max(moved) / abs(value) if value else 0.0
     single = any(figures[lane].rounds == 1 for lane in target.lanes)
-    return Verdict(target, value, None if single else noise, _limit(target, figures))
+    unit = unit if target.unit is None else target.unit
+    return Verdict(target, value, unit, None if single else noise, _possible(target, figures))
 
 
-def _limit(target: Target, figures: Mapping[str, Figure]) -> float | None:
-    """What TARGET's value were if ours were as good as the limit's lane."""
+def _possible(target: Target, figures: Mapping[str, Figure]) -> float | None:
+    """What TARGET's value would be if ours were as good as the limit's lane."""
     if target.limit is None:
         return None
     best = {lane: figures[lane].best for lane in target.lanes}

@@ -21,8 +21,9 @@ def table(answers: Sequence[Answer]) -> Iterator[str]:
         yield from wrap(f"{answer.question.title}: {answer.question.unit}", WIDTH)
         yield from _figures(answer)
         for verdict in answer.verdicts:
-            yield _target(answer, verdict)
-            yield from (f"   {text}" for text in verdict.remarks(answer.question))
+            yield _target(verdict)
+            if verdict.remark:
+                yield f"   {verdict.remark}"
 
 
 def _figures(answer: Answer) -> Iterator[str]:
@@ -36,6 +37,6 @@ def _figures(answer: Answer) -> Iterator[str]:
         yield "   " + "".join(f"{cell:{width}}" for cell in cells[start : start + each]).rstrip()
 
 
-def _target(answer: Answer, verdict: Verdict) -> str:
-    value, bound, noise = verdict.texts(answer.question)
+def _target(verdict: Verdict) -> str:
+    value, bound, noise = verdict.texts
     return f" {verdict.mark} {verdict.target.says[:46]:47}{value:>8}{bound:>11}{noise:>7}"

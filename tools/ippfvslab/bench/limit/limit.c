@@ -55,14 +55,17 @@ MODULE_PARM_DESC(protocol, "IP protocol of the last packet that made one");
 struct entry {
 	__be32 client, server;
 	__be16 port;
-	u8 rest[54];
+	u8 rest[54];	/* as large as an entry of ippfvs */
 } __aligned(64);
 
 struct line {
 	struct entry *link[LINKS];
 };
 
-/* Its last lines are for what those before them have no place for. */
+/*
+ * Its last lines are for what those before them have no place for. The very last link
+ * stays empty: it ends every search.
+ */
 static struct line *table;
 static struct kmem_cache *cache;
 static struct net_device *dev;

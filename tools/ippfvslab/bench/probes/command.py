@@ -78,5 +78,5 @@ _LANES: dict[str, Callable[[Case, Iterator[str]], float]] = {
     "ippfvs": _ippfvs,
     "IPVS": _ipvs,
     "Python": _python,
-    "limit": _libraries,
+    "libraries": _libraries,
 }

@@ -15,10 +15,10 @@ from ippfvslab.bench.rounds import interleave
 
 CONNECTIONS = 200_000
 TABLE_BITS = 22
-"""4 MiB of table for each: none has to grow, and it lies in one piece of memory.
+"""4 MiB of table for each: none has to grow for so few.
 
-A larger one would not here, so that each look at it would cost a walk through page tables, too;
-other kernels map it by huge pages.
+In this guest a larger table is not in one piece of memory, and each look at it walks through page
+tables, too; kernels on bare metal map it by huge pages.
 """
 PORTS, ADDRESSES = 60_000, 131_000
 """Ports and addresses go round side by side: 7,860,000 packets until a pair comes again."""
