@@ -123,26 +123,29 @@ static void survey_all(struct survey *survey,
 		survey_spread(survey, table, buckets, conn, IPPFVS_CONN_OUT);
 }
 
-/* End an entry that is closing, in favour of a new one. */
-static bool make_way(struct ippfvs_conn *conn)
+/* Is it closing, so that a new one may take its place? */
+static bool gives_way(const struct ippfvs_conn *conn)
 {
-	if (conn->protocol != IPPROTO_TCP ||
-	    !ippfvs_tcp_reopens(ippfvs_conn_state(conn), IPPFVS_TCP_SYN))
-		return false;
-
-	ippfvs_conn_end(conn);
-	return true;
+	return conn->protocol == IPPROTO_TCP &&
+	       ippfvs_tcp_reopens(ippfvs_conn_state(conn), IPPFVS_TCP_SYN);
 }
 
-/* 0: nothing objects. -EEXIST: the twin; -EADDRINUSE; -ENOSPC: too many ended. */
+/*
+ * 0: nothing objects, and whoever was in the way has ended. -EEXIST: the twin;
+ * -EADDRINUSE; -ENOSPC: too many ended.
+ */
 static int objection(const struct survey *survey)
 {
 	if (survey->ended >= ENDED_MAX)
 		return -ENOSPC;
-	if (survey->twin && !make_way(survey->twin))
+	if (survey->twin && !gives_way(survey->twin))
 		return -EEXIST;
-	if (survey->rival && !make_way(survey->rival))
+	if (survey->rival && !gives_way(survey->rival))
 		return -EADDRINUSE;
+	if (survey->twin)
+		ippfvs_conn_end(survey->twin);
+	if (survey->rival)
+		ippfvs_conn_end(survey->rival);
 	return 0;
 }
 

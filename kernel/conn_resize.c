@@ -98,8 +98,13 @@ void ippfvs_conn_table_resize(struct ippfvs_conn_table *table)
 	if (!next) {
 		unsigned int bits = wanted_bits(table, buckets);
 
-		/* Crowded by connections that have gone: an array like it, fresh. */
-		if (bits == buckets->bits && !ippfvs_buckets_crowded(buckets))
+		/*
+		 * Crowded by connections that have gone: an array like it, fresh. Not
+		 * oftener than all are looked at, or those that wait for that, and
+		 * crowd the next one as well, would wait the longer.
+		 */
+		if (bits == buckets->bits &&
+		    (!ippfvs_buckets_crowded(buckets) || table->position))
 			return;
 		next = alloc_near(bits, buckets->bits);
 		if (!next)

@@ -105,6 +105,8 @@ def event(announced: Event) -> dict[str, Any]:
     value: dict[str, Any] = {"schema": SCHEMA, "event": announced.kind}
     if announced.service is not None:
         value["service"] = service(announced.service)
+        if not announced.service.scheduler:  # it is only named
+            del value["service"]["scheduler"]
     if announced.real is not None:
         value["real"] = real(announced.real)
     if announced.config != Config():

@@ -62,6 +62,8 @@ def _not_permitted(service: Service | None, real: Real | None) -> errors.Error:
 def _no_service(service: Service | None, real: Real | None) -> errors.Error | None:
     if service is None:
         return None
+    if real is None:
+        return errors.NoSuchService(f"no service {service.name}", "list them with: ippfvsadm -L")
     return errors.NoSuchService(
         f"no service {service.name}", f"add it with: ippfvsadm -A {service.option} -s wlc"
     )

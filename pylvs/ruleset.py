@@ -110,15 +110,19 @@ class Ruleset:
 def load(path: str) -> Ruleset:
     """Read a save file.
 
-    :raises InvalidValue: a line is wrong; the error names it
+    :raises InvalidValue: a line is wrong, and the error names it; or there is nothing in
+        it, perhaps because it was cut short: to replace by it would remove every service
     :raises OSError: the file cannot be read
     """
     with open(path, encoding="utf-8", errors="surrogateescape") as file:
-        return read(file, path)
+        ruleset = read(file, path)
+    if ruleset == Ruleset():
+        raise InvalidValue(f"{path} holds neither a rule nor a setting")
+    return ruleset
 
 
 def loads(text: str, source: str = "rules") -> Ruleset:
-    """Read the text of a save file; see :func:`load`."""
+    """Read the text of a save file, an empty one too; see :func:`load`."""
     return read(text.splitlines(), source)
 
 

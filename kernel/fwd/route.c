@@ -33,6 +33,19 @@ static struct dst_entry *find6(struct net *net, struct flowi6 *fl6)
 	return NULL;
 }
 
+/*
+ * The director's address towards @addr; false if there is none. A device may be
+ * losing IPv6 just now: the route that was found before has no inet6_dev then.
+ */
+static bool source6(struct net *net, struct dst_entry *dst,
+		    const union ippfvs_addr *addr, union ippfvs_addr *saddr)
+{
+	const struct inet6_dev *idev = READ_ONCE(dst_rt6_info(dst)->rt6i_idev);
+
+	return idev && !ipv6_dev_get_saddr(net, idev->dev, &addr->ip6, 0,
+					   &saddr->ip6);
+}
+
 /* The route to @addr and the director's address on it; NULL if one lacks. */
 static struct dst_entry *find(struct net *net, u8 family,
 			      const union ippfvs_addr *addr, u8 flags,
@@ -56,8 +69,7 @@ static struct dst_entry *find(struct net *net, u8 family,
 		};
 
 		dst = find6(net, &fl6);
-		if (dst && ipv6_dev_get_saddr(net, ip6_dst_idev(dst)->dev,
-					      &fl6.daddr, 0, &saddr->ip6)) {
+		if (dst && !source6(net, dst, addr, saddr)) {
 			dst_release(dst);
 			return NULL;
 		}

@@ -145,9 +145,10 @@ enum ippfvs_verdict ippfvs_tun(struct ippfvs_packet *pkt,
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
 	/*
 	 * What was allowed in and is too long now is cut outside (RFC 2473, 7.2).
-	 * Said before the header is made: the pieces need an identification.
+	 * Said before the header is made: the pieces need an identification. What
+	 * is large because a device will cut it into segments is not too long.
 	 */
-	pkt->skb->ignore_df = pkt->wire.length > mtu;
+	pkt->skb->ignore_df = pkt->wire.length > mtu && !skb_is_gso(pkt->skb);
 	if (ippfvs_packet_ipv4(pkt))
 		push4(pkt, route, conn->real->addr.ip);
 	else

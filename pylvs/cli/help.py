@@ -20,7 +20,7 @@ Method        -m NAT  -i TUN  -g DR  --method nat|tun|dr|local. Without one, in
               both grammars: local for an address of the director, NAT when a
               port is given, else the default method (ipvsadm would take DR)
 List          ippfvsadm [-L] [-t|-u ADDRESS:PORT] [-v] [--json], all numeric;
-              the paper's table in a pipe, on a terminal one with connections
+              in a pipe the paper's table (-v: more), else one with connections
                 --stats counters   --rate[=SECONDS] rates   -c connections
                 --drops refused packets by reason   --timeout timeouts
               --events follows changes of the rules (--json: a line each)

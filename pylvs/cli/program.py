@@ -31,8 +31,9 @@ def main(argv: Sequence[str] | None = None, connect: Connect | None = None) -> i
     # cycles after every 700 new ones would take longer than all the rest.
     gc.set_threshold(_YOUNG_OBJECTS)
     words = list(sys.argv[1:] if argv is None else argv)
-    if sys.stdout is None:  # closed before we were started
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stdout is None:  # closed before we were started: what has something to say must fail
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 1)
+        sys.stdout = open(1, "w")  # noqa: SIM115
     try:
         code = _run(parse(words), connect or _connect)
         sys.stdout.flush()

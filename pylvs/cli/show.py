@@ -21,7 +21,7 @@ def _rules(lvs: Manager, request: Request) -> None:
     if sys.stdout.isatty():
         from ..terminal import rules
 
-        sys.stdout.write(rules(services(lvs, request), *_screen()))
+        _put(rules(services(lvs, request), *_screen()))
     elif "verbose" in request.given:
         write_lines(listing.rules(services(lvs, request)))
     else:
@@ -39,7 +39,7 @@ def _stats(lvs: Manager, request: Request) -> None:
     if sys.stdout.isatty():
         from ..terminal import stats
 
-        sys.stdout.write(stats(services(lvs, request), *_screen()))
+        _put(stats(services(lvs, request), *_screen()))
     else:
         write_lines(listing.stats(services(lvs, request)))
 
@@ -49,7 +49,7 @@ def _rates(lvs: Manager, request: Request) -> None:
     if sys.stdout.isatty():
         from ..terminal import rates
 
-        sys.stdout.write(rates(found, *_screen()))
+        _put(rates(found, *_screen()))
     else:
         write_lines(listing.rates(found))
 
@@ -67,10 +67,20 @@ def _timeouts(lvs: Manager, request: Request) -> None:
 
 
 def _screen() -> tuple[int, bool]:
-    """Return how wide the terminal is, and whether its user wants colours."""
+    """Return how wide the terminal is, and whether it has colours that its user wants."""
     from shutil import get_terminal_size
 
-    return get_terminal_size((80, 24)).columns, not os.environ.get("NO_COLOR")
+    wanted = os.environ.get("TERM", "dumb") != "dumb" and not os.environ.get("NO_COLOR")
+    return get_terminal_size((80, 24)).columns, wanted
+
+
+def _put(drawn: str) -> None:
+    """Print a drawn table, with hyphens for its lines where there are no others."""
+    try:
+        drawn.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        drawn = drawn.replace("─", "-")
+    sys.stdout.write(drawn)
 
 
 VIEWS: dict[str, Callable[[Manager, Request], None]] = {

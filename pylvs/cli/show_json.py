@@ -28,8 +28,8 @@ def _connections(lvs: Manager, request: Request) -> None:
     """Print one object, a line a connection, without holding them all."""
     sys.stdout.write(f'{{"schema": {jsonview.SCHEMA}, "connections": [')
     for number, entry in enumerate(lvs.connections(request.service, request.endpoint)):
-        sys.stdout.write(",\n  " if number else "\n  ")
-        sys.stdout.write(json.dumps(jsonview.connection(entry)))
+        head = ",\n  " if number else "\n  "
+        sys.stdout.write(head + json.dumps(jsonview.connection(entry)))
     sys.stdout.write("\n]}\n")
 
 
@@ -42,8 +42,8 @@ def _timeouts(lvs: Manager, request: Request) -> None:
 
 
 def _write(value: dict[str, Any]) -> None:
-    json.dump(value, sys.stdout, indent=2)
-    sys.stdout.write("\n")
+    """Print it with one call: standard output may be unbuffered."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
 
 VIEWS: dict[str, Callable[[Manager, Request], None]] = {

@@ -135,7 +135,7 @@ BAD: tuple[tuple[str, int, str], ...] = (
     (
         "-D -u 202.103.106.5:80",
         1,
-        "no service udp 202.103.106.5:80; add it with: ippfvsadm -A -u 202.103.106.5:80 -s wlc",
+        "no service udp 202.103.106.5:80; list them with: ippfvsadm -L",
     ),
     (
         f"-d {T} -r 1.1.1.1",

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -129,7 +131,7 @@ BAD: list[tuple[str, int, str]] = [
         1,
         "no service tcp 202.103.106.5:81; add it with: ippfvsadm -A -t 202.103.106.5:81 -s wlc\n",
     ),
-    ("-D -u 202.103.106.5:80", 1, "no service udp 202.103.106.5:80; add it with: ippfvsadm -A -u"),
+    ("-D -u 202.103.106.5:80", 1, "no service udp 202.103.106.5:80; list them with: ippfvsadm -L"),
     ("-E -t 1.1.1.1:80 -s rr", 1, "no service tcp 1.1.1.1:80"),
     ("-Z -t 1.1.1.1:80", 1, "no service tcp 1.1.1.1:80"),
     ("-L -t 1.1.1.1:80", 1, "no service tcp 1.1.1.1:80"),
@@ -406,6 +408,8 @@ def test_events_are_printed_as_one_would_type_them(run: Run, kernel: FakeKernel)
     )
     lines = [json.loads(line) for line in run("--events --json").out.splitlines()]
     assert lines[2]["real"]["weight"] == 3
+    assert lines[0]["service"]["scheduler"] == "rr"
+    assert not any("scheduler" in line["service"] for line in lines[2:6])
     assert kernel.open == 1
 
 
@@ -451,4 +455,33 @@ def test_a_terminal_gets_the_table(paper: Run, monkeypatch: pytest.MonkeyPatch) 
         assert heading.split()[:4] == ["Service", "/", "real", "server"]
         assert len(heading) <= 80
     monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setenv("TERM", "xterm")
     assert "\x1b[" in paper("-L").out
+    assert "─" in paper("-L").out
+    for no_colours in ("dumb", None):
+        if no_colours is None:
+            monkeypatch.delenv("TERM")
+        else:
+            monkeypatch.setenv("TERM", no_colours)
+        assert "\x1b[" not in paper("-L").out
+
+
+def test_a_terminal_without_lines_gets_hyphens(
+    paper: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", plain)
+    monkeypatch.setattr(plain, "isatty", lambda: True, raising=False)
+    assert paper("-L").code == 0
+    plain.seek(0)
+    assert "\n---" in plain.read()
+
+
+def test_who_has_something_to_say_to_a_closed_output_fails() -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m pylvs --help >&-"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "ippfvsadm: output: Bad file descriptor\n")

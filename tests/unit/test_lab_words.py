@@ -10,7 +10,7 @@ import pytest
 from ippfvslab import paths
 
 REFUSED = {
-    "bench nosuch": "no question nosuch; there are nat4-one ",
+    "bench nosuch": "no question nosuch; did you mean ",
     "bench nat4 --write": "--write takes a whole run",
     "bench --write --quick": "--write takes a whole run",
     "bench --of /nowhere": "/nowhere is no file of figures",

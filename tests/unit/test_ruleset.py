@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 
 import pylvs
-from pylvs import Config, Endpoint, Error, Manager, Method, Protocol, Real, Ruleset, Service
+from pylvs import (
+    Config,
+    Endpoint,
+    Error,
+    InvalidValue,
+    Manager,
+    Method,
+    Protocol,
+    Real,
+    Ruleset,
+    Service,
+)
 from pylvs.ruleset import diff, load, loads
 from tests.unit.fakekernel import FakeKernel
 from tests.unit.strategies import RULESETS
@@ -187,3 +198,12 @@ def test_a_usual_line_that_cannot_be_is_named(real: str, complaint: str) -> None
 def test_a_usual_weight_beyond_the_limit_is_named() -> None:
     with pytest.raises(pylvs.InvalidValue, match="a whole number from 0 to 65535"):
         pylvs.loads("-A -t 10.0.0.1:80 -s rr\n-a -t 10.0.0.1:80 -r 1.1.1.1:80 -m -w 65536")
+
+
+@pytest.mark.parametrize("text", ["", "# cut short\n"])
+def test_a_file_without_anything_is_no_rule_set(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "rules"
+    file.write_text(text)
+    with pytest.raises(InvalidValue, match="rules holds neither a rule nor a setting"):
+        load(str(file))
+    assert loads(text) == Ruleset()

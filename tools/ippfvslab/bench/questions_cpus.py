@@ -11,7 +11,7 @@ _ALL = (*_TWO, "plain", "floor")
 _ABOUT = (
     "Two CPUs of a stock kernel, which an emulator runs: figures are small, their ratio counts. "
     "Each CPU's own pktgen feeds its own device. What plain routing and the floor gain by the "
-    "second CPU is what machine and emulator allow. "
+    "second CPU is what machine and emulator allow; more than twice is noise. "
 )
 
 

@@ -4,9 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from textwrap import wrap
 
 from ippfvslab.bench.question import Figures
 from ippfvslab.say import line
+
+WIDTH = 80
+_JOINED = "\0"  # where a line must not be broken
 
 
 def interleave(lanes: Sequence[str], rounds: int, once: Callable[[str], float]) -> Figures:
@@ -15,8 +19,11 @@ def interleave(lanes: Sequence[str], rounds: int, once: Callable[[str], float]) 
     for number in range(1, rounds + 1):
         for lane in lanes:
             figures[lane].append(once(lane))
-        now = "  ".join(f"{lane} {_short(figures[lane][-1])}" for lane in lanes)
-        line(f"   round {number}/{rounds}  {now}")
+        head = f"   round {number}/{rounds}  "
+        now = [f"{lane} {_short(figures[lane][-1])}".replace(" ", _JOINED) for lane in lanes]
+        for text in wrap("  ".join(now), WIDTH - len(head), break_long_words=False):
+            line(head + text.replace(_JOINED, " "))
+            head = " " * len(head)
     return figures
 
 

@@ -7,6 +7,7 @@ import argparse
 import shlex
 import time
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from ippfvslab import debian, guest, kernels, module, paths, say
@@ -40,7 +41,12 @@ def refuse(words: argparse.Namespace) -> None:
 def main(words: argparse.Namespace) -> int:
     """Measure; 0 only when every target is reached, or missed by less than the noise."""
     questions = _chosen(words.questions, words.quick)
-    found = results.read(Path(words.of)) if words.of else _measure(questions, words.quick)
+    if words.of:
+        found = results.read(Path(words.of))
+        if not words.questions:
+            questions = [each for each in QUESTIONS if each.name in found.records]
+    else:
+        found = _measure(questions, words.quick)
     status = _tell(found, questions)
     if words.write:
         page.write(paths.TREE / "docs", found, QUESTIONS)
@@ -52,7 +58,9 @@ def _chosen(names: Sequence[str], quick: bool) -> list[Question]:
     """Those that were named; without names all, or all the quick ones."""
     known = [question.name for question in QUESTIONS]
     if strange := [name for name in names if name not in known]:
-        raise say.Trouble(f"no question {' '.join(strange)}; there are {' '.join(known)}")
+        near = get_close_matches(strange[0], known, n=3, cutoff=0.3) or known[:2]
+        hint = f"did you mean {' or '.join(near)}? docs/PERFORMANCE.md has them all"
+        raise say.Trouble(f"no question {' '.join(strange)}; {hint}")
     return [each for each in QUESTIONS if each.name in names or (not names and quick <= each.quick)]
 
 
@@ -70,7 +78,7 @@ def _measure(questions: Sequence[Question], quick: bool) -> results.Results:
             _add(found, kind, mine, _in_guest(kind, mine, quick))
             found.machine["load after, the guests' own included"] = machine.load()
             found.write(file)
-    say.line(f"-- figures: {file}; a chart of each question beside")
+    say.line(f"-- figures, and beside them a chart of each question:\n   {file}")
     page.draw(file.with_suffix(""), found, questions)
     return found
 
@@ -112,7 +120,7 @@ def _in_guest(kind: Guest, questions: Sequence[Question], quick: bool) -> guest.
     )
     memory = f"{max(each.memory_gib for each in questions)}G"
     what = "User-Mode Linux, one CPU" if kernel.user_mode else "QEMU, two CPUs"
-    say.line(f"== Linux {kernel.release}, {what}: {len(questions)} questions, {rounds} rounds")
+    say.line(f"== Linux {kernel.release}, {what}: questions {len(questions)}, rounds {rounds}")
     job = guest.Job("bench", script, LIMIT_S, memory, measures=True)
     outcome = guest.run(kernel, None, job, say.line)
     if not (outcome.folder / "figures.json").exists():

@@ -14,7 +14,9 @@ def short(figure: float, unit: str = "") -> str:
         return f"{_digits(figure / MIB)} MiB"
     if unit == "bytes" and abs(figure) >= KIB:
         return f"{_digits(figure / KIB)} KiB"
-    if unit == "bytes" or abs(figure) < 1000:
+    if unit == "bytes":
+        return f"{_digits(figure)} B"
+    if abs(figure) < 1000:
         return _digits(figure)
     return f"{_digits(figure / 1e3)} k" if abs(figure) < 999_500 else f"{_digits(figure / 1e6)} M"
 
