@@ -111,6 +111,11 @@ def test_a_target_beyond_the_limit_asks_to_come_near_it(
     assert verdict.remark == ("" if mark == REACHED else said)
 
 
+def test_nearness_to_a_limit_allows_for_noise() -> None:
+    measured = {"ippfvs": [1.4, 1.2, 1.2], "IPVS": [1.0] * 3, "limit": [1.8] * 3}
+    assert asked(measured, LIMITED).verdicts[0].mark == NEAR_LIMIT
+
+
 @pytest.mark.parametrize(
     ("ours", "limit", "mark"), [(0.11, 0.2, REACHED), (0.24, 0.2, NEAR_LIMIT), (0.26, 0.2, MISSED)]
 )

@@ -76,11 +76,11 @@ class Verdict:
 
     @property
     def _is_near_the_limit(self) -> bool:
-        """The limit misses the target, too, and ours has the share of its speed that it must."""
+        """The limit misses the target, too, and ours is as near as it must be, but for noise."""
         limit = self.target.limit
         if limit is None or self.possible is None or self.target.lacks(self.possible) <= 0:
             return False
-        return self._nearness(self.possible) >= limit.near
+        return self._nearness(self.possible) * (1 + (self.noise or 0)) >= limit.near
 
     def _nearness(self, possible: float) -> float:
         more = self.target.better == "more"
