@@ -74,7 +74,7 @@ class Verdict:
             return ""
         reached = short(self.possible, self.unit)
         near = self._nearness(self.possible)
-        return f"the {limit.lane} itself: {reached}; {limit.ours} has {near:.0%} of its speed"
+        return f"{limit.lane}: {reached}; {limit.ours} has {near:.0%} of its speed"
 
     @property
     def _is_near_the_limit(self) -> bool:
