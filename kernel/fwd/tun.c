@@ -43,6 +43,16 @@ static bool is_too_long(const struct ippfvs_packet *pkt)
 	       !skb_is_gso(pkt->skb);
 }
 
+/* As how many datagrams will it leave? Some who make large ones do not say. */
+static u16 segments(const struct sk_buff *skb)
+{
+	const struct skb_shared_info *shared = skb_shinfo(skb);
+
+	if (!shared->gso_size)
+		return 1;
+	return shared->gso_segs ?: DIV_ROUND_UP(skb->len, shared->gso_size);
+}
+
 /* What is never cut needs none (RFC 6864, section 4.1). */
 static __be16 ident(const struct ippfvs_packet *pkt,
 		    struct ippfvs_route *route, const struct iphdr *iph)
@@ -51,8 +61,7 @@ static __be16 ident(const struct ippfvs_packet *pkt,
 
 	if (pkt->wire.dont_fragment && !skb->ignore_df)
 		return 0;
-	return ippfvs_ident(&route->idents, pkt->net, iph,
-			    skb_shinfo(skb)->gso_segs ?: 1);
+	return ippfvs_ident(&route->idents, pkt->net, iph, segments(skb));
 }
 
 /* RFC 2003, section 3.1: don't-fragment is the inner packet's. */

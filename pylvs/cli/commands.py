@@ -4,18 +4,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..model import Config, Event
+from .output import write_lines
 
 if TYPE_CHECKING:
     from ..endpoint import Endpoint
     from ..grammar import Request
     from ..manager import Manager
     from ..model import Service
-
-_CHARACTERS = 1 << 15  # in one call, nearly
 
 
 def _add_service(lvs: Manager, request: Request) -> None:
@@ -124,24 +123,6 @@ _LETTERS = {
     "real_set": "-e",
     "real_del": "-d",
 }
-
-
-def write_lines(rows: Iterable[str]) -> None:
-    """Print lines, or texts of many, with few calls: standard output may be unbuffered."""
-    some: list[str] = []
-    size = 0
-    for row in rows:
-        some.append(row)
-        size += len(row)
-        if size >= _CHARACTERS:
-            _write(some)
-            some, size = [], 0
-    _write(some)
-
-
-def _write(rows: list[str]) -> None:
-    if rows:
-        sys.stdout.write("\n".join(rows) + "\n")
 
 
 def _service(request: Request) -> Service:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .. import listing
 from .asked import measured, services
-from .commands import write_lines
+from .output import write_lines
 
 if TYPE_CHECKING:
     from ..grammar import Request

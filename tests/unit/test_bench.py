@@ -107,7 +107,7 @@ def test_a_target_beyond_the_limit_asks_to_come_near_it(
     (verdict,) = answer.verdicts
     assert verdict.mark == mark
     assert answer.missed is (mark == MISSED)
-    said = f"the limit itself: {short(limit)}; ippfvs has {ours / limit:.0%} of its speed"
+    said = f"limit: {short(limit)}; ippfvs has {ours / limit:.0%} of its speed"
     assert verdict.remark == ("" if mark == REACHED else said)
 
 

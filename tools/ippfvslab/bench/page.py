@@ -46,14 +46,16 @@ def _run(results: Results) -> str:
 
 def _glance(answers: Iterable[Answer]) -> Iterator[str]:
     """One row a target."""
-    yield "| question | what is compared | measured | target | noise | |"
-    yield "|---|---|--:|--:|--:|---|"
+    yield "| question | what is compared | measured | by medians | target | noise | |"
+    yield "|---|---|--:|--:|--:|--:|---|"
     for answer in answers:
         question = answer.question
         link = f"[{question.title}](#{question.name})"
         for verdict in answer.verdicts:
-            cells = " | ".join(verdict.texts)
-            yield f"| {link} | {verdict.target.says} | {cells} | {verdict.mark} |"
+            value, bound, noise = verdict.texts
+            middle = short(verdict.middle, verdict.unit)
+            compared = f"{link} | {verdict.target.says}"
+            yield f"| {compared} | {value} | {middle} | {bound} | {noise} | {verdict.mark} |"
 
 
 def _pairs(found: dict[str, str]) -> Iterator[str]:

@@ -41,8 +41,10 @@ class Verdict:
 
     target: Target
     value: float
+    """Of the best rounds."""
+    middle: float
+    """Of the medians."""
     unit: str
-    """Of the value."""
     noise: float | None
     """How much the value may be off, a share of it; None: a single round does not tell."""
     possible: float | None = None
@@ -72,7 +74,7 @@ class Verdict:
             return ""
         reached = short(self.possible, self.unit)
         near = self._nearness(self.possible)
-        return f"the {limit.lane} itself: {reached}; {limit.ours} has {near:.0%} of its speed"
+        return f"{limit.lane}: {reached}; {limit.ours} has {near:.0%} of its speed"
 
     @property
     def _is_near_the_limit(self) -> bool:
@@ -125,8 +127,10 @@ def _verdict(target: Target, unit: str, figures: Mapping[str, Figure]) -> Verdic
     )
     noise = max(moved) / abs(value) if value else 0.0
     single = any(figures[lane].rounds == 1 for lane in target.lanes)
+    middle = target.value({lane: figures[lane].median for lane in target.lanes})
     unit = unit if target.unit is None else target.unit
-    return Verdict(target, value, unit, None if single else noise, _possible(target, figures))
+    possible = _possible(target, figures)
+    return Verdict(target, value, middle, unit, None if single else noise, possible)
 
 
 def _possible(target: Target, figures: Mapping[str, Figure]) -> float | None:
