@@ -44,12 +44,16 @@ def _reload(**parameters: int) -> None:
 
 @contextmanager
 def arrays_made() -> Iterator[list[str]]:
-    """Yield a list that holds, afterwards, a line for each array of buckets made meanwhile."""
+    """Yield a list that holds, afterwards, a line for each array of buckets made meanwhile.
+
+    User-Mode Linux has no kprobes to tell; there the sanitizers alone look on.
+    """
     if not TRACEFS.joinpath("trace").exists():
         subprocess.run(["mount", "-t", "tracefs", "tracefs", str(TRACEFS)], check=True)
-    if not KPROBES.exists():
-        pytest.skip("this kernel has no kprobes")
     made: list[str] = []
+    if not KPROBES.exists():
+        yield made
+        return
     KPROBES.write_text("p:ippfvs_array ippfvs_buckets_alloc\n")
     enable = TRACEFS / "events/kprobes/ippfvs_array/enable"
     enable.write_text("1")
