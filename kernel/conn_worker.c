@@ -178,8 +178,8 @@ void ippfvs_conn_work(struct work_struct *work)
 	ippfvs_conn_sweep(table, table->position, end);
 	table->position = end;
 
-	/* An empty table is left alone when it is as small as it was. */
-	if (percpu_counter_sum(&table->conns) > 0 ||
+	/* An empty table is left alone when it is as small as it was, and not crowded. */
+	if (percpu_counter_sum(&table->conns) > 0 || table->hurry ||
 	    ippfvs_conn_own_buckets(table)->bits > ippfvs_conn_tab_bits)
 		queue_delayed_work(ippfvs_wq, &table->work, SWEEP_TICK);
 }

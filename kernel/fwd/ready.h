@@ -9,6 +9,7 @@
 #include "ttl.h"
 
 #include <linux/netdevice.h>
+#include <net/dst.h>
 
 /**
  * ippfvs_make_ready() - may a packet go by a route, and can it be changed?
@@ -25,8 +26,12 @@ ippfvs_make_ready(struct ippfvs_packet *pkt, const struct dst_entry *dst,
 {
 	if (ippfvs_packet_ttl_spent(pkt))
 		return ippfvs_reject_ttl(pkt);
-	if (ippfvs_send_too_big(pkt, mtu))
+	if (unlikely(ippfvs_send_too_big(pkt, mtu))) {
+		/* It died since it was checked: the MTU is that of no device. */
+		if (READ_ONCE(dst->obsolete) > 0)
+			return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
 		return ippfvs_reject_too_big(pkt, mtu);
+	}
 	if (!ippfvs_packet_writable(pkt, LL_RESERVED_SPACE(dst->dev) + room))
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
 	return IPPFVS_PASS;

@@ -46,35 +46,53 @@ static bool source6(struct net *net, struct dst_entry *dst,
 					   &saddr->ip6);
 }
 
-/* The route to @addr and the director's address on it; NULL if one lacks. */
-static struct dst_entry *find(struct net *net, u8 family,
-			      const union ippfvs_addr *addr, u8 flags,
-			      union ippfvs_addr *saddr)
+static bool find_route4(struct net *net, const union ippfvs_addr *addr, u8 flags,
+			struct ippfvs_route *route)
 {
-	struct dst_entry *dst;
+	struct flowi4 fl4 = {
+		.daddr = addr->ip,
+		.flowi4_flags = flags,
+	};
 
-	ippfvs_addr_clear(saddr);
-	if (family == IPPFVS_FAMILY_IPV4) {
-		struct flowi4 fl4 = {
-			.daddr = addr->ip,
-			.flowi4_flags = flags,
-		};
+	route->dst = find4(net, &fl4);
+	route->cookie = 0;
+	route->saddr.ip = fl4.saddr;
+	return route->dst;
+}
 
-		dst = find4(net, &fl4);
-		saddr->ip = fl4.saddr;
-	} else {
-		struct flowi6 fl6 = {
-			.daddr = addr->ip6,
-			.flowi6_flags = flags,
-		};
+/*
+ * The cookie is read before the address is chosen: whatever changes meanwhile makes
+ * the route stale.
+ */
+static bool find_route6(struct net *net, const union ippfvs_addr *addr, u8 flags,
+			struct ippfvs_route *route)
+{
+	struct flowi6 fl6 = {
+		.daddr = addr->ip6,
+		.flowi6_flags = flags,
+	};
 
-		dst = find6(net, &fl6);
-		if (dst && !source6(net, dst, addr, saddr)) {
-			dst_release(dst);
-			return NULL;
-		}
-	}
-	return dst;
+	route->dst = find6(net, &fl6);
+	if (!route->dst)
+		return false;
+	route->cookie = rt6_get_cookie(dst_rt6_info(route->dst));
+	if (source6(net, route->dst, addr, &route->saddr))
+		return true;
+	ippfvs_route_release(route);
+	return false;
+}
+
+/*
+ * Fill @route, which is empty: the route to @addr, and the director's address on it.
+ * False, and still empty, if there is none, or for IPv6 no address.
+ */
+static bool find(struct net *net, u8 family, const union ippfvs_addr *addr,
+		 u8 flags, struct ippfvs_route *route)
+{
+	ippfvs_addr_clear(&route->saddr);
+	return family == IPPFVS_FAMILY_IPV4 ?
+	       find_route4(net, addr, flags, route) :
+	       find_route6(net, addr, flags, route);
 }
 
 bool ippfvs_route_is_ours(const struct dst_entry *dst, u8 family)
@@ -100,31 +118,17 @@ static bool leads_away(const struct dst_entry *dst, u8 family)
 	return !(dst_rt6_info(dst)->rt6i_flags & RTF_LOCAL);
 }
 
-static u32 cookie_of(const struct dst_entry *dst, u8 family)
-{
-	if (family == IPPFVS_FAMILY_IPV4)
-		return 0;
-	return rt6_get_cookie(dst_rt6_info(dst));
-}
-
 struct ippfvs_route *ippfvs_route_renew(struct net *net,
 					const struct ippfvs_real *real,
 					struct ippfvs_route *route)
 {
-	struct dst_entry *dst;
-
 	ippfvs_route_release(route);
-	dst = find(net, real->family, &real->addr, 0, &route->saddr);
-	if (!dst)
+	if (!find(net, real->family, &real->addr, 0, route))
 		return NULL;
-	if (!leads_away(dst, real->family)) {
-		dst_release(dst);
-		return NULL;
-	}
-
-	route->dst = dst;
-	route->cookie = cookie_of(dst, real->family);
-	return route;
+	if (leads_away(route->dst, real->family))
+		return route;
+	ippfvs_route_release(route);
+	return NULL;
 }
 
 struct dst_entry *ippfvs_route_to_client(const struct ippfvs_packet *pkt,
@@ -153,17 +157,19 @@ bool ippfvs_route_source(struct net *net, u8 family,
 			 const union ippfvs_addr *daddr,
 			 union ippfvs_addr *saddr)
 {
-	struct dst_entry *dst = find(net, family, daddr, 0, saddr);
+	struct ippfvs_route route = {};
+	bool found = find(net, family, daddr, 0, &route);
 
-	dst_release(dst);
-	return dst && !ippfvs_addr_empty(saddr);
+	*saddr = route.saddr;
+	ippfvs_route_release(&route);
+	return found && !ippfvs_addr_empty(saddr);
 }
 
 struct dst_entry *ippfvs_route_by_next_hop(struct net *net,
 					   const struct ippfvs_real *real)
 {
-	union ippfvs_addr saddr;
+	struct ippfvs_route route = {};
 
-	return find(net, real->family, &real->addr, FLOWI_FLAG_KNOWN_NH,
-		    &saddr);
+	find(net, real->family, &real->addr, FLOWI_FLAG_KNOWN_NH, &route);
+	return route.dst;
 }

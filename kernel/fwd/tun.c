@@ -16,6 +16,7 @@
 #include <linux/ipv6.h>
 #include <linux/netdevice.h>
 #include <net/dst.h>
+#include <net/gso.h>
 #include <net/inet_ecn.h>
 #include <net/ip.h>
 #include <net/ip6_route.h>
@@ -41,6 +42,19 @@ static bool is_too_long(const struct ippfvs_packet *pkt)
 {
 	return pkt->wire.length + overhead(pkt) > IP_MAX_MTU &&
 	       !skb_is_gso(pkt->skb);
+}
+
+/*
+ * What was allowed in, because IPv6 must carry it or a piece was small enough, but
+ * does not fit with the outer header, is cut outside (RFC 2473, section 7.2).
+ */
+static bool must_be_cut(const struct ippfvs_packet *pkt, u32 outer)
+{
+	const struct sk_buff *skb = pkt->skb;
+	u32 fits = outer - overhead(pkt);
+
+	return skb->len > fits &&
+	       !(skb_is_gso(skb) && skb_gso_validate_network_len(skb, fits));
 }
 
 /* As how many datagrams will it leave? Some who make large ones do not say. */
@@ -136,31 +150,29 @@ enum ippfvs_verdict ippfvs_tun(struct ippfvs_packet *pkt,
 {
 	struct ippfvs_route *route;
 	enum ippfvs_verdict verdict;
-	u32 outer, mtu;
+	bool cut;
+	u32 mtu;
 
 	route = ippfvs_route_to_real(pkt->net, conn->real);
 	if (!route)
 		return ippfvs_reject_route(pkt);
-	outer = dst_mtu(route->dst);
-	mtu = inner_mtu(pkt, outer);
-	verdict = ippfvs_make_ready(pkt, route->dst, mtu, overhead(pkt));
+	mtu = dst_mtu(route->dst);
+	verdict = ippfvs_make_ready(pkt, route->dst, inner_mtu(pkt, mtu),
+				    overhead(pkt));
 	if (unlikely(verdict != IPPFVS_PASS))
 		return verdict;
 	if (is_too_long(pkt))
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_TOO_BIG);
 
 	ippfvs_packet_take_ttl(pkt);
+	cut = must_be_cut(pkt, mtu);	/* reads headers that prepare() moves */
 	if (!prepare(pkt))
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
-	/*
-	 * What was allowed in and is too long now is cut outside (RFC 2473, 7.2).
-	 * Said before the header is made: the pieces need an identification. What
-	 * is large because a device will cut it into segments is not too long.
-	 */
-	pkt->skb->ignore_df = pkt->wire.length > mtu && !skb_is_gso(pkt->skb);
+	/* Said before the header is made: the pieces need an identification. */
+	pkt->skb->ignore_df = cut;
 	if (ippfvs_packet_ipv4(pkt))
 		push4(pkt, route, conn->real->addr.ip);
 	else
 		push6(pkt, route, &conn->real->addr);
-	return ippfvs_send_noref(pkt, route->dst, outer);
+	return ippfvs_send_noref(pkt, route->dst, mtu);
 }

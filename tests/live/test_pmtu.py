@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pylvs
 
 MB = 1 << 20
-WIDE, NARROW = 1500, 1400
+WIDE, NARROW, IPV6_MIN = 1500, 1400, 1280
 OVERHEAD = {4: 20, 6: 40}
 
 
@@ -129,6 +129,16 @@ def test_a_narrow_cable_behind(farm: Farm, lvs: pylvs.Manager) -> None:
     with farm.director.added(route), serve(farm, lvs), Capture(farm.client) as capture:
         exchange(farm.client, farm.vip, 80, 4 * MB, 0)
         assert told(capture) == {NARROW}
+
+
+@pytest.mark.farm(methods=["tun"], families=[6])
+def test_the_narrowest_way_that_ipv6_allows(farm: Farm, lvs: pylvs.Manager) -> None:
+    """It must carry 1280 bytes, also within a tunnel: they are cut outside (RFC 2473, 7.2)."""
+    device = farm.device("director", "lan")
+    route = f"route add {farm.reals[0]}/128 dev {device} mtu {IPV6_MIN}"
+    with farm.director.added(route), serve(farm, lvs), Capture(farm.client) as capture:
+        exchange(farm.client, farm.vip, 80, MB, 0)
+        assert told(capture) == {IPV6_MIN}
 
 
 @pytest.mark.farm(methods=["nat"])
