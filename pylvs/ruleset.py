@@ -259,10 +259,12 @@ class _Builder:
             self._take_request(parse(words), number)
 
     def finish(self, source: str) -> Ruleset:
-        """Return the whole."""
+        """Return the whole, and forget it: what each service leaves is memory for the next."""
         services = []
         numbers = array(_NUMBER)
-        for members in self._services.values():
+        self._named.clear()
+        for key in list(self._services):
+            members = self._services.pop(key)
             services.append(replace(members.service, reals=tuple(members.reals.values())))
             numbers.append(members.line_number)
             numbers.extend(members.line_numbers)
