@@ -55,7 +55,8 @@ if TYPE_CHECKING:
         State,
         Stats,
     )
-    from .ruleset import Ruleset, diff, load, loads
+    from .rulefile import load, loads
+    from .ruleset import Ruleset, diff
 
 __version__ = "1.0.0"
 
@@ -107,7 +108,8 @@ _HOMES = {
         "Config ConfigInfo Connection Drops Event Method Protocol "
         "Real RealInfo Service ServiceInfo State Stats"
     ),
-    "ruleset": "Ruleset diff load loads",
+    "rulefile": "load loads",
+    "ruleset": "Ruleset diff",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from . import bulk, codec
+from .asking import dump, explain_replace, told, undisturbed
 from .endpoint import Endpoint
 from .errors import Error, UnknownScheduler
 from .model import (
@@ -27,15 +28,13 @@ from .model import (
 from .netlink import NLM_F_CREATE
 from .readings import Member, join
 from .refusals import Refusal, explain
-from .transport import DumpInterrupted, NetlinkTransport, Transport
+from .transport import NetlinkTransport, Transport
 from .uapi import Command
 from .wire import Tree
 from .words import make_method, make_real, make_service
 
 if TYPE_CHECKING:
     from .ruleset import Ruleset
-
-_DUMP_ATTEMPTS = 20
 
 T = TypeVar("T")
 
@@ -127,7 +126,7 @@ class Manager:
             answer = self._do(Command.SERVICE_GET, tree, asked)
             return join([bulk.read_service(answer[0])], self._reals(tree, asked))
 
-        return self._undisturbed(read)[0]
+        return undisturbed(read)[0]
 
     def services(self) -> list[ServiceInfo]:
         """Return every service, in the order of their making, with reals and counters."""
@@ -137,7 +136,7 @@ class Manager:
             services = [service for body in bodies for service in bulk.read_services(body)]
             return join(services, self._reals([]))
 
-        return self._undisturbed(read)
+        return undisturbed(read)
 
     # Real servers
 
@@ -289,7 +288,7 @@ class Manager:
             bodies = self._dump_apart(Command.RULES_GET, [])
             return [make(service) for service in bulk.read_rules(bodies)]
 
-        return self._undisturbed(read)
+        return undisturbed(read)
 
     def replace(self, ruleset: Ruleset) -> None:
         """Replace the whole rule set in one step.
@@ -303,7 +302,7 @@ class Manager:
         try:
             self._transport.do(Command.REPLACE, body)
         except Refusal as refusal:
-            error = self._with_names(_explain_replace(refusal, body, ruleset))
+            error = self._with_names(explain_replace(refusal, body, ruleset))
             error.advise("nothing was changed")
             raise error from None
 
@@ -323,7 +322,7 @@ class Manager:
         except BaseException:
             transport.close()
             raise
-        return _events(transport, announced)
+        return told(transport, announced)
 
     # How
 
@@ -351,59 +350,15 @@ class Manager:
     def _dump(
         self, command: Command, tree: Tree, service: Service | None = None
     ) -> Iterator[bytes]:
-        return _bodies(self._transport, command, tree, service)
+        return dump(self._transport, command, tree, service)
 
     def _dump_apart(
         self, command: Command, tree: Tree, service: Service | None = None, real: Real | None = None
     ) -> Iterator[bytes]:
         """Yield over a socket of its own, so that other calls may be made meanwhile."""
         with closing(self._transport.twin()) as transport:
-            yield from _bodies(transport, command, tree, service, real)
+            yield from dump(transport, command, tree, service, real)
 
     def _reals(self, tree: Tree, service: Service | None = None) -> list[Member]:
         bodies = self._dump(Command.REAL_GET, tree, service)
         return [member for body in bodies for member in bulk.read_reals(body)]
-
-    def _undisturbed(self, read: Callable[[], T | None]) -> T:
-        """Read until all is of one rule set; None, or a torn dump, is of two."""
-        for _ in range(_DUMP_ATTEMPTS):
-            try:
-                found = read()
-            except DumpInterrupted:
-                continue
-            if found is not None:
-                return found
-        raise Error("the rules change faster than they can be read", "try again")
-
-
-def _bodies(
-    transport: Transport,
-    command: Command,
-    tree: Tree,
-    service: Service | None,
-    real: Real | None = None,
-) -> Iterator[bytes]:
-    try:
-        yield from transport.dump(command, codec.encode(tree))
-    except Refusal as refusal:
-        raise explain(refusal, service, real) from None
-
-
-def _explain_replace(refusal: Refusal, body: bytes, ruleset: Ruleset) -> Error:
-    """Say which rule of a refused set is at fault."""
-    attribute = codec.attribute_name(body, refusal.offset) if refusal.offset >= 0 else ""
-    index = codec.nest_index(body, refusal.offset) if refusal.offset >= 0 else -1
-    rule = ruleset.rule_at(index)
-    error = explain(refusal, rule.service, rule.real, attribute)
-    error.where = rule.where
-    return error
-
-
-def _events(
-    transport: Transport, announced: Iterator[tuple[Command, bytes] | None]
-) -> Iterator[Event]:
-    try:
-        for event in announced:
-            yield Event("lost") if event is None else codec.decode_event(*event)
-    finally:
-        transport.close()

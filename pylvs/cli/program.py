@@ -79,7 +79,8 @@ def _restore(request: Request, connect: Connect) -> int:
     """Read all of standard input, and only then speak to the kernel."""
     if sys.stdin is None or sys.stdin.isatty():
         raise InvalidValue("-R reads a rule set from standard input", "ippfvsadm -R < FILE")
-    from ..ruleset import Ruleset, read
+    from ..rulefile import read
+    from ..ruleset import Ruleset
 
     if hasattr(sys.stdin, "reconfigure"):
         sys.stdin.reconfigure(errors="surrogateescape")

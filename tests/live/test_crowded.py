@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from ippfvslab.farm import Farm
 
 import pylvs
 from tests.live.fixtures_lookups import TRACEFS
+from tests.live.fixtures_module import reload
 from tests.live.fixtures_packets import RST, SYN, TCP, Made
 from tests.live.fixtures_wiretap import tap
 
@@ -29,17 +29,11 @@ KPROBES = TRACEFS / "kprobe_events"
 
 @contextmanager
 def small_table() -> Iterator[None]:
-    _reload(conn_tab_bits=SMALL_BITS)
+    reload(conn_tab_bits=SMALL_BITS)
     try:
         yield
     finally:
-        _reload()
-
-
-def _reload(**parameters: int) -> None:
-    words = [f"{name}={value}" for name, value in parameters.items()]
-    subprocess.run(["rmmod", "ippfvs"], check=True)
-    subprocess.run(["insmod", os.environ["IPPFVS_MODULE"], *words], check=True)
+        reload()
 
 
 @contextmanager
@@ -70,13 +64,14 @@ def arrays_made() -> Iterator[list[str]]:
 @pytest.mark.farm(methods=["nat"], families=[4])
 def test_it_is_rebuilt_once_while_all_is_looked_at(farm: Farm) -> None:
     with small_table(), tap(farm) as wires, farm.director.inside(), pylvs.Manager() as lvs:
-        service = lvs.add_service("tcp", pylvs.Endpoint(wires.vip, 80), "rr")
-        lvs.add_real(service, pylvs.Endpoint(wires.real, 80), method="nat")
         with arrays_made() as made:
+            service = lvs.add_service("tcp", pylvs.Endpoint(wires.vip, 80), "rr")
+            lvs.add_real(service, pylvs.Endpoint(wires.real, 80), method="nat")
             for port in PORTS:
                 opening = Made(wires.client, wires.vip, TCP, port, 80, flags=SYN)
                 wires.to_vip(*[opening.raw, opening.but(flags=RST).raw] * TIMES)
             assert lvs.config().connections > len(PORTS) * TIMES / 2
             time.sleep(WATCHED_S)
-        assert len(made) <= 2
+        if KPROBES.exists():
+            assert 1 <= len(made) <= 3  # the first service made one
         lvs.clear()

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from functools import partial
 import pytest
 
 import pylvs
+from tests.live.fixtures_module import reload
 from tests.live.fixtures_streams import (
     CLIENT,
     REALS,
@@ -45,18 +45,12 @@ KNOWN = range(10_000, 10_000 + 500 // SLOW)
 @pytest.fixture
 def director() -> Iterator[pylvs.Manager]:
     """Hands on a director whose table is as small as can be at its start."""
-    _reload(conn_tab_bits=SMALL_BITS)
+    reload(conn_tab_bits=SMALL_BITS)
     try:
         with fed_director(), pylvs.Manager() as lvs:
             yield lvs
     finally:
-        _reload()
-
-
-def _reload(**parameters: int) -> None:
-    words = [f"{name}={value}" for name, value in parameters.items()]
-    subprocess.run(["rmmod", "ippfvs"], check=True)
-    subprocess.run(["insmod", os.environ["IPPFVS_MODULE"], *words], check=True)
+        reload()
 
 
 def _service(lvs: pylvs.Manager, port: int, *reals: str) -> pylvs.Service:

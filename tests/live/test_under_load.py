@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -19,6 +17,7 @@ from ippfvslab.load import Load, Spray
 from ippfvslab.wire import Capture
 
 import pylvs
+from tests.live.fixtures_module import reload
 
 if TYPE_CHECKING:
     from tests.live.conftest import Balance, Echoes, OwnFarm
@@ -65,12 +64,6 @@ def test_rule_changes_lose_no_connection_of_an_unaffected_server(
 
 
 # -- the module ---------------------------------------------------------------------------------
-
-
-def _reload(**parameters: int) -> None:
-    words = [f"{name}={value}" for name, value in parameters.items()]
-    subprocess.run(["rmmod", "ippfvs"], check=True)
-    subprocess.run(["insmod", os.environ["IPPFVS_MODULE"], *words], check=True)
 
 
 def _rules(lvs: pylvs.Manager, farm: Farm, protocol: str = "udp") -> pylvs.Service:
@@ -123,7 +116,7 @@ def _heard(sinks: list[socket.socket], count: int) -> dict[int, int]:
 
 @pytest.mark.parametrize("family", [4, 6])
 def test_the_table_grows_and_shrinks_under_its_flows(own_farm: OwnFarm, family: int) -> None:
-    _reload(conn_tab_bits=SMALL_BITS)
+    reload(conn_tab_bits=SMALL_BITS)
     farm = own_farm("nat", family)
     with (
         pylvs.Manager(str(farm.director.path)) as lvs,
@@ -146,7 +139,7 @@ def test_the_table_grows_and_shrinks_under_its_flows(own_farm: OwnFarm, family: 
         lvs.configure(udp_timeout_s=1)
         _until_empty(lvs)
         assert lvs.config().buckets < grown
-    _reload()
+    reload()
 
 
 def _until_empty(lvs: pylvs.Manager) -> None:
@@ -178,7 +171,7 @@ def test_the_module_is_unloaded_and_loaded_under_traffic(own_farm: OwnFarm) -> N
                 while lvs.stats().connections < 50 or visits.rounds < before + 5:
                     assert time.monotonic() < limit
                     time.sleep(0.02)
-            _reload()
+            reload()
     assert not flood.faults
 
 

@@ -20,7 +20,8 @@ from pylvs import (
     Ruleset,
     Service,
 )
-from pylvs.ruleset import diff, load, loads
+from pylvs.rulefile import load, loads
+from pylvs.ruleset import diff
 from tests.unit.fakekernel import FakeKernel
 from tests.unit.strategies import RULESETS
 
@@ -162,8 +163,8 @@ def test_load_reads_a_file(tmp_path: Path) -> None:
 
 
 def test_limits_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pylvs.ruleset.SERVICES_MAX", 2)
-    monkeypatch.setattr("pylvs.ruleset.REALS_MAX", 1)
+    monkeypatch.setattr("pylvs.rulefile.SERVICES_MAX", 2)
+    monkeypatch.setattr("pylvs.rulefile.REALS_MAX", 1)
     with pytest.raises(pylvs.TooMany, match="line 3: a namespace holds 2 services"):
         loads("".join(f"-A -t 10.0.0.{n}:80\n" for n in range(3)))
     with pytest.raises(pylvs.TooMany, match="line 2: a service holds 1 real servers"):

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0
+"""How the manager asks: dumps, whole readings, events; refusals become errors on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeVar
+
+from . import codec
+from .errors import Error
+from .model import Event, Real, Service
+from .refusals import Refusal, explain
+from .transport import DumpInterrupted, Transport
+from .uapi import Command
+from .wire import Tree
+
+if TYPE_CHECKING:
+    from .ruleset import Ruleset
+
+_DUMP_ATTEMPTS = 20
+
+T = TypeVar("T")
+
+
+def undisturbed(read: Callable[[], T | None]) -> T:
+    """Return what read() found, once all of it is of one rule set.
+
+    :param read: returns None, or raises DumpInterrupted, when it was of two
+    :raises Error: the rules change all the time
+    """
+    for _ in range(_DUMP_ATTEMPTS):
+        try:
+            found = read()
+        except DumpInterrupted:
+            continue
+        if found is not None:
+            return found
+    raise Error("the rules change faster than they can be read", "try again")
+
+
+def dump(
+    transport: Transport,
+    command: Command,
+    tree: Tree,
+    service: Service | None,
+    real: Real | None = None,
+) -> Iterator[bytes]:
+    """Yield the bodies of a dump; a refusal is explained by whom it was about."""
+    try:
+        yield from transport.dump(command, codec.encode(tree))
+    except Refusal as refusal:
+        raise explain(refusal, service, real) from None
+
+
+def explain_replace(refusal: Refusal, body: bytes, ruleset: Ruleset) -> Error:
+    """Say which rule of a refused set is at fault."""
+    attribute = codec.attribute_name(body, refusal.offset) if refusal.offset >= 0 else ""
+    index = codec.nest_index(body, refusal.offset) if refusal.offset >= 0 else -1
+    rule = ruleset.rule_at(index)
+    error = explain(refusal, rule.service, rule.real, attribute)
+    error.where = rule.where
+    return error
+
+
+def told(
+    transport: Transport, announced: Iterator[tuple[Command, bytes] | None]
+) -> Iterator[Event]:
+    """Yield what was announced as events, and close the transport in the end."""
+    try:
+        for event in announced:
+            yield Event("lost") if event is None else codec.decode_event(*event)
+    finally:
+        transport.close()
