@@ -21,6 +21,8 @@ from ippfvslab.netns import Host
 from ippfvslab.wire import Capture
 
 LIMIT_S = 10
+VIRTUAL, REAL, CLIENT = 111, 77, 78
+"""Last octets of the addresses, none of which a host of any farm has."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +94,10 @@ def tap(farm: Farm) -> Iterator[Tap]:
     """Give FARM the silent ends, and take them away again."""
     four = farm.family == 4
     bits = 32 if four else 128
-    vip, real = _near(farm.vip, 111), _near(farm.reals[0], 77)
+    vip, real = _near(farm.vip, VIRTUAL), _near(farm.reals[0], REAL)
     edge, behind = _edge(farm), _behind(farm)
     edge_address, own = _own(farm, edge[1]), _own(farm, behind[1])
-    client = _near(edge_address, 78)
+    client = _near(edge_address, CLIENT)
     neighbours = [
         f"neigh replace {client} lladdr {farm.mac(*edge)} dev {farm.device('director', edge[1])}",
         f"neigh replace {real} lladdr {farm.mac(*behind)} dev {farm.device('director', behind[1])}",
@@ -132,7 +134,8 @@ def _own(farm: Farm, lan: str) -> str:
 def frames(capture: Capture, count: int, *, limit_s: float = LIMIT_S) -> list[bytes]:
     """What came in from the director until there are COUNT IP frames, or the time is over.
 
-    What hosts say of themselves does not count.
+    Only those to CIP, VIP and RIP count: hosts speak of themselves at any time, and the sockets of
+    former tests may still say goodbye.
     """
     end = time.monotonic() + limit_s
     while True:
@@ -145,11 +148,8 @@ def frames(capture: Capture, count: int, *, limit_s: float = LIMIT_S) -> list[by
 
 
 def _counts(raw: bytes) -> bool:
-    if raw[0] & 1:
-        return False  # multicast: hosts telling which groups they hear
-    if raw[12:14] == b"\x08\x00":
-        return True
-    return raw[12:14] == b"\x86\xdd" and not (raw[20] == 58 and 130 <= raw[54] <= 143)
+    last = {b"\x08\x00": 33, b"\x86\xdd": 53}.get(raw[12:14])
+    return last is not None and raw[last] in (VIRTUAL, REAL, CLIENT)
 
 
 @contextmanager

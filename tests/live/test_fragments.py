@@ -15,7 +15,7 @@ from ippfvslab.farm import Farm
 from ippfvslab.wire import Capture
 
 from tests.live.fixtures_fragments import cut, join, piece
-from tests.live.fixtures_packets import TCP, UDP, Made, packed
+from tests.live.fixtures_packets import UDP, Made, packed
 from tests.live.fixtures_wiretap import LIMIT_S, Tap, caught, frames, tap
 from tests.live.test_packets import REAL_PORT, VIRTUAL_PORT, serve
 
@@ -143,19 +143,11 @@ def ends_of(made: Made, **changes: object) -> Datagram:
     return packed(made.source) + packed(made.dest), made.transport
 
 
-def protocol(packet: bytes) -> int:
-    return packet[9] if packet[0] >> 4 == 4 else packet[6]
-
-
 def datagrams(capture: Capture, farm: Farm, count: int) -> list[Datagram]:
-    """What was captured, put together, unwrapped of a tunnel.
-
-    But for TCP: servers of former tests may still say goodbye to clients that are gone.
-    """
+    """What was captured, put together, unwrapped of a tunnel."""
     end = time.monotonic() + LIMIT_S
     while True:
-        packets = [frame[14:] for frame in frames(capture, 0)]
-        found = join([packet for packet in packets if protocol(packet) != TCP])
+        found = join([frame[14:] for frame in frames(capture, 0)])
         if len(found) >= count or time.monotonic() > end:
             break
         time.sleep(0.01)
