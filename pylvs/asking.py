@@ -15,7 +15,7 @@ from .uapi import Command
 from .wire import Tree
 
 if TYPE_CHECKING:
-    from .ruleset import Ruleset
+    from .packed import PackedRuleset
 
 _DUMP_ATTEMPTS = 20
 
@@ -52,11 +52,12 @@ def dump(
         raise explain(refusal, service, real) from None
 
 
-def explain_replace(refusal: Refusal, body: bytes, ruleset: Ruleset) -> Error:
+def explain_replace(refusal: Refusal, packed: PackedRuleset) -> Error:
     """Say which rule of a refused set is at fault."""
-    attribute = codec.attribute_name(body, refusal.offset) if refusal.offset >= 0 else ""
-    index = codec.nest_index(body, refusal.offset) if refusal.offset >= 0 else -1
-    rule = ruleset.rule_at(index)
+    body, offset = packed.body, refusal.offset
+    attribute = codec.attribute_name(body, offset) if offset >= 0 else ""
+    index = codec.nest_index(body, offset) if offset >= 0 else -1
+    rule = packed.rule_at(index)
     error = explain(refusal, rule.service, rule.real, attribute)
     error.where = rule.where
     return error

@@ -1,21 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What there are a hundred thousand of: answers of dumps, and the request of REPLACE; pure."""
+"""What there are a hundred thousand of: answers of dumps, read; pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from io import BytesIO
 from itertools import chain
-from socket import AF_INET, AF_INET6, htons, inet_ntop, inet_pton, ntohs
+from socket import AF_INET, AF_INET6, inet_ntop, ntohs
 
-from . import wire
-from .codec import config_nest, real_nest, service_nest
 from .endpoint import Endpoint
 from .errors import TransportError
 from .messages import Message
 from .model import (
-    Config,
     Connection,
     Method,
     Protocol,
@@ -27,7 +23,7 @@ from .model import (
     Stats,
 )
 from .readings import Member, ServiceKey
-from .rows import REMEDY, REQUIRED, Form, Reader, Row
+from .rows import REMEDY, REQUIRED, Reader, Row
 
 _STATS = {
     "IPPFVS_STATS_CONNS": 0,
@@ -100,9 +96,6 @@ _CONN_METHODS = {int(method): method for method in Method}
 _STATES = {int(state): state for state in State}
 _FAMILIES = {4: AF_INET, 16: AF_INET6}
 _ZEROES = Stats()  # one for all that counted nothing
-
-
-# Answers
 
 
 def read_services(body: bytes) -> list[ServiceInfo]:
@@ -257,43 +250,3 @@ _shared_end = lru_cache(4096)(_end)
 
 def _unreadable(what: object) -> TransportError:
     return TransportError(f"the kernel's answer cannot be read: {what}", REMEDY)
-
-
-# The request
-
-
-def ruleset_body(config: Config, services: Iterable[Service]) -> bytes:
-    """Return the body of a REPLACE request."""
-    body = BytesIO()
-    settings = config_nest(config)
-    if settings[1]:
-        body.write(wire.encode(Message, [settings]))
-    for service in services:
-        body.write(wire.encode(Message, [service_nest(service)]))
-        body.writelines([_packed_real(real) for real in service.reals])
-    return body.getvalue()
-
-
-def _packed_real(real: Real) -> bytes:
-    address, port = real.endpoint
-    if real.method is None:
-        return wire.encode(Message, [real_nest(real.endpoint, real.weight, None)])
-    if ":" in address:
-        return _pack_real6(inet_pton(AF_INET6, address), port, real.weight, real.method)
-    return _pack_real4(inet_pton(AF_INET, address), port, real.weight, real.method)
-
-
-def _real_packer(address: bytes) -> Callable[[bytes, int, int, int], bytes]:
-    """Return what packs real servers with addresses of that length."""
-    sample = real_nest(Endpoint.unpack(address), 1, Method.NAT)
-    form = Form(Message, wire.encode(Message, [sample]))
-    head, at_port, at_weight, at_method, tail = form.frames
-    pack = form.struct.pack
-
-    def packer(address: bytes, port: int, weight: int, method: int) -> bytes:
-        return pack(head, address, at_port, htons(port), at_weight, weight, at_method, method, tail)
-
-    return packer
-
-
-_pack_real4, _pack_real6 = _real_packer(bytes(4)), _real_packer(bytes(16))

@@ -27,7 +27,7 @@ from .model import (
 )
 from .netlink import HEADERS
 from .uapi import Command
-from .wire import Tree
+from .wire import Body, Tree
 
 _CONFIG = {
     "IPPFVS_CONFIG_DEFAULT_METHOD": "default_method",
@@ -108,7 +108,7 @@ def _as_pyroute2(tree: Tree) -> list[list[Any]]:
     ]
 
 
-def nest_index(body: bytes, offset: int) -> int:
+def nest_index(body: Body, offset: int) -> int:
     """Return which of the top-level nests of a body holds the byte at offset, -1 for none."""
     for index, (_, start, end) in enumerate(wire.walk(body, 0, len(body))):
         if start - 4 <= offset < (end + 3) & ~3:
@@ -116,12 +116,12 @@ def nest_index(body: bytes, offset: int) -> int:
     return -1
 
 
-def attribute_name(body: bytes, offset: int) -> str:
+def attribute_name(body: Body, offset: int) -> str:
     """Return the name of the attribute that begins at offset, empty for none."""
     return _name_at(Message, body, 0, len(body), offset)
 
 
-def _name_at(message: Any, body: bytes, start: int, end: int, offset: int) -> str:
+def _name_at(message: Any, body: Body, start: int, end: int, offset: int) -> str:
     for number, first, last in wire.walk(body, start, end):
         if not first - 4 <= offset < last or number >= len(message.nla_map):
             continue

@@ -34,6 +34,7 @@ from .wire import Tree
 from .words import make_method, make_real, make_service
 
 if TYPE_CHECKING:
+    from .packed import PackedRuleset
     from .ruleset import Ruleset
 
 T = TypeVar("T")
@@ -290,7 +291,7 @@ class Manager:
 
         return undisturbed(read)
 
-    def replace(self, ruleset: Ruleset) -> None:
+    def replace(self, ruleset: Ruleset | PackedRuleset) -> None:
         """Replace the whole rule set in one step.
 
         Packets see the old set or the new one. A fault in any rule changes nothing,
@@ -298,11 +299,13 @@ class Manager:
 
         :raises Refused: or one of its subclasses
         """
-        body = bulk.ruleset_body(ruleset.config, ruleset.services)
+        from .packed import PackedRuleset, pack
+
+        packed = ruleset if isinstance(ruleset, PackedRuleset) else pack(ruleset)
         try:
-            self._transport.do(Command.REPLACE, body)
+            self._transport.do(Command.REPLACE, packed.body)
         except Refusal as refusal:
-            error = self._with_names(explain_replace(refusal, body, ruleset))
+            error = self._with_names(explain_replace(refusal, packed))
             error.advise("nothing was changed")
             raise error from None
 

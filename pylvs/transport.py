@@ -35,6 +35,7 @@ from .netlink import (
 )
 from .refusals import Refusal
 from .uapi import GENL_EVENTS, GENL_NAME, GENL_VERSION, Command
+from .wire import Body
 
 _SOL_NETLINK = 270
 _NETLINK_GENERIC = 16
@@ -56,7 +57,7 @@ class DumpInterrupted(Exception):
 class Transport(Protocol):
     """What carries requests to the kernel's rule tables."""
 
-    def do(self, command: Command, body: bytes = b"", flags: int = 0) -> list[bytes]:
+    def do(self, command: Command, body: Body = b"", flags: int = 0) -> list[bytes]:
         """Send one request and return the bodies of its answers.
 
         :raises Refusal: the kernel said no
@@ -92,7 +93,7 @@ class NetlinkTransport:
             self.close()
             raise
 
-    def do(self, command: Command, body: bytes = b"", flags: int = 0) -> list[bytes]:
+    def do(self, command: Command, body: Body = b"", flags: int = 0) -> list[bytes]:
         """See :meth:`Transport.do`."""
         return self._ask(self._family, command, body, flags)
 
@@ -140,7 +141,7 @@ class NetlinkTransport:
                 if answer.kind == self._family and answer.command in Command.__members__.values():
                     yield Command(answer.command), answer.body
 
-    def _ask(self, family: int, command: int, body: bytes, flags: int = 0) -> list[bytes]:
+    def _ask(self, family: int, command: int, body: Body, flags: int = 0) -> list[bytes]:
         self._send(family, command, body, NLM_F_REQUEST | NLM_F_ACK | flags)
         bodies: list[bytes] = []
         while True:
@@ -150,7 +151,7 @@ class NetlinkTransport:
                     return bodies
                 bodies.append(answer.body)
 
-    def _send(self, family: int, command: int, body: bytes, flags: int) -> None:
+    def _send(self, family: int, command: int, body: Body, flags: int) -> None:
         self._sequence += 1
         head = headers(family, flags, self._sequence, command, GENL_VERSION, len(body))
         size = len(head) + len(body)

@@ -20,6 +20,7 @@ from .errors import TransportError
 from .messages import NLA_F_NESTED, Nest
 
 Tree = list[tuple[str, Any]]
+Body = bytes | bytearray
 Encode = Callable[[Any], bytes]
 Decode = Callable[[bytes, int, int], Any]
 
@@ -29,7 +30,7 @@ NUMBERS = {"uint8": "=B", "uint32": "=I", "uint64": "=Q", "be16": ">H"}
 _TAILS = (b"", b"\0\0\0", b"\0\0", b"\0")
 
 
-def walk(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+def walk(data: Body, start: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Yield type, start and end of the content of each attribute.
 
     :raises TransportError: a length lies

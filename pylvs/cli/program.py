@@ -80,12 +80,11 @@ def _restore(request: Request, connect: Connect) -> int:
     if sys.stdin is None or sys.stdin.isatty():
         raise InvalidValue("-R reads a rule set from standard input", "ippfvsadm -R < FILE")
     from ..rulefile import read
-    from ..ruleset import Ruleset
 
     if hasattr(sys.stdin, "reconfigure"):
         sys.stdin.reconfigure(errors="surrogateescape")
     ruleset = read(sys.stdin, _input_name())
-    if ruleset == Ruleset():
+    if not ruleset.body:
         raise InvalidValue(
             f"{_input_name()} holds neither a rule nor a setting; nothing was changed",
             "to remove every service: ippfvsadm -C",

@@ -19,6 +19,7 @@ from pylvs.netlink import NLM_F_CREATE
 from pylvs.refusals import Refusal
 from pylvs.transport import DumpInterrupted
 from pylvs.uapi import REALS_MAX, SERVICES_MAX, TIMEOUT_MAX_S, WEIGHT_MAX, Command
+from pylvs.wire import Body
 
 T = TypeVar("T")
 
@@ -94,9 +95,9 @@ class FakeKernel:
 
     # The seam
 
-    def do(self, command: Command, body: bytes = b"", flags: int = 0) -> list[bytes]:
+    def do(self, command: Command, body: Body = b"", flags: int = 0) -> list[bytes]:
         """See pylvs.transport."""
-        self.requests.append((command, body, flags))
+        self.requests.append((command, bytes(body), flags))
         if not command.name.endswith("_GET") and not self.permitted:
             raise Refusal(errno.EPERM)
         nests = [(name, as_dict(value), at) for name, value, at in nests_of(body)]
@@ -369,7 +370,7 @@ def encode(tree: list[Any]) -> bytes:
     return bytes(message.data[20:])
 
 
-def nests_of(body: bytes) -> list[tuple[str, Any, int]]:
+def nests_of(body: Body) -> list[tuple[str, Any, int]]:
     """Return name, content and offset of each top-level nest, by pyroute2."""
     message = Message(bytearray(20) + body)
     message.data[0:4] = len(message.data).to_bytes(4, "little")

@@ -14,7 +14,6 @@ from pylvs import bulk, codec, wire
 from pylvs.endpoint import Endpoint
 from pylvs.errors import TransportError
 from pylvs.model import (
-    Config,
     Connection,
     Method,
     Protocol,
@@ -24,6 +23,7 @@ from pylvs.model import (
     ServiceInfo,
     Stats,
 )
+from pylvs.packed import pack
 from pylvs.ruleset import Ruleset
 from tests.unit import fakekernel
 from tests.unit.samples import connection, connection_tree, ruleset_tree, stats_tree
@@ -45,7 +45,7 @@ GROUPS = st.lists(st.tuples(services(), st.lists(REALS, min_size=1, max_size=4))
 
 @given(RULESETS)
 def test_both_encoders_give_the_same_bytes(ruleset: Ruleset) -> None:
-    body = bulk.ruleset_body(ruleset.config, ruleset.services)
+    body = pack(ruleset).body
     assert body == codec.encode(ruleset_tree(ruleset))
 
 
@@ -189,7 +189,7 @@ def test_a_hundred_thousand_of_each_take_seconds() -> None:
     ]
     conns = fakekernel.encode([("IPPFVS_A_CONN", connection_tree(connection("10.0.0.1:1")))] * 100)
     start = time.monotonic()
-    body = bulk.ruleset_body(Config(), services)
+    body = pack(Ruleset(tuple(services))).body
     assert sum(len(bulk.read_connections(conns)) for _ in range(1000)) == 100_000
     assert time.monotonic() - start < 5
     assert sum(1 for _ in wire.walk(body, 0, len(body))) == 100 * 1001

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pylvs import bulk, codec, wire
+from pylvs import codec, wire
 from pylvs.endpoint import Endpoint
 from pylvs.errors import TransportError
 from pylvs.messages import DropsNest, Message
@@ -23,6 +23,7 @@ from pylvs.model import (
     Service,
     Stats,
 )
+from pylvs.packed import pack
 from pylvs.ruleset import Ruleset
 from pylvs.uapi import Command
 from tests.unit import fakekernel
@@ -32,7 +33,7 @@ from tests.unit.strategies import CONFIGS, COUNTS, METHODS, RULESETS, STATS, ser
 
 @given(RULESETS)
 def test_both_decoders_give_the_same_values(ruleset: Ruleset) -> None:
-    body = bulk.ruleset_body(ruleset.config, ruleset.services)
+    body = bytes(pack(ruleset).body)
     ours = []
     for kind, start, end in wire.walk(body, 0, len(body)):
         name, nest = Message.nla_map[kind]

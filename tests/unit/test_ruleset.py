@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 import pylvs
 from pylvs import (
@@ -21,7 +22,7 @@ from pylvs import (
     Service,
 )
 from pylvs.rulefile import load, loads
-from pylvs.ruleset import diff
+from pylvs.ruleset import diff, service_lines
 from tests.unit.fakekernel import FakeKernel
 from tests.unit.strategies import RULESETS
 
@@ -88,6 +89,21 @@ def test_1999_lines_comments_and_blank_lines_are_read() -> None:
     assert ruleset.config == Config(fin_timeout_s=60)
 
 
+@given(RULESETS, st.data())
+def test_lines_of_services_may_alternate(ruleset: Ruleset, data: st.DataObject) -> None:
+    """Each rule knows its line, wherever that is."""
+    queues = [list(service_lines(service)) for service in ruleset.services]
+    rows = []
+    while waiting := [queue for queue in queues if queue]:
+        rows.append(data.draw(st.sampled_from(waiting)).pop(0))
+    expected = [service for row in rows for service in ruleset.services if row == f"-A {service}"]
+    read = loads("\n".join(rows), "f")
+    assert list(read.services) == expected
+    for index, (service, real) in enumerate(read.rules()):
+        row = f"-A {service}" if real is None else f"-a {service.option} {real}"
+        assert read.rule_at(index).where == f"f line {rows.index(row) + 1}"
+
+
 SERVICE = "-A -t 10.0.0.1:80 -s rr"
 
 
@@ -127,6 +143,18 @@ def test_a_real_server_twice_is_named() -> None:
     real = "-a -t 10.0.0.1:80 -r 1.1.1.1:80 -m -w 1"
     with pytest.raises(pylvs.AlreadyExists, match=r"^f line 3: 1\.1\.1\.1:80 is a real server of"):
         loads(f"{SERVICE}\n{real}\n{real}\n", "f")
+
+
+@pytest.mark.parametrize(
+    "between", ["-A -u 10.0.0.9:53", "-A -u 10.0.0.9:53\n-a -u 10.0.0.9:53 -r 9.9.9.9 -g -w 1"]
+)
+def test_a_real_server_twice_is_named_when_lines_come_back(between: str) -> None:
+    real = "-a -t 10.0.0.1:80 -r {}:80 -m -w 1"
+    again = [SERVICE, real.format("1.1.1.1"), *between.splitlines(), real.format("1.1.1.2")]
+    for row in (real.format("1.1.1.1"), real.format("1.1.1.2")):
+        with pytest.raises(pylvs.AlreadyExists, match=r"is a real server of tcp") as refused:
+            loads("\n".join([*again, row]))
+        assert refused.value.where == f"rules line {len(again) + 1}"
 
 
 def test_what_the_kernel_refuses_is_named_too(kernel: FakeKernel, lvs: Manager) -> None:
