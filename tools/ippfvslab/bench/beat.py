@@ -16,7 +16,7 @@ from pathlib import Path
 from ippfvslab.bench.shell import run
 from ippfvslab.wire import BUFFER_BYTES, SO_RCVBUFFORCE, SO_TIMESTAMPNS
 
-PERIOD_S = 250e-6
+PERIOD_S = 1e-3
 AHEAD_S = 1.0
 FLOWS = 1000
 """Each of them has packets in AHEAD_S already."""

@@ -11,7 +11,7 @@ lasts the pulse tells (waits.py): a timer interrupts again and again, and the so
 says how long it had to wait. It counts the time that the guest's CPU worked, so what the host gave
 to others is not in the figure: lateness alone, of some packet, is 4 ms on a quiet machine.
 
-The beat: packets of known connections, one every 250 µs, that a queueing discipline's timer
+The beat: packets of known connections, one each millisecond, that a queueing discipline's timer
 sends from a softirq. All must be forwarded by the connections they belong to. How late the latest
 was, by whosever fault, is noted.
 
