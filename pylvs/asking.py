@@ -12,10 +12,11 @@ from .model import Event, Real, Service
 from .refusals import Refusal, explain
 from .transport import DumpInterrupted, Transport
 from .uapi import Command
-from .wire import Tree
+from .wire import Body, Tree
 
 if TYPE_CHECKING:
     from .packed import PackedRuleset
+    from .ruleset import Ruleset
 
 _DUMP_ATTEMPTS = 20
 
@@ -52,12 +53,12 @@ def dump(
         raise explain(refusal, service, real) from None
 
 
-def explain_replace(refusal: Refusal, packed: PackedRuleset) -> Error:
-    """Say which rule of a refused set is at fault."""
-    body, offset = packed.body, refusal.offset
+def explain_replace(refusal: Refusal, body: Body, rules: Ruleset | PackedRuleset) -> Error:
+    """Say which of the rules, whose body was refused, is at fault."""
+    offset = refusal.offset
     attribute = codec.attribute_name(body, offset) if offset >= 0 else ""
     index = codec.nest_index(body, offset) if offset >= 0 else -1
-    rule = packed.rule_at(index)
+    rule = rules.rule_at(index)
     error = explain(refusal, rule.service, rule.real, attribute)
     error.where = rule.where
     return error

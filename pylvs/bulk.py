@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What there are a hundred thousand of: answers of dumps, read; pure."""
+"""What there are a hundred thousand of, read: nests of dumps, and of rule sets; pure."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def read_reals(body: bytes) -> list[Member]:
 
 
 def read_rules(bodies: Iterable[bytes]) -> Iterator[Service]:
-    """Yield the services of all answers to RULES_GET, each with its real servers, as they come.
+    """Yield the services in bodies of RULES_GET or REPLACE, each with its real servers.
 
     A service that goes on in the next answer is named there again.
 

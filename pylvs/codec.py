@@ -2,7 +2,7 @@
 """Model to message and back; pure.
 
 Bodies are the attributes of a message, without its headers. What comes by
-the hundred thousand is in :mod:`pylvs.bulk`.
+the hundred thousand is in :mod:`pylvs.bulk` and :mod:`pylvs.packed`.
 """
 
 from __future__ import annotations

@@ -297,15 +297,16 @@ class Manager:
         Packets see the old set or the new one. A fault in any rule changes nothing,
         and the error names the rule. Connections stay with real servers that stay.
 
+        :param ruleset: or one that :func:`pylvs.rulefile.read` has packed
         :raises Refused: or one of its subclasses
         """
         from .packed import PackedRuleset, pack
 
-        packed = ruleset if isinstance(ruleset, PackedRuleset) else pack(ruleset)
+        body = ruleset.body if isinstance(ruleset, PackedRuleset) else pack(ruleset)
         try:
-            self._transport.do(Command.REPLACE, packed.body)
+            self._transport.do(Command.REPLACE, body)
         except Refusal as refusal:
-            error = self._with_names(explain_replace(refusal, packed))
+            error = self._with_names(explain_replace(refusal, body, ruleset))
             error.advise("nothing was changed")
             raise error from None
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-from array import array
 from collections.abc import Iterable
 from dataclasses import replace
 from socket import AF_INET, inet_pton
@@ -14,14 +13,15 @@ from .bulk import read_rules
 from .endpoint import Endpoint
 from .errors import AlreadyExists, Error, InvalidValue, NoSuchService, TooMany
 from .grammar import Request, parse
-from .model import Config, Method, Protocol, Real, Service
+from .model import Config, Method, Real, Service
 from .packed import PackedRuleset, pack_config, pack_real, pack_real4, pack_service
 from .ruleset import Ruleset
+from .runs import Runs
 from .uapi import REALS_MAX, SERVICES_MAX, WEIGHT_MAX
 from .words import make_service
 
 LINE_MAX = 4096
-_NUMBER = "I"  # what an array calls it
+PORT_MAX = 65535
 
 _SETTINGS = ("set", "default-method", "conn-max")
 _PROGRAMS = ("ippfvsadm", "ippfvs", "ipvsadm")
@@ -32,7 +32,7 @@ _USUAL_SERVICE = re.compile(rf"-A (-[tu]) ({_END}) -s ([a-z]+)\n?")
 _USUAL_REAL = re.compile(
     rf"-a (-[tu] {_END}) -r (?:([0-9.]+):([0-9]{{1,5}})|({_END})) (-[mig]) -w ([0-9]{{1,5}})\n?"
 )
-_PROTOCOLS = {"-t": Protocol.TCP, "-u": Protocol.UDP}
+_PROTOCOLS = {"-t": "tcp", "-u": "udp"}
 
 
 def load(path: str) -> Ruleset:
@@ -66,6 +66,8 @@ def read(rows: Iterable[str], source: str = "rules") -> PackedRuleset:
     number = 0
     try:
         for number, row in enumerate(rows, 1):
+            if len(row) > LINE_MAX:
+                raise InvalidValue(f"the line is longer than {LINE_MAX} characters")
             usual = _USUAL_REAL.fullmatch(row)
             if usual is None or not builder.take_usual(usual, number):
                 builder.take(row, number)
@@ -76,60 +78,11 @@ def read(rows: Iterable[str], source: str = "rules") -> PackedRuleset:
     return builder.finish(source)
 
 
-class _Runs:
-    """Packed rules in the order of their lines.
-
-    A run is a service with the real servers of the lines below it. A line about a service
-    above that one begins a run that continues the former.
-    """
-
-    def __init__(self) -> None:
-        self._rules = bytearray()
-        self._line_numbers = array(_NUMBER)
-        # Of each run: the run that it continues (or itself), where it begins in each of both.
-        self._origins = array(_NUMBER)
-        self._starts = array(_NUMBER)
-        self._first_lines = array(_NUMBER)
-
-    def begin(self, origin: int | None = None) -> int:
-        """Begin a run, or continue another; return which it is."""
-        run = len(self._origins)
-        self._origins.append(run if origin is None else origin)
-        self._starts.append(len(self._rules))
-        self._first_lines.append(len(self._line_numbers))
-        return run
-
-    def add(self, rule: bytes, line_number: int) -> None:
-        """Add a packed rule to the last run."""
-        self._rules += rule
-        self._line_numbers.append(line_number)
-
-    def packed(self, run: int) -> bytes:
-        """Return a run's rules."""
-        return bytes(self._rules[_extent(self._starts, run)])
-
-    def joined(self) -> tuple[bytearray, array[int]]:
-        """Return all rules and their line numbers, each run followed by what continues it."""
-        runs = range(len(self._origins))
-        if self._origins == array(_NUMBER, runs):
-            return self._rules, self._line_numbers
-        rules, line_numbers = bytearray(), array(_NUMBER)
-        for run in sorted(runs, key=self._origins.__getitem__):
-            rules += self._rules[_extent(self._starts, run)]
-            line_numbers += self._line_numbers[_extent(self._first_lines, run)]
-        return rules, line_numbers
-
-
-def _extent(starts: array[int], run: int) -> slice:
-    return slice(starts[run], starts[run + 1] if run + 1 < len(starts) else None)
-
-
-class _Members(NamedTuple):
-    """The service whose lines are read: its run, and where its real servers are."""
+class _Current(NamedTuple):
+    """The service whose lines are read: its first run, its name, where its real servers are."""
 
     run: int
-    service: Service
-    protocol: str
+    name: str
     endpoints: set[Endpoint]
 
 
@@ -138,42 +91,24 @@ class _Builder:
 
     def __init__(self) -> None:
         self._config = Config()
-        self._runs = _Runs()
-        self._services: dict[str, int] = {}  # the run of each; by -t 10.0.0.1:80
-        self._members: _Members | None = None
-        self._met_again: dict[int, _Members] = {}  # services to which lines came back
+        self._runs = Runs()
+        self._run_of: dict[str, int] = {}  # the first run of -t 10.0.0.1:80
+        self._current: _Current | None = None
+        self._met_again: dict[int, _Current] = {}  # whose endpoints are kept, to be found again
 
     def take_usual(self, usual: re.Match[str], number: int) -> bool:
         """Take a real server as save writes it; False leaves it, and what is wrong, to take()."""
-        virtual, address, port, other, method, weight = usual.groups()
-        run = self._services.get(virtual)
-        if run is None or int(weight) > WEIGHT_MAX:
+        run = self._run_of.get(usual[1])
+        if run is None or (packed := _pack_usual(usual)) is None:
             return False
-        members = self._turn_to(run)
-        if other is not None:
-            endpoint = Endpoint.parse(other, members.protocol)
-            rule = pack_real(Real(endpoint, int(weight), _METHODS[method]))
-        else:
-            endpoint = Endpoint(address, int(port))
-            try:
-                rule = pack_real4(
-                    inet_pton(AF_INET, address), endpoint.port, int(weight), _METHODS[method]
-                )
-            except (OSError, OverflowError):
-                return False
-        if endpoint in members.endpoints or len(members.endpoints) >= REALS_MAX:
-            return False
-        members.endpoints.add(endpoint)
-        self._runs.add(rule, number)
+        self._add_real(run, *packed, number)
         return True
 
     def take(self, row: str, number: int) -> None:
         """Take one line."""
-        if len(row) > LINE_MAX:
-            raise InvalidValue(f"the line is longer than {LINE_MAX} characters")
         if usual := _USUAL_SERVICE.fullmatch(row):
             option, end, scheduler = usual.groups()
-            self._add_new(make_service(str(_PROTOCOLS[option]), end, scheduler), number)
+            self._add_new(make_service(_PROTOCOLS[option], end, scheduler), number)
             return
         words = row.split("#", 1)[0].split()
         if words and words[0] in _PROGRAMS:
@@ -182,7 +117,7 @@ class _Builder:
             self._take_request(parse(words), number)
 
     def finish(self, source: str) -> PackedRuleset:
-        """Return the whole."""
+        """Return the whole; nothing can be taken afterwards."""
         body, line_numbers = self._runs.joined()
         body[:0] = pack_config(self._config)
         return PackedRuleset(body, self._config, source, line_numbers)
@@ -197,11 +132,11 @@ class _Builder:
         if request.verb == "add-service" and service is not None:
             self._add_new(service, number)
         elif request.verb == "add-old-server" and service is not None:
-            if service.option not in self._services:
+            if service.option not in self._run_of:
                 self._add_service(service, number)
-            self._add_real(service, request.real, number)
+            self._add_to_known(service, request.real, number)
         elif request.verb == "add-server" and service is not None:
-            self._add_real(service, request.real, number)
+            self._add_to_known(service, request.real, number)
         else:
             raise InvalidValue(
                 "a rule set is written with -A, -a, --set, --default-method and --conn-max"
@@ -218,40 +153,62 @@ class _Builder:
         self._config = replace(self._config, **given)
 
     def _add_new(self, service: Service, number: int) -> None:
-        if service.option in self._services:
+        if service.option in self._run_of:
             raise AlreadyExists(f"service {service.name} is there already")
         self._add_service(service, number)
 
     def _add_service(self, service: Service, number: int) -> None:
-        if len(self._services) >= SERVICES_MAX:
+        if len(self._run_of) >= SERVICES_MAX:
             raise TooMany(f"a namespace holds {SERVICES_MAX} services")
         run = self._runs.begin()
         self._runs.add(pack_service(service), number)
-        self._services[service.option] = run
-        self._members = _Members(run, service, str(service.protocol), set())
+        self._run_of[service.option] = run
+        self._current = _Current(run, service.name, set())
 
-    def _add_real(self, service: Service, real: Real, number: int) -> None:
-        run = self._services.get(service.option)
+    def _add_to_known(self, service: Service, real: Real, number: int) -> None:
+        run = self._run_of.get(service.option)
         if run is None:
             raise NoSuchService(
                 f"no service {service.name} above", f"add it with: -A {service.option} -s wlc"
             )
-        endpoints = self._turn_to(run).endpoints
-        if real.endpoint in endpoints:
-            raise AlreadyExists(f"{real.endpoint} is a real server of {service.name} already")
-        if len(endpoints) >= REALS_MAX:
-            raise TooMany(f"a service holds {REALS_MAX} real servers")
-        endpoints.add(real.endpoint)
-        self._runs.add(pack_real(real), number)
+        self._add_real(run, real.endpoint, pack_real(real), number)
 
-    def _turn_to(self, run: int) -> _Members:
+    def _add_real(self, run: int, endpoint: Endpoint, rule: bytes, number: int) -> None:
+        current = self._turn_to(run)
+        if endpoint in current.endpoints:
+            raise AlreadyExists(f"{endpoint} is a real server of {current.name} already")
+        if len(current.endpoints) >= REALS_MAX:
+            raise TooMany(f"a service holds {REALS_MAX} real servers")
+        current.endpoints.add(endpoint)
+        self._runs.add(rule, number)
+
+    def _turn_to(self, run: int) -> _Current:
         """Make the service of that run the one whose lines are read."""
-        if self._members is not None and self._members.run == run:
-            return self._members
+        if self._current is not None and self._current.run == run:
+            return self._current
         if run not in self._met_again:
-            (service,) = read_rules([self._runs.packed(run)])
+            (service,) = read_rules([self._runs.of(run)])
             endpoints = {real.endpoint for real in service.reals}
-            self._met_again[run] = _Members(run, service, str(service.protocol), endpoints)
-        self._runs.begin(run)
-        self._members = self._met_again[run]
-        return self._members
+            self._met_again[run] = _Current(run, service.name, endpoints)
+        self._runs.resume(run)
+        self._current = self._met_again[run]
+        return self._current
+
+
+def _pack_usual(usual: re.Match[str]) -> tuple[Endpoint, bytes] | None:
+    """Return where a real server is, and its rule; None when something is wrong with it."""
+    virtual, address, port, other, method, digits = usual.groups()
+    weight = int(digits)
+    if weight > WEIGHT_MAX:
+        return None
+    if other is not None:
+        real = Real(Endpoint.parse(other, _PROTOCOLS[virtual[:2]]), weight, _METHODS[method])
+        return real.endpoint, pack_real(real)
+    endpoint = Endpoint(address, int(port))
+    if endpoint.port > PORT_MAX:
+        return None
+    try:
+        packed = inet_pton(AF_INET, address)
+    except OSError:
+        return None
+    return endpoint, pack_real4(packed, endpoint.port, weight, _METHODS[method])

@@ -27,8 +27,8 @@ def main(argv: Sequence[str] | None = None, connect: Connect | None = None) -> i
     :param argv: the words after the command's name
     :param connect: makes the manager of a namespace; the tests give their own
     """
-    # A rule set is a million objects that all stay, and none of them is in a cycle: looking for
-    # cycles after every 700 new ones would take longer than all the rest.
+    # A listing is a million objects, and none of them is in a cycle: looking for cycles after
+    # every 700 new ones would take longer than all the rest.
     gc.set_threshold(_YOUNG_OBJECTS)
     words = list(sys.argv[1:] if argv is None else argv)
     if sys.stdout is None:  # closed before we were started: what has something to say must fail
@@ -83,14 +83,14 @@ def _restore(request: Request, connect: Connect) -> int:
 
     if hasattr(sys.stdin, "reconfigure"):
         sys.stdin.reconfigure(errors="surrogateescape")
-    ruleset = read(sys.stdin, _input_name())
-    if not ruleset.body:
+    packed = read(sys.stdin, _input_name())
+    if not packed.body:
         raise InvalidValue(
             f"{_input_name()} holds neither a rule nor a setting; nothing was changed",
             "to remove every service: ippfvsadm -C",
         )
     with connect(request.netns) as lvs:
-        lvs.replace(ruleset)
+        lvs.replace(packed)
     return 0
 
 

@@ -33,7 +33,7 @@ from tests.unit.strategies import CONFIGS, COUNTS, METHODS, RULESETS, STATS, ser
 
 @given(RULESETS)
 def test_both_decoders_give_the_same_values(ruleset: Ruleset) -> None:
-    body = bytes(pack(ruleset).body)
+    body = bytes(pack(ruleset))
     ours = []
     for kind, start, end in wire.walk(body, 0, len(body)):
         name, nest = Message.nla_map[kind]

@@ -127,6 +127,11 @@ SERVICE = "-A -t 10.0.0.1:80 -s rr"
         ("--default-method", pylvs.InvalidValue, "--default-method needs a value"),
         ("--default-method local", pylvs.InvalidValue, "give nat, tun or dr"),
         ("-A -t 10.0.0.2:80 -s rr" + " " * 5000, pylvs.InvalidValue, "longer than 4096"),
+        (
+            f"-a -t 10.0.0.1:80 -r {'1' * 5000} -m -w 1",
+            pylvs.InvalidValue,
+            "longer than 4096",
+        ),
         ("\udcff", pylvs.InvalidValue, "belongs to no option"),
     ],
 )
@@ -179,6 +184,14 @@ def test_a_rule_set_made_in_python_names_its_rule(lvs: Manager) -> None:
     ruleset = Ruleset((Service(Protocol.TCP, Endpoint("10.0.0.1", 80), reals=(real,)),))
     with pytest.raises(pylvs.FamilyMismatch, match=r"^-a -t 10.0.0.1:80 -r \[::1\]:80 -w 1: "):
         lvs.replace(ruleset)
+
+
+@pytest.mark.parametrize("reals", [(), (Real(Endpoint("1.1.1.1", 80)),)])
+def test_a_service_twice_is_named(lvs: Manager, reals: tuple[Real, ...]) -> None:
+    service = Service(Protocol.TCP, Endpoint("10.0.0.1", 80), "rr", reals)
+    with pytest.raises(pylvs.AlreadyExists) as refused:
+        lvs.replace(Ruleset((service, service)))
+    assert refused.value.where == "-A -t 10.0.0.1:80 -s rr"
 
 
 def test_load_reads_a_file(tmp_path: Path) -> None:
