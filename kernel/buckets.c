@@ -17,7 +17,7 @@ struct ippfvs_buckets *ippfvs_buckets_alloc(unsigned int bits)
 
 	buckets->bits = bits;
 	buckets->bucket = kvcalloc(1UL << bits, sizeof(*buckets->bucket),
-				   GFP_KERNEL | __GFP_NOWARN |
+				   GFP_KERNEL_ACCOUNT | __GFP_NOWARN |
 				   __GFP_RETRY_MAYFAIL);
 	if (!buckets->bucket) {
 		kfree(buckets);

@@ -6,6 +6,7 @@
 
 #include <linux/compiler.h>
 #include <linux/jiffies.h>
+#include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 
@@ -30,10 +31,11 @@ static const u32 default_timeout_s[__IPPFVS_STATE_MAX] = {
 	[IPPFVS_STATE_UDP]		= 300,
 };
 
-void ippfvs_config_init(struct ippfvs_config *config)
+void ippfvs_config_init(struct ippfvs_config *config, bool guest)
 {
 	u32 state;
 
+	config->guest = guest;
 	config->default_method = IPPFVS_METHOD_NAT;
 	config->conn_max = 0;
 	for (state = 0; state < __IPPFVS_STATE_MAX; state++)
@@ -54,10 +56,15 @@ u32 ippfvs_config_conn_max(const struct ippfvs_config *config)
 	return READ_ONCE(config->conn_max) ?: filling(1);
 }
 
-/* Whoever rules a namespace of his own must not fill the machine. */
-u32 ippfvs_config_conn_limit(void)
+/*
+ * Whoever rules a namespace of his own must not fill the machine, nor take from its
+ * owner what he needs: half is out of reach of all guests together.
+ */
+u32 ippfvs_config_conn_limit(const struct ippfvs_config *config)
 {
-	return READ_ONCE(ippfvs_conn_limit) ?: filling(3);
+	u32 limit = READ_ONCE(ippfvs_conn_limit) ?: filling(3);
+
+	return config->guest ? DIV_ROUND_UP(limit, 2) : limit;
 }
 
 u32 ippfvs_config_timeout(const struct ippfvs_config *config, u8 state)

@@ -8,6 +8,7 @@
 /**
  * struct ippfvs_config - what an administrator may set
  * @default_method: enum ippfvs_method for a real server given without a port
+ * @guest: its owner has no say over the machine
  * @conn_max: most connections; 0: ippfvs_config_conn_max() works it out
  * @timeout: jiffies without a packet after which a connection in that state
  *	ends, by enum ippfvs_state
@@ -15,16 +16,20 @@
  * Fields are single words, read with READ_ONCE and written with WRITE_ONCE.
  */
 struct ippfvs_config {
+	bool guest;
 	u8 default_method;
 	u32 conn_max;
 	u32 timeout[__IPPFVS_STATE_MAX];
 };
 
-void ippfvs_config_init(struct ippfvs_config *config);
+void ippfvs_config_init(struct ippfvs_config *config, bool guest);
 
-/* The most connections a namespace may have, and all together; never 0. */
+/*
+ * The most connections a namespace may have, and with which number in all together
+ * it may make no more; never 0.
+ */
 u32 ippfvs_config_conn_max(const struct ippfvs_config *config);
-u32 ippfvs_config_conn_limit(void);
+u32 ippfvs_config_conn_limit(const struct ippfvs_config *config);
 
 /* In seconds, at most IPPFVS_TIMEOUT_MAX_S; set: caller holds the lock. */
 u32 ippfvs_config_timeout(const struct ippfvs_config *config, u8 state);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "conn.h"
 
-#include "config.h"
 #include "conn_life.h"
 #include "conn_plan.h"
 #include "core/tcp_state.h"
@@ -61,14 +60,15 @@ static void set_addr(struct ippfvs_conn *conn, enum ippfvs_conn_end end,
 }
 
 /* Counted before others see it: they may end it at once. */
-struct ippfvs_conn *ippfvs_conn_make(const struct ippfvs_conn_plan *plan)
+struct ippfvs_conn *ippfvs_conn_make(const struct ippfvs_conn_plan *plan,
+				     u32 limit)
 {
 	const struct ippfvs_tuple *tuple = plan->tuple;
 	bool ipv4 = tuple->family == IPPFVS_FAMILY_IPV4;
 	bool active = ippfvs_state_active(plan->state);
 	struct ippfvs_conn *conn;
 
-	if (percpu_counter_compare(&entries, ippfvs_config_conn_limit()) >= 0)
+	if (percpu_counter_compare(&entries, limit) >= 0)
 		return ERR_PTR(-ENOSPC);
 	conn = kmem_cache_alloc(ipv4 ? cache4 : cache6,
 				GFP_ATOMIC | __GFP_NOWARN);

@@ -84,10 +84,11 @@ void ippfvs_conn_exit(void);
 
 /*
  * An entry as planned, counted for its real server, in no table yet; ERR_PTR:
- * -ENOMEM, or -ENOSPC (limit of all namespaces together). abandon: it never was
+ * -ENOMEM, or -ENOSPC (all namespaces together have @limit). abandon: it never was
  * in a table. free: nobody reads these @n any more, their real servers were put.
  */
-struct ippfvs_conn *ippfvs_conn_make(const struct ippfvs_conn_plan *plan);
+struct ippfvs_conn *ippfvs_conn_make(const struct ippfvs_conn_plan *plan,
+				     u32 limit);
 void ippfvs_conn_abandon(struct ippfvs_conn *conn);
 void ippfvs_conn_free(struct ippfvs_conn **conn, u32 n);
 

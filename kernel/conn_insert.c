@@ -285,7 +285,7 @@ struct ippfvs_conn *ippfvs_conn_create(struct ippfvs_conn_table *table,
 
 	/* Counted before the full barrier of a load's change: see ippfvs_conn_wake(). */
 	percpu_counter_inc(&table->conns);
-	conn = ippfvs_conn_make(plan);
+	conn = ippfvs_conn_make(plan, ippfvs_config_conn_limit(table->config));
 	if (IS_ERR(conn)) {
 		percpu_counter_dec(&table->conns);
 		return conn;

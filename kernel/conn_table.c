@@ -30,7 +30,7 @@ static struct ippfvs_conn_lock *make_locks(void)
 	struct ippfvs_conn_lock *lock;
 	int i;
 
-	lock = kvcalloc(IPPFVS_CONN_LOCKS, sizeof(*lock), GFP_KERNEL);
+	lock = kvcalloc(IPPFVS_CONN_LOCKS, sizeof(*lock), GFP_KERNEL_ACCOUNT);
 	for (i = 0; lock && i < IPPFVS_CONN_LOCKS; i++)
 		spin_lock_init(&lock[i].lock);
 	return lock;

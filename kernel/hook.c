@@ -16,7 +16,9 @@
 #include "packet.h"
 
 #include <linux/bottom_half.h>
+#include <linux/etherdevice.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter_bridge.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
 
@@ -82,11 +84,39 @@ handle(struct sk_buff *skb, const struct nf_hook_state *state,
 	return verdicts[verdict];
 }
 
+/*
+ * br_netfilter shows us frames between other machines: here those to a MAC address
+ * neither of the port nor of the bridge.
+ */
+static bool is_for_others(const struct sk_buff *skb,
+			  const struct nf_hook_state *state)
+{
+#if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
+	const struct nf_bridge_info *info = nf_bridge_info_get(skb);
+
+	return info && info->pkt_otherhost &&
+	       !ether_addr_equal(eth_hdr(skb)->h_dest, state->in->dev_addr);
+#else
+	return false;
+#endif
+}
+
+/* From one port of a bridge to another: not routed, and its TTL was not taken. */
+static bool is_bridged_through(const struct sk_buff *skb)
+{
+#if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
+	return nf_bridge_get_physoutdev(skb);
+#else
+	return false;
+#endif
+}
+
 static unsigned int arriving(void *priv, struct sk_buff *skb,
 			     const struct nf_hook_state *state)
 {
 	if (unlikely(skb->pkt_type != PACKET_HOST &&
-		     skb->pkt_type != PACKET_LOOPBACK))
+		     skb->pkt_type != PACKET_LOOPBACK) ||
+	    is_for_others(skb, state))
 		return NF_ACCEPT;
 	return handle(skb, state, IPPFVS_ARRIVING, ippfvs_arrived);
 }
@@ -100,6 +130,8 @@ static unsigned int for_us(void *priv, struct sk_buff *skb,
 static unsigned int through(void *priv, struct sk_buff *skb,
 			    const struct nf_hook_state *state)
 {
+	if (is_bridged_through(skb))
+		return NF_ACCEPT;
 	return handle(skb, state, IPPFVS_THROUGH, ippfvs_admitted);
 }
 

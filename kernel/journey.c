@@ -51,7 +51,9 @@ enum ippfvs_verdict ippfvs_admitted(struct ippfvs_packet *pkt)
 				&dir);
 	if (conn) {
 		verdict = on_conn(pkt, conn, dir);
-		if (verdict != IPPFVS_PASS || !ippfvs_conn_ended(conn))
+		/* Answers are rewritten already, whether theirs ends just now or not. */
+		if (verdict != IPPFVS_PASS || dir == IPPFVS_CONN_OUT ||
+		    !ippfvs_conn_ended(conn))
 			return verdict;
 	}
 	return ippfvs_schedule(pkt);

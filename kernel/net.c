@@ -7,6 +7,7 @@
 
 #include <linux/netdevice.h>
 #include <linux/rcupdate.h>
+#include <linux/user_namespace.h>
 #include <linux/workqueue.h>
 #include <net/net_namespace.h>
 #include <net/netfilter/ipv4/nf_defrag_ipv4.h>
@@ -82,7 +83,7 @@ static int __net_init net_init(struct net *net)
 
 	ipn->net = net;
 	mutex_init(&ipn->lock);
-	ippfvs_config_init(&ipn->config);
+	ippfvs_config_init(&ipn->config, net->user_ns != &init_user_ns);
 
 	ipn->drops = alloc_percpu(struct ippfvs_drops);
 	if (!ipn->drops)

@@ -22,11 +22,18 @@ static bool find_route(struct ippfvs_packet *pkt)
 			       inet_dsfield_to_dscp(iph->tos), pkt->skb->dev);
 }
 
+/*
+ * Told that a packet has just arrived, kernels without "nf_reject: don't leak dst
+ * refcount for loopback packets" (2025) would look for its route themselves, and
+ * forget the reference to the one that it has. That hook means nothing else here.
+ */
 static void reset(struct ippfvs_packet *pkt)
 {
 	if (ippfvs_packet_ipv4(pkt)) {
 		if (find_route(pkt))
-			nf_send_reset(pkt->net, NULL, pkt->skb, pkt->hook);
+			nf_send_reset(pkt->net, NULL, pkt->skb,
+				      pkt->place == IPPFVS_ARRIVING ?
+				      NF_INET_LOCAL_IN : pkt->hook);
 	} else {
 		nf_send_reset6(pkt->net, NULL, pkt->skb, pkt->hook);
 	}

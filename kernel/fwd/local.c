@@ -137,15 +137,34 @@ bool ippfvs_local_connected(const struct ippfvs_packet *pkt)
 	return sk;
 }
 
-/* A SYN takes the place of its predecessor in TIME_WAIT; puts @sk if so. */
-static bool make_way(const struct ippfvs_packet *pkt, struct sock *sk)
+/* A SYN may take the place of its predecessor in TIME_WAIT. */
+static bool gives_way(const struct ippfvs_packet *pkt, const struct sock *sk)
 {
-	if (sk->sk_state != TCP_TIME_WAIT ||
-	    !ippfvs_tcp_opens(pkt->wire.tcp_flags))
-		return false;
+	return sk->sk_state == TCP_TIME_WAIT &&
+	       ippfvs_tcp_opens(pkt->wire.tcp_flags);
+}
 
-	inet_twsk_deschedule_put(inet_twsk(sk));
-	return true;
+/*
+ * The socket that is to have the packet, with a reference; NULL: none. @known: the
+ * stack finds it by itself, even if it is only one that ends.
+ */
+static struct sock *receiver(const struct ippfvs_packet *pkt,
+			     const union ippfvs_addr *real, __be16 port,
+			     bool *known)
+{
+	struct sock *sk, *old = connected(pkt);
+
+	*known = old;
+	if (old && !gives_way(pkt, old)) {
+		sock_gen_put(old);
+		return NULL;
+	}
+	sk = server(pkt, real, port);
+	if (old && sk)
+		inet_twsk_deschedule_put(inet_twsk(old));
+	else if (old)
+		sock_gen_put(old);
+	return sk;
 }
 
 enum ippfvs_verdict ippfvs_local(struct ippfvs_packet *pkt,
@@ -154,20 +173,17 @@ enum ippfvs_verdict ippfvs_local(struct ippfvs_packet *pkt,
 	union ippfvs_addr real = conn->real->addr;
 	__be16 port = conn->port[IPPFVS_END_REAL];
 	struct sock *sk = NULL;
+	bool known = false;
 
 	/* Only what was routed to us has a socket here, and a device. */
-	if (pkt->place == IPPFVS_FOR_US) {
-		sk = connected(pkt);
-		if (sk && !make_way(pkt, sk)) {
-			sock_gen_put(sk);
-			return IPPFVS_PASS;
-		}
-		sk = server(pkt, &real, port);
+	if (pkt->place == IPPFVS_FOR_US)
+		sk = receiver(pkt, &real, port, &known);
+	if (sk) {
+		nf_tproxy_assign_sock(pkt->skb, sk);
+		return IPPFVS_PASS;
 	}
-	if (!sk) {
-		ippfvs_conn_end(conn);
-		return ippfvs_reject(pkt, IPPFVS_DROP_NO_LISTENER);
-	}
-	nf_tproxy_assign_sock(pkt->skb, sk);
-	return IPPFVS_PASS;
+	if (known)
+		return IPPFVS_PASS;
+	ippfvs_conn_end(conn);
+	return ippfvs_reject(pkt, IPPFVS_DROP_NO_LISTENER);
 }

@@ -33,8 +33,7 @@ static __always_inline u16 update_addr(u16 check, u8 family,
  * The transport checksum, or NULL when there is none: a quote was cut short, or
  * a UDP sender does without.
  */
-static __always_inline u16 *checksum_of(u8 *th, const struct ippfvs_wire *wire,
-					bool partial)
+static __always_inline u16 *checksum_of(u8 *th, const struct ippfvs_wire *wire)
 {
 	u32 offset = wire->tuple.protocol == IPPROTO_TCP ?
 		     offsetof(struct tcphdr, check) :
@@ -43,7 +42,7 @@ static __always_inline u16 *checksum_of(u8 *th, const struct ippfvs_wire *wire,
 
 	if (wire->l4_size < offset + sizeof(*check))
 		return NULL;
-	if (wire->tuple.protocol == IPPROTO_UDP && !*check && !partial)
+	if (wire->tuple.protocol == IPPROTO_UDP && !*check)
 		return NULL;
 	return check;
 }
@@ -55,7 +54,7 @@ static __always_inline void rewrite_port(u8 *th, const struct ippfvs_wire *wire,
 					 bool partial)
 {
 	__be16 *port = (__be16 *)th + (end->source ? 0 : 1);
-	u16 *check = checksum_of(th, wire, partial);
+	u16 *check = checksum_of(th, wire);
 	u16 sum;
 
 	if (check) {
@@ -113,11 +112,19 @@ void ippfvs_rewrite(u8 *nh, const struct ippfvs_wire *wire,
 	rewrite(nh, wire, end, partial);
 }
 
+/* A tunnel's packet may leave to others the sum within it, and have its own. */
+static __always_inline bool is_partial(const struct sk_buff *skb,
+				       const struct ippfvs_wire *wire)
+{
+	return skb->ip_summed == CHECKSUM_PARTIAL &&
+	       (skb_is_gso(skb) ||
+		skb_checksum_start_offset(skb) == wire->l4);
+}
+
 void ippfvs_rewrite_skb(struct sk_buff *skb, const struct ippfvs_wire *wire,
 			const struct ippfvs_new_end *end)
 {
-	rewrite(skb_network_header(skb), wire, end,
-		skb->ip_summed == CHECKSUM_PARTIAL);
+	rewrite(skb_network_header(skb), wire, end, is_partial(skb, wire));
 	if (skb->ip_summed == CHECKSUM_COMPLETE)
 		skb->ip_summed = CHECKSUM_NONE; /* it was of the old bytes */
 }

@@ -52,6 +52,10 @@ class Tap:
         """Send from the real server's side."""
         _send(self.farm, _behind(self.farm), packets)
 
+    def frame_from_client(self, packet: bytes) -> bytes:
+        """PACKET as the client's side sends it to the director."""
+        return _frame(self.farm, _edge(self.farm), packet, from_director=False)
+
     def frame_behind(self, packet: bytes) -> bytes:
         """PACKET as the director sends it to the real server."""
         return _frame(self.farm, _behind(self.farm), packet, from_director=True)

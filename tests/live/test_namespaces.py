@@ -8,6 +8,7 @@ client ── router ── director ── server1, server2        own1-: the s
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,3 +51,37 @@ def test_two_directors_with_one_virtual_address(own_farm: OwnFarm) -> None:
         assert (str(lvs.config().default_method), lvs.config().conn_max) == ("nat", 0)
         lvs_other.clear()
         assert talk.who(sock) == "own0-server1"
+
+
+GUEST = """
+ip link set lo up
+ip link add away type dummy
+ip addr add 10.9.9.1/24 dev away
+ip addr add 10.9.9.9/32 dev away
+ip link set away up
+ippfvsadm -A -u 10.9.9.9:7 -s rr
+ippfvsadm -a -u 10.9.9.9:7 -r 10.9.9.2:7 -m
+for each in 1 2 3 4; do echo $each > /dev/udp/10.9.9.9/7; done
+ippfvsadm -L -n -c | grep -c 10.9.9.2
+ippfvsadm --conn-max 4294967295
+echo 5 > /dev/udp/10.9.9.9/7
+ippfvsadm -L -n -c | grep -c 10.9.9.2
+"""
+
+
+@pytest.mark.farm(methods=["nat"])
+def test_a_users_own_namespace_leaves_half_to_others(farm: Farm, lvs: pylvs.Manager) -> None:
+    """Whatever its limit is: root of an unprivileged user's namespace sets that."""
+    limit = Path("/sys/module/ippfvs/parameters/conn_limit")
+    service = lvs.add_service("udp", pylvs.Endpoint(farm.vip, 7), "rr")
+    lvs.add_real(service, farm.real(0, 7), method="nat")
+    limit.write_text("4")
+    try:
+        # The tests live behind a chroot, from where nobody may make a user namespace.
+        outside = ("nsenter", "--mount=/proc/1/ns/mnt", "--")
+        command = ("unshare", "--user", "--map-root-user", "--net", "bash", "-ec", GUEST)
+        assert farm.director.run(*outside, *command).stdout.split() == ["2", "2"]
+        with Echo(farm.servers[0], "udp", farm.reals[0], 7):
+            talk.ask(farm.client, "udp", farm.vip, 7)
+    finally:
+        limit.write_text("0")

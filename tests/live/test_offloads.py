@@ -15,8 +15,10 @@ from ippfvslab.farm import Farm
 from ippfvslab.netns import Host
 from ippfvslab.wire import Capture
 
-from tests.live.fixtures_packets import IPIP, TCP, checksum_right
+from tests.live.fixtures_packets import IPIP, TCP, UDP, Made, checksum_right
 from tests.live.fixtures_transfer import Depot, exchange
+from tests.live.fixtures_wiretap import caught, frames, tap
+from tests.live.test_packets import REAL_PORT, VIRTUAL_PORT, serve
 
 if TYPE_CHECKING:
     import pylvs
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 BYTES = 300_000
 FIRST_FRAGMENT = b"\x20\x00"
 SIOCETHTOOL = 0x8946
+SOL_PACKET, PACKET_VNET_HDR, NEEDS_CHECKSUM = 263, 15, 1
 # ETHTOOL_S…, in the order in which they can be turned on.
 TX_CHECKSUM, SCATTER, TSO, GSO, GRO = 0x17, 0x19, 0x1F, 0x24, 0x2C
 USUAL = {TX_CHECKSUM: 1, SCATTER: 1, TSO: 1, GSO: 1, GRO: 0}
@@ -97,6 +100,27 @@ def test_each_segment_in_a_tunnel_has_a_number_of_its_own(farm: Farm, lvs: pylvs
         came = [packet.raw for frame, packet in capture.packets() if not frame.outgoing]
     first = [raw for raw in came if raw[9] == IPIP and raw[6:8] == FIRST_FRAGMENT]
     assert len({raw[4:6] for raw in first}) == len(first) > BYTES / 1500
+
+
+@pytest.mark.farm(methods=["nat"])
+@pytest.mark.parametrize("summed", [False, True])
+def test_the_sum_within_a_tunnel_is_left_to_others(
+    farm: Farm, lvs: pylvs.Manager, summed: bool
+) -> None:
+    """VXLAN, say: the checksum that the hardware is to compute is not the outer UDP header's."""
+    with tap(farm) as wires, caught(wires.behind) as capture:
+        serve(lvs, wires, farm.method)
+        made = Made(wires.client, wires.vip, UDP, 4000, VIRTUAL_PORT, bytes(range(64)))
+        made = made.but(no_checksum=not summed)
+        within = 14 + len(made.raw) - len(made.data)
+        frame = wires.frame_from_client(made.raw)
+        host, device = wires.edge
+        with host.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+            raw.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+            raw.bind((device, 0))
+            raw.send(struct.pack("@BBHHHH", NEEDS_CHECKSUM, 0, 0, 0, within, 6) + frame)
+        came = made.passed(dest=wires.real, dport=REAL_PORT)
+        assert frames(capture, 1) == [wires.frame_behind(came.raw)]
 
 
 def wrong(capture: Capture) -> list[str]:

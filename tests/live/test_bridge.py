@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A director that is a bridge, too, with br_netfilter: what only passes by is not its business.
+
+left ── br9 (in the director) ── right
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from ippfvslab.farm import Farm
+from ippfvslab.wire import Capture
+
+from tests.live.fixtures_packets import ACK, SYN, TCP, UDP, Made
+from tests.live.fixtures_wiretap import Tap, caught, frames, tap
+from tests.live.test_packets import REAL_PORT, VIRTUAL_PORT, serve
+
+if TYPE_CHECKING:
+    import pylvs
+
+SENDER, SOMEBODY, BRIDGE = (bytes.fromhex(f"0200000009{last}") for last in ("01", "02", "03"))
+
+
+@contextmanager
+def bridge(farm: Farm) -> Iterator[None]:
+    """The bridge br9, and br_netfilter, which shows netfilter what it carries."""
+    subprocess.run(["modprobe", "br_netfilter"], check=True)
+    try:
+        farm.director.ip(
+            f"link add br9 address {BRIDGE.hex(':')} type bridge forward_delay 0 mcast_snooping 0",
+            "link add left9 type veth peer name left",
+            "link add right9 type veth peer name right",
+            *(f"link set {port} master br9" for port in ("left9", "right9")),
+            *(f"link set {each} up" for each in ("br9", "left9", "right9", "left", "right")),
+        )
+        for version in ("ipv4.conf.all", "ipv4.conf.br9"):
+            farm.director.sysctl(f"{version}.rp_filter", 0)
+        yield
+    finally:
+        farm.director.ip("link del left", "link del right", "link del br9")
+        subprocess.run(["rmmod", "br_netfilter"], check=True)
+
+
+def send(farm: Farm, made: Made, to: bytes) -> bytes:
+    """Send MADE into the left end; return the frame."""
+    frame = to + SENDER + (b"\x08\x00" if made.family == 4 else b"\x86\xdd") + made.raw
+    with farm.director.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+        raw.bind(("left", 0))
+        raw.send(frame)
+    return frame
+
+
+def packets(wires: Tap) -> list[Made]:
+    """What would open a connection, and what would be refused as unknown."""
+    syn = Made(wires.client, wires.vip, TCP, 4001, VIRTUAL_PORT, flags=SYN)
+    return [
+        syn,
+        syn.but(flags=ACK, sport=4002, data=b"of a connection elsewhere"),
+        Made(wires.client, wires.vip, UDP, 4003, VIRTUAL_PORT, b"for another director"),
+    ]
+
+
+@pytest.mark.farm(methods=["nat"], own=True)
+def test_frames_between_others_pass_as_they_are(farm: Farm, lvs: pylvs.Manager) -> None:
+    with tap(farm) as wires, bridge(farm), Capture(farm.director, "right") as capture:
+        serve(lvs, wires, farm.method)
+        sent = [send(farm, made, SOMEBODY) for made in packets(wires)]
+        assert [frame for frame in frames(capture, len(sent)) if frame in sent] == sent
+        assert list(lvs.connections()) == []
+
+
+@pytest.mark.farm(methods=["nat"], own=True)
+def test_frames_to_the_bridge_itself_are_served(farm: Farm, lvs: pylvs.Manager) -> None:
+    """A new connection, and then its next packet, which is met on arrival."""
+    with tap(farm) as wires, bridge(farm), caught(wires.behind) as capture:
+        serve(lvs, wires, farm.method)
+        made = packets(wires)[2]
+        sent = [made, made.but(data=b"again")]
+        for each in sent:
+            send(farm, each, BRIDGE)
+        came = [each.passed(dest=wires.real, dport=REAL_PORT) for each in sent]
+        assert frames(capture, 2) == [wires.frame_behind(each.raw) for each in came]
