@@ -6,7 +6,6 @@
 
 #include <linux/compiler.h>
 #include <linux/jiffies.h>
-#include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 
@@ -64,7 +63,7 @@ u32 ippfvs_config_conn_limit(const struct ippfvs_config *config)
 {
 	u32 limit = READ_ONCE(ippfvs_conn_limit) ?: filling(3);
 
-	return config->guest ? DIV_ROUND_UP(limit, 2) : limit;
+	return config->guest ? limit - limit / 2 : limit;
 }
 
 u32 ippfvs_config_timeout(const struct ippfvs_config *config, u8 state)

@@ -59,7 +59,8 @@ judge(struct sk_buff *skb, const struct nf_hook_state *state,
 	if (ippfvs_packet_read(&pkt) || pkt.wire.tuple.family != state->pf)
 		return IPPFVS_PASS;
 	if (unlikely(pkt.wire.inner))
-		return ippfvs_icmp(&pkt);
+		return handler == ippfvs_overheard ? IPPFVS_PASS :
+						     ippfvs_icmp(&pkt);
 	pkt.hash = ippfvs_conn_hash(&pkt.ipn->conns, &pkt.wire.tuple);
 	return handler(&pkt);
 }
@@ -84,10 +85,7 @@ handle(struct sk_buff *skb, const struct nf_hook_state *state,
 	return verdicts[verdict];
 }
 
-/*
- * br_netfilter shows us frames between other machines: here those to a MAC address
- * neither of the port nor of the bridge.
- */
+/* br_netfilter shows us frames between other machines, as the bridge sees it. */
 static bool is_for_others(const struct sk_buff *skb,
 			  const struct nf_hook_state *state)
 {
@@ -115,9 +113,10 @@ static unsigned int arriving(void *priv, struct sk_buff *skb,
 			     const struct nf_hook_state *state)
 {
 	if (unlikely(skb->pkt_type != PACKET_HOST &&
-		     skb->pkt_type != PACKET_LOOPBACK) ||
-	    is_for_others(skb, state))
+		     skb->pkt_type != PACKET_LOOPBACK))
 		return NF_ACCEPT;
+	if (unlikely(is_for_others(skb, state)))
+		return handle(skb, state, IPPFVS_ARRIVING, ippfvs_overheard);
 	return handle(skb, state, IPPFVS_ARRIVING, ippfvs_arrived);
 }
 

@@ -31,6 +31,17 @@ enum ippfvs_verdict ippfvs_arrived(struct ippfvs_packet *pkt)
 	return on_conn(pkt, conn, dir);
 }
 
+enum ippfvs_verdict ippfvs_overheard(struct ippfvs_packet *pkt)
+{
+	struct ippfvs_conn *conn;
+	enum ippfvs_conn_dir dir;
+
+	conn = ippfvs_conn_find(&pkt->ipn->conns, &pkt->wire.tuple, pkt->hash,
+				&dir);
+	return conn && dir == IPPFVS_CONN_OUT ? ippfvs_outbound(pkt, conn) :
+						IPPFVS_PASS;
+}
+
 /*
  * Packets of known connections were met on arrival. Who still comes here with
  * one: Local Node's, for delivery; a server's answer to a client on the director;

@@ -14,6 +14,12 @@
 enum ippfvs_verdict ippfvs_arrived(struct ippfvs_packet *pkt);
 
 /*
+ * A bridge carries it from one machine to another: only what a server answers
+ * to a client that knows nothing but the virtual address is ours.
+ */
+enum ippfvs_verdict ippfvs_overheard(struct ippfvs_packet *pkt);
+
+/*
  * The host's firewall has let it through: forward it on its connection, or make
  * one if it is for a service.
  */

@@ -24,18 +24,26 @@ static bool find_route(struct ippfvs_packet *pkt)
 
 /*
  * Told that a packet has just arrived, kernels without "nf_reject: don't leak dst
- * refcount for loopback packets" (2025) would look for its route themselves, and
- * forget the reference to the one that it has. That hook means nothing else here.
+ * refcount for loopback packets" (2025) look for its route themselves, and forget
+ * the reference to one that it has. That hook means nothing else here.
  */
+static unsigned int reset_hook(const struct ippfvs_packet *pkt)
+{
+	return pkt->place == IPPFVS_ARRIVING && skb_valid_dst(pkt->skb) ?
+	       NF_INET_LOCAL_IN : pkt->hook;
+}
+
 static void reset(struct ippfvs_packet *pkt)
 {
+	struct sk_buff *skb = pkt->skb;
+
 	if (ippfvs_packet_ipv4(pkt)) {
 		if (find_route(pkt))
-			nf_send_reset(pkt->net, NULL, pkt->skb,
-				      pkt->place == IPPFVS_ARRIVING ?
-				      NF_INET_LOCAL_IN : pkt->hook);
+			nf_send_reset(pkt->net, NULL, skb, reset_hook(pkt));
 	} else {
-		nf_send_reset6(pkt->net, NULL, pkt->skb, pkt->hook);
+		if (!skb_valid_dst(skb))
+			skb_dst_drop(skb);
+		nf_send_reset6(pkt->net, NULL, skb, reset_hook(pkt));
 	}
 }
 

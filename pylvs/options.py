@@ -22,6 +22,7 @@ class Option(NamedTuple):
     name: str
     values: int = 0
     lacking: str = ""  # what this version does not have, when the option is ipvsadm's alone
+    idle: str = ""  # a value that asks for nothing of it
 
     def __str__(self) -> str:
         return f"-{self.letter}" if self.letter else f"--{self.name}"
@@ -86,9 +87,9 @@ OPTIONS = (
     Option("", "pe", 1, "persistence engines"),
     Option("b", "sched-flags", 1, "scheduler flags"),
     Option("o", "ops", 0, "one-packet scheduling"),
-    Option("x", "u-threshold", 1, "connection thresholds"),
-    Option("y", "l-threshold", 1, "connection thresholds"),
-    Option("", "tun-type", 1, "tunnel types other than IPIP"),
+    Option("x", "u-threshold", 1, "connection thresholds", "0"),
+    Option("y", "l-threshold", 1, "connection thresholds", "0"),
+    Option("", "tun-type", 1, "tunnel types other than IPIP", "ipip"),
     Option("", "tun-port", 1, "tunnel types other than IPIP"),
     Option("", "tun-nocsum", 0, "tunnel types other than IPIP"),
     Option("", "tun-csum", 0, "tunnel types other than IPIP"),
@@ -113,7 +114,8 @@ def scan(words: Sequence[str]) -> list[Word]:
 
     Letters may be joined (``-Ln``), values attached (``-w2``, ``--weight=2``).
 
-    :raises InvalidValue: an unknown option, a missing or a stray value
+    :raises InvalidValue: an unknown option, one that asks for what we lack, a missing or a
+        stray value
     """
     found: list[Word] = []
     rest = list(reversed(words))
@@ -124,8 +126,11 @@ def scan(words: Sequence[str]) -> list[Word]:
         elif word.startswith("-") and len(word) > 1:
             found.extend(_letters(word, rest))
         else:
-            raise InvalidValue(f"'{word}' belongs to no option")
-    return found
+            raise _stray(word)
+    for each in found:
+        if each.option.lacking and not _is_idle(each):
+            raise InvalidValue(f"'{each.option}': ippfvs does not have {each.option.lacking} yet")
+    return [each for each in found if not each.option.lacking]
 
 
 def _long(word: str, rest: list[str]) -> Word:
@@ -133,7 +138,6 @@ def _long(word: str, rest: list[str]) -> Word:
     option = NAMES.get(name)
     if option is None:
         raise _unknown(f"--{name}")
-    _refuse_lacking(option, word)
     if equals and option.name == "restore":
         raise InvalidValue("--restore reads standard input: ippfvsadm --restore < FILE")
     if not equals:
@@ -149,7 +153,6 @@ def _letters(word: str, rest: list[str]) -> list[Word]:
         option = LETTERS.get(letter)
         if option is None:
             raise _unknown(word)
-        _refuse_lacking(option, f"-{letter}")
         if not option.values:
             found.append(Word(option, ()))
             continue
@@ -184,9 +187,18 @@ _WANTS = {
 }
 
 
-def _refuse_lacking(option: Option, word: str) -> None:
-    if option.lacking:
-        raise InvalidValue(f"'{word}': ippfvs does not have {option.lacking} yet")
+def _is_idle(word: Word) -> bool:
+    return bool(word.option.idle) and word.values == (word.option.idle,)
+
+
+def _stray(word: str) -> InvalidValue:
+    looks_like_address = word[:1].isdigit() and not word.isdigit()
+    return InvalidValue(
+        f"'{word}' belongs to no option",
+        "an address follows -t or -u (a service) or -r (a real server)"
+        if looks_like_address
+        else "see: ippfvsadm --help",
+    )
 
 
 def _unknown(word: str) -> InvalidValue:

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from socket import AF_INET, inet_pton
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from .bulk import read_rules
 from .endpoint import Endpoint
@@ -43,7 +44,7 @@ def load(path: str) -> Ruleset:
     :raises OSError: the file cannot be read
     """
     with open(path, encoding="utf-8", errors="surrogateescape") as file:
-        packed = read(file, path)
+        packed = read(lines_of(file), path)
     if not packed.body:
         raise InvalidValue(f"{path} holds neither a rule nor a setting")
     return packed.unpack()
@@ -52,6 +53,11 @@ def load(path: str) -> Ruleset:
 def loads(text: str, source: str = "rules") -> Ruleset:
     """Read the text of a save file, an empty one too; see :func:`load`."""
     return read(text.splitlines(), source).unpack()
+
+
+def lines_of(file: TextIO) -> Iterator[str]:
+    """Yield the lines of a save file; of one that is too long, enough to be refused."""
+    return iter(partial(file.readline, LINE_MAX + 1), "")
 
 
 def read(rows: Iterable[str], source: str = "rules") -> PackedRuleset:
@@ -139,6 +145,7 @@ class _Builder:
             self._add_to_known(service, request.real, number)
         else:
             raise InvalidValue(
+                f"'{request.verb}' is no rule: "
                 "a rule set is written with -A, -a, --set, --default-method and --conn-max"
             )
 

@@ -79,11 +79,11 @@ def _restore(request: Request, connect: Connect) -> int:
     """Read all of standard input, and only then speak to the kernel."""
     if sys.stdin is None or sys.stdin.isatty():
         raise InvalidValue("-R reads a rule set from standard input", "ippfvsadm -R < FILE")
-    from ..rulefile import read
+    from ..rulefile import lines_of, read
 
     if hasattr(sys.stdin, "reconfigure"):
         sys.stdin.reconfigure(errors="surrogateescape")
-    packed = read(sys.stdin, _input_name())
+    packed = read(lines_of(sys.stdin), _input_name())
     if not packed.body:
         raise InvalidValue(
             f"{_input_name()} holds neither a rule nor a setting; nothing was changed",

@@ -75,6 +75,23 @@ def test_frames_between_others_pass_as_they_are(farm: Farm, lvs: pylvs.Manager) 
 
 
 @pytest.mark.farm(methods=["nat"], own=True)
+def test_an_answer_to_a_client_on_the_same_bridge_is_rewritten(
+    farm: Farm, lvs: pylvs.Manager
+) -> None:
+    """The server has the client beside it, and sends to it directly."""
+    with tap(farm) as wires, bridge(farm), caught(wires.edge) as capture:
+        serve(lvs, wires, farm.method)
+        asked = packets(wires)[2]
+        with caught(wires.behind) as behind:
+            wires.to_vip(asked.raw)
+            assert len(frames(behind, 1)) == 1
+        answer = Made(wires.real, wires.client, UDP, REAL_PORT, asked.sport, b"the answer")
+        send(farm, answer, SOMEBODY)
+        came = answer.passed(source=wires.vip, sport=VIRTUAL_PORT)
+        assert frames(capture, 1) == [wires.frame_at_edge(came.raw)]
+
+
+@pytest.mark.farm(methods=["nat"], own=True)
 def test_frames_to_the_bridge_itself_are_served(farm: Farm, lvs: pylvs.Manager) -> None:
     """A new connection, and then its next packet, which is met on arrival."""
     with tap(farm) as wires, bridge(farm), caught(wires.behind) as capture:

@@ -21,7 +21,7 @@ from pylvs import (
     Ruleset,
     Service,
 )
-from pylvs.rulefile import load, loads
+from pylvs.rulefile import lines_of, load, loads, read
 from pylvs.ruleset import diff, service_lines
 from tests.unit.fakekernel import FakeKernel
 from tests.unit.strategies import RULESETS
@@ -71,6 +71,14 @@ def test_what_ipvsadm_saves_is_read() -> None:
     tunnel = Real(Endpoint("2001:db8::2", 53), 65535, Method.TUN)
     dns = Service(Protocol.UDP, Endpoint("2001:db8::1", 53), "wlc", (tunnel,))
     assert ruleset == Ruleset((web, dns))
+
+
+def test_what_ipvsadm_may_add_without_asking_for_anything() -> None:
+    service = "-A -t 1.2.3.4:80 -s rr\n-a -t 1.2.3.4:80 -r 10.0.0.1:80 -i -w 1"
+    assert loads(f"{service} --tun-type ipip -x 0 -y 0") == loads(service)
+    for more in ("--tun-type gue", "-x 1", "--tun-port 0"):
+        with pytest.raises(pylvs.InvalidValue, match=r"ippfvs does not have (tunnel|connection)"):
+            loads(f"{service} {more}")
 
 
 def test_1999_lines_comments_and_blank_lines_are_read() -> None:
@@ -201,6 +209,16 @@ def test_load_reads_a_file(tmp_path: Path) -> None:
     path.write_text("wrong")
     with pytest.raises(pylvs.InvalidValue, match=r"rules.txt line 1: 'wrong'"):
         load(str(path))
+
+
+def test_a_line_without_an_end_is_not_read_whole(tmp_path: Path) -> None:
+    with open("/dev/zero") as endless, pytest.raises(InvalidValue, match="line 1: the line is l"):
+        read(lines_of(endless))
+    path = tmp_path / "rules.txt"
+    path.write_text("# " + 4094 * "x")  # the longest one
+    assert loads(path.read_text()) == Ruleset()
+    with path.open() as file:
+        assert not read(lines_of(file)).body
 
 
 def test_limits_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
