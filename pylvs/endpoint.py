@@ -94,7 +94,7 @@ def _bad_address(address: str, text: str) -> tuple[str, str]:
     if address.strip("0123456789./"):
         return (
             f"{shown} is not an address",
-            "host names are not looked up, give the address (ipvsadm saves it with: -S -n)",
+            "host names are not looked up, give the address",
         )
     return f"{shown} is not an IPv4 address", "it has four numbers from 0 to 255"
 
