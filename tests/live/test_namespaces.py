@@ -8,6 +8,11 @@ client ── router ── director ── server1, server2        own1-: the s
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import multiprocessing
+import socket
+import subprocess
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +22,8 @@ from ippfvslab.echo import Echo
 from ippfvslab.farm import Farm
 
 import pylvs
+
+CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000
 
 if TYPE_CHECKING:
     from tests.live.conftest import OwnFarm
@@ -53,20 +60,32 @@ def test_two_directors_with_one_virtual_address(own_farm: OwnFarm) -> None:
         assert talk.who(sock) == "own0-server1"
 
 
-GUEST = """
-ip link set lo up
-ip link add away type dummy
-ip addr add 10.9.9.1/24 dev away
-ip addr add 10.9.9.9/32 dev away
-ip link set away up
-ippfvsadm -A -u 10.9.9.9:7 -s rr
-ippfvsadm -a -u 10.9.9.9:7 -r 10.9.9.2:7 -m
-for each in 1 2 3 4; do echo $each > /dev/udp/10.9.9.9/7; done
-ippfvsadm -L -n -c | grep -c 10.9.9.2
-ippfvsadm --conn-max 4294967295
-echo 5 > /dev/udp/10.9.9.9/7
-ippfvsadm -L -n -c | grep -c 10.9.9.2
+AWAY = """
+link set lo up
+link add away type dummy
+addr add 10.9.9.1/24 dev away
+addr add 10.9.9.9/32 dev away
+link set away up
 """
+
+
+def _as_a_user(pipe: Connection) -> None:
+    """In a user's own namespaces: send how many connections can be made, and with a limit away."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open("/proc/1/ns/mnt") as mounts:  # behind a chroot nobody may make a user namespace
+        if libc.setns(mounts.fileno(), CLONE_NEWNS) or libc.unshare(CLONE_NEWUSER | CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "no namespace of a user's own")
+    Path("/proc/self/uid_map").write_text("0 0 1")
+    subprocess.run(["ip", "-batch", "-"], input=AWAY, text=True, check=True)
+    with pylvs.Manager() as lvs:
+        service = lvs.add_service("udp", "10.9.9.9:7", "rr")
+        lvs.add_real(service, "10.9.9.2:7", method="nat")
+        for limit in (0, 2**32 - 1):
+            lvs.configure(conn_max=limit)
+            for _ in range(4):
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                    client.sendto(b"hello", ("10.9.9.9", 7))
+            pipe.send(len(list(lvs.connections())))
 
 
 @pytest.mark.farm(methods=["nat"])
@@ -77,11 +96,17 @@ def test_a_users_own_namespace_leaves_half_to_others(farm: Farm, lvs: pylvs.Mana
     lvs.add_real(service, farm.real(0, 7), method="nat")
     limit.write_text("4")
     try:
-        # The tests live behind a chroot, from where nobody may make a user namespace.
-        outside = ("nsenter", "--mount=/proc/1/ns/mnt", "--")
-        command = ("unshare", "--user", "--map-root-user", "--net", "bash", "-ec", GUEST)
-        assert farm.director.run(*outside, *command).stdout.split() == ["2", "2"]
-        with Echo(farm.servers[0], "udp", farm.reals[0], 7):
-            talk.ask(farm.client, "udp", farm.vip, 7)
+        fork = multiprocessing.get_context("fork")
+        here, there = fork.Pipe()
+        user = fork.Process(target=_as_a_user, args=(there,))
+        user.start()
+        there.close()
+        try:
+            assert [here.recv(), here.recv()] == [2, 2]
+            with Echo(farm.servers[0], "udp", farm.reals[0], 7):
+                talk.ask(farm.client, "udp", farm.vip, 7)
+        finally:
+            user.join(60)
+        assert user.exitcode == 0
     finally:
         limit.write_text("0")
