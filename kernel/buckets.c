@@ -15,6 +15,7 @@ struct ippfvs_buckets *ippfvs_buckets_alloc(unsigned int bits)
 	if (!buckets)
 		return NULL;
 
+	/* Accounted to who makes the table; when it grows, its worker is nobody. */
 	buckets->bits = bits;
 	buckets->bucket = kvcalloc(1UL << bits, sizeof(*buckets->bucket),
 				   GFP_KERNEL_ACCOUNT | __GFP_NOWARN |

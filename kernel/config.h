@@ -6,9 +6,9 @@
 #include "uapi/ippfvs.h"
 
 /**
- * struct ippfvs_config - what an administrator may set
+ * struct ippfvs_config - what an administrator may set, and who that is
+ * @guest: one who rules no more than namespaces of his own; never changes
  * @default_method: enum ippfvs_method for a real server given without a port
- * @guest: its owner has no say over the machine
  * @conn_max: most connections; 0: ippfvs_config_conn_max() works it out
  * @timeout: jiffies without a packet after which a connection in that state
  *	ends, by enum ippfvs_state

@@ -14,7 +14,6 @@
 
 #include <linux/atomic.h>
 
-struct ippfvs_conn_plan;
 struct ippfvs_real;
 
 /* The two ways that a packet of a connection goes. */
@@ -77,20 +76,6 @@ struct ippfvs_conn {
 		struct in6_addr ip6[IPPFVS_CONN_ENDS];
 	};
 };
-
-/* With the module: memory for entries, and their count. */
-int ippfvs_conn_init(void);
-void ippfvs_conn_exit(void);
-
-/*
- * An entry as planned, counted for its real server, in no table yet; ERR_PTR:
- * -ENOMEM, or -ENOSPC (all namespaces together have @limit). abandon: it never was
- * in a table. free: nobody reads these @n any more, their real servers were put.
- */
-struct ippfvs_conn *ippfvs_conn_make(const struct ippfvs_conn_plan *plan,
-				     u32 limit);
-void ippfvs_conn_abandon(struct ippfvs_conn *conn);
-void ippfvs_conn_free(struct ippfvs_conn **conn, u32 n);
 
 /*
  * RCU, BH off: a packet has passed just now and has led to state @to. false: its

@@ -9,6 +9,7 @@
 #include "conn_find.h"
 #include "conn_hash.h"
 #include "conn_life.h"
+#include "conn_make.h"
 #include "conn_plan.h"
 #include "conn_worker.h"
 #include "core/tcp_state.h"

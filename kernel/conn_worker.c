@@ -7,6 +7,7 @@
 
 #include "buckets.h"
 #include "conn_life.h"
+#include "conn_make.h"
 #include "conn_resize.h"
 #include "main.h"
 #include "real.h"

@@ -9,6 +9,7 @@
  */
 #include "hook.h"
 
+#include "bridged.h"
 #include "conn_hash.h"
 #include "icmp.h"
 #include "journey.h"
@@ -16,9 +17,7 @@
 #include "packet.h"
 
 #include <linux/bottom_half.h>
-#include <linux/etherdevice.h>
 #include <linux/netfilter.h>
-#include <linux/netfilter_bridge.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
 
@@ -85,37 +84,13 @@ handle(struct sk_buff *skb, const struct nf_hook_state *state,
 	return verdicts[verdict];
 }
 
-/* br_netfilter shows us frames between other machines, as the bridge sees it. */
-static bool is_for_others(const struct sk_buff *skb,
-			  const struct nf_hook_state *state)
-{
-#if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
-	const struct nf_bridge_info *info = nf_bridge_info_get(skb);
-
-	return info && info->pkt_otherhost &&
-	       !ether_addr_equal(eth_hdr(skb)->h_dest, state->in->dev_addr);
-#else
-	return false;
-#endif
-}
-
-/* From one port of a bridge to another: not routed, and its TTL was not taken. */
-static bool is_bridged_through(const struct sk_buff *skb)
-{
-#if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
-	return nf_bridge_get_physoutdev(skb);
-#else
-	return false;
-#endif
-}
-
 static unsigned int arriving(void *priv, struct sk_buff *skb,
 			     const struct nf_hook_state *state)
 {
 	if (unlikely(skb->pkt_type != PACKET_HOST &&
 		     skb->pkt_type != PACKET_LOOPBACK))
 		return NF_ACCEPT;
-	if (unlikely(is_for_others(skb, state)))
+	if (unlikely(ippfvs_bridged_past(skb, state->in)))
 		return handle(skb, state, IPPFVS_ARRIVING, ippfvs_overheard);
 	return handle(skb, state, IPPFVS_ARRIVING, ippfvs_arrived);
 }
@@ -129,7 +104,7 @@ static unsigned int for_us(void *priv, struct sk_buff *skb,
 static unsigned int through(void *priv, struct sk_buff *skb,
 			    const struct nf_hook_state *state)
 {
-	if (is_bridged_through(skb))
+	if (ippfvs_bridged_through(skb))
 		return NF_ACCEPT;
 	return handle(skb, state, IPPFVS_THROUGH, ippfvs_admitted);
 }

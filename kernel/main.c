@@ -3,7 +3,7 @@
 
 #include "addr_filter.h"
 #include "buckets.h"
-#include "conn.h"
+#include "conn_make.h"
 #include "net.h"
 #include "nl/netlink.h"
 #include "version.h"

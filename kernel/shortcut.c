@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "shortcut.h"
 
+#include "bridged.h"
 #include "hook.h"
 #include "net.h"
 #include "packet.h"
@@ -8,7 +9,6 @@
 
 #include <linux/inetdevice.h>
 #include <linux/netdevice.h>
-#include <linux/netfilter_bridge.h>
 #include <net/addrconf.h>
 #include <net/dst.h>
 #include <net/inet_ecn.h>
@@ -56,22 +56,12 @@ static bool routes_by_address(const struct ippfvs_packet *pkt)
 	       !fib6_routes_require_src(pkt->net);
 }
 
-/* Perhaps to another machine's MAC address: br_netfilter shows us all it bridges. */
-static bool is_bridged(const struct sk_buff *skb)
-{
-#if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
-	return nf_bridge_info_exists(skb);
-#else
-	return false;
-#endif
-}
-
 bool ippfvs_shortcut_allowed(const struct ippfvs_packet *pkt)
 {
 	const struct sk_buff *skb = pkt->skb;
 
 	return skb->pkt_type == PACKET_HOST && !skb_dst(skb) &&
-	       !is_bridged(skb) &&
+	       !ippfvs_bridged(skb) &&
 	       !pkt->wire.options && !netif_is_l3_slave(pkt->in) &&
 	       ippfvs_hooks_alone(pkt->net, pkt->wire.tuple.family) &&
 	       routes_by_address(pkt) &&

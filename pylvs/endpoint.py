@@ -92,10 +92,7 @@ def _bad_address(address: str, text: str) -> tuple[str, str]:
         return f"'{text}' is not an IPv6 address", "an IPv6 port needs brackets: [2001:db8::1]:80"
     shown = f"'{text}'" if address == text else f"'{text}': '{address}'"
     if address.strip("0123456789./"):
-        return (
-            f"{shown} is not an address",
-            "host names are not looked up, give the address",
-        )
+        return f"{shown} is not an address", "host names are not looked up, give the address"
     return f"{shown} is not an IPv4 address", "it has four numbers from 0 to 255"
 
 

@@ -144,46 +144,29 @@ static bool gives_way(const struct ippfvs_packet *pkt, const struct sock *sk)
 	       ippfvs_tcp_opens(pkt->wire.tcp_flags);
 }
 
-/*
- * The socket that is to have the packet, with a reference; NULL: none. @known: the
- * stack finds it by itself, even if it is only one that ends.
- */
-static struct sock *receiver(const struct ippfvs_packet *pkt,
-			     const union ippfvs_addr *real, __be16 port,
-			     bool *known)
-{
-	struct sock *sk, *old = connected(pkt);
-
-	*known = old;
-	if (old && !gives_way(pkt, old)) {
-		sock_gen_put(old);
-		return NULL;
-	}
-	sk = server(pkt, real, port);
-	if (old && sk)
-		inet_twsk_deschedule_put(inet_twsk(old));
-	else if (old)
-		sock_gen_put(old);
-	return sk;
-}
-
 enum ippfvs_verdict ippfvs_local(struct ippfvs_packet *pkt,
 				 struct ippfvs_conn *conn)
 {
 	union ippfvs_addr real = conn->real->addr;
 	__be16 port = conn->port[IPPFVS_END_REAL];
-	struct sock *sk = NULL;
-	bool known = false;
+	struct sock *sk = NULL, *old = NULL;
 
 	/* Only what was routed to us has a socket here, and a device. */
-	if (pkt->place == IPPFVS_FOR_US)
-		sk = receiver(pkt, &real, port, &known);
+	if (pkt->place == IPPFVS_FOR_US) {
+		old = connected(pkt);
+		if (!old || gives_way(pkt, old))
+			sk = server(pkt, &real, port);
+	}
 	if (sk) {
+		if (old)
+			inet_twsk_deschedule_put(inet_twsk(old));
 		nf_tproxy_assign_sock(pkt->skb, sk);
 		return IPPFVS_PASS;
 	}
-	if (known)
+	if (old) {	/* the stack finds it by itself */
+		sock_gen_put(old);
 		return IPPFVS_PASS;
+	}
 	ippfvs_conn_end(conn);
 	return ippfvs_reject(pkt, IPPFVS_DROP_NO_LISTENER);
 }

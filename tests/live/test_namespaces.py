@@ -3,6 +3,8 @@
 
 client ── router ── director ── server1, server2        own0-: rules in its director
 client ── router ── director ── server1, server2        own1-: the same addresses
+
+And a user who is root of his own namespaces only does not take connections from the others.
 """
 
 from __future__ import annotations
