@@ -22,6 +22,7 @@ def _scaling(
     about: str,
     *bounds: float,
     who: tuple[str, ...] = _TWO,
+    rounds: int = 3,
 ) -> Question:
     return Question(
         name=f"cpus-{name}",
@@ -32,7 +33,7 @@ def _scaling(
         setting=setting,
         lanes=tuple(f"{each}{cpus}" for each in who for cpus in ("", TWO_CPUS)),
         targets=tuple(at_least(each, "ippfvs", f"ippfvs{TWO_CPUS}") for each in bounds),
-        rounds=3,
+        rounds=rounds,
         quick=False,
         about=_ABOUT + about,
     )
@@ -53,6 +54,7 @@ SCALING = (
         Setting(servers=1),
         "The CPUs share a real server.",
         1.8,
+        rounds=4,
     ),
     _scaling(
         "table",
@@ -60,6 +62,7 @@ SCALING = (
         Setting(services=2),
         "The CPUs share nothing but the connection table.",
         1.8,
+        rounds=4,
     ),
     _scaling(
         "entry",
