@@ -60,7 +60,7 @@ class Twin:
             raise RuntimeError(f"pktgen: {went} packets went, not {count} of each CPU")
 
     def flood(self, floods: Sequence[Flood], windows_s: Sequence[float], limit: int) -> Sent:
-        """Each CPU sends its flood until WINDOWS_S have passed, one after the other, in which all did.
+        """Each CPU sends its flood while WINDOWS_S pass, one after the other, from when all do.
 
         No CPU sends more than LIMIT packets; windows that do not fit are an error.
         """
@@ -78,7 +78,7 @@ class Twin:
             starter.join()
         ends = [reading.packets for reading in self._read_all(len(floods))]
         if max(ends) >= limit:
-            raise RuntimeError(f"pktgen: {limit} packets were gone before {sum(windows_s)} s had passed")
+            raise RuntimeError(f"pktgen: {limit} packets were gone within {sum(windows_s)} s")
         return Sent(max(sum(map(rate, *both)) for both in pairwise(readings)), sum(ends))
 
     def _load(self, floods: Sequence[Flood], count: int) -> None:

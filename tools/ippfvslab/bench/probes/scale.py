@@ -127,9 +127,7 @@ def ask(question: Question, rounds: int, quick: bool) -> Figures:
     setting: Setting = question.setting
     with _wide_director(setting.services * setting.servers):
         twin = Twin(DEVICES)
-        return interleave(
-            question.lanes, rounds, lambda name: _once(twin, Lane(name, setting))
-        )
+        return interleave(question.lanes, rounds, lambda name: _once(twin, Lane(name, setting)))
 
 
 def _once(twin: Twin, lane: Lane) -> float:
