@@ -13,7 +13,8 @@
  * @timeout: jiffies without a packet after which a connection in that state
  *	ends, by enum ippfvs_state
  *
- * Fields are single words, read with READ_ONCE and written with WRITE_ONCE.
+ * Fields are single words, written with WRITE_ONCE; read with READ_ONCE, but for
+ * who holds the lock.
  */
 struct ippfvs_config {
 	bool guest;

@@ -19,11 +19,6 @@ void ippfvs_conn_tuple(const struct ippfvs_conn *conn,
 	tuple->protocol = conn->protocol;
 }
 
-bool ippfvs_conn_ended(const struct ippfvs_conn *conn)
-{
-	return life_dead(conn);
-}
-
 u8 ippfvs_conn_state(const struct ippfvs_conn *conn)
 {
 	return life_state(life_read(conn));
@@ -33,7 +28,7 @@ static void count_end(struct ippfvs_conn *conn, u8 state)
 {
 	bool active = ippfvs_state_active(state);
 
-	ippfvs_real_load_add(conn->real, -active, active - 1);
+	ippfvs_real_load_add(conn->real, -active, -!active);
 }
 
 bool ippfvs_conn_move(struct ippfvs_conn *conn, u64 seen, u8 to)

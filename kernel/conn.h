@@ -89,7 +89,6 @@ void ippfvs_conn_end(struct ippfvs_conn *conn);
 /* The same if its life is still what was @seen: conn_life.h. */
 bool ippfvs_conn_end_seen(struct ippfvs_conn *conn, u64 seen);
 
-bool ippfvs_conn_ended(const struct ippfvs_conn *conn);
 u8 ippfvs_conn_state(const struct ippfvs_conn *conn);
 
 /* The tuple of packets that go @dir. */

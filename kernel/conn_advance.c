@@ -5,25 +5,26 @@
 #include "core/tcp_state.h"
 
 static enum ippfvs_side side_of(const struct ippfvs_conn *conn,
-				bool from_client)
+				enum ippfvs_conn_dir dir)
 {
-	if (!from_client)
+	if (dir == IPPFVS_CONN_OUT)
 		return IPPFVS_SIDE_SERVER;
 	return conn->two_way ? IPPFVS_SIDE_CLIENT : IPPFVS_SIDE_CLIENT_ONLY;
 }
 
 static u8 next_state(const struct ippfvs_conn *conn,
 		     const struct ippfvs_packet *pkt, u8 state,
-		     bool from_client)
+		     enum ippfvs_conn_dir dir)
 {
 	if (pkt->wire.tuple.protocol != IPPROTO_TCP)
 		return IPPFVS_STATE_UDP;
-	return ippfvs_tcp_next(state, side_of(conn, from_client),
+	return ippfvs_tcp_next(state, side_of(conn, dir),
 			       pkt->wire.tcp_flags);
 }
 
 void ippfvs_conn_advance(struct ippfvs_conn *conn,
-			 const struct ippfvs_packet *pkt, bool from_client)
+			 const struct ippfvs_packet *pkt,
+			 enum ippfvs_conn_dir dir)
 {
 	u64 life;
 	u8 to;
@@ -32,7 +33,7 @@ void ippfvs_conn_advance(struct ippfvs_conn *conn,
 		life = life_read(conn);
 		if (life & LIFE_DEAD)
 			return;
-		to = next_state(conn, pkt, life_state(life), from_client);
+		to = next_state(conn, pkt, life_state(life), dir);
 		if (likely(life_fresh(life, to)))
 			return;
 	} while (!ippfvs_conn_move(conn, life, to));

@@ -6,8 +6,9 @@
 #include "conn.h"
 #include "packet.h"
 
-/* RCU, BH off: move the connection on to its state after the packet. */
+/* RCU, BH off: move the connection on to its state after the packet, which goes @dir. */
 void ippfvs_conn_advance(struct ippfvs_conn *conn,
-			 const struct ippfvs_packet *pkt, bool from_client);
+			 const struct ippfvs_packet *pkt,
+			 enum ippfvs_conn_dir dir);
 
 #endif /* _IPPFVS_CONN_ADVANCE_H */

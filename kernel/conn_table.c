@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The table's start with the first service of a namespace, and its end. */
+/* The table's start with the first service of a namespace, its end, its timeouts. */
 #include "conn_table.h"
 
 #include "buckets.h"
+#include "conn_life.h"
 #include "conn_worker.h"
 #include "main.h"
+#include "real.h"
 
 #include <linux/mm.h>
 #include <linux/random.h>
@@ -98,4 +100,23 @@ void ippfvs_conn_table_stop(struct ippfvs_conn_table *table)
 		ippfvs_buckets_free(next);
 	kvfree(table->lock);
 	table->lock = NULL;
+}
+
+static u32 timeout(const struct ippfvs_conn_table *table, u8 state)
+{
+	return READ_ONCE(table->config->timeout[state]);
+}
+
+/*
+ * One whose real server was removed stays a little, so that client and server are
+ * told when they go on.
+ */
+u32 ippfvs_conn_table_patience(const struct ippfvs_conn_table *table,
+			       const struct ippfvs_conn *conn, u64 life)
+{
+	u32 time = timeout(table, life_state(life));
+
+	if (READ_ONCE(conn->real->removed))
+		return min(time, timeout(table, IPPFVS_STATE_TIME_WAIT));
+	return time;
 }

@@ -8,6 +8,9 @@
  * first looked up as if its sender were the client, then as if its receiver
  * were.
  *
+ * This is the face of conn_table.c, conn_find.c and conn_insert.c; what takes
+ * entries out again has its own (conn_worker.h).
+ *
  * Few connections share a client's address and port. Those of a client that has
  * too many are spread over the table by their whole five-tuples, so that nobody
  * can fill a bucket on purpose.
@@ -46,7 +49,7 @@ struct ippfvs_conn_lock {
  * @work: expiry, growth and freeing; the only one that takes entries out
  * @config: timeouts, the limit
  * @position: hash up to which @work has looked for expired entries
- * @hurry: @work has been called because the table is too small
+ * @hurry: the table is too small, and @work has been called or has seen it
  */
 struct ippfvs_conn_table {
 	struct ippfvs_buckets __rcu *buckets;
@@ -78,12 +81,9 @@ ippfvs_conn_table_lock(struct ippfvs_conn_table *table, u32 hash)
 	return &table->lock[hash >> (32 - IPPFVS_CONN_LOCKS_SHIFT)].lock;
 }
 
-/* Jiffies without a packet after which an entry in that state ends. */
-static inline u32
-ippfvs_conn_table_timeout(const struct ippfvs_conn_table *table, u8 state)
-{
-	return READ_ONCE(table->config->timeout[state]);
-}
+/* Jiffies without a packet after which an entry with that @life (conn_life.h) ends. */
+u32 ippfvs_conn_table_patience(const struct ippfvs_conn_table *table,
+			       const struct ippfvs_conn *conn, u64 life);
 
 /*
  * RCU. The living entry for a packet with this tuple and ippfvs_conn_hash() of

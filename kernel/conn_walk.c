@@ -15,7 +15,7 @@ u32 ippfvs_conn_expires_ms(const struct ippfvs_conn_table *table,
 {
 	u64 life = life_read(conn);
 	s32 idle = (u32)jiffies - life_stamp(life);
-	s32 most = ippfvs_conn_table_timeout(table, life_state(life));
+	s32 most = ippfvs_conn_table_patience(table, conn, life);
 
 	return idle < most ? jiffies_to_msecs(most - idle) : 0;
 }
@@ -25,7 +25,7 @@ u32 ippfvs_conn_count(struct ippfvs_conn_table *table)
 	return percpu_counter_sum_positive(&table->conns);
 }
 
-u32 ippfvs_conn_buckets(const struct ippfvs_conn_table *table)
+u32 ippfvs_conn_bucket_count(const struct ippfvs_conn_table *table)
 {
 	const struct ippfvs_buckets *buckets;
 	u32 n = 0;

@@ -11,7 +11,7 @@ u32 ippfvs_conn_expires_ms(const struct ippfvs_conn_table *table,
 
 /* How many connections, how many buckets; any context. */
 u32 ippfvs_conn_count(struct ippfvs_conn_table *table);
-u32 ippfvs_conn_buckets(const struct ippfvs_conn_table *table);
+u32 ippfvs_conn_bucket_count(const struct ippfvs_conn_table *table);
 
 /**
  * struct ippfvs_conn_cursor - how far a walk has come; zeroed at its start

@@ -85,20 +85,6 @@ static bool idle_for(u64 life, u32 time)
 	return (s32)((u32)jiffies - life_stamp(life)) > (s32)time;
 }
 
-/*
- * How long an entry may be idle. One whose real server was removed stays a
- * little, so that client and server are told when they go on.
- */
-static u32 patience(const struct ippfvs_conn_table *table,
-		    const struct ippfvs_conn *conn, u64 life)
-{
-	u32 time = ippfvs_conn_table_timeout(table, life_state(life));
-
-	if (READ_ONCE(conn->real->removed))
-		return min(time, ippfvs_conn_table_timeout(table, IPPFVS_STATE_TIME_WAIT));
-	return time;
-}
-
 /* End the entry if it was idle for too long. Return: has it ended? */
 static bool end_if_idle(const struct ippfvs_conn_table *table,
 			struct ippfvs_conn *conn)
@@ -107,7 +93,7 @@ static bool end_if_idle(const struct ippfvs_conn_table *table,
 
 	if (life & LIFE_DEAD)
 		return true;
-	return idle_for(life, patience(table, conn, life)) &&
+	return idle_for(life, ippfvs_conn_table_patience(table, conn, life)) &&
 	       ippfvs_conn_end_seen(conn, life);
 }
 

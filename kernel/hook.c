@@ -10,8 +10,6 @@
 #include "hook.h"
 
 #include "bridged.h"
-#include "conn_hash.h"
-#include "icmp.h"
 #include "journey.h"
 #include "net.h"
 #include "packet.h"
@@ -34,6 +32,7 @@ static const unsigned int verdicts[] = {
 	[IPPFVS_PASS]	= NF_ACCEPT,
 	[IPPFVS_DROP]	= NF_DROP,
 	[IPPFVS_TAKEN]	= NF_STOLEN,
+	[IPPFVS_ENDED]	= NF_ACCEPT,	/* to where it is scheduled anew */
 };
 
 /*
@@ -57,10 +56,6 @@ judge(struct sk_buff *skb, const struct nf_hook_state *state,
 	/* A raw socket may send any version by either family's hook. */
 	if (ippfvs_packet_read(&pkt) || pkt.wire.tuple.family != state->pf)
 		return IPPFVS_PASS;
-	if (unlikely(pkt.wire.inner))
-		return handler == ippfvs_overheard ? IPPFVS_PASS :
-						     ippfvs_icmp(&pkt);
-	pkt.hash = ippfvs_conn_hash(&pkt.ipn->conns, &pkt.wire.tuple);
 	return handler(&pkt);
 }
 

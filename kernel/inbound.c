@@ -18,14 +18,10 @@ static enum ippfvs_verdict bereaved(struct ippfvs_packet *pkt,
 {
 	ippfvs_conn_end(conn);
 	if (!is_tcp(pkt) || ippfvs_tcp_opens(pkt->wire.tcp_flags))
-		return IPPFVS_PASS;
+		return IPPFVS_ENDED;
 	return ippfvs_reject(pkt, IPPFVS_DROP_SERVER_REMOVED);
 }
 
-/*
- * PASS means: no connection any more. The packet goes on through the firewall
- * to where it is scheduled anew.
- */
 enum ippfvs_verdict ippfvs_inbound(struct ippfvs_packet *pkt,
 				   struct ippfvs_conn *conn)
 {
@@ -35,9 +31,9 @@ enum ippfvs_verdict ippfvs_inbound(struct ippfvs_packet *pkt,
 	if (is_tcp(pkt) && ippfvs_tcp_reopens(ippfvs_conn_state(conn),
 					      pkt->wire.tcp_flags)) {
 		ippfvs_conn_end(conn);
-		return IPPFVS_PASS;
+		return IPPFVS_ENDED;
 	}
 
-	ippfvs_conn_advance(conn, pkt, true);
+	ippfvs_conn_advance(conn, pkt, IPPFVS_CONN_IN);
 	return ippfvs_forward(pkt, conn);
 }

@@ -8,7 +8,7 @@
 struct ippfvs_conn;
 
 /*
- * RCU, BH off. From the client of @conn. PASS: no connection any more; the packet
+ * RCU, BH off. From the client of @conn. ENDED: no connection any more; the packet
  * goes on through the firewall to where it is scheduled anew.
  */
 enum ippfvs_verdict ippfvs_inbound(struct ippfvs_packet *pkt,

@@ -1,12 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "journey.h"
 
-#include "conn_table.h"
+#include "conn_hash.h"
 #include "fwd/route.h"
+#include "icmp.h"
 #include "inbound.h"
 #include "net.h"
 #include "outbound.h"
 #include "schedule.h"
+
+#include <linux/netdevice.h>
+
+static struct ippfvs_conn *find(struct ippfvs_packet *pkt,
+				enum ippfvs_conn_dir *dir)
+{
+	struct ippfvs_conn_table *table = &pkt->ipn->conns;
+
+	pkt->hash = ippfvs_conn_hash(table, &pkt->wire.tuple);
+	return ippfvs_conn_find(table, &pkt->wire.tuple, pkt->hash, dir);
+}
 
 static enum ippfvs_verdict on_conn(struct ippfvs_packet *pkt,
 				   struct ippfvs_conn *conn,
@@ -16,17 +28,28 @@ static enum ippfvs_verdict on_conn(struct ippfvs_packet *pkt,
 				       ippfvs_outbound(pkt, conn);
 }
 
+/*
+ * Local Node answers by LOCAL_OUT; only what it says to a client on the director
+ * arrives, too. All else is the stack's to judge: clients' packets have its firewall
+ * still before them, and what bears our own address from outside is forged.
+ */
+static bool is_own_answer(const struct ippfvs_packet *pkt,
+			  enum ippfvs_conn_dir dir)
+{
+	return dir == IPPFVS_CONN_OUT && pkt->in->flags & IFF_LOOPBACK;
+}
+
 enum ippfvs_verdict ippfvs_arrived(struct ippfvs_packet *pkt)
 {
 	struct ippfvs_conn *conn;
 	enum ippfvs_conn_dir dir;
 
-	conn = ippfvs_conn_find(&pkt->ipn->conns, &pkt->wire.tuple, pkt->hash,
-				&dir);
+	if (unlikely(pkt->wire.inner))
+		return ippfvs_icmp(pkt);
+	conn = find(pkt, &dir);
 	if (!conn)
 		return ippfvs_schedule_early(pkt);
-	/* Local Node's packets have the host's firewall still before them. */
-	if (dir == IPPFVS_CONN_IN && conn->method == IPPFVS_METHOD_LOCAL)
+	if (conn->method == IPPFVS_METHOD_LOCAL && !is_own_answer(pkt, dir))
 		return IPPFVS_PASS;
 	return on_conn(pkt, conn, dir);
 }
@@ -36,10 +59,13 @@ enum ippfvs_verdict ippfvs_overheard(struct ippfvs_packet *pkt)
 	struct ippfvs_conn *conn;
 	enum ippfvs_conn_dir dir;
 
-	conn = ippfvs_conn_find(&pkt->ipn->conns, &pkt->wire.tuple, pkt->hash,
-				&dir);
-	return conn && dir == IPPFVS_CONN_OUT ? ippfvs_outbound(pkt, conn) :
-						IPPFVS_PASS;
+	if (pkt->wire.inner)
+		return IPPFVS_PASS;
+	conn = find(pkt, &dir);
+	if (!conn || dir != IPPFVS_CONN_OUT ||
+	    conn->method == IPPFVS_METHOD_LOCAL)
+		return IPPFVS_PASS;
+	return ippfvs_outbound(pkt, conn);
 }
 
 /*
@@ -53,18 +79,17 @@ enum ippfvs_verdict ippfvs_admitted(struct ippfvs_packet *pkt)
 	enum ippfvs_conn_dir dir;
 	enum ippfvs_verdict verdict;
 
+	if (unlikely(pkt->wire.inner))
+		return ippfvs_icmp(pkt);
 	/* To one of our own addresses: it comes back by the loopback device. */
 	if (pkt->place == IPPFVS_OUR_OWN &&
 	    ippfvs_route_loops(pkt->skb, pkt->wire.tuple.family))
 		return IPPFVS_PASS;
 
-	conn = ippfvs_conn_find(&pkt->ipn->conns, &pkt->wire.tuple, pkt->hash,
-				&dir);
+	conn = find(pkt, &dir);
 	if (conn) {
 		verdict = on_conn(pkt, conn, dir);
-		/* Answers are rewritten already, whether theirs ends just now or not. */
-		if (verdict != IPPFVS_PASS || dir == IPPFVS_CONN_OUT ||
-		    !ippfvs_conn_ended(conn))
+		if (verdict != IPPFVS_ENDED)
 			return verdict;
 	}
 	return ippfvs_schedule(pkt);

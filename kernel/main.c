@@ -12,6 +12,10 @@
 #include <linux/workqueue.h>
 #include <net/genetlink.h>
 
+#if !IS_ENABLED(CONFIG_IPV6)
+#error "ippfvs needs a kernel with CONFIG_IPV6"
+#endif
+
 struct workqueue_struct *ippfvs_wq;
 
 unsigned int ippfvs_conn_tab_bits = 12;

@@ -23,19 +23,15 @@ static int defrag_enable(struct net *net)
 	err = nf_defrag_ipv4_enable(net);
 	if (err)
 		return err;
-#if IS_ENABLED(CONFIG_IPV6)
 	err = nf_defrag_ipv6_enable(net);
 	if (err)
 		nf_defrag_ipv4_disable(net);
-#endif
 	return err;
 }
 
 static void defrag_disable(struct net *net)
 {
-#if IS_ENABLED(CONFIG_IPV6)
 	nf_defrag_ipv6_disable(net);
-#endif
 	nf_defrag_ipv4_disable(net);
 }
 

@@ -10,7 +10,7 @@
 
 static void count(const struct ippfvs_packet *pkt, struct ippfvs_conn *conn)
 {
-	ippfvs_conn_advance(conn, pkt, false);
+	ippfvs_conn_advance(conn, pkt, IPPFVS_CONN_OUT);
 	ippfvs_stats_out(&this_cpu_ptr(conn->real->cpu)->stats,
 			 pkt->wire.length);
 }

@@ -14,9 +14,10 @@ struct net_device;
 
 /* What becomes of a packet; hook.c says it in netfilter's words. */
 enum ippfvs_verdict {
-	IPPFVS_PASS,		/* not ours, or no longer: goes on untouched by us */
+	IPPFVS_PASS,		/* goes on through the stack, as it is now */
 	IPPFVS_DROP,		/* counted */
 	IPPFVS_TAKEN,		/* sent, or freed */
+	IPPFVS_ENDED,		/* its connection has ended: it may open another */
 };
 
 /* Where on the journey the packet is (docs/ARCHITECTURE.md). */
@@ -36,7 +37,7 @@ enum ippfvs_place {
  * @place: on the journey
  * @hook: enum nf_inet_hooks, for netfilter's helpers
  * @wire: its headers
- * @hash: ippfvs_conn_hash() of its tuple; not set for ICMP errors (@wire.inner)
+ * @hash: ippfvs_conn_hash() of its tuple; set when its connection is looked for (journey.c)
  */
 struct ippfvs_packet {
 	struct sk_buff *skb;

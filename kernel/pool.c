@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Pools: one block of memory each, made whole, published, never altered. */
+/* Pools: one block of memory each, made whole, then published. */
 #include "pool.h"
 #include "real.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A pool: the real servers of a service at one moment. Immutable once
- * published; a change builds a new one (copy, change, publish). Readers need
- * RCU only.
+ * A pool: the real servers of a service at one moment. Who they are never changes
+ * once it is published; a change builds a new one (copy, change, publish). Readers
+ * need RCU only.
  */
 #ifndef _IPPFVS_POOL_H
 #define _IPPFVS_POOL_H
@@ -29,7 +29,7 @@ struct ippfvs_pool_real {
 };
 
 /**
- * struct ippfvs_pool - an array of real servers, immutable but for @shortcut
+ * struct ippfvs_pool - an array of real servers; @state and @shortcut alone change
  * @sched: who picks
  * @view: what it sees; @view.real[i] belongs to @real[i]
  * @state: what it remembers

@@ -37,12 +37,14 @@ static int make_services(struct ippfvs_net *ipn, struct ippfvs_rules *rules,
 			 const struct ippfvs_service_spec *spec, u32 n)
 {
 	const struct ippfvs_service *before;
+	bool stays;
 	int err;
 	u32 i;
 
 	for (i = 0; i < n; i++) {
 		before = old ? ippfvs_rules_lookup(old, &spec[i].key) : NULL;
-		if (!before == stay)
+		stays = before;
+		if (stays != stay)
 			continue;
 		err = make_service(ipn, rules, &spec[i], before);
 		if (err)
@@ -140,6 +142,17 @@ static void retire(struct ippfvs_net *ipn, const struct ippfvs_rules *rules,
 	}
 }
 
+/* @rules have just been published in place of @old, or of none. */
+static void take_over(struct ippfvs_net *ipn, struct ippfvs_rules *rules,
+		      struct ippfvs_rules *old)
+{
+	adopt_all(ipn, rules);
+	if (!old)
+		return;
+	end_all(old);
+	retire(ipn, rules, old);
+}
+
 int ippfvs_rules_replace(struct ippfvs_net *ipn,
 			 const struct ippfvs_service_spec *spec, u32 n)
 {
@@ -158,17 +171,15 @@ int ippfvs_rules_replace(struct ippfvs_net *ipn,
 	if (IS_ERR(rules))
 		return PTR_ERR(rules);
 
+	ippfvs_rules_change_begin(ipn);
 	err = ippfvs_rules_publish(ipn, rules);
-	if (err) {
-		ippfvs_rules_release(rules);
-		return err;
-	}
+	if (!err)
+		take_over(ipn, rules, old);
+	ippfvs_rules_change_end(ipn);
 
-	adopt_all(ipn, rules);
-	if (old) {
-		end_all(old);
-		retire(ipn, rules, old);
+	if (err)
+		ippfvs_rules_release(rules);
+	else if (old)
 		ippfvs_rules_release(old);
-	}
-	return 0;
+	return err;
 }

@@ -192,9 +192,7 @@ int ippfvs_rules_publish(struct ippfvs_net *ipn, struct ippfvs_rules *rules)
 			return err;
 	}
 
-	ippfvs_rules_change_begin(ipn);
 	rcu_assign_pointer(ipn->rules, rules);
-	ippfvs_rules_change_end(ipn);
 	return 0;
 }
 
@@ -222,10 +220,10 @@ void ippfvs_rules_clear(struct ippfvs_net *ipn)
 
 	ippfvs_rules_change_begin(ipn);
 	RCU_INIT_POINTER(ipn->rules, NULL);
-	ippfvs_rules_change_end(ipn);
-
 	ippfvs_net_stop(ipn);
 	retire_all(ipn, rules);
+	ippfvs_rules_change_end(ipn);
+
 	ippfvs_rules_release(rules);
 }
 

@@ -47,14 +47,15 @@ struct ippfvs_service *
 ippfvs_rules_lookup(const struct ippfvs_rules *rules,
 		    const struct ippfvs_service_key *key);
 
-/* -- changes: process context, caller holds ipn->lock; 0 or -errno (uapi) -- */
+/* Changes: process context, caller holds ipn->lock; 0 or -errno (uapi). */
 
 /* The published set, or NULL. */
 struct ippfvs_rules *ippfvs_rules_published(const struct ippfvs_net *ipn);
 
 /*
- * Around every publication of rules, a pool or an end: dumps tell by the
- * namespace's generation, odd in between, whether they saw part of a change.
+ * Around every change, until what was removed has left its counters to what stays:
+ * readers tell by the namespace's generation, odd in between, whether they have seen
+ * part of one. Not nested.
  */
 void ippfvs_rules_change_begin(struct ippfvs_net *ipn);
 void ippfvs_rules_change_end(struct ippfvs_net *ipn);
@@ -68,7 +69,7 @@ int ippfvs_rules_insert(struct ippfvs_net *ipn, struct ippfvs_rules *rules,
 void ippfvs_rules_erase(struct ippfvs_rules *rules,
 			struct ippfvs_service *service);
 
-/* Make @rules the published set, starting the namespace if there was none. */
+/* Within a change: make @rules the published set, starting the namespace if there was none. */
 int ippfvs_rules_publish(struct ippfvs_net *ipn, struct ippfvs_rules *rules);
 
 /* No set any more; stops the namespace. */

@@ -32,18 +32,15 @@ static enum ippfvs_drop reason_of(long err)
 	}
 }
 
-/* Do the server's answers come by us? Local Node: finds out from where, too. */
-static bool is_two_way(const struct ippfvs_packet *pkt,
-		       struct ippfvs_conn_plan *plan)
+/* Do the server's answers come by us? Local Node's come from where its socket says. */
+static void plan_answers(const struct ippfvs_packet *pkt,
+			 struct ippfvs_conn_plan *plan)
 {
-	switch (plan->method) {
-	case IPPFVS_METHOD_NAT:
-		return true;
-	case IPPFVS_METHOD_LOCAL:
-		return ippfvs_local_answers(pkt, &plan->addr, plan->port);
-	default:
-		return false;
-	}
+	if (plan->method == IPPFVS_METHOD_LOCAL)
+		plan->two_way = ippfvs_local_answers(pkt, &plan->real->addr,
+						     plan->port, &plan->addr);
+	else
+		plan->two_way = plan->method == IPPFVS_METHOD_NAT;
 }
 
 static struct ippfvs_conn *connect(struct ippfvs_packet *pkt,
@@ -59,7 +56,7 @@ static struct ippfvs_conn *connect(struct ippfvs_packet *pkt,
 		.state = first_state(pkt),
 	};
 
-	plan.two_way = is_two_way(pkt, &plan);
+	plan_answers(pkt, &plan);
 	return ippfvs_conn_create(&pkt->ipn->conns, &plan);
 }
 

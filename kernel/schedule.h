@@ -7,7 +7,7 @@
 
 /* All under RCU with bottom halves off; no connection of @pkt is known. */
 
-/* The host's firewall has let it through. PASS: it is for no service. */
+/* The host's firewall has let it through. PASS: the stack shall have it. */
 enum ippfvs_verdict ippfvs_schedule(struct ippfvs_packet *pkt);
 
 /* It arrives. PASS: the firewall, or the stack, is to be asked first (shortcut.h). */

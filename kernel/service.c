@@ -110,7 +110,9 @@ static int add_first(struct ippfvs_net *ipn, struct ippfvs_service *service)
 	err = ippfvs_rules_insert(ipn, rules, service, true);
 	if (err)
 		goto out_release_rules;
+	ippfvs_rules_change_begin(ipn);
 	err = ippfvs_rules_publish(ipn, rules);
+	ippfvs_rules_change_end(ipn);
 	if (err)
 		goto out_erase;
 	return 0;
@@ -155,10 +157,7 @@ void ippfvs_service_swap(struct ippfvs_net *ipn, struct ippfvs_service *service,
 {
 	struct ippfvs_pool *before = ippfvs_service_pool(ipn, service);
 
-	ippfvs_rules_change_begin(ipn);
 	rcu_assign_pointer(service->pool, pool);
-	ippfvs_rules_change_end(ipn);
-
 	ippfvs_pool_settle(pool);
 	ippfvs_pool_release(before);
 }
@@ -177,7 +176,9 @@ int ippfvs_service_set(struct ippfvs_net *ipn, struct ippfvs_service *service,
 	if (IS_ERR(pool))
 		return PTR_ERR(pool);
 
+	ippfvs_rules_change_begin(ipn);
 	ippfvs_service_swap(ipn, service, pool);
+	ippfvs_rules_change_end(ipn);
 	return 0;
 }
 
@@ -197,12 +198,12 @@ void ippfvs_service_remove(struct ippfvs_net *ipn,
 
 	ippfvs_rules_change_begin(ipn);
 	ippfvs_rules_erase(rules, service);
-	ippfvs_rules_change_end(ipn);
-
 	/* Before its counters are read: it carries nothing more. */
 	ippfvs_service_end(service);
 	ippfvs_service_counters(service, &counters);
 	ippfvs_counters_add(&ipn->retired, &counters);
+	ippfvs_rules_change_end(ipn);
+
 	ippfvs_service_release(ipn, service);
 }
 
@@ -234,9 +235,11 @@ void ippfvs_service_zero(struct ippfvs_net *ipn,
 
 	lockdep_assert_held(&ipn->lock);
 
+	ippfvs_rules_change_begin(ipn);
 	ippfvs_service_counters(service, &counters);
 	ippfvs_counters_add(&ipn->retired, &counters);
 	for (i = 0; i < pool->n; i++)
 		ippfvs_real_zero(pool->real[i].real);
 	ippfvs_counters_set(&service->retired, &(struct ippfvs_counters){});
+	ippfvs_rules_change_end(ipn);
 }

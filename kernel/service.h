@@ -20,7 +20,7 @@ struct ippfvs_pool;
 struct ippfvs_real_spec;
 struct ippfvs_scheduler;
 
-/* What names a service; compared as bytes, so no padding, all set. */
+/* What names a service; no padding, all set: refusals compare it as bytes. */
 struct ippfvs_service_key {
 	union ippfvs_addr addr;
 	__be16 port;		/* 0: every port */
@@ -62,7 +62,7 @@ int ippfvs_service_set(struct ippfvs_net *ipn, struct ippfvs_service *service,
 void ippfvs_service_remove(struct ippfvs_net *ipn,
 			   struct ippfvs_service *service);
 
-/* The lock. Its pool; and @pool in place of it, which is released. */
+/* The lock. Its pool; and, within a change, @pool in place of it, which is released. */
 struct ippfvs_pool *ippfvs_service_pool(const struct ippfvs_net *ipn,
 					const struct ippfvs_service *service);
 void ippfvs_service_swap(struct ippfvs_net *ipn, struct ippfvs_service *service,
@@ -70,7 +70,7 @@ void ippfvs_service_swap(struct ippfvs_net *ipn, struct ippfvs_service *service,
 
 /*
  * Counters of a service: its real servers' and the removed ones'. RCU or the
- * lock; a real server that is removed meanwhile may be seen twice.
+ * lock; what is removed by a change meanwhile may be missing.
  */
 void ippfvs_service_counters(const struct ippfvs_service *service,
 			     struct ippfvs_counters *counters);

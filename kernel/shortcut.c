@@ -43,8 +43,7 @@ static bool source_is_sane4(const struct ippfvs_packet *pkt)
  */
 static bool virtual_is_own6(const struct ippfvs_packet *pkt)
 {
-	return IS_ENABLED(CONFIG_IPV6) &&
-	       ipv6_chk_addr(pkt->net, &pkt->wire.tuple.daddr.ip6, NULL, 0);
+	return ipv6_chk_addr(pkt->net, &pkt->wire.tuple.daddr.ip6, NULL, 0);
 }
 
 /* Rules of the administrator's may route by anything in a packet. */
@@ -71,11 +70,8 @@ bool ippfvs_shortcut_allowed(const struct ippfvs_packet *pkt)
 
 static u32 generation_of(const struct ippfvs_packet *pkt)
 {
-#if IS_ENABLED(CONFIG_IPV6)
-	if (!ippfvs_packet_ipv4(pkt))
-		return rt_genid_ipv6(pkt->net);
-#endif
-	return rt_genid_ipv4(pkt->net);
+	return ippfvs_packet_ipv4(pkt) ? rt_genid_ipv4(pkt->net) :
+					 rt_genid_ipv6(pkt->net);
 }
 
 /* What routes may be chosen by; 0 for a device whose index does not fit in. */

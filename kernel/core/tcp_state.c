@@ -30,8 +30,8 @@ enum {
 /*
  * The server's silence is not consent: a client's ACK alone makes a connection
  * active only where the server's SYN+ACK cannot be seen. A FIN or an RST counts
- * at any time, since an entry may have been taken over late. A SYN never leads
- * backwards: one that opens a connection anew gets a new entry.
+ * at any time, since what came before it may have been lost on its way to us. A SYN
+ * never leads backwards: one that opens a connection anew gets a new entry.
  */
 static const u8 next[IPPFVS_SIDES][EVENTS][STATES] = {
 	[IPPFVS_SIDE_CLIENT] = {

@@ -28,9 +28,9 @@ enum ippfvs_side {
  * client leads to FIN_WAIT, one from the server to CLOSE_WAIT, the other side's
  * to LAST_ACK, and the ACK after it to TIME_WAIT. With one side seen the
  * client's FIN leads to FIN_WAIT and there it stays. A segment without SYN that
- * finds state NONE (an entry taken over in mid-flow) counts as one in
- * ESTABLISHED; a FIN or an RST counts at once in any state. A SYN never leads
- * backwards: ask ippfvs_tcp_reopens() first.
+ * finds state NONE, in mid-flow, counts as one in ESTABLISHED; a FIN or an RST
+ * counts at once in any state. A SYN never leads backwards: ask
+ * ippfvs_tcp_reopens() first.
  *
  * Return: enum ippfvs_state; @state itself when nothing changes.
  */

@@ -74,10 +74,10 @@ struct ippfvs_wire {
  * UDP: length field >= 8 and within the packet (0 is allowed for neither
  * family: no jumbograms).
  *
- * ICMP errors are destination unreachable, source quench, redirect (OTHER:
- * never ours to forward), time exceeded, parameter problem; ICMPv6 destination
- * unreachable, packet too big, time exceeded, parameter problem. Every other
- * ICMP message is OTHER.
+ * ICMP errors are destination unreachable, source quench, time exceeded,
+ * parameter problem; ICMPv6 destination unreachable, packet too big, time
+ * exceeded, parameter problem. Every other ICMP message is OTHER, also a
+ * redirect, which is never ours to forward.
  *
  * Return: 0 when read; n > 0 when n bytes must be readable at @data (n >
  * @avail, n <= @total): make them so and call again; or a negative enum

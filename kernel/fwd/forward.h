@@ -40,11 +40,12 @@ bool ippfvs_local_serves(const struct ippfvs_packet *pkt,
 bool ippfvs_local_connected(const struct ippfvs_packet *pkt);
 
 /*
- * Where will the director's own server answer from? Sets @addr; @port is where
- * it listens. Return: must its answers be rewritten?
+ * Must the answers of the director's own server, which listens at @port of @real
+ * or of the virtual address, be rewritten? Sets @source where they will come from.
  */
 bool ippfvs_local_answers(const struct ippfvs_packet *pkt,
-			  union ippfvs_addr *addr, __be16 port);
+			  const union ippfvs_addr *real, __be16 port,
+			  union ippfvs_addr *source);
 
 /* This CPU's route to @real, looked up again when it has become stale; NULL: none. */
 static inline struct ippfvs_route *

@@ -31,14 +31,10 @@ static struct sock *lookup(const struct ippfvs_packet *pkt,
 					     tuple->protocol, tuple->saddr.ip,
 					     addr->ip, tuple->sport, port,
 					     pkt->in, type);
-#if IS_ENABLED(CONFIG_IPV6)
 	return nf_tproxy_get_sock_v6(pkt->net, pkt->skb, pkt->wire.l4,
 				     tuple->protocol, &tuple->saddr.ip6,
 				     &addr->ip6, tuple->sport, port, pkt->in,
 				     type);
-#else
-	return NULL;
-#endif
 }
 
 static struct sock *listener(const struct ippfvs_packet *pkt,
@@ -86,37 +82,34 @@ static bool bound_to(const struct ippfvs_packet *pkt, const struct sock *sk,
 		addr->ip = inet_sk(sk)->inet_rcv_saddr;
 		return addr->ip;
 	}
-#if IS_ENABLED(CONFIG_IPV6)
 	addr->ip6 = sk->sk_v6_rcv_saddr;
 	return !ipv6_addr_any(&sk->sk_v6_rcv_saddr);
-#else
-	return false;
-#endif
 }
 
 bool ippfvs_local_answers(const struct ippfvs_packet *pkt,
-			  union ippfvs_addr *addr, __be16 port)
+			  const union ippfvs_addr *real, __be16 port,
+			  union ippfvs_addr *source)
 {
 	const struct ippfvs_tuple *tuple = &pkt->wire.tuple;
-	union ippfvs_addr source;
 	struct sock *sk;
 	bool known;
 
+	*source = *real;
 	if (tuple->protocol != IPPROTO_UDP || pkt->place != IPPFVS_FOR_US)
 		return false;
-	sk = server(pkt, addr, port);
+	sk = server(pkt, real, port);
 	if (!sk)
 		return false;
 
-	known = bound_to(pkt, sk, &source);
+	known = bound_to(pkt, sk, source);
 	sock_gen_put(sk);
 	if (!known && !ippfvs_route_source(pkt->net, tuple->family,
-					   &tuple->saddr, &source))
+					   &tuple->saddr, source)) {
+		*source = *real;
 		return false;
-
-	*addr = source;
+	}
 	return port != tuple->dport ||
-	       !ippfvs_addr_equal(&source, &tuple->daddr);
+	       !ippfvs_addr_equal(source, &tuple->daddr);
 }
 
 /* The socket of a client that is connected already; with a reference. */

@@ -18,7 +18,7 @@
  * @mtu: what fits; in a tunnel, within it
  * @room: bytes that will be put in front of it
  *
- * Return: IPPFVS_PASS, or what became of the packet
+ * Return: IPPFVS_PASS: go on, or what became of the packet
  */
 static __always_inline enum ippfvs_verdict
 ippfvs_make_ready(struct ippfvs_packet *pkt, const struct dst_entry *dst,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "route.h"
 
+#include "../packet.h"
 #include "../real.h"
 
 #include <net/addrconf.h>

@@ -4,10 +4,10 @@
 #define _IPPFVS_FWD_ROUTE_H
 
 #include "../core/tuple.h"
-#include "../packet.h"
 #include "ident.h"
 
 struct dst_entry;
+struct ippfvs_packet;
 struct ippfvs_real;
 struct net;
 struct sk_buff;
@@ -32,7 +32,7 @@ struct ippfvs_route {
 /* Empty it: its owner is going, or it is looked up anew. */
 void ippfvs_route_release(struct ippfvs_route *route);
 
-/* -- all that follows: RCU, BH off -- */
+/* All that follows: RCU, BH off. */
 
 /* Look up the way to @real for @route, which is empty or stale. Return: it, or NULL. */
 struct ippfvs_route *ippfvs_route_renew(struct net *net,

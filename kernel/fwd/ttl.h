@@ -9,20 +9,20 @@
 #include <net/ip.h>
 
 /* Like a router: is the time to live still to be taken? */
-static inline bool ippfvs_packet_takes_ttl(const struct ippfvs_packet *pkt)
+static inline bool ippfvs_packet_ttl_due(const struct ippfvs_packet *pkt)
 {
 	return pkt->place == IPPFVS_ARRIVING || pkt->place == IPPFVS_FOR_US;
 }
 
 static inline bool ippfvs_packet_ttl_spent(const struct ippfvs_packet *pkt)
 {
-	return ippfvs_packet_takes_ttl(pkt) && pkt->wire.ttl <= 1;
+	return ippfvs_packet_ttl_due(pkt) && pkt->wire.ttl <= 1;
 }
 
 /* It is writable. */
 static inline void ippfvs_packet_take_ttl(struct ippfvs_packet *pkt)
 {
-	if (!ippfvs_packet_takes_ttl(pkt))
+	if (!ippfvs_packet_ttl_due(pkt))
 		return;
 	if (ippfvs_packet_ipv4(pkt))
 		ip_decrease_ttl(ip_hdr(pkt->skb));

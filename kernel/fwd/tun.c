@@ -145,6 +145,13 @@ static bool prepare(struct ippfvs_packet *pkt)
 	return true;
 }
 
+/* Without one nobody takes the outer packet (RFC 1122, section 3.2.1.3). */
+static bool has_source(const struct ippfvs_packet *pkt,
+		       const struct ippfvs_route *route)
+{
+	return !ippfvs_packet_ipv4(pkt) || route->saddr.ip;
+}
+
 enum ippfvs_verdict ippfvs_tun(struct ippfvs_packet *pkt,
 			       const struct ippfvs_conn *conn)
 {
@@ -154,7 +161,7 @@ enum ippfvs_verdict ippfvs_tun(struct ippfvs_packet *pkt,
 	u32 mtu;
 
 	route = ippfvs_route_to_real(pkt->net, conn->real);
-	if (!route)
+	if (!route || !has_source(pkt, route))
 		return ippfvs_reject_route(pkt);
 	mtu = dst_mtu(route->dst);
 	verdict = ippfvs_make_ready(pkt, route->dst, inner_mtu(pkt, mtu),

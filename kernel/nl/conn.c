@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "dump.h"
 #include "family.h"
+#include "parse.h"
 #include "put.h"
+#include "refuse.h"
 #include "resolve.h"
 #include "../conn_walk.h"
 #include "../pool.h"
@@ -38,8 +40,6 @@ static struct dump **dump_of(struct netlink_callback *cb)
 {
 	return (struct dump **)cb->ctx;
 }
-
-/* -- what is wanted ------------------------------------------------------- */
 
 static int want_real(struct dump *dump, const struct nlattr *attr,
 		     const struct ippfvs_service *service,
@@ -110,8 +110,6 @@ static bool wanted(const struct dump *dump, const struct ippfvs_conn *conn)
 			       ippfvs_addr_equal(&real->addr, &dump->addr));
 }
 
-/* -- what is answered ----------------------------------------------------- */
-
 static int put_end(struct sk_buff *skb, const struct ippfvs_conn *conn,
 		   enum ippfvs_conn_end end, int addr_attr, int port_attr)
 {
@@ -154,8 +152,6 @@ static int visit(const struct ippfvs_conn *conn, void *arg)
 	return put_conn(dump->skb, conn,
 			ippfvs_conn_expires_ms(dump->table, conn));
 }
-
-/* -- the dump ------------------------------------------------------------- */
 
 int ippfvs_nl_conn_dump_start(struct netlink_callback *cb)
 {

@@ -2,6 +2,7 @@
 /* The family as data: what a request may hold, who answers it. */
 #include "family.h"
 #include "netlink.h"
+#include "refuse.h"
 #include "resolve.h"
 
 #include <linux/in.h>
@@ -42,8 +43,6 @@ static struct netlink_range_validation timeouts = {
 
 #define ADDRESS		NLA_POLICY_VALIDATE_FN(NLA_BINARY, check_address)
 #define PROTOCOL	NLA_POLICY_VALIDATE_FN(NLA_U8, check_protocol)
-
-/* -- nests ---------------------------------------------------------------- */
 
 const struct nla_policy ippfvs_nl_service_policy[IPPFVS_SERVICE_MAX + 1] = {
 	[IPPFVS_SERVICE_ADDRESS]	= ADDRESS,
@@ -108,8 +107,6 @@ const struct nla_policy ippfvs_nl_config_policy[IPPFVS_CONFIG_MAX + 1] = {
 	[IPPFVS_CONFIG_SERVICES]	= READ_ONLY("SERVICES"),
 	[IPPFVS_CONFIG_SCHEDULERS]	= READ_ONLY("SCHEDULERS"),
 };
-
-/* -- requests ------------------------------------------------------------- */
 
 static const struct nla_policy service_request[] = {
 	[IPPFVS_A_SERVICE]	= NLA_POLICY_NESTED(ippfvs_nl_service_policy),

@@ -2,6 +2,7 @@
 /* Dumps of services, each followed by its real servers: REAL_GET, RULES_GET. */
 #include "dump.h"
 #include "family.h"
+#include "parse.h"
 #include "put.h"
 #include "resolve.h"
 #include "../pool.h"

@@ -179,7 +179,7 @@ static int put_amounts(struct sk_buff *skb, struct ippfvs_net *ipn)
 	if (nla_put_u32(skb, IPPFVS_CONFIG_CONNS,
 			ippfvs_conn_count(&ipn->conns)) ||
 	    nla_put_u32(skb, IPPFVS_CONFIG_BUCKETS,
-			ippfvs_conn_buckets(&ipn->conns)) ||
+			ippfvs_conn_bucket_count(&ipn->conns)) ||
 	    nla_put_u32(skb, IPPFVS_CONFIG_SERVICES, services))
 		return -EMSGSIZE;
 	return 0;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "check.h"
 #include "event.h"
 #include "family.h"
+#include "parse.h"
+#include "refuse.h"
 #include "resolve.h"
 #include "../pool.h"
 
@@ -73,10 +76,10 @@ static int make_both(struct genl_info *info, struct nlattr **service_tb,
 	return ippfvs_nl_service_make(info, &spec);
 }
 
-/* The service of @key, or NULL if it may be made. */
-static struct ippfvs_service *find_or_create(struct genl_info *info,
-					     const struct ippfvs_service_key *key,
-					     struct nlattr **tb)
+/* The service of @key, or NULL if it is to be made. */
+static struct ippfvs_service *find_service(struct genl_info *info,
+					   const struct ippfvs_service_key *key,
+					   struct nlattr **tb)
 {
 	bool create = info->nlhdr->nlmsg_flags & NLM_F_CREATE;
 	struct ippfvs_net *ipn = ippfvs_nl_net(info);
@@ -111,7 +114,7 @@ int ippfvs_nl_real_new(struct sk_buff *skb, struct genl_info *info)
 				      service_tb, &key, info->extack);
 	if (err)
 		return err;
-	service = find_or_create(info, &key, service_tb);
+	service = find_service(info, &key, service_tb);
 	if (IS_ERR(service))
 		return PTR_ERR(service);
 

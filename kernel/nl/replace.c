@@ -4,9 +4,12 @@
  * again and again. Twice over the attributes: count, then fill. By then every
  * nest has passed its policy; what one alone cannot tell is checked here.
  */
+#include "check.h"
 #include "config.h"
 #include "event.h"
 #include "family.h"
+#include "parse.h"
+#include "refuse.h"
 #include "resolve.h"
 #include "../pool.h"
 
@@ -46,8 +49,6 @@ struct set {
 #define for_each_attr(attr, info, rest)					\
 	nla_for_each_attr(attr, genlmsg_data((info)->genlhdr),		\
 			  genlmsg_len((info)->genlhdr), rest)
-
-/* -- count ---------------------------------------------------------------- */
 
 static int count_one(struct set *set, const struct nlattr *attr,
 		     u32 *reals_here, struct netlink_ext_ack *extack)
@@ -93,8 +94,6 @@ static int count(struct set *set, struct genl_info *info)
 	}
 	return 0;
 }
-
-/* -- fill ----------------------------------------------------------------- */
 
 static int fill_service(struct ippfvs_service_spec *service,
 			const struct nlattr *attr, struct genl_info *info)
@@ -162,8 +161,6 @@ static int fill(struct set *set, u8 default_method, struct genl_info *info)
 	}
 	return 0;
 }
-
-/* -- everything once ------------------------------------------------------ */
 
 static int order_items(const struct item *a, const struct item *b, int order)
 {
@@ -235,8 +232,6 @@ static int check(struct set *set, struct netlink_ext_ack *extack)
 	}
 	return err;
 }
-
-/* -- the request ---------------------------------------------------------- */
 
 static int allocate(struct set *set)
 {

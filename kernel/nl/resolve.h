@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* From attributes to keys, wishes and objects. */
+/* From a request to the objects that it speaks of. */
 #ifndef _IPPFVS_NL_RESOLVE_H
 #define _IPPFVS_NL_RESOLVE_H
 
 #include "../net.h"
 #include "../rules.h"
 #include "../service.h"
-#include "../service_real.h"
 
 #include <net/genetlink.h>
 #include <net/sock.h>
-
-/* Refuse: a sentence, the attribute it is about, and the error returned. */
-#define ippfvs_nl_refuse(extack, attr, err, sentence) ({	\
-	NL_SET_ERR_MSG_ATTR(extack, attr, sentence);		\
-	(err);							\
-})
 
 /* Before and after every do: flags, lock, service; see family.h. */
 int ippfvs_nl_pre(const struct genl_split_ops *ops, struct sk_buff *skb,
@@ -65,48 +58,26 @@ static inline bool ippfvs_nl_dump_early(const struct netlink_callback *cb)
 	return cb->extack;
 }
 
+/**
+ * struct ippfvs_nl_look - a look at rules and counters
+ * @generation: of the rules when it began
+ * @locked: it is the second one, under the lock
+ *
+ * Zeroed; begin, look, and as long as again() says so once more. Waits for no writer,
+ * unless one has changed something while it looked.
+ */
+struct ippfvs_nl_look {
+	u32 generation;
+	bool locked;
+};
+
+void ippfvs_nl_look_begin(struct ippfvs_net *ipn, struct ippfvs_nl_look *look);
+bool ippfvs_nl_look_again(struct ippfvs_net *ipn, struct ippfvs_nl_look *look);
+
 /* Only the flags that a dump knows. */
 int ippfvs_nl_dump_flags(const struct netlink_callback *cb);
 
 /* At every call of a dump of rules: has anything changed since the last? */
 void ippfvs_nl_dump_watch(struct netlink_callback *cb);
-
-/* A nest of enum ippfvs_service_attr, which must be there, and its key. */
-int ippfvs_nl_service_parse(const struct nlattr *attr, struct nlattr **tb,
-			    struct ippfvs_service_key *key,
-			    struct netlink_ext_ack *extack);
-
-/* Can there be such a service? */
-int ippfvs_nl_service_check(struct net *net,
-			    const struct ippfvs_service_key *key,
-			    struct nlattr **tb, struct netlink_ext_ack *extack);
-
-/* SERVICE_SCHEDULER, or @otherwise when absent. */
-int ippfvs_nl_scheduler(struct nlattr **tb,
-			const struct ippfvs_scheduler *otherwise,
-			const struct ippfvs_scheduler **sched,
-			struct netlink_ext_ack *extack);
-
-/* A nest of enum ippfvs_real_attr, which must be there; the key into @spec. */
-int ippfvs_nl_real_parse(const struct nlattr *attr, struct nlattr **tb,
-			 const struct ippfvs_service_key *key,
-			 struct ippfvs_real_spec *spec,
-			 struct netlink_ext_ack *extack);
-
-/**
- * ippfvs_nl_real_wish() - weight and method, if that real server can be
- * @net: whose addresses are the director's own
- * @key: of its service
- * @attr: the nest, for refusals
- * @tb: what is in it
- * @default_method: where neither @tb, @spec nor the address says it
- * @spec: key, and the weight and method that stay unless @tb has them; method
- *	IPPFVS_METHOD_UNSPEC: to be found out
- * @extack: gets the sentence
- */
-int ippfvs_nl_real_wish(struct net *net, const struct ippfvs_service_key *key,
-			const struct nlattr *attr, struct nlattr **tb,
-			u8 default_method, struct ippfvs_real_spec *spec,
-			struct netlink_ext_ack *extack);
 
 #endif /* _IPPFVS_NL_RESOLVE_H */

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "check.h"
 #include "dump.h"
 #include "event.h"
 #include "family.h"
+#include "parse.h"
 #include "put.h"
+#include "refuse.h"
 #include "resolve.h"
 #include "../pool.h"
 
@@ -102,8 +105,6 @@ int ippfvs_nl_service_del(struct sk_buff *skb, struct genl_info *info)
 	return 0;
 }
 
-/* -- questions ------------------------------------------------------------ */
-
 static int put_answer(struct sk_buff *skb, struct genl_info *info,
 		      const struct ippfvs_service *service)
 {
@@ -124,11 +125,27 @@ static int put_answer(struct sk_buff *skb, struct genl_info *info,
 	return 0;
 }
 
+static int answer(struct sk_buff *skb, struct genl_info *info,
+		  const struct ippfvs_service_key *key)
+{
+	const struct ippfvs_rules *rules;
+	const struct ippfvs_service *service;
+	int err;
+
+	rcu_read_lock();
+	rules = ippfvs_nl_rules(ippfvs_nl_net(info));
+	service = rules ? ippfvs_rules_lookup(rules, key) : NULL;
+	err = service ? put_answer(skb, info, service) : -ESRCH;
+	rcu_read_unlock();
+	return err;
+}
+
 int ippfvs_nl_service_get(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *attr = info->attrs[IPPFVS_A_SERVICE];
+	struct ippfvs_net *ipn = ippfvs_nl_net(info);
 	struct nlattr *tb[IPPFVS_SERVICE_MAX + 1];
-	struct ippfvs_service *service;
+	struct ippfvs_nl_look look = {};
 	struct ippfvs_service_key key;
 	struct sk_buff *reply;
 	int err;
@@ -141,18 +158,17 @@ int ippfvs_nl_service_get(struct sk_buff *skb, struct genl_info *info)
 	if (!reply)
 		return -ENOMEM;
 
-	rcu_read_lock();
-	service = ippfvs_nl_service_find(ippfvs_nl_net(info), &key, attr,
-					 info->extack);
-	err = PTR_ERR_OR_ZERO(service);
+	do {
+		skb_trim(reply, 0);
+		ippfvs_nl_look_begin(ipn, &look);
+		err = answer(reply, info, &key);
+	} while (ippfvs_nl_look_again(ipn, &look));
 	if (!err)
-		err = put_answer(reply, info, service);
-	rcu_read_unlock();
-	if (err) {
-		nlmsg_free(reply);
-		return err;
-	}
-	return genlmsg_reply(reply, info);
+		return genlmsg_reply(reply, info);
+
+	nlmsg_free(reply);
+	return err == -ESRCH ? ippfvs_nl_refuse(info->extack, attr, err,
+						"no such service") : err;
 }
 
 /* How far a dump has come. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "family.h"
+#include "parse.h"
 #include "put.h"
 #include "resolve.h"
 
@@ -47,6 +48,7 @@ static int put_drops(struct sk_buff *skb, struct ippfvs_net *ipn)
 int ippfvs_nl_stats_get(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ippfvs_net *ipn = ippfvs_nl_net(info);
+	struct ippfvs_nl_look look = {};
 	struct ippfvs_counters sum;
 	struct sk_buff *reply;
 	void *head;
@@ -55,7 +57,10 @@ int ippfvs_nl_stats_get(struct sk_buff *skb, struct genl_info *info)
 	if (!reply)
 		return -ENOMEM;
 
-	sum_up(ipn, &sum);
+	do {
+		ippfvs_nl_look_begin(ipn, &look);
+		sum_up(ipn, &sum);
+	} while (ippfvs_nl_look_again(ipn, &look));
 	head = genlmsg_put_reply(reply, info, &ippfvs_nl_family, 0,
 				 IPPFVS_CMD_STATS_GET);
 	if (!head || ippfvs_nl_put_stats(reply, IPPFVS_A_STATS, &sum) ||
@@ -78,7 +83,9 @@ static void zero_all(struct ippfvs_net *ipn)
 			ippfvs_service_zero(ipn, service);
 
 	/* Last: what was zeroed above has been added to it. */
+	ippfvs_rules_change_begin(ipn);
 	ippfvs_counters_set(&ipn->retired, &(struct ippfvs_counters){});
+	ippfvs_rules_change_end(ipn);
 	ippfvs_drops_zero(ipn);
 }
 

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What a request says of a service and of a real server. */
+#ifndef _IPPFVS_NL_PARSE_H
+#define _IPPFVS_NL_PARSE_H
+
+#include "../service.h"
+#include "../service_real.h"
+
+#include <net/netlink.h>
+
+/* A nest of enum ippfvs_service_attr, which must be there, and its key. */
+int ippfvs_nl_service_parse(const struct nlattr *attr, struct nlattr **tb,
+			    struct ippfvs_service_key *key,
+			    struct netlink_ext_ack *extack);
+
+/* SERVICE_SCHEDULER, or @otherwise when absent. */
+int ippfvs_nl_scheduler(struct nlattr **tb,
+			const struct ippfvs_scheduler *otherwise,
+			const struct ippfvs_scheduler **sched,
+			struct netlink_ext_ack *extack);
+
+/* A nest of enum ippfvs_real_attr, which must be there; the key into @spec. */
+int ippfvs_nl_real_parse(const struct nlattr *attr, struct nlattr **tb,
+			 const struct ippfvs_service_key *key,
+			 struct ippfvs_real_spec *spec,
+			 struct netlink_ext_ack *extack);
+
+#endif /* _IPPFVS_NL_PARSE_H */
