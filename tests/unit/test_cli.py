@@ -414,7 +414,7 @@ def test_events_are_printed_as_one_would_type_them(run: Run, kernel: FakeKernel)
 
 
 def test_help_fits_a_screen_and_names_every_option_that_is_there(run: Run) -> None:
-    for line in ("--help", "-h", "-A --help"):
+    for line in ("--help", "-h", "-A --help", "-A -t nowhere --help"):
         outcome = run(line)
         assert (outcome.code, outcome.err) == (0, "")
         assert len(outcome.out.splitlines()) <= 40
