@@ -157,7 +157,8 @@ class Manager:
         :param method: "nat", "tun", "dr" or "local"; None lets the kernel decide: local
             for an address of the director, NAT when a port is given, else the
             namespace's default method
-        :param create: make the service in the same step when it is not there
+        :param create: make the service in the same step when it is not there; one that
+            is there keeps its scheduler
         :raises NoSuchService: the service is not there
         :raises AlreadyExists: it has this real server
         :raises FamilyMismatch: one is IPv4, the other IPv6

@@ -93,6 +93,10 @@ GOOD: list[tuple[list[str], list[str]]] = [
         ["-A -t 1.2.3.4:80 -s rr", "-a -t 1.2.3.4:80 -r 5.6.7.8 -i -w 1"],
     ),
     (
+        ["-A -t 1.2.3.4:80 -s lc", "-A -t 1.2.3.4:80 -R 5.6.7.8 -s lc"],
+        ["-A -t 1.2.3.4:80 -s lc", "-a -t 1.2.3.4:80 -r 5.6.7.8 -m -w 1"],
+    ),
+    (
         ["-A -t 1.2.3.4:80", "-a -t 1.2.3.4:80 -r 5.6.7.8:http -g -w 65535"],
         ["-A -t 1.2.3.4:80 -s wlc", "-a -t 1.2.3.4:80 -r 5.6.7.8:80 -g -w 65535"],
     ),
@@ -126,6 +130,14 @@ BAD: list[tuple[str, int, str]] = [
     (f"-A {T}", 1, "service tcp 202.103.106.5:80 is there already; change it with: ippfvsadm -E"),
     (f"-A {T} -R 172.16.0.2:80", 1, "172.16.0.2:80 is a real server of tcp 202.103.106.5:80 al"),
     (f"-a {T} -r 172.16.0.2:80", 1, "172.16.0.2:80 is a real server of tcp 202.103.106.5:80 al"),
+    (
+        f"-A {T} -R 172.16.0.9:80 -s lc",
+        1,
+        (
+            "tcp 202.103.106.5:80 is scheduled by wrr, not lc; "
+            f"change it with: ippfvsadm -E {T} -s lc\n"
+        ),
+    ),
     (
         "-a -t 202.103.106.5:81 -r 1.1.1.1",
         1,
