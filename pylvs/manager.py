@@ -8,10 +8,11 @@ from contextlib import closing
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from . import bulk, codec
+from . import bulk, codec, wire
 from .asking import dump, explain_replace, told, undisturbed
 from .endpoint import Endpoint
 from .errors import Error, UnknownScheduler
+from .messages import Message
 from .model import (
     Config,
     ConfigInfo,
@@ -339,7 +340,7 @@ class Manager:
         real: Real | None = None,
         flags: int = 0,
     ) -> list[bytes]:
-        body = codec.encode(tree)
+        body = wire.encode(Message, tree)
         try:
             return self._transport.do(command, body, flags)
         except Refusal as refusal:

@@ -19,6 +19,7 @@ from pylvs.manager import Manager
 from pylvs.model import Config, Method, Protocol, Service
 from pylvs.transport import not_loaded
 from pylvs.uapi import Command
+from tests.unit import fakekernel
 from tests.unit.fakekernel import FakeKernel
 from tests.unit.samples import Outcome, connection, connection_tree
 
@@ -397,13 +398,13 @@ def test_events_are_printed_as_one_would_type_them(run: Run, kernel: FakeKernel)
     key, whole = codec.key_nest(service), codec.service_nest(service)
     member = codec.real_nest(Endpoint("1.1.1.1", 80), 3, Method.NAT)
     kernel.announced = [
-        (Command.SERVICE_NEW, codec.encode([whole])),
-        (Command.SERVICE_SET, codec.encode([whole])),
-        (Command.REAL_NEW, codec.encode([key, member])),
-        (Command.REAL_SET, codec.encode([key, member])),
-        (Command.REAL_DEL, codec.encode([key, member])),
-        (Command.SERVICE_DEL, codec.encode([key])),
-        (Command.CONFIG_SET, codec.encode([codec.config_nest(Config(Method.DR))])),
+        (Command.SERVICE_NEW, fakekernel.encode([whole])),
+        (Command.SERVICE_SET, fakekernel.encode([whole])),
+        (Command.REAL_NEW, fakekernel.encode([key, member])),
+        (Command.REAL_SET, fakekernel.encode([key, member])),
+        (Command.REAL_DEL, fakekernel.encode([key, member])),
+        (Command.SERVICE_DEL, fakekernel.encode([key])),
+        (Command.CONFIG_SET, fakekernel.encode([codec.config_nest(Config(Method.DR))])),
         None,
         (Command.REPLACE, b""),
     ]
