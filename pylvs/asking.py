@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
-from . import codec
+from . import codec, wire
 from .errors import Error
+from .messages import Message
 from .model import Event, Real, Service
 from .refusals import Refusal, explain
 from .transport import DumpInterrupted, Transport
@@ -48,7 +49,7 @@ def dump(
 ) -> Iterator[bytes]:
     """Yield the bodies of a dump; a refusal is explained by whom it was about."""
     try:
-        yield from transport.dump(command, codec.encode(tree))
+        yield from transport.dump(command, wire.encode(Message, tree))
     except Refusal as refusal:
         raise explain(refusal, service, real) from None
 

@@ -9,7 +9,6 @@ from itertools import chain
 from socket import AF_INET, AF_INET6, inet_ntop, ntohs
 
 from .endpoint import Endpoint
-from .errors import TransportError
 from .messages import Message
 from .model import (
     Connection,
@@ -23,7 +22,8 @@ from .model import (
     Stats,
 )
 from .readings import Member, ServiceKey
-from .rows import REMEDY, REQUIRED, Reader, Row
+from .rows import REQUIRED, Reader, Row
+from .wire import unreadable
 
 _STATS = {
     "IPPFVS_STATS_CONNS": 0,
@@ -106,7 +106,7 @@ def read_services(body: bytes) -> list[ServiceInfo]:
     try:
         return [_service(row) for _, rows in _services.runs(body) for row in rows]
     except (KeyError, UnicodeDecodeError) as error:
-        raise _unreadable(error) from None
+        raise unreadable(error) from None
 
 
 def read_service(body: bytes) -> ServiceInfo:
@@ -116,7 +116,7 @@ def read_service(body: bytes) -> ServiceInfo:
     """
     services = read_services(body)
     if not services:
-        raise _unreadable("it has no service")
+        raise unreadable("it has no service")
     return services[0]
 
 
@@ -133,11 +133,11 @@ def read_reals(body: bytes) -> list[Member]:
                 *key, scheduler = rows[-1]
                 service = _key(*key), _name(scheduler)
             elif service is None:
-                raise _unreadable("a real server before its service")
+                raise unreadable("a real server before its service")
             else:
                 members.append((*service, _real_infos(rows)))
     except (KeyError, UnicodeDecodeError) as error:
-        raise _unreadable(error) from None
+        raise unreadable(error) from None
     return members
 
 
@@ -159,7 +159,7 @@ def read_rules(bodies: Iterable[bytes]) -> Iterator[Service]:
                         reals = []
                     service = row
             elif service is None:
-                raise _unreadable("a real server before its service")
+                raise unreadable("a real server before its service")
             else:
                 reals += [
                     Real(_end(address, port), weight, _METHODS[method])
@@ -168,7 +168,7 @@ def read_rules(bodies: Iterable[bytes]) -> Iterator[Service]:
         if service is not None:
             yield _rule(service, reals)
     except (KeyError, UnicodeDecodeError) as error:
-        raise _unreadable(error) from None
+        raise unreadable(error) from None
 
 
 def read_connections(body: bytes) -> list[Connection]:
@@ -202,7 +202,7 @@ def read_connections(body: bytes) -> list[Connection]:
             ) in rows
         ]
     except KeyError as error:
-        raise _unreadable(error) from None
+        raise unreadable(error) from None
 
 
 def _service(row: Row) -> ServiceInfo:
@@ -246,7 +246,3 @@ def _end(address: bytes, port: int) -> Endpoint:
 
 # Many connections lead to few services and real servers.
 _shared_end = lru_cache(4096)(_end)
-
-
-def _unreadable(what: object) -> TransportError:
-    return TransportError(f"the kernel's answer cannot be read: {what}", REMEDY)

@@ -11,7 +11,6 @@ from typing import Any
 
 from . import wire
 from .endpoint import Endpoint
-from .errors import TransportError
 from .messages import DropsNest, Message
 from .model import (
     Config,
@@ -20,14 +19,12 @@ from .model import (
     Event,
     Method,
     Protocol,
-    RealInfo,
+    Real,
     Service,
-    ServiceInfo,
     Stats,
 )
-from .netlink import HEADERS
 from .uapi import Command
-from .wire import Body, Tree
+from .wire import Body, Tree, unreadable
 
 _CONFIG = {
     "IPPFVS_CONFIG_DEFAULT_METHOD": "default_method",
@@ -90,22 +87,7 @@ def config_nest(config: Config) -> tuple[str, Tree]:
     return "IPPFVS_A_CONFIG", [(name, int(value)) for name, value in values if value is not None]
 
 
-# Tree to bytes
-
-
-def encode(tree: Tree) -> bytes:
-    """Return the body of a single request."""
-    message = Message()
-    message["attrs"] = _as_pyroute2(tree)
-    message.encode()
-    return bytes(message.data[HEADERS:])
-
-
-def _as_pyroute2(tree: Tree) -> list[list[Any]]:
-    return [
-        [name, {"attrs": _as_pyroute2(value)} if isinstance(value, list) else value]
-        for name, value in tree
-    ]
+# Offset to what lies there
 
 
 def nest_index(body: Body, offset: int) -> int:
@@ -158,46 +140,32 @@ def decode_event(command: Command, body: bytes) -> Event:
     config = tree.get("IPPFVS_A_CONFIG")
     return Event(
         command.name.lower(),
-        _service(service).rule() if service is not None else None,
-        _real(real).rule() if real is not None else None,
+        _service(service) if service is not None else None,
+        _real(real) if real is not None else None,
         _config(config).rule() if config is not None else Config(),
     )
 
 
-def _service(nest: dict[str, Any]) -> ServiceInfo:
-    protocol, endpoint = _key(nest)
-    return ServiceInfo(
-        protocol,
-        endpoint,
-        nest.get("IPPFVS_SERVICE_SCHEDULER", ""),
-        stats=_stats(nest.get("IPPFVS_SERVICE_STATS", {})),
-        real_count=nest.get("IPPFVS_SERVICE_REALS", 0),
-    )
-
-
-def _key(nest: dict[str, Any]) -> tuple[Protocol, Endpoint]:
+def _service(nest: dict[str, Any]) -> Service:
     try:
         protocol = Protocol(nest["IPPFVS_SERVICE_PROTOCOL"])
         address = nest["IPPFVS_SERVICE_ADDRESS"]
     except (KeyError, ValueError) as error:
-        raise _unreadable(error) from None
-    return protocol, Endpoint.unpack(address, nest.get("IPPFVS_SERVICE_PORT", 0))
+        raise unreadable(error) from None
+    endpoint = Endpoint.unpack(address, nest.get("IPPFVS_SERVICE_PORT", 0))
+    return Service(protocol, endpoint, nest.get("IPPFVS_SERVICE_SCHEDULER", ""))
 
 
-def _real(nest: dict[str, Any]) -> RealInfo:
+def _real(nest: dict[str, Any]) -> Real:
     method = nest.get("IPPFVS_REAL_METHOD")
     try:
-        address = nest["IPPFVS_REAL_ADDRESS"]
-        return RealInfo(
-            Endpoint.unpack(address, nest.get("IPPFVS_REAL_PORT", 0)),
+        return Real(
+            Endpoint.unpack(nest["IPPFVS_REAL_ADDRESS"], nest.get("IPPFVS_REAL_PORT", 0)),
             nest.get("IPPFVS_REAL_WEIGHT", 1),
             Method(method) if method is not None else None,
-            nest.get("IPPFVS_REAL_ACTIVE", 0),
-            nest.get("IPPFVS_REAL_INACTIVE", 0),
-            _stats(nest.get("IPPFVS_REAL_STATS", {})),
         )
     except (KeyError, ValueError) as error:
-        raise _unreadable(error) from None
+        raise unreadable(error) from None
 
 
 def _stats(nest: dict[str, Any]) -> Stats:
@@ -227,11 +195,5 @@ def _config(nest: dict[str, Any]) -> ConfigInfo:
 def _nest(tree: dict[str, Any], name: str) -> dict[str, Any]:
     nest: dict[str, Any] | None = tree.get(name)
     if nest is None:
-        raise _unreadable(name)
+        raise unreadable(name)
     return nest
-
-
-def _unreadable(what: object) -> TransportError:
-    return TransportError(
-        f"the kernel's answer cannot be read: {what}", "use module and pylvs of one release"
-    )

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .endpoint import Endpoint
 from .errors import InvalidValue
 from .model import Config, Method, Real, Service
 from .options import Option, Word, scan
-from .uapi import TIMEOUT_MAX_S
+from .uapi import TIMEOUT_MAX_S, WEIGHT_MAX
 from .words import make_method, make_real, make_service, whole_number
-
-OLD_SCHEDULER = "wrr"  # 1999's default
-SCHEDULER = "wlc"  # ipvsadm's
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,44 +49,74 @@ class Request:
         return Real(self.endpoint, 1 if self.weight is None else self.weight, self.method)
 
 
-_COMMANDS = (
-    "add-service",
-    "edit-service",
-    "delete-service",
-    "add-server",
-    "edit-server",
-    "delete-server",
-    "list",
-    "zero",
-    "clear",
-    "save",
-    "restore",
-    "set",
-    "default-method",
-    "conn-max",
-    "events",
-    "version",
-    "help",
-)
 _SERVICE = ("tcp-service", "udp-service")
 _METHODS = {"masquerading": "nat", "ipip": "tun", "gatewaying": "dr"}
 _METHOD = (*_METHODS, "method")
+_HOW = ("weight", *_METHOD)  # a real server serves
 _VIEWS = ("connection", "stats", "rate", "drops", "timeout")
-_ALWAYS = frozenset({"netns", "debug", "numeric"})
-_ALLOWED = {
-    "add-service": {*_SERVICE, "scheduler"},
-    "add-old-server": {*_SERVICE, "restore", "scheduler", "weight", *_METHOD},
-    "edit-service": {*_SERVICE, "scheduler"},
-    "delete-service": {*_SERVICE},
-    "delete-old-server": {*_SERVICE, "restore"},
-    "add-server": {*_SERVICE, "real-server", "weight", *_METHOD},
-    "edit-server": {*_SERVICE, "real-server", "weight", *_METHOD},
-    "delete-server": {*_SERVICE, "real-server"},
-    "list": {*_SERVICE, "real-server", *_VIEWS, "json", "verbose", "exact", "sort", "nosort"},
-    "zero": {*_SERVICE},
-    "events": {"json"},
-    "version": {"json"},
-}
+_LISTING = (*_SERVICE, *_VIEWS, "json", "verbose", "exact", "sort", "nosort")
+_ALWAYS = ("netns", "debug", "numeric")
+
+
+class Need(NamedTuple):
+    """What a command cannot do without: one of these options."""
+
+    what: str
+    options: tuple[str, ...]
+    remedy: str
+
+
+class Verb(NamedTuple):
+    """What a command line may ask for.
+
+    :ivar name: as Request.verb says it
+    :ivar option: the command that asks for it
+    :ivar real: the option by which its real server comes; "restore" is 1999's -R
+    :ivar needs: what it must be given
+    :ivar takes: what else it may be given
+    :ivar scheduler: of its service, when none is given: ipvsadm's default, or 1999's
+    """
+
+    name: str
+    option: str
+    real: str = ""
+    needs: tuple[Need, ...] = ()
+    takes: tuple[str, ...] = ()
+    scheduler: str = "wlc"
+
+    @property
+    def options(self) -> set[str]:
+        """Return all options that go with it."""
+        needed = (name for need in self.needs for name in need.options)
+        return {self.option, self.real, *needed, *self.takes, *_ALWAYS}
+
+
+_A_SERVICE = Need("a service", _SERVICE, "give it with: -t ADDRESS[:PORT] or -u")
+_A_REAL = Need("a real server", ("real-server",), "give it with: -r ADDRESS[:PORT]")
+_A_SCHEDULER = Need("what to change", ("scheduler",), "give it with: -s SCHEDULER")
+_A_CHANGE = Need("what to change", _HOW, "give -w WEIGHT or one of -m, -i, -g")
+_BOTH = (_A_SERVICE, _A_REAL)
+_VERBS = (
+    Verb("add-service", "add-service", "", (_A_SERVICE,), ("scheduler",)),
+    Verb("add-old-server", "add-service", "restore", (_A_SERVICE,), ("scheduler", *_HOW), "wrr"),
+    Verb("edit-service", "edit-service", "", (_A_SERVICE, _A_SCHEDULER)),
+    Verb("delete-service", "delete-service", "", (_A_SERVICE,)),
+    Verb("delete-server", "delete-service", "restore", (_A_SERVICE,)),
+    Verb("add-server", "add-server", "real-server", _BOTH, _HOW),
+    Verb("edit-server", "edit-server", "real-server", (*_BOTH, _A_CHANGE)),
+    Verb("delete-server", "delete-server", "real-server", _BOTH),
+    Verb("list", "list", "real-server", takes=_LISTING),
+    Verb("zero", "zero", takes=_SERVICE),
+    Verb("clear", "clear"),
+    Verb("save", "save"),
+    Verb("restore", "restore"),
+    Verb("set", "set"),
+    Verb("default-method", "default-method"),
+    Verb("conn-max", "conn-max"),
+    Verb("events", "events", takes=("json",)),
+    Verb("version", "version", takes=("json",)),
+)
+_COMMANDS = frozenset(verb.option for verb in _VERBS)
 _HINTS = {
     ("add-service", "real-server"): "use -a -t ... -r, or 1999's -A -t ... -R",
     ("delete-service", "real-server"): "use -d -t ... -r, or 1999's -D -t ... -R",
@@ -106,22 +134,22 @@ def parse(words: Sequence[str]) -> Request:
     :raises InvalidValue: it says nothing that ippfvsadm understands
     """
     given = _by_name(scan(words))
+    if "help" in given:
+        return Request("help")
     verb = _verb(given)
-    _check_allowed(verb, given)
-    _check_needs(verb, given)
-    service = _service(given, verb)
-    endpoint = _endpoint(given, service)
+    _check(verb, given)
+    service = _service(verb, given)
     return Request(
-        "delete-server" if verb == "delete-old-server" else verb,
+        verb.name,
         frozenset(given),
         service,
-        endpoint,
+        _endpoint(verb, given, service),
         _weight(given),
         _method(given),
-        _config(verb, given),
+        _config(given),
         _view(given),
         _interval(given),
-        given["netns"].values[0] if "netns" in given else None,
+        _value(given, "netns"),
     )
 
 
@@ -134,11 +162,16 @@ def _by_name(words: list[Word]) -> dict[str, Word]:
     return given
 
 
-def _verb(given: dict[str, Word]) -> str:
-    if "help" in given:
-        return "help"
-    old = "restore" in given and bool(given["restore"].values)
-    commands = [name for name in given if name in _COMMANDS and not (old and name == "restore")]
+def _value(given: dict[str, Word], name: str) -> str | None:
+    """Return the first value of an option, None when it has none."""
+    word = given.get(name)
+    return word.values[0] if word is not None and word.values else None
+
+
+def _verb(given: dict[str, Word]) -> Verb:
+    """Return the row of the command; among several, that of the real server's option."""
+    real = _value(given, "restore")
+    commands = [name for name in given if name in _COMMANDS and (name != "restore" or real is None)]
     if "restore" in commands and len(commands) > 1:
         raise InvalidValue("-R needs a real server: ADDRESS[:PORT]")
     if len(commands) > 1:
@@ -146,80 +179,55 @@ def _verb(given: dict[str, Word]) -> str:
             f"{given[commands[0]].option} and {given[commands[1]].option} are two commands",
             "give one",
         )
-    if old and commands in (["add-service"], ["delete-service"]):
-        return commands[0].replace("service", "old-server")
-    if old and not commands:
+    if not commands and real is not None:
         raise InvalidValue(
-            f"'-R {given['restore'].values[0]}' says neither -A nor -D",
+            f"'-R {real}' says neither -A nor -D",
             "a rule set is restored from standard input: ippfvsadm -R < FILE",
         )
-    return commands[0] if commands else "list"
+    command = commands[0] if commands else "list"
+    rows = [verb for verb in _VERBS if verb.option == command]
+    return next((verb for verb in rows if verb.real in given), rows[0])
 
 
-def _check_allowed(verb: str, given: dict[str, Word]) -> None:
-    allowed = _ALLOWED.get(verb, set())
+def _check(verb: Verb, given: dict[str, Word]) -> None:
+    command = str(given[verb.option].option) if verb.option in given else "a listing"
+    options = verb.options
     for name, word in given.items():
-        if name == verb or name in allowed or name in _ALWAYS or verb == "help":
-            continue
-        if name == verb.replace("old-server", "service"):
-            continue
-        command = _command_option(verb, given)
-        raise InvalidValue(
-            f"{word.option} does not go with {command}", _HINTS.get((verb, name), "")
-        )
-
-
-def _command_option(verb: str, given: dict[str, Word]) -> str:
-    word = given.get(verb.replace("old-server", "service"))
-    return str(word.option) if word is not None else "a listing"
-
-
-def _check_needs(verb: str, given: dict[str, Word]) -> None:
-    command = _command_option(verb, given)
-    if "service" in verb or "server" in verb:
-        _check_one_service(command, given)
-    elif all(name in given for name in _SERVICE):
+        if name not in options:
+            raise InvalidValue(
+                f"{word.option} does not go with {command}", _HINTS.get((verb.name, name), "")
+            )
+    if all(name in given for name in _SERVICE):
         raise InvalidValue("-t and -u are two services", "give one")
-    if verb in ("add-server", "edit-server", "delete-server") and "real-server" not in given:
-        raise InvalidValue(f"{command} needs a real server", "give it with: -r ADDRESS[:PORT]")
-    if verb == "edit-service" and "scheduler" not in given:
-        raise InvalidValue("-E needs what to change", "give it with: -s SCHEDULER")
-    if verb == "edit-server" and not any(name in given for name in ("weight", *_METHOD)):
-        raise InvalidValue("-e needs what to change", "give -w WEIGHT or one of -m, -i, -g")
-    if verb == "list" and "real-server" in given and "connection" not in given:
+    for need in verb.needs:
+        if given.keys().isdisjoint(need.options):
+            raise InvalidValue(f"{command} needs {need.what}", need.remedy)
+    if verb.name == "list" and "real-server" in given and "connection" not in given:
         raise InvalidValue("-r goes only with a listing of connections, -c")
 
 
-def _check_one_service(command: str, given: dict[str, Word]) -> None:
-    services = [name for name in _SERVICE if name in given]
-    if not services:
-        raise InvalidValue(f"{command} needs a service", "give it with: -t ADDRESS[:PORT] or -u")
-    if len(services) > 1:
-        raise InvalidValue("-t and -u are two services", "give one")
-
-
-def _service(given: dict[str, Word], verb: str) -> Service | None:
+def _service(verb: Verb, given: dict[str, Word]) -> Service | None:
+    scheduler = _value(given, "scheduler")
     for name, protocol in zip(_SERVICE, ("tcp", "udp"), strict=True):
         if name in given:
-            default = OLD_SCHEDULER if verb == "add-old-server" else SCHEDULER
-            scheduler = given["scheduler"].values[0] if "scheduler" in given else default
-            return make_service(protocol, given[name].values[0], scheduler)
+            end = given[name].values[0]
+            return make_service(protocol, end, verb.scheduler if scheduler is None else scheduler)
     return None
 
 
-def _endpoint(given: dict[str, Word], service: Service | None) -> Endpoint | None:
-    word = given.get("real-server") or given.get("restore")
-    if word is None or not word.values:
+def _endpoint(verb: Verb, given: dict[str, Word], service: Service | None) -> Endpoint | None:
+    text = _value(given, verb.real)
+    if text is None:
         return None
     if service is None:
-        raise InvalidValue(f"{word.option} needs a service", "give it with: -t ADDRESS[:PORT]")
-    return make_real(service.protocol, word.values[0]).endpoint
+        option = given[verb.real].option
+        raise InvalidValue(f"{option} needs a service", "give it with: -t ADDRESS[:PORT]")
+    return make_real(service.protocol, text).endpoint
 
 
 def _weight(given: dict[str, Word]) -> int | None:
-    if "weight" not in given:
-        return None
-    return whole_number(given["weight"].values[0], "-w", "a weight", 0, 65535)
+    text = _value(given, "weight")
+    return None if text is None else whole_number(text, "-w", "a weight", 0, WEIGHT_MAX)
 
 
 def _method(given: dict[str, Word]) -> Method | None:
@@ -231,19 +239,17 @@ def _method(given: dict[str, Word]) -> Method | None:
     return make_method(_METHODS.get(words[0].option.name) or words[0].values[0])
 
 
-def _config(verb: str, given: dict[str, Word]) -> Config:
-    if verb not in given or not given[verb].values:
-        return Config()
-    option, values = given[verb]
-    if verb == "set":
+def _config(given: dict[str, Word]) -> Config:
+    if "set" in given:
+        option, values = given["set"]
         return Config(None, *(_timeout(option, value) for value in values))
-    if verb == "conn-max":
+    if (text := _value(given, "conn-max")) is not None:
         what = "the number of connections"
-        return Config(conn_max=whole_number(values[0], "--conn-max", what, 0, 2**32 - 1))
-    if verb == "default-method":
-        if values[0].lower() not in _METHODS.values():
-            raise InvalidValue(f"'--default-method {values[0]}': give nat, tun or dr")
-        return Config(make_method(values[0]))
+        return Config(conn_max=whole_number(text, "--conn-max", what, 0, 2**32 - 1))
+    if (text := _value(given, "default-method")) is not None:
+        if text.lower() not in _METHODS.values():
+            raise InvalidValue(f"'--default-method {text}': give nat, tun or dr")
+        return Config(make_method(text))
     return Config()
 
 
@@ -261,9 +267,9 @@ def _view(given: dict[str, Word]) -> str:
 
 
 def _interval(given: dict[str, Word]) -> float:
-    if "rate" not in given or not given["rate"].values:
+    text = _value(given, "rate")
+    if text is None:
         return 1.0
-    text = given["rate"].values[0]
     try:
         interval = float(text)
     except ValueError:

@@ -8,10 +8,11 @@ from contextlib import closing
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from . import bulk, codec
+from . import bulk, codec, wire
 from .asking import dump, explain_replace, told, undisturbed
 from .endpoint import Endpoint
 from .errors import Error, UnknownScheduler
+from .messages import Message
 from .model import (
     Config,
     ConfigInfo,
@@ -157,7 +158,8 @@ class Manager:
         :param method: "nat", "tun", "dr" or "local"; None lets the kernel decide: local
             for an address of the director, NAT when a port is given, else the
             namespace's default method
-        :param create: make the service in the same step when it is not there
+        :param create: make the service in the same step when it is not there; one that
+            is there keeps its scheduler
         :raises NoSuchService: the service is not there
         :raises AlreadyExists: it has this real server
         :raises FamilyMismatch: one is IPv4, the other IPv6
@@ -338,7 +340,7 @@ class Manager:
         real: Real | None = None,
         flags: int = 0,
     ) -> list[bytes]:
-        body = codec.encode(tree)
+        body = wire.encode(Message, tree)
         try:
             return self._transport.do(command, body, flags)
         except Refusal as refusal:

@@ -19,7 +19,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from .errors import TransportError
-from .wire import HEADER, NUMBERS, walk
+from .wire import HEADER, NUMBERS, unreadable, walk
 
 Row = tuple[Any, ...]
 Wanted = Mapping[str, Any]
@@ -28,7 +28,6 @@ REQUIRED: Any = object()
 """Stands for an attribute without which a nest cannot be read."""
 
 _FORMS_MAX = 8  # of one header: more are not worth a search
-REMEDY = "use module and pylvs of one release"
 
 
 class Place(NamedTuple):
@@ -83,7 +82,7 @@ class Form:
         absent = {name: value for name, value in wanted.items() if name not in place}
         for index, (name, value) in enumerate(absent.items(), 2 * len(self.names) + 1):
             if value is REQUIRED:
-                raise TransportError(f"the kernel's answer lacks {name}", REMEDY)
+                raise unreadable(f"it lacks {name}")
             place[name] = index
         pick = itemgetter(*(place[name] for name in wanted))
         more = tuple(absent.values())

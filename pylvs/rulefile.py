@@ -65,7 +65,8 @@ def read(rows: Iterable[str], source: str = "rules") -> PackedRuleset:
 
     :raises InvalidValue: a line is wrong; the error names it
     :raises NoSuchService: a real server comes before its service
-    :raises AlreadyExists: a service, or a real server of it, comes twice
+    :raises AlreadyExists: a service, or a real server of it, comes twice, or a service
+        with two schedulers
     :raises TooMany: more than the kernel takes
     """
     builder = _Builder()
@@ -85,10 +86,11 @@ def read(rows: Iterable[str], source: str = "rules") -> PackedRuleset:
 
 
 class _Current(NamedTuple):
-    """The service whose lines are read: its first run, its name, where its real servers are."""
+    """The service whose lines are read: its first run, name and scheduler, its real servers."""
 
     run: int
     name: str
+    scheduler: str
     endpoints: set[Endpoint]
 
 
@@ -140,6 +142,8 @@ class _Builder:
         elif request.verb == "add-old-server" and service is not None:
             if service.option not in self._run_of:
                 self._add_service(service, number)
+            elif "scheduler" in request.given:
+                self._check_scheduler(service)
             self._add_to_known(service, request.real, number)
         elif request.verb == "add-server" and service is not None:
             self._add_to_known(service, request.real, number)
@@ -170,7 +174,16 @@ class _Builder:
         run = self._runs.begin()
         self._runs.add(pack_service(service), number)
         self._run_of[service.option] = run
-        self._current = _Current(run, service.name, set())
+        self._current = _Current(run, service.name, service.scheduler, set())
+
+    def _check_scheduler(self, service: Service) -> None:
+        """Refuse a scheduler for a service that has another."""
+        there = self._turn_to(self._run_of[service.option]).scheduler
+        if there != service.scheduler:
+            raise AlreadyExists(
+                f"{service.name} is scheduled by {there}, not {service.scheduler}",
+                "give it one scheduler",
+            )
 
     def _add_to_known(self, service: Service, real: Real, number: int) -> None:
         run = self._run_of.get(service.option)
@@ -196,7 +209,7 @@ class _Builder:
         if run not in self._met_again:
             (service,) = read_rules([self._runs.of(run)])
             endpoints = {real.endpoint for real in service.reals}
-            self._met_again[run] = _Current(run, service.name, endpoints)
+            self._met_again[run] = _Current(run, service.name, service.scheduler, endpoints)
         self._runs.resume(run)
         self._current = self._met_again[run]
         return self._current

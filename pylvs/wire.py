@@ -30,6 +30,13 @@ NUMBERS = {"uint8": "=B", "uint32": "=I", "uint64": "=Q", "be16": ">H"}
 _TAILS = (b"", b"\0\0\0", b"\0\0", b"\0")
 
 
+def unreadable(what: object) -> TransportError:
+    """Return the error that says what of an answer is not as we know it."""
+    return TransportError(
+        f"the kernel's answer cannot be read: {what}", "use module and pylvs of one release"
+    )
+
+
 def walk(data: Body, start: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Yield type, start and end of the content of each attribute.
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..errors import AlreadyExists, NoSuchService
 from ..model import Config, Event
 from .output import write_lines
 
@@ -37,8 +38,23 @@ def _add_real(lvs: Manager, request: Request) -> None:
 
 
 def _add_old_real(lvs: Manager, request: Request) -> None:
-    real = request.real
-    lvs.add_real(_service(request), real.endpoint, real.weight, real.method, create=True)
+    service, real = _service(request), request.real
+    if "scheduler" in request.given:
+        _check_scheduler(lvs, service)
+    lvs.add_real(service, real.endpoint, real.weight, real.method, create=True)
+
+
+def _check_scheduler(lvs: Manager, asked: Service) -> None:
+    """Refuse a scheduler for a service that is there and has another."""
+    try:
+        there = lvs.service(*asked.key)
+    except NoSuchService:
+        return
+    if there.scheduler != asked.scheduler:
+        raise AlreadyExists(
+            f"{asked.name} is scheduled by {there.scheduler}, not {asked.scheduler}",
+            f"change it with: ippfvsadm -E {asked}",
+        )
 
 
 def _edit_real(lvs: Manager, request: Request) -> None:

@@ -126,6 +126,12 @@ BAD: tuple[tuple[str, int, str], ...] = (
             f"change it with: ippfvsadm -e {T} -r 172.16.0.2:80 -w 1"
         ),
     ),
+    # another scheduler than the service's
+    (
+        f"-A {T} -R 172.16.0.9:80 -s lc",
+        1,
+        f"{WEB} is scheduled by wrr, not lc; change it with: ippfvsadm -E {T} -s lc",
+    ),
     # missing service, missing server
     (
         "-a -t 202.103.106.5:81 -r 1.1.1.1",

@@ -12,7 +12,7 @@ from ippfvslab.farm import Farm
 
 import pylvs
 from pylvs import Endpoint, Manager, Method, Protocol, Real, Service, codec, wire
-from pylvs.messages import RealNest, ServiceNest
+from pylvs.messages import Message, RealNest, ServiceNest
 from pylvs.refusals import Refusal
 from pylvs.transport import DumpInterrupted, NetlinkTransport
 from pylvs.uapi import Command
@@ -135,7 +135,7 @@ def test_what_it_does_not_take(lvs: Manager, transport: NetlinkTransport) -> Non
     lvs.replace(grid(1, 1))
     for tree in ([codec.key_nest(service)], [codec.real_nest(Endpoint("10.4.0.1"))]):
         with pytest.raises(Refusal) as refused:
-            list(transport.dump(Command.RULES_GET, codec.encode(tree)))
+            list(transport.dump(Command.RULES_GET, wire.encode(Message, tree)))
         assert refused.value.errno == errno.EINVAL
     with pytest.raises(Refusal) as undumped:
         transport.do(Command.RULES_GET)

@@ -46,7 +46,7 @@ GROUPS = st.lists(st.tuples(services(), st.lists(REALS, min_size=1, max_size=4))
 @given(RULESETS)
 def test_both_encoders_give_the_same_bytes(ruleset: Ruleset) -> None:
     body = pack(ruleset)
-    assert body == codec.encode(ruleset_tree(ruleset))
+    assert body == fakekernel.encode(ruleset_tree(ruleset))
 
 
 @given(st.lists(INFOS, max_size=6))

@@ -19,6 +19,7 @@ from pylvs.manager import Manager
 from pylvs.model import Config, Method, Protocol, Service
 from pylvs.transport import not_loaded
 from pylvs.uapi import Command
+from tests.unit import fakekernel
 from tests.unit.fakekernel import FakeKernel
 from tests.unit.samples import Outcome, connection, connection_tree
 
@@ -93,6 +94,10 @@ GOOD: list[tuple[list[str], list[str]]] = [
         ["-A -t 1.2.3.4:80 -s rr", "-a -t 1.2.3.4:80 -r 5.6.7.8 -i -w 1"],
     ),
     (
+        ["-A -t 1.2.3.4:80 -s lc", "-A -t 1.2.3.4:80 -R 5.6.7.8 -s lc"],
+        ["-A -t 1.2.3.4:80 -s lc", "-a -t 1.2.3.4:80 -r 5.6.7.8 -m -w 1"],
+    ),
+    (
         ["-A -t 1.2.3.4:80", "-a -t 1.2.3.4:80 -r 5.6.7.8:http -g -w 65535"],
         ["-A -t 1.2.3.4:80 -s wlc", "-a -t 1.2.3.4:80 -r 5.6.7.8:80 -g -w 65535"],
     ),
@@ -126,6 +131,14 @@ BAD: list[tuple[str, int, str]] = [
     (f"-A {T}", 1, "service tcp 202.103.106.5:80 is there already; change it with: ippfvsadm -E"),
     (f"-A {T} -R 172.16.0.2:80", 1, "172.16.0.2:80 is a real server of tcp 202.103.106.5:80 al"),
     (f"-a {T} -r 172.16.0.2:80", 1, "172.16.0.2:80 is a real server of tcp 202.103.106.5:80 al"),
+    (
+        f"-A {T} -R 172.16.0.9:80 -s lc",
+        1,
+        (
+            "tcp 202.103.106.5:80 is scheduled by wrr, not lc; "
+            f"change it with: ippfvsadm -E {T} -s lc\n"
+        ),
+    ),
     (
         "-a -t 202.103.106.5:81 -r 1.1.1.1",
         1,
@@ -385,13 +398,13 @@ def test_events_are_printed_as_one_would_type_them(run: Run, kernel: FakeKernel)
     key, whole = codec.key_nest(service), codec.service_nest(service)
     member = codec.real_nest(Endpoint("1.1.1.1", 80), 3, Method.NAT)
     kernel.announced = [
-        (Command.SERVICE_NEW, codec.encode([whole])),
-        (Command.SERVICE_SET, codec.encode([whole])),
-        (Command.REAL_NEW, codec.encode([key, member])),
-        (Command.REAL_SET, codec.encode([key, member])),
-        (Command.REAL_DEL, codec.encode([key, member])),
-        (Command.SERVICE_DEL, codec.encode([key])),
-        (Command.CONFIG_SET, codec.encode([codec.config_nest(Config(Method.DR))])),
+        (Command.SERVICE_NEW, fakekernel.encode([whole])),
+        (Command.SERVICE_SET, fakekernel.encode([whole])),
+        (Command.REAL_NEW, fakekernel.encode([key, member])),
+        (Command.REAL_SET, fakekernel.encode([key, member])),
+        (Command.REAL_DEL, fakekernel.encode([key, member])),
+        (Command.SERVICE_DEL, fakekernel.encode([key])),
+        (Command.CONFIG_SET, fakekernel.encode([codec.config_nest(Config(Method.DR))])),
         None,
         (Command.REPLACE, b""),
     ]
@@ -414,7 +427,7 @@ def test_events_are_printed_as_one_would_type_them(run: Run, kernel: FakeKernel)
 
 
 def test_help_fits_a_screen_and_names_every_option_that_is_there(run: Run) -> None:
-    for line in ("--help", "-h", "-A --help"):
+    for line in ("--help", "-h", "-A --help", "-A -t nowhere --help"):
         outcome = run(line)
         assert (outcome.code, outcome.err) == (0, "")
         assert len(outcome.out.splitlines()) <= 40

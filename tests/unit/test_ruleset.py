@@ -127,6 +127,11 @@ SERVICE = "-A -t 10.0.0.1:80 -s rr"
             "no service tcp 10.0.0.1:81",
         ),
         (SERVICE, pylvs.AlreadyExists, "service tcp 10.0.0.1:80 is there already"),
+        (
+            "-A -t 10.0.0.1:80 -R 1.1.1.1:80 -s lc",
+            pylvs.AlreadyExists,
+            "tcp 10.0.0.1:80 is scheduled by rr, not lc; give it one scheduler",
+        ),
         ("-D -t 10.0.0.1:80", pylvs.InvalidValue, "a rule set is written with -A, -a, --set"),
         ("-A -t 10.0.0.2:80 -p 300", pylvs.InvalidValue, "does not have persistence yet"),
         ("-A -f 1 -s rr", pylvs.InvalidValue, "does not have services by firewall mark yet"),
@@ -168,6 +173,16 @@ def test_a_real_server_twice_is_named_when_lines_come_back(between: str) -> None
         with pytest.raises(pylvs.AlreadyExists, match=r"is a real server of tcp") as refused:
             loads("\n".join([*again, row]))
         assert refused.value.where == f"rules line {len(again) + 1}"
+
+
+@pytest.mark.parametrize("between", ["", "-A -u 10.0.0.9:53 -R 9.9.9.9\n"])
+def test_1999_lines_may_repeat_the_scheduler_of_their_service(between: str) -> None:
+    line = "-A -t 10.0.0.1:80 -R 1.1.1.{} -s {}\n"
+    text = line.format(1, "lc") + between
+    read = loads(f"{text}{line.format(2, 'lc')}-A -t 10.0.0.1:80 -R 1.1.1.3")
+    assert (read.services[0].scheduler, len(read.services[0].reals)) == ("lc", 3)
+    with pytest.raises(pylvs.AlreadyExists, match="is scheduled by lc, not wrr"):
+        loads(text + line.format(2, "wrr"))
 
 
 def test_what_the_kernel_refuses_is_named_too(kernel: FakeKernel, lvs: Manager) -> None:
