@@ -20,23 +20,28 @@ static struct ippfvs_conn *find(struct ippfvs_packet *pkt,
 	return ippfvs_conn_find(table, &pkt->wire.tuple, pkt->hash, dir);
 }
 
+/*
+ * Of Local Node's, by its addresses: is it the stack's to judge? Clients' packets
+ * arrive with the firewall still before them. Answers are made here; one that comes
+ * from outside bears our own address, and is forged.
+ */
+static bool is_for_stack(const struct ippfvs_packet *pkt,
+			 enum ippfvs_conn_dir dir)
+{
+	if (dir == IPPFVS_CONN_IN)
+		return pkt->place == IPPFVS_ARRIVING;
+	return pkt->place != IPPFVS_OUR_OWN &&
+	       !(pkt->in->flags & IFF_LOOPBACK);
+}
+
 static enum ippfvs_verdict on_conn(struct ippfvs_packet *pkt,
 				   struct ippfvs_conn *conn,
 				   enum ippfvs_conn_dir dir)
 {
+	if (conn->method == IPPFVS_METHOD_LOCAL && is_for_stack(pkt, dir))
+		return IPPFVS_PASS;
 	return dir == IPPFVS_CONN_IN ? ippfvs_inbound(pkt, conn) :
 				       ippfvs_outbound(pkt, conn);
-}
-
-/*
- * Local Node answers by LOCAL_OUT; only what it says to a client on the director
- * arrives, too. All else is the stack's to judge: clients' packets have its firewall
- * still before them, and what bears our own address from outside is forged.
- */
-static bool is_own_answer(const struct ippfvs_packet *pkt,
-			  enum ippfvs_conn_dir dir)
-{
-	return dir == IPPFVS_CONN_OUT && pkt->in->flags & IFF_LOOPBACK;
 }
 
 enum ippfvs_verdict ippfvs_arrived(struct ippfvs_packet *pkt)
@@ -47,11 +52,7 @@ enum ippfvs_verdict ippfvs_arrived(struct ippfvs_packet *pkt)
 	if (unlikely(pkt->wire.inner))
 		return ippfvs_icmp(pkt);
 	conn = find(pkt, &dir);
-	if (!conn)
-		return ippfvs_schedule_early(pkt);
-	if (conn->method == IPPFVS_METHOD_LOCAL && !is_own_answer(pkt, dir))
-		return IPPFVS_PASS;
-	return on_conn(pkt, conn, dir);
+	return conn ? on_conn(pkt, conn, dir) : ippfvs_schedule_early(pkt);
 }
 
 enum ippfvs_verdict ippfvs_overheard(struct ippfvs_packet *pkt)
@@ -62,10 +63,8 @@ enum ippfvs_verdict ippfvs_overheard(struct ippfvs_packet *pkt)
 	if (pkt->wire.inner)
 		return IPPFVS_PASS;
 	conn = find(pkt, &dir);
-	if (!conn || dir != IPPFVS_CONN_OUT ||
-	    conn->method == IPPFVS_METHOD_LOCAL)
-		return IPPFVS_PASS;
-	return ippfvs_outbound(pkt, conn);
+	return conn && dir == IPPFVS_CONN_OUT ? on_conn(pkt, conn, dir) :
+						IPPFVS_PASS;
 }
 
 /*

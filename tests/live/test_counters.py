@@ -5,6 +5,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,12 +18,14 @@ from ippfvslab.farm import Farm, endpoint
 from ippfvslab.wire import Capture
 
 import pylvs
+from tests.live.fixtures_rulesets import grid
 
 if TYPE_CHECKING:
     from tests.live.conftest import Balance, Echoes, Ippfvsadm
 
 HEADERS = {4: 20 + 8, 6: 40 + 8}
 SIZES = [1, 100, 1000]
+ROUNDS = 10
 
 
 def test_udp_to_the_byte(farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes) -> None:
@@ -47,6 +53,62 @@ def test_local_answers_are_counted_where_they_are_rewritten(farm: Farm, lvs: pyl
         talk.ask(farm.client, "udp", farm.vip, 7)
     size = HEADERS[farm.family] + len("hello")
     assert lvs.stats() == pylvs.Stats(1, 1, 1, size, size + len("local:"))
+
+
+@pytest.mark.farm(methods=["nat"], families=[4])
+@pytest.mark.parametrize("change", ["a server goes", "a service goes", "all are replaced"])
+def test_totals_never_fall(
+    farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes, change: str
+) -> None:
+    """What is removed leaves its counters behind, and no reading falls in between."""
+    others = grid(1500, 2)
+    echoes("udp", 7)
+    for _ in range(ROUNDS):
+        lvs.replace(others)
+        service = balance("udp", 7)
+        for _ in range(3):
+            talk.ask(farm.client, "udp", farm.vip, 7)
+        with watched(farm) as readings:
+            if change == "a server goes":
+                for number in range(len(farm.reals)):
+                    lvs.remove_real(service, farm.real(number))
+            elif change == "a service goes":
+                lvs.remove_service(service)
+            else:
+                lvs.replace(others)
+        assert len(readings) > 2
+        assert readings == sorted(readings)
+        assert readings[0] == readings[-1]
+
+
+@contextmanager
+def watched(farm: Farm) -> Iterator[list[int]]:
+    """The packets that clients sent in all, read again and again while something changes."""
+    readings: list[int] = []
+    over = threading.Event()
+
+    def read() -> None:
+        with pylvs.Manager(netns=str(farm.director.path)) as reader:
+            while not over.is_set():
+                readings.append(reader.stats().packets_in)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        wait_for(lambda: len(readings) > 1)
+        yield readings
+        so_far = len(readings)
+        wait_for(lambda: len(readings) > so_far)
+    finally:
+        over.set()
+        thread.join()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end, "nothing was read"
+        time.sleep(0.001)
 
 
 @pytest.mark.farm(methods=["nat"])

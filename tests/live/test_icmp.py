@@ -143,6 +143,26 @@ def test_about_requests_go_to_the_client(farm: Farm, lvs: pylvs.Manager) -> None
         compare(frames(capture, len(sent)), expected)
 
 
+@pytest.mark.farm(methods=["nat"])
+def test_a_removed_server_is_not_heard(farm: Farm, lvs: pylvs.Manager) -> None:
+    """The client's next datagram goes to another, so it must not learn that this one is gone."""
+    with tap(farm) as wires:
+        serve(lvs, wires, "nat")
+        first = open_flow(wires, "udp")
+        seen = first.passed(dest=wires.real, dport=REAL_PORT)
+        _name, kind, code, info = ERRORS[farm.family][0]
+        told = error(Made(wires.real, wires.client), kind, code, seen.raw, info)
+        with caught(wires.edge) as capture:
+            wires.from_real(told)
+            assert len(frames(capture, 1)) == 1
+            for service in lvs.services():
+                lvs.remove_real(service.rule(), service.reals[0].endpoint)
+            before = lvs.drops().server_removed
+            wires.from_real(told)
+            assert len(frames(capture, 2, limit_s=0.1)) == 1
+        assert lvs.drops().server_removed == before + 1
+
+
 @pytest.mark.farm(methods=["nat", "tun", "dr"])
 def test_a_broken_error_stays_broken(farm: Farm, lvs: pylvs.Manager) -> None:
     """It is dropped and counted: forwarded, it would get a checksum that is right."""

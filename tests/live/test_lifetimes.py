@@ -51,6 +51,8 @@ def test_tcp_is_reset_when_its_server_is_removed(
             lvs.remove_real(service, farm.real(lost))
         else:
             lvs.remove_service(service)
+        # No longer than a closed one, whatever its state.
+        assert [each.expires_s <= 60 for each in lvs.connections()] == [True]
         with pytest.raises(ConnectionResetError):
             talk.who(sock)
     if remove == "real":

@@ -11,6 +11,8 @@ from ippfvslab import talk
 from ippfvslab.echo import Echo
 from ippfvslab.farm import Farm, endpoint
 
+from tests.live.fixtures_packets import UDP, Made
+
 if TYPE_CHECKING:
     import pylvs
     from tests.live.conftest import Ippfvsadm
@@ -147,6 +149,35 @@ def test_a_socket_for_each_client(farm: Farm, lvs: pylvs.Manager) -> None:
                 assert client.recv(100) == each
                 client.send(each)
                 assert accepted.recv(100) == each
+
+
+@pytest.mark.parametrize("bound", ["own", "any"])
+def test_an_answer_forged_outside_is_no_answer(farm: Farm, lvs: pylvs.Manager, bound: str) -> None:
+    """A datagram with the director's own source address, from the wire: the stack refuses it."""
+    service = lvs.add_service("udp", farm.service(80))
+    lvs.add_real(service, endpoint(_address(farm, "own"), 8080))
+    with (
+        Echo(farm.director, "udp", _address(farm, bound), 8080, "local"),
+        talk.connect(farm.client, "udp", farm.vip, 80) as sock,
+    ):
+        assert talk.who(sock) == "local"
+        before = lvs.stats()
+        address, port = sock.getsockname()[:2]
+        forged = Made(_address(farm, "own"), address, UDP, 8080, port, b"forged")
+        throw(farm, forged)
+        assert talk.who(sock) == "local"
+        assert lvs.stats().packets_out == before.packets_out + 1
+
+
+def throw(farm: Farm, made: Made) -> None:
+    """Send MADE from the client's cable to the director, whatever addresses it bears."""
+    macs = [
+        bytes.fromhex(farm.mac(each, "lan").replace(":", "")) for each in ("director", "client")
+    ]
+    frame = b"".join(macs) + (b"\x08\x00" if made.family == 4 else b"\x86\xdd") + made.raw
+    with farm.client.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+        raw.bind((farm.device("client", "lan"), 0))
+        raw.send(frame)
 
 
 def shared_socket(farm: Farm, address: tuple[str, int]) -> socket.socket:
