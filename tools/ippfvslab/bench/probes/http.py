@@ -7,7 +7,7 @@ request costs all of them together; against plain routing, what the balancer add
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -55,6 +55,16 @@ class Run:
         return figures[what]
 
 
+@dataclass(frozen=True)
+class Way:
+    """How requests come to the servers."""
+
+    asked: Sequence[str]
+    """The addresses that the client asks."""
+    made: Callable[[], int | None]
+    """Tells the connections that were made on the way; None where nobody counts them."""
+
+
 def ask(question: Question, rounds: int, quick: bool) -> Figures:
     """Questions about the same runs are answered from one measurement."""
     setting: Setting = question.setting
@@ -87,28 +97,32 @@ def _measure(
 
 def _once(farm: WebFarm, name: str, seconds: int, close: bool) -> Run:
     """It counts only when every request was answered by a server, through the lane's director."""
-    with _up(farm, name) as made:
+    with _up(farm, name) as way:
         before, was_busy = farm.delivered(), _busy()
-        seen = farm.ask(SERVERS if name == "plain" else [VIP], seconds, close=close)
+        seen = farm.ask(way.asked, seconds, close=close)
         busy = _busy() - was_busy
         came = [after - was for was, after in zip(before, farm.delivered(), strict=True)]
-        judge(name, seen, came, made(), close=close)
+        judge(name, seen, came, way.made(), close=close)
         return Run(seen, busy)
 
 
 @contextmanager
-def _up(farm: WebFarm, name: str) -> Iterator[Callable[[], int | None]]:
-    """The contestant does its work meanwhile; yields what tells the connections it has made."""
+def _up(farm: WebFarm, name: str) -> Iterator[Way]:
+    """The contestant does its work meanwhile."""
     if name in web.PROXIES:
         web.PROXIES[name](farm.director, VIP)
         before = _accepted()
         try:
-            yield lambda: _accepted() - before
+            yield Way([VIP], lambda: _accepted() - before)
         finally:
             farm.director.end_children()
         return
+    lane = lanes.LANES[name]
     with lanes.up(name, CASE) as contestant:
-        yield (lambda: None) if name == "plain" else (lambda: contestant.made(CASE))
+        yield Way(
+            SERVERS if lane.direct else [VIP],
+            lambda: contestant.made(CASE) if lane.counts else None,
+        )
 
 
 def judge(name: str, seen: Seen, came: list[int], made: int | None, *, close: bool) -> None:
