@@ -7,7 +7,7 @@ request costs all of them together; against plain routing, what the balancer add
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +18,7 @@ from ippfvslab.bench import lanes, settings, web
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.rounds import interleave
-from ippfvslab.bench.web import SERVERS, VIP, Seen, WebFarm
+from ippfvslab.bench.web import SERVERS, THE_SERVERS, THE_VIP, VIP, Asked, Seen, WebFarm
 
 CASE = Case(protocol="tcp", servers=len(SERVERS))
 SECONDS, QUICK_SECONDS = 2, 1
@@ -59,8 +59,7 @@ class Run:
 class Way:
     """How requests come to the servers."""
 
-    asked: Sequence[str]
-    """The addresses that the client asks."""
+    asked: Asked
     made: Callable[[], int | None]
     """Tells the connections that were made on the way; None where nobody counts them."""
 
@@ -113,14 +112,14 @@ def _up(farm: WebFarm, name: str) -> Iterator[Way]:
         web.PROXIES[name](farm.director, VIP)
         before = _accepted()
         try:
-            yield Way([VIP], lambda: _accepted() - before)
+            yield Way(THE_VIP, lambda: _accepted() - before)
         finally:
             farm.director.end_children()
         return
     lane = lanes.LANES[name]
     with lanes.up(name, CASE) as contestant:
         yield Way(
-            SERVERS if lane.direct else [VIP],
+            THE_SERVERS if lane.direct else THE_VIP,
             lambda: contestant.made(CASE) if lane.counts else None,
         )
 
