@@ -152,6 +152,12 @@ def test_a_question_that_is_none_is_not_answered_by_silence() -> None:
         run.refuse(words)
 
 
+def test_quick_leaves_questions_out_unless_they_are_named() -> None:
+    assert run._chosen([], quick=False) == list(QUESTIONS)
+    assert run._chosen([], quick=True) == [each for each in QUESTIONS if each.quick]
+    assert [each.name for each in run._chosen(["memory"], quick=True)] == ["memory"]
+
+
 def test_the_table_fits_80_columns() -> None:
     answers = judge(
         (question, {lane: [n * 1.2e6, n * 1e6] for n, lane in enumerate(question.lanes, 1)})

@@ -6,32 +6,32 @@ from __future__ import annotations
 import pytest
 from ippfvslab.bench import twin
 from ippfvslab.bench.pktgen import Flood
-from ippfvslab.bench.probes.scale import TWO_CPUS, Apart, Lane, Setting
+from ippfvslab.bench.probes.scale import Apart, Load, Task, Team
 from ippfvslab.bench.questions_cpus import SCALING
 
 import pylvs
 
 
-def _flows(lane: Lane) -> set[tuple[str, int, int]]:
+def _flows(task: Task) -> set[tuple[str, int, int]]:
     return {
         (flood.dest, flood.port, port)
-        for flood in lane.floods
+        for flood in task.floods
         for port in range(flood.first_port, flood.first_port + flood.flows)
     }
 
 
-@pytest.mark.parametrize("setting", [Setting(), Setting(servers=1), Setting(flows=1, same=True)])
-def test_two_cpus_send_the_flows_of_one(setting: Setting) -> None:
-    one, two = Lane("ippfvs", setting), Lane(f"ippfvs{TWO_CPUS}", setting)
+@pytest.mark.parametrize("load", [Load(), Load(servers=1), Load(flows=1, same=True)])
+def test_two_cpus_send_the_flows_of_one(load: Load) -> None:
+    one, two = Task(Team("ippfvs", 1), load), Task(Team("ippfvs", 2), load)
     assert (len(one.floods), len(two.floods)) == (1, 2)
     assert _flows(one) == _flows(two)
-    assert len(_flows(one)) == one.known == two.known == setting.flows
+    assert len(_flows(one)) == one.known == two.known == load.flows
 
 
 def test_each_cpu_has_its_own_service_and_servers() -> None:
-    lane = Lane(f"IPVS{TWO_CPUS}", Setting(services=2))
-    assert [flood.port for flood in lane.floods] == [80, 81]
-    services = pylvs.loads(lane.case.rules).services
+    task = Task(Team("IPVS", 2), Load(services=2))
+    assert [flood.port for flood in task.floods] == [80, 81]
+    services = pylvs.loads(task.case.rules).services
     assert [service.endpoint.port for service in services] == [80, 81]
     reals = [{real.endpoint.address for real in service.reals} for service in services]
     assert [len(each) for each in reals] == [4, 4]
@@ -39,20 +39,20 @@ def test_each_cpu_has_its_own_service_and_servers() -> None:
 
 
 def test_new_connections_of_two_cpus_never_meet() -> None:
-    floods = Lane(f"ippfvs{TWO_CPUS}", Setting(flows=0)).floods
+    floods = Task(Team("ippfvs", 2), Load(flows=0)).floods
     assert floods[0].source != floods[1].source
     assert floods[0].flows % floods[0].addresses
-    warm, count = Lane(f"ippfvs{TWO_CPUS}", Setting(flows=0)).warm
+    warm, count = Task(Team("ippfvs", 2), Load(flows=0)).warm
     sources = {flood.source.rpartition(".")[0] for flood in (*floods, *warm)}
     assert len(sources) == 4
-    assert Lane(f"ippfvs{TWO_CPUS}", Setting(flows=0)).known == 2 * count
+    assert Task(Team("ippfvs", 2), Load(flows=0)).known == 2 * count
 
 
 def test_the_floor_is_another_hosts_mac_and_plain_a_real_servers_address() -> None:
-    macs = {Lane(name, Setting()).floods[0].mac for name in ("ippfvs", "IPVS", "plain")}
+    macs = {Task(Team(name, 1), Load()).floods[0].mac for name in ("ippfvs", "IPVS", "plain")}
     assert len(macs) == 1
-    assert Lane("floor", Setting()).floods[0].mac not in macs
-    assert Lane("plain", Setting()).floods[0].dest == Apart().reals[0]
+    assert Task(Team("floor", 1), Load()).floods[0].mac not in macs
+    assert Task(Team("plain", 1), Load()).floods[0].dest == Apart().reals[0]
 
 
 def test_a_flood_of_a_part_of_the_ports() -> None:
@@ -81,4 +81,4 @@ def test_a_rate_is_of_the_time_between_two_readings() -> None:
 def test_a_target_compares_a_contestant_with_itself() -> None:
     for question in SCALING:
         for target in question.targets:
-            assert target.lanes == (f"ippfvs{TWO_CPUS}", "ippfvs")
+            assert target.lanes == ("ippfvs, 2 CPUs", "ippfvs")

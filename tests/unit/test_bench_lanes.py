@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from ippfvslab.bench.lanes import CONTESTANTS
+import pytest
+from ippfvslab.bench.director import MAC_IN
+from ippfvslab.bench.lanes import LANES
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.questions import QUESTIONS
 
@@ -12,7 +14,37 @@ import pylvs
 
 def test_every_contestant_of_a_question_is_there() -> None:
     flooded = [each for each in QUESTIONS if each.probe in ("flood", "new", "pick", "services")]
-    assert {lane.split()[0] for each in flooded for lane in each.lanes} == set(CONTESTANTS)
+    assert {lane.split()[0] for each in flooded for lane in each.lanes} == set(LANES)
+
+
+@pytest.mark.parametrize(
+    ("name", "came", "made"), [("ippfvs", 9, 4), ("plain", 9, 0), ("floor", 0, 0)]
+)
+def test_each_lane_has_work_of_its_own(name: str, came: int, made: int) -> None:
+    LANES[name].judge(name, sent=9, came=came, flows=4, made=made)
+
+
+@pytest.mark.parametrize(
+    ("name", "came", "made", "said"),
+    [
+        ("ippfvs", 8, 4, "ippfvs forwarded 8 of 9 packets"),
+        ("ippfvs", 9, 5, "ippfvs made 5 connections of 4 flows"),
+        ("plain", 8, 0, "plain forwarded 8 of 9 packets"),
+        ("floor", 1, 0, "floor forwarded 1 of 9 packets"),
+    ],
+)
+def test_a_lane_that_did_not_do_its_work_is_named(
+    name: str, came: int, made: int, said: str
+) -> None:
+    with pytest.raises(RuntimeError, match=said):
+        LANES[name].judge(name, sent=9, came=came, flows=4, made=made)
+
+
+def test_plain_asks_a_real_server_and_the_floor_another_host() -> None:
+    case = Case()
+    assert {name for name, lane in LANES.items() if lane.dest(case) != case.vip} == {"plain"}
+    assert LANES["plain"].dest(case) == case.reals[0]
+    assert {name for name, lane in LANES.items() if lane.mac != MAC_IN} == {"floor"}
 
 
 def test_both_balancers_read_the_same_rules() -> None:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import pytest
+from ippfvslab.bench import pktgen, settings
 from ippfvslab.bench.pktgen import Flood
 
 MAC = "02:00:00:00:00:01"
@@ -22,3 +24,22 @@ def test_one_flow_has_one_port() -> None:
 
 def test_ipv4_after_ipv6_is_ipv4_again() -> None:
     assert "flag !IPV6" in Flood(MAC, "198.18.0.1", "10.0.0.100").commands
+
+
+@pytest.mark.parametrize(
+    ("answer", "packets"),
+    [
+        ("Result: OK: flags=0x1000", "not shared"),
+        ("Result: Flag -:!SHARED:- unknown", "shared, cloned by the stack"),
+    ],
+)
+def test_what_pktgen_answered_is_noted(
+    answer: str, packets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(pktgen, "tell", lambda file, *_: told.append(file))
+    monkeypatch.setattr(pktgen, "_result", lambda _: answer)
+    settings.taken()
+    pktgen.attach(1, "in1")
+    assert settings.taken() == {"pktgen": {"packets": packets}}
+    assert told == ["kpktgend_1", "in1", "in1"]

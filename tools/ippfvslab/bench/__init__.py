@@ -6,5 +6,8 @@
                                         table, chart, page ◄─ report ◄────────┘
 
 A question is data: which probe answers it, for which lanes, and what must be reached. A probe knows
-how something is measured, a lane who is measured; neither knows the other. `report` judges.
+how something is measured, a lane who is measured, and the facts about it that probes ask for: where
+its packets go, whether they leave again and make connections, whether its table grows. Probes know
+a contestant by name only where it alone has what they measure: its commands (command, listing,
+replace, rules), the counters of ippfvs's own table (growth, memory, millions). `report` judges.
 """

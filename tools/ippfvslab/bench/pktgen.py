@@ -83,11 +83,7 @@ class Generator:
     def __init__(self, device: str, cpu: int = 0) -> None:
         self._device = device
         run("modprobe", "pktgen")
-        tell(f"kpktgend_{cpu}", "rem_device_all", f"add_device {device}")
-        tell(device, "xmit_mode netif_receive", "delay 0", "clone_skb 0", "burst 1")
-        tell(device, "flag NO_TIMESTAMP", "flag !SHARED")
-        own = "unknown" not in _result(device)
-        settings.note("pktgen", {"packets": "not shared" if own else "shared, cloned by the stack"})
+        attach(cpu, device)
 
     def send(self, flood: Flood, count: int) -> float:
         """Packets a second that the receive path took, COUNT sent."""
@@ -98,6 +94,15 @@ class Generator:
         if not found:
             raise RuntimeError(f"pktgen: {result.strip()}")
         return count * 1e6 / int(found[1])
+
+
+def attach(cpu: int, device: str) -> None:
+    """Have the thread of CPU feed DEVICE and no other; note whether it lets go of its packets."""
+    tell(f"kpktgend_{cpu}", "rem_device_all", f"add_device {device}")
+    tell(device, "xmit_mode netif_receive", "delay 0", "clone_skb 0", "burst 1")
+    tell(device, "flag NO_TIMESTAMP", "flag !SHARED")
+    own = "unknown" not in _result(device)
+    settings.note("pktgen", {"packets": "not shared" if own else "shared, cloned by the stack"})
 
 
 def tell(file: str, *commands: str) -> None:

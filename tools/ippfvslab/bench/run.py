@@ -61,7 +61,9 @@ def _chosen(names: Sequence[str], quick: bool) -> list[Question]:
         near = get_close_matches(strange[0], known, n=3, cutoff=0.3) or known[:2]
         hint = f"did you mean {' or '.join(near)}? docs/PERFORMANCE.md has them all"
         raise say.Trouble(f"no question {' '.join(strange)}; {hint}")
-    return [each for each in QUESTIONS if each.name in names or (not names and quick <= each.quick)]
+    if names:
+        return [each for each in QUESTIONS if each.name in names]
+    return [each for each in QUESTIONS if each.quick or not quick]
 
 
 def _measure(questions: Sequence[Question], quick: bool) -> results.Results:
@@ -112,7 +114,9 @@ def _in_guest(kind: Guest, questions: Sequence[Question], quick: bool) -> guest.
     for program in programs.PROGRAMS:
         program.fetch()
     rounds = QUICK_ROUNDS if quick else ROUNDS
-    measure = ["-m", "ippfvslab.bench.measure", f"--rounds={rounds}", *["--quick"][: int(quick)]]
+    measure = ["-m", "ippfvslab.bench.measure", f"--rounds={rounds}"]
+    if quick:
+        measure.append("--quick")
     exports = {f"{name.upper()}_MODULE": file for name, file in kos.items()} | {"IPVSADM": ipvsadm}
     script = (
         "".join(f"export {name}={shlex.quote(str(file))}\n" for name, file in exports.items())

@@ -16,13 +16,11 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ippfvslab.bench import settings
-from ippfvslab.bench.pktgen import PROC, Flood, tell
+from ippfvslab.bench.pktgen import PROC, Flood, attach, tell
 from ippfvslab.bench.shell import run
 
 START_LIMIT_S = 60
 _SHOWN = re.compile(r"pkts-sofar: (\d+).*?started: (\d+)us\s+stopped: (\d+)us", re.DOTALL)
-_RECEIVE = ("xmit_mode netif_receive", "delay 0", "clone_skb 0", "burst 1")
-_LET_GO = ("flag NO_TIMESTAMP", "flag !SHARED")
 
 
 class Sent(NamedTuple):
@@ -49,7 +47,7 @@ class Twin:
         self._devices = devices
         self._fed = 0
         run("modprobe", "pktgen")
-        settings.note("pktgen", {"packets": "not shared", "threads": str(len(devices))})
+        settings.note("pktgen", {"threads": str(len(devices))})
 
     def send(self, floods: Sequence[Flood], count: int) -> None:
         """Each CPU sends COUNT packets of its flood."""
@@ -90,10 +88,10 @@ class Twin:
     def _attach(self, count: int) -> None:
         """A thread that shall not run gets no device."""
         for cpu, device in enumerate(self._devices):
-            tell(f"kpktgend_{cpu}", "rem_device_all")
             if cpu < count:
-                tell(f"kpktgend_{cpu}", f"add_device {device}")
-                tell(device, *_RECEIVE, *_LET_GO)
+                attach(cpu, device)
+            else:
+                tell(f"kpktgend_{cpu}", "rem_device_all")
         self._fed = count
 
     def _when_all_run(self, past: Sequence[Reading]) -> list[Reading]:

@@ -31,9 +31,6 @@ BODY = "x" * 128
 DEVICES = ("in0", "out0", "out1")
 CONNECTIONS = 16
 START_LIMIT_S = 20
-PORTS = ("1024 32999", "33000 65000")
-"""Of a client that asks the VIP or the servers: what a server remembers for a minute of a port that
-talked to itself would refuse one whose sequence numbers and times count from the VIP's."""
 PORT_RANGE = "/proc/sys/net/ipv4/ip_local_port_range"
 NET_DEV = "/proc/thread-self/net/dev"
 
@@ -115,6 +112,22 @@ end
 
 
 @dataclass(frozen=True)
+class Asked:
+    """Whom the client asks, and from which of its ports.
+
+    No port asks both: what a server remembers for a minute of a port that talked to itself would
+    refuse one whose sequence numbers and times count from the VIP's.
+    """
+
+    addresses: Sequence[str]
+    ports: str
+
+
+THE_VIP = Asked([VIP], "1024 32999")
+THE_SERVERS = Asked(SERVERS, "33000 65000")
+
+
+@dataclass(frozen=True)
 class Seen:
     """What wrk saw in one run."""
 
@@ -180,14 +193,14 @@ class WebFarm:
         netns.ip([f"netns del {host.name}" for host in hosts if host.path.exists()])
         Path(PORT_RANGE).write_text(self._ports)
 
-    def ask(self, addresses: Sequence[str], seconds: int, *, close: bool) -> Seen:
-        """Have wrk ask ADDRESSES from the client, with CLOSE each time over a new connection."""
-        self.client.call(Path(PORT_RANGE).write_text, PORTS[list(addresses) == list(SERVERS)])
+    def ask(self, asked: Asked, seconds: int, *, close: bool) -> Seen:
+        """Have wrk in the client ask ASKED, with CLOSE each time over a new connection."""
+        self.client.call(Path(PORT_RANGE).write_text, asked.ports)
         with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-            quoted = ", ".join(f'"{address}"' for address in addresses)
+            quoted = ", ".join(f'"{address}"' for address in asked.addresses)
             script.write(_SCRIPT.format(addresses=quoted, port=PORT))
             script.flush()
-            url = f"http://{addresses[0]}:{PORT}/"
+            url = f"http://{asked.addresses[0]}:{PORT}/"
             done = self.client.run(
                 *WRK.command(*words(seconds, close=close), "-s", script.name, url)
             )
@@ -227,11 +240,11 @@ def _wire(host: Host, device: str, address: str, gateway: str) -> None:
     )
 
 
-def start_nginx(host: Host, config: str, address: str) -> None:
-    """Start nginx in HOST by CONFIG on ADDRESS; return when it answers."""
+def start_nginx(host: Host, config: str, address: str, *modules: str) -> None:
+    """Start nginx with MODULES in HOST by CONFIG on ADDRESS; return when it answers."""
     home = Path(tempfile.mkdtemp(prefix="nginx-"))
-    module = NGINX.folder / "usr/lib/nginx/modules/ngx_stream_module.so"
-    load = f"load_module {module};\n" if config is _STREAM else ""
+    folder = NGINX.folder / "usr/lib/nginx/modules"
+    load = "".join(f"load_module {folder / module}.so;\n" for module in modules)
     servers = "".join(f"        server {each}:{PORT};\n" for each in SERVERS)
     rest = config.format(home=home, address=address, port=PORT, body=BODY, servers=servers)
     (home / "conf").write_text(load + _NGINX.format(home=home) + rest)
@@ -249,7 +262,7 @@ def start_haproxy(host: Host, address: str) -> None:
 
 def start_nginx_stream(host: Host, address: str) -> None:
     """Start nginx in HOST as a balancer of TCP on ADDRESS; return when it answers."""
-    start_nginx(host, _STREAM, address)
+    start_nginx(host, _STREAM, address, "ngx_stream_module")
 
 
 def _start(host: Host, command: list[str], home: Path, address: str) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ippfvslab.bench import lanes
-from ippfvslab.bench.director import CLIENT, MAC_IN, MAC_OTHER, director, forwarded
+from ippfvslab.bench.director import CLIENT, director, forwarded
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.pktgen import Flood, Generator
 from ippfvslab.bench.question import Figures, Question
@@ -37,26 +37,22 @@ def ask(question: Question, rounds: int, quick: bool) -> Figures:
     with director(case.servers):
         generator = Generator("in0")
 
-        def once(lane: str) -> float:
-            return _once(generator, lane, case, setting.flows, packets)
+        def once(name: str) -> float:
+            return _once(generator, name, case, setting.flows, packets)
 
         return interleave(question.lanes, rounds, once)
 
 
-def _once(generator: Generator, lane: str, case: Case, flows: int, packets: int) -> float:
-    dest = case.reals[0] if lane == "plain" else case.vip
-    mac = MAC_OTHER if lane == "floor" else MAC_IN
-    flood = Flood(mac, CLIENT[case.family], dest, flows)
-    with lanes.up(lane, case) as contestant:
+def _once(generator: Generator, name: str, case: Case, flows: int, packets: int) -> float:
+    lane = lanes.LANES[name]
+    flood = Flood(lane.mac, CLIENT[case.family], lane.dest(case), flows)
+    with lanes.up(name, case) as contestant:
         generator.send(flood, max(3 * flows, 100_000))
         made = contestant.made(case)
         before = forwarded()
         figure = max(generator.send(flood, packets) for _ in range(FLOODS))
-        came, sent = forwarded() - before, FLOODS * packets
-        if came != (0 if lane == "floor" else sent):
-            raise RuntimeError(f"{lane} forwarded {came} of {sent} packets")
+        came = forwarded() - before
+        lane.judge(name, sent=FLOODS * packets, came=came, flows=flows, made=made)
         if contestant.made(case) != made:
-            raise RuntimeError(f"{lane} made connections while it should know all of them")
-        if lane not in ("plain", "floor") and made != flows:
-            raise RuntimeError(f"{lane} made {made} connections of {flows} flows")
+            raise RuntimeError(f"{name} made connections while it should know all of them")
         return figure

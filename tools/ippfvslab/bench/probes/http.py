@@ -18,7 +18,7 @@ from ippfvslab.bench import lanes, settings, web
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.rounds import interleave
-from ippfvslab.bench.web import SERVERS, VIP, Seen, WebFarm
+from ippfvslab.bench.web import SERVERS, THE_SERVERS, THE_VIP, VIP, Asked, Seen, WebFarm
 
 CASE = Case(protocol="tcp", servers=len(SERVERS))
 SECONDS, QUICK_SECONDS = 2, 1
@@ -55,6 +55,15 @@ class Run:
         return figures[what]
 
 
+@dataclass(frozen=True)
+class Way:
+    """How requests come to the servers."""
+
+    asked: Asked
+    made: Callable[[], int | None]
+    """Tells the connections that were made on the way; None where nobody counts them."""
+
+
 def ask(question: Question, rounds: int, quick: bool) -> Figures:
     """Questions about the same runs are answered from one measurement."""
     setting: Setting = question.setting
@@ -87,28 +96,32 @@ def _measure(
 
 def _once(farm: WebFarm, name: str, seconds: int, close: bool) -> Run:
     """It counts only when every request was answered by a server, through the lane's director."""
-    with _up(farm, name) as made:
+    with _up(farm, name) as way:
         before, was_busy = farm.delivered(), _busy()
-        seen = farm.ask(SERVERS if name == "plain" else [VIP], seconds, close=close)
+        seen = farm.ask(way.asked, seconds, close=close)
         busy = _busy() - was_busy
         came = [after - was for was, after in zip(before, farm.delivered(), strict=True)]
-        judge(name, seen, came, made(), close=close)
+        judge(name, seen, came, way.made(), close=close)
         return Run(seen, busy)
 
 
 @contextmanager
-def _up(farm: WebFarm, name: str) -> Iterator[Callable[[], int | None]]:
-    """The contestant does its work meanwhile; yields what tells the connections it has made."""
+def _up(farm: WebFarm, name: str) -> Iterator[Way]:
+    """The contestant does its work meanwhile."""
     if name in web.PROXIES:
         web.PROXIES[name](farm.director, VIP)
         before = _accepted()
         try:
-            yield lambda: _accepted() - before
+            yield Way(THE_VIP, lambda: _accepted() - before)
         finally:
             farm.director.end_children()
         return
+    lane = lanes.LANES[name]
     with lanes.up(name, CASE) as contestant:
-        yield (lambda: None) if name == "plain" else (lambda: contestant.made(CASE))
+        yield Way(
+            THE_SERVERS if lane.direct else THE_VIP,
+            lambda: contestant.made(CASE) if lane.counts else None,
+        )
 
 
 def judge(name: str, seen: Seen, came: list[int], made: int | None, *, close: bool) -> None:

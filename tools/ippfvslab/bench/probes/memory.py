@@ -23,7 +23,7 @@ from ippfvslab.bench.rounds import interleave
 PORTS, ADDRESSES = 60_000, 131_071
 """Without a common factor: 7,864,260,000 packets until a pair comes again."""
 START_BITS = 12
-IPVS_TABLE_BITS = 23
+"""Of a table that grows: two to this power buckets."""
 
 
 @dataclass(frozen=True)
@@ -43,21 +43,20 @@ def ask(question: Question, rounds: int, quick: bool) -> Figures:
 
 
 def _once(generator: Generator, crowd: Crowd) -> float:
-    name, count = crowd.who, crowd.count
-    bits = START_BITS + BUCKET_BITS if name == "ippfvs" else IPVS_TABLE_BITS
-    case = Case(table_bits=bits)
-    with lanes.up(name, case) as contestant:
+    count, grows = crowd.count, lanes.LANES[crowd.who].grows
+    case = Case(table_bits=START_BITS + BUCKET_BITS) if grows else Case()
+    with lanes.up(crowd.who, case) as contestant:
         # One connection: what is made once, with the first, is nobody's share.
         open_connections(generator, case, 1)
         before = Ledger.read()
-        table = table_bytes(name, case)
+        table = buckets() << BUCKET_BITS if grows else 1 << case.table_bits
         open_connections(generator, case, count)
-        if name == "ippfvs":
+        if grows:
             settled(buckets)
         taken = Ledger.read().taken_since(before)
         if (made := contestant.made(case)) != count:
             raise RuntimeError(f"{crowd.lane}: {made} connections were made")
-        if name == "ippfvs" and (held := connections()) != count:
+        if grows and (held := connections()) != count:
             raise RuntimeError(f"{crowd.lane}: {held} connections are there")
         return (taken + table) / count
 
@@ -74,11 +73,6 @@ def open_connections(generator: Generator, case: Case, count: int) -> float:
 def flood(case: Case) -> Flood:
     """Packets each of which is of another connection."""
     return Flood(MAC_IN, CLIENT[4], case.vip, PORTS, ADDRESSES)
-
-
-def table_bytes(name: str, case: Case) -> int:
-    """What the table took before the first connection."""
-    return buckets() << BUCKET_BITS if name == "ippfvs" else 1 << case.table_bits
 
 
 def buckets() -> int:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ippfvslab.bench import lanes
-from ippfvslab.bench.crowd import Crowd
+from ippfvslab.bench.crowd import Crowd, by_name
 from ippfvslab.bench.director import director
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.pktgen import Generator
@@ -40,7 +40,7 @@ class Setting:
 def ask(question: Question, rounds: int, quick: bool) -> Figures:
     """Each round starts from an empty table."""
     setting: Setting = question.setting
-    crowds = {crowd.lane: crowd for crowd in setting.crowds}
+    crowds = by_name(setting.crowds)
     count = QUICK_CONNECTIONS if quick else CONNECTIONS
     with director(many_vips=True):
         generator = Generator("in0")
