@@ -12,10 +12,10 @@ from ippfvslab.bench.pktgen import Flood, Generator
 from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.rounds import interleave
 
-FLOODS = 2
+FLOODS = 6
 """In each round, of which the fastest counts: a short one has a chance not to be disturbed."""
-PACKETS = 250_000
-QUICK_PACKETS = 100_000
+PACKETS = 100_000
+QUICK_PACKETS = 50_000
 TABLE_BITS = 20
 """1 MiB: 16,384 cache lines with seven places each, or 131,072 chain heads."""
 
