@@ -21,10 +21,13 @@ _WORDS = re.compile(r"(\d+) (passed|failed|error|skipped|xfailed|xpassed)")
 
 
 def refuse(words: argparse.Namespace) -> None:
-    """Raise when a file of tests is none."""
+    """Raise when a file is no live test."""
     for file in words.files:
-        if not (paths.TREE / file.partition("::")[0]).exists():
+        found = (paths.TREE / file.partition("::")[0]).resolve()
+        if not found.exists():
             raise say.Trouble(f"there is no {file}; give files of tests/live")
+        if not found.is_relative_to(paths.TREE / "tests/live"):
+            raise say.Trouble(f"{file} is no live test; give files of tests/live")
 
 
 def main(words: argparse.Namespace) -> int:
