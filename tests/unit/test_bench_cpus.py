@@ -48,6 +48,11 @@ def test_new_connections_of_two_cpus_never_meet() -> None:
     assert Task(Team("ippfvs", 2), Load(flows=0)).known == 2 * count
 
 
+def test_what_both_send_is_made_by_one() -> None:
+    floods, count = Task(Team("IPVS", 2), Load(flows=1, same=True)).warm
+    assert (len(floods), count) == (1, 1)
+
+
 def test_the_floor_is_another_hosts_mac_and_plain_a_real_servers_address() -> None:
     macs = {Task(Team(name, 1), Load()).floods[0].mac for name in ("ippfvs", "IPVS", "plain")}
     assert len(macs) == 1

@@ -10,7 +10,8 @@ set -u
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8
 unset nr_open virtme_hostname 2>/dev/null || true
 
-stage() { echo "$1" > "$RUN/stage"; }
+# In one step: the host would take the moment in which it is empty for a guest that is not up.
+stage() { echo "$1" > "$RUN/stage.part" && mv "$RUN/stage.part" "$RUN/stage"; }
 
 # The needed folders that a tmpfs hides, say those of a clone in /tmp, are mounted again: show_them
 # ROOT COMMAND… calls COMMAND… with each folder.

@@ -110,10 +110,11 @@ class Task:
     def warm(self) -> tuple[list[Flood], int]:
         """What each CPU sends first, and how much: an emulator translates code when it first runs.
 
-        New connections are of other clients then, known ones are made.
+        New connections are of other clients then, known ones are made; what all CPUs send by one of
+        them, since IPVS makes a connection twice for two first packets at once.
         """
         if self.load.flows:
-            return self.floods, self.floods[0].flows
+            return self.floods[:1] if self.load.same else self.floods, self.floods[0].flows
         return [
             replace(each, source=WARM_CLIENTS[cpu]) for cpu, each in enumerate(self.floods)
         ], WARM
