@@ -16,7 +16,7 @@ REFUSED = {
     "bench --of /nowhere": "/nowhere is no file of figures",
     "test --kernel nosuch": "invalid choice: 'nosuch' (choose from '6.1', '6.12', 'sanitize')",
     "test tests/live/nosuch.py": "there is no tests/live/nosuch.py",
-    "test tests/unit/test_cli.py": "tests/unit/test_cli.py is no live test; give files of tests/live",
+    "test tests/unit/test_cli.py": "tests/unit/test_cli.py is no live test",
     "test /etc/passwd": "/etc/passwd is no live test",
     "demo --method lvs": "invalid choice: 'lvs' (choose from 'nat', 'tun', 'dr', 'local')",
     "check fast": "unrecognized arguments: fast",
