@@ -276,6 +276,10 @@ enum ippfvs_verdict ippfvs_icmp(struct ippfvs_packet *pkt)
 	error.conn = find(pkt, &answer, &dir);
 	if (!error.conn)
 		return IPPFVS_PASS;
+	/* What goes to Local Node is not rewritten, so no honest error quotes it so. */
+	if (dir == IPPFVS_CONN_OUT &&
+	    error.conn->method == IPPFVS_METHOD_LOCAL)
+		return IPPFVS_PASS;
 	if (!intact(pkt))
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_MALFORMED);
 	if (READ_ONCE(error.conn->real->removed))

@@ -55,7 +55,7 @@ void ippfvs_net_exit(void);
 /*
  * The first service brings hooks and connection table, the last one takes them
  * away. Process context, caller holds ipn->lock. start: 0 or -errno, and what
- * it did is undone. stop: called after @rules became NULL.
+ * it did is undone. stop: @rules are still there, and no packet asks them any more.
  */
 int ippfvs_net_start(struct ippfvs_net *ipn);
 void ippfvs_net_stop(struct ippfvs_net *ipn);

@@ -171,15 +171,15 @@ int ippfvs_rules_replace(struct ippfvs_net *ipn,
 	if (IS_ERR(rules))
 		return PTR_ERR(rules);
 
-	ippfvs_rules_change_begin(ipn);
 	err = ippfvs_rules_publish(ipn, rules);
-	if (!err)
-		take_over(ipn, rules, old);
+	if (err) {
+		ippfvs_rules_release(rules);
+		return err;
+	}
+	take_over(ipn, rules, old);
 	ippfvs_rules_change_end(ipn);
 
-	if (err)
-		ippfvs_rules_release(rules);
-	else if (old)
+	if (old)
 		ippfvs_rules_release(old);
-	return err;
+	return 0;
 }

@@ -192,6 +192,7 @@ int ippfvs_rules_publish(struct ippfvs_net *ipn, struct ippfvs_rules *rules)
 			return err;
 	}
 
+	ippfvs_rules_change_begin(ipn);
 	rcu_assign_pointer(ipn->rules, rules);
 	return 0;
 }
@@ -218,9 +219,11 @@ void ippfvs_rules_clear(struct ippfvs_net *ipn)
 	if (!rules)
 		return;
 
+	/* Takes a while, and so is no part of the change: readers would wait for it. */
+	ippfvs_net_stop(ipn);
+
 	ippfvs_rules_change_begin(ipn);
 	RCU_INIT_POINTER(ipn->rules, NULL);
-	ippfvs_net_stop(ipn);
 	retire_all(ipn, rules);
 	ippfvs_rules_change_end(ipn);
 

@@ -69,7 +69,10 @@ int ippfvs_rules_insert(struct ippfvs_net *ipn, struct ippfvs_rules *rules,
 void ippfvs_rules_erase(struct ippfvs_rules *rules,
 			struct ippfvs_service *service);
 
-/* Within a change: make @rules the published set, starting the namespace if there was none. */
+/*
+ * Make @rules the published set, starting the namespace if there was none. On success
+ * a change has begun, which the caller ends.
+ */
 int ippfvs_rules_publish(struct ippfvs_net *ipn, struct ippfvs_rules *rules);
 
 /* No set any more; stops the namespace. */

@@ -110,11 +110,10 @@ static int add_first(struct ippfvs_net *ipn, struct ippfvs_service *service)
 	err = ippfvs_rules_insert(ipn, rules, service, true);
 	if (err)
 		goto out_release_rules;
-	ippfvs_rules_change_begin(ipn);
 	err = ippfvs_rules_publish(ipn, rules);
-	ippfvs_rules_change_end(ipn);
 	if (err)
 		goto out_erase;
+	ippfvs_rules_change_end(ipn);
 	return 0;
 
 out_erase:

@@ -141,7 +141,10 @@ static struct ippfvs_pool_real *copy_places(const struct ippfvs_pool *pool,
 	return place;
 }
 
-/* Within a change: publish a pool of the @n places, with the scheduler as before. */
+/*
+ * Publish a pool of the @n places, with the scheduler as before. On success a change
+ * has begun, which the caller ends.
+ */
 static int swap_places(struct ippfvs_net *ipn, struct ippfvs_service *service,
 		       const struct ippfvs_pool_real *place, u32 n)
 {
@@ -152,6 +155,7 @@ static int swap_places(struct ippfvs_net *ipn, struct ippfvs_service *service,
 	if (IS_ERR(pool))
 		return PTR_ERR(pool);
 
+	ippfvs_rules_change_begin(ipn);
 	ippfvs_service_swap(ipn, service, pool);
 	return 0;
 }
@@ -183,9 +187,9 @@ int ippfvs_service_real_add(struct ippfvs_net *ipn,
 	place[before->n].real = real;
 	place[before->n].weight = spec->weight;
 	place[before->n].method = spec->method;
-	ippfvs_rules_change_begin(ipn);
 	err = swap_places(ipn, service, place, before->n + 1);
-	ippfvs_rules_change_end(ipn);
+	if (!err)
+		ippfvs_rules_change_end(ipn);
 	kvfree(place);
 out_put_real:
 	ippfvs_real_put(real);
@@ -213,9 +217,9 @@ int ippfvs_service_real_set(struct ippfvs_net *ipn,
 
 	place[index].weight = spec->weight;
 	place[index].method = spec->method;
-	ippfvs_rules_change_begin(ipn);
 	err = swap_places(ipn, service, place, before->n);
-	ippfvs_rules_change_end(ipn);
+	if (!err)
+		ippfvs_rules_change_end(ipn);
 	kvfree(place);
 	return err;
 }
@@ -245,15 +249,14 @@ int ippfvs_service_real_remove(struct ippfvs_net *ipn,
 	memmove(&place[index], &place[index + 1],
 		array_size(before->n - index - 1, sizeof(*place)));
 	ippfvs_real_get(real);
-	ippfvs_rules_change_begin(ipn);
 	err = swap_places(ipn, service, place, before->n - 1);
 	if (!err) {
 		/* Before its counters are read: it carries nothing more. */
 		ippfvs_real_end(real);
 		ippfvs_real_counters(real, &counters);
 		ippfvs_counters_add(&service->retired, &counters);
+		ippfvs_rules_change_end(ipn);
 	}
-	ippfvs_rules_change_end(ipn);
 	kvfree(place);
 	ippfvs_real_put(real);
 	return err;

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from . import codec, wire
@@ -30,13 +32,12 @@ def undisturbed(read: Callable[[], T | None]) -> T:
     :param read: returns None, or raises DumpInterrupted, when it was of two
     :raises Error: the rules change all the time
     """
-    for _ in range(_DUMP_ATTEMPTS):
-        try:
+    for attempt in range(_DUMP_ATTEMPTS):
+        with suppress(DumpInterrupted):
             found = read()
-        except DumpInterrupted:
-            continue
-        if found is not None:
-            return found
+            if found is not None:
+                return found
+        time.sleep(min(0.001 * 2**attempt, 0.1))  # a change takes a moment
     raise Error("the rules change faster than they can be read", "try again")
 
 

@@ -23,9 +23,16 @@ from enum import IntEnum, IntFlag
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from pylvs._core import ffi, lib
-
 from .model import State
+
+try:
+    from ._core import ffi, lib
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        "the C core is not built beside these sources; leave their folder if pylvs is installed,"
+        " else build it with: python3 -m pylvs._core_build",
+        name=missing.name,
+    ) from None
 
 Address = IPv4Address | IPv6Address
 

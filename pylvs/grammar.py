@@ -204,6 +204,9 @@ def _check(verb: Verb, given: dict[str, Word]) -> None:
             raise InvalidValue(f"{command} needs {need.what}", need.remedy)
     if verb.name == "list" and "real-server" in given and "connection" not in given:
         raise InvalidValue("-r goes only with a listing of connections, -c")
+    for view in ("drops", "timeout"):
+        if view in given and not given.keys().isdisjoint(_SERVICE):
+            raise InvalidValue(f"{given[view].option} is of all services", "leave out -t and -u")
 
 
 def _service(verb: Verb, given: dict[str, Word]) -> Service | None:

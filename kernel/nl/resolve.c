@@ -27,6 +27,9 @@ int ippfvs_nl_dump_flags(const struct netlink_callback *cb)
 			   NLM_F_DUMP, cb->extack);
 }
 
+/* Without the lock. */
+#define LOOKS	3
+
 static int find_service(struct genl_info *info)
 {
 	struct nlattr *attr = info->attrs[IPPFVS_A_SERVICE];
@@ -140,7 +143,9 @@ bool ippfvs_nl_look_again(struct ippfvs_net *ipn, struct ippfvs_nl_look *look)
 	}
 
 	smp_rmb();	/* after all was read; pairs with ippfvs_rules_change_begin() */
-	look->locked = look->generation & 1 ||
-		       READ_ONCE(ipn->generation) != look->generation;
-	return look->locked;
+	if (!(look->generation & 1) &&
+	    READ_ONCE(ipn->generation) == look->generation)
+		return false;
+	look->locked = ++look->torn == LOOKS;
+	return true;
 }

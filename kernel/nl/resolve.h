@@ -61,13 +61,15 @@ static inline bool ippfvs_nl_dump_early(const struct netlink_callback *cb)
 /**
  * struct ippfvs_nl_look - a look at rules and counters
  * @generation: of the rules when it began
- * @locked: it is the second one, under the lock
+ * @torn: how often there was a change meanwhile
+ * @locked: under the lock
  *
- * Zeroed; begin, look, and as long as again() says so once more. Waits for no writer,
- * unless one has changed something while it looked.
+ * Zeroed; begin, look, and as long as again() says so once more. Waits for no writer
+ * before one or the other has changed something under it three times.
  */
 struct ippfvs_nl_look {
 	u32 generation;
+	u8 torn;
 	bool locked;
 };
 

@@ -10,7 +10,7 @@ import pytest
 from ippfvslab.bench import results, run
 from ippfvslab.bench.question import Bound, Derived, Limit, Question, Ratio, Target
 from ippfvslab.bench.questions import QUESTIONS, cost
-from ippfvslab.bench.report import MISSED, NEAR_LIMIT, REACHED, WITHIN, Answer, judge
+from ippfvslab.bench.report import MEANINGS, MISSED, NEAR_LIMIT, REACHED, WITHIN, Answer, judge
 from ippfvslab.bench.rounds import interleave
 from ippfvslab.bench.table import WIDTH, table
 from ippfvslab.bench.units import short
@@ -171,7 +171,10 @@ def test_the_table_fits_80_columns() -> None:
     marks = sum(
         line[1] in (REACHED, WITHIN, NEAR_LIMIT, MISSED) for line in lines if line[0] == " "
     )
-    assert marks == sum(len(answer.verdicts) for answer in answers)
+    verdicts = [verdict.mark for answer in answers for verdict in answer.verdicts]
+    explained = [f" {mark} {MEANINGS[mark]}" for mark in MEANINGS if mark in verdicts]
+    assert lines[len(lines) - len(explained) :] == explained
+    assert marks == len(verdicts) + len(explained)
 
 
 @pytest.mark.parametrize(

@@ -214,6 +214,7 @@ BAD: list[tuple[str, int, str]] = [
     ("--restore=rules.txt", 2, "--restore reads standard input: ippfvsadm --restore < FILE"),
     ("-L --stats --rate", 2, "--stats and --rate are two listings; give one"),
     (f"-L {T} -r 1.1.1.1", 2, "-r goes only with a listing of connections, -c"),
+    (f"-L --drops {T}", 2, "--drops is of all services; leave out -t and -u"),
     ("-L -c -r 1.1.1.1", 2, "-r needs a service; give it with: -t ADDRESS[:PORT]"),
     ("--verbose=2", 2, "'--verbose=2': --verbose takes no value"),
     ("status", 2, "'status' belongs to no option"),

@@ -123,3 +123,11 @@ def test_pyroute2_before_us_is_used() -> None:
         "assert issubclass(pylvs.messages.Message, pyroute2.netlink.genlmsg)\n"
         "assert pyroute2.IPRoute"
     )
+
+
+def test_modules_come_with_the_package() -> None:
+    program = "import pylvs; print(pylvs.kmod.__name__, {'core', 'kmod'} <= set(dir(pylvs)))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("pylvs.kmod True\n", "")

@@ -171,9 +171,8 @@ def _shell(farm: Farm, tty: str) -> None:
     request = home / "bin/request"
     request.write_text(REQUEST.format(python=sys.executable, vip=farm.vip))
     request.chmod(0o755)
-    line(
-        f"-- you are on the director; `request` asks {farm.vip} as the client, `exit` ends the farm"
-    )
+    line("-- you are on the director; `exit` ends the farm")
+    line(f"-- `request` asks {farm.vip} as the client")
     command = ["setsid", "-c", "bash", "--norc", "-i"]
     environment = {**os.environ, "PS1": "director# ", "TERM": os.environ.get("TERM", "linux")}
     with farm.director.inside():

@@ -57,5 +57,17 @@ def get(
     return Reply(int(status[1]), body)
 
 
+def main() -> int:
+    """Show what NAMESPACE gets from ADDRESS and PORT, or why it gets nothing."""
+    name, address, port = sys.argv[1:]
+    try:
+        reply = get(Host(name), address, int(port))
+    except (OSError, ValueError) as fault:
+        print(f"{address} port {port}: {getattr(fault, 'strerror', None) or fault}")
+        return 1
+    print(reply.body.decode(), end="")
+    return 0
+
+
 if __name__ == "__main__":
-    print(get(Host(sys.argv[1]), sys.argv[2], int(sys.argv[3])).body.decode(), end="")
+    raise SystemExit(main())

@@ -18,7 +18,12 @@ from ippfvslab.bench.question import SIGN, Better, Question, Target
 from ippfvslab.bench.units import short
 
 REACHED, WITHIN, NEAR_LIMIT, MISSED = "✓", "≈", "▲", "✗"
-"""Reached; missed by less than the noise; missed, like by the limit, which we are near; missed."""
+MEANINGS = {
+    WITHIN: "missed by less than the noise",
+    NEAR_LIMIT: "missed, and so does the limit, which we are near",
+    MISSED: "missed by more than the noise",
+}
+"""Of the marks that do not speak for themselves; REACHED does."""
 
 
 @dataclass(frozen=True)

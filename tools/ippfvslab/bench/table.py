@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from ippfvslab.bench.report import Answer, Verdict
+from ippfvslab.bench.report import MEANINGS, Answer, Verdict
 from ippfvslab.bench.units import short
 
 WIDTH = 80
@@ -24,6 +24,8 @@ def table(answers: Sequence[Answer]) -> Iterator[str]:
             yield _target(verdict)
             if verdict.remark:
                 yield f"   {verdict.remark}"
+    marks = {verdict.mark for answer in answers for verdict in answer.verdicts}
+    yield from (f" {mark} {meaning}" for mark, meaning in MEANINGS.items() if mark in marks)
 
 
 def _figures(answer: Answer) -> Iterator[str]:
