@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
@@ -140,3 +141,29 @@ def test_what_it_does_not_take(lvs: Manager, transport: NetlinkTransport) -> Non
     with pytest.raises(Refusal) as undumped:
         transport.do(Command.RULES_GET)
     assert undumped.value.errno == errno.EOPNOTSUPP
+
+
+def test_the_last_service_goes_while_services_are_listed(farm: Farm, lvs: Manager) -> None:
+    """Hooks and table go with it, which takes many times as long as a listing."""
+    one = grid(1, 1)
+    failed: list[Exception] = []
+
+    def come_and_go() -> None:
+        try:
+            with Manager(netns=str(farm.director.path)) as writer:
+                for _ in range(8):
+                    writer.replace(one)
+                    writer.clear()
+        except Exception as fault:
+            failed.append(fault)
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    counts = []
+    while thread.is_alive():
+        counts.append(len(lvs.services()))
+        assert lvs.stats() == pylvs.Stats()
+    thread.join()
+    assert not failed
+    assert set(counts) <= {0, 1}
+    assert len(counts) > 8
