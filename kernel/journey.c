@@ -11,8 +11,8 @@
 
 #include <linux/netdevice.h>
 
-static struct ippfvs_conn *find(struct ippfvs_packet *pkt,
-				enum ippfvs_conn_dir *dir)
+static __always_inline struct ippfvs_conn *
+find(struct ippfvs_packet *pkt, enum ippfvs_conn_dir *dir)
 {
 	struct ippfvs_conn_table *table = &pkt->ipn->conns;
 
@@ -34,9 +34,9 @@ static bool is_for_stack(const struct ippfvs_packet *pkt,
 	       !(pkt->in->flags & IFF_LOOPBACK);
 }
 
-static enum ippfvs_verdict on_conn(struct ippfvs_packet *pkt,
-				   struct ippfvs_conn *conn,
-				   enum ippfvs_conn_dir dir)
+static __always_inline enum ippfvs_verdict
+on_conn(struct ippfvs_packet *pkt, struct ippfvs_conn *conn,
+	enum ippfvs_conn_dir dir)
 {
 	if (conn->method == IPPFVS_METHOD_LOCAL && is_for_stack(pkt, dir))
 		return IPPFVS_PASS;
