@@ -59,8 +59,7 @@ int ippfvs_service_add(struct ippfvs_net *ipn,
 		       const struct ippfvs_service_spec *spec);
 int ippfvs_service_set(struct ippfvs_net *ipn, struct ippfvs_service *service,
 		       const struct ippfvs_scheduler *sched);
-void ippfvs_service_remove(struct ippfvs_net *ipn,
-			   struct ippfvs_service *service);
+void ippfvs_service_remove(struct ippfvs_net *ipn, struct ippfvs_service *service);
 
 /* The lock. Its pool; and, within a change, @pool in place of it, which is released. */
 struct ippfvs_pool *ippfvs_service_pool(const struct ippfvs_net *ipn,
@@ -76,8 +75,7 @@ void ippfvs_service_counters(const struct ippfvs_service *service,
 			     struct ippfvs_counters *counters);
 
 /* The lock. What the namespace counted in all stays. */
-void ippfvs_service_zero(struct ippfvs_net *ipn,
-			 struct ippfvs_service *service);
+void ippfvs_service_zero(struct ippfvs_net *ipn, struct ippfvs_service *service);
 
 /**
  * ippfvs_service_create() - a service in no set yet
