@@ -11,7 +11,7 @@ from ippfvslab import talk
 from ippfvslab.echo import Echo
 from ippfvslab.farm import Farm, endpoint
 
-from tests.live.fixtures_packets import UDP, Made
+from tests.live.fixtures_packets import UDP, Made, error
 
 if TYPE_CHECKING:
     import pylvs
@@ -169,12 +169,32 @@ def test_an_answer_forged_outside_is_no_answer(farm: Farm, lvs: pylvs.Manager, b
         assert lvs.stats().packets_out == before.packets_out + 1
 
 
-def throw(farm: Farm, made: Made) -> None:
-    """Send MADE from the client's cable to the director, whatever addresses it bears."""
+def test_an_error_forged_outside_is_no_error(farm: Farm, lvs: pylvs.Manager) -> None:
+    """It quotes the client's packet to the server's own port, which was on no wire."""
+    own = _address(farm, "own")
+    service = lvs.add_service("udp", farm.service(80))
+    lvs.add_real(service, endpoint(own, 8080))
+    with (
+        Echo(farm.director, "udp", own, 8080, "local"),
+        talk.connect(farm.client, "udp", farm.vip, 80) as sock,
+    ):
+        assert talk.who(sock) == "local"
+        address, port = sock.getsockname()[:2]
+        quote = Made(address, own, UDP, port, 8080, b"hello").raw
+        outer = Made(own, address)
+        kind, code = (3, 3) if farm.family == 4 else (1, 4)
+        throw(farm, outer, error(outer, kind, code, quote, 0))
+        assert talk.who(sock) == "local"
+
+
+def throw(farm: Farm, made: Made, whole: bytes = b"") -> None:
+    """Send MADE, or what is WHOLE with it, from the client's cable, whatever addresses it bears."""
     macs = [
         bytes.fromhex(farm.mac(each, "lan").replace(":", "")) for each in ("director", "client")
     ]
-    frame = b"".join(macs) + (b"\x08\x00" if made.family == 4 else b"\x86\xdd") + made.raw
+    frame = (
+        b"".join(macs) + (b"\x08\x00" if made.family == 4 else b"\x86\xdd") + (whole or made.raw)
+    )
     with farm.client.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
         raw.bind((farm.device("client", "lan"), 0))
         raw.send(frame)
