@@ -11,15 +11,15 @@ from ippfvslab.bench import results, run
 from ippfvslab.bench.question import Bound, Derived, Limit, Question, Ratio, Target
 from ippfvslab.bench.questions import QUESTIONS, cost
 from ippfvslab.bench.report import MEANINGS, MISSED, NEAR_LIMIT, REACHED, WITHIN, Answer, judge
-from ippfvslab.bench.rounds import interleave
+from ippfvslab.bench.rounds import Rounds, interleave
 from ippfvslab.bench.table import WIDTH, table
 from ippfvslab.bench.units import short
 from ippfvslab.say import Trouble
 
-Rounds = dict[str, list[float]]
+Measured = dict[str, list[float]]
 
 
-def asked(measured: Rounds, *targets: Target, less: bool = False) -> Answer:
+def asked(measured: Measured, *targets: Target, less: bool = False) -> Answer:
     question = Question(
         name="q",
         title="a question",
@@ -132,7 +132,7 @@ def test_lanes_take_turns() -> None:
         calls.append(lane)
         return float(len(calls))
 
-    assert interleave(("a", "b"), 2, once) == {"a": [1.0, 3.0], "b": [2.0, 4.0]}
+    assert interleave(("a", "b"), Rounds(2), once) == {"a": [1.0, 3.0], "b": [2.0, 4.0]}
     assert calls == ["a", "b", "a", "b"]
 
 

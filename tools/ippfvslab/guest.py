@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ippfvslab import klog, kvm, paths, process, say
+from ippfvslab import cpu, klog, kvm, paths, process, say
 from ippfvslab.debian import busybox
 from ippfvslab.kernels import Kernel
 from ippfvslab.shell import Relay
@@ -179,9 +179,10 @@ def _boot(
     """Run the guest to its end or to a time limit; answer what was wrong, or nothing."""
     path = f"{paths.PYTHON.parent}:{os.environ['PATH']}"
     (folder / "tmp").mkdir(exist_ok=True)
-    with (folder / "console").open("wb") as console:
+    place = cpu.own() if kernel.user_mode else contextlib.nullcontext()
+    with (folder / "console").open("wb") as console, place as own:
         guest = subprocess.Popen(
-            process.cage(_command(kernel, folder, job)),
+            process.cage([*cpu.keep_on(own), *_command(kernel, folder, job)]),
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=subprocess.STDOUT,

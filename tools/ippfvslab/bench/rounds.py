@@ -3,23 +3,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from textwrap import wrap
 
 from ippfvslab.bench.question import Figures
 from ippfvslab.say import line
 
+LEAST = 2
+"""Rounds without which nothing is known of the noise."""
 WIDTH = 80
 _JOINED = "\0"  # where a line must not be broken
 
 
-def interleave(lanes: Sequence[str], rounds: int, once: Callable[[str], float]) -> Figures:
-    """Figures of ROUNDS rounds, each of which calls ONCE with the name of each lane in turn."""
+@dataclass(frozen=True)
+class Rounds:
+    """The numbers of the rounds to come: 1, 2 ... MOST."""
+
+    most: int
+    until: float = field(default=math.inf, compare=False)
+    """Of time.monotonic(): after LEAST of them, no round begins that would end later."""
+
+    def __iter__(self) -> Iterator[int]:
+        began = time.monotonic()
+        for number in range(1, self.most + 1):
+            yield number
+            now = time.monotonic()
+            if number >= LEAST and now + (now - began) / number > self.until:
+                return
+
+
+def interleave(lanes: Sequence[str], rounds: Rounds, once: Callable[[str], float]) -> Figures:
+    """Figures of ROUNDS, each of which calls ONCE with the name of each lane in turn."""
     figures: Figures = {lane: [] for lane in lanes}
-    for number in range(1, rounds + 1):
+    for number in rounds:
         for lane in lanes:
             figures[lane].append(once(lane))
-        head = f"   round {number}/{rounds}  "
+        head = f"   round {number}/{rounds.most}  "
         now = [f"{lane} {_short(figures[lane][-1])}".replace(" ", _JOINED) for lane in lanes]
         for text in wrap("  ".join(now), WIDTH - len(head), break_long_words=False):
             line(head + text.replace(_JOINED, " "))

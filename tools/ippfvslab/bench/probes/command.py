@@ -11,7 +11,7 @@ import pylvs
 from ippfvslab.bench.lanes import ippfvs, ipvs
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.question import Figures, Question
-from ippfvslab.bench.rounds import interleave
+from ippfvslab.bench.rounds import Rounds, interleave
 from ippfvslab.bench.shell import run
 from ippfvslab.bench.stopwatch import timed
 
@@ -21,7 +21,7 @@ LIBRARIES = "import dataclasses, enum, socket, struct\nfrom pylvs import _pyrout
 """Of pyroute2 the message classes alone, without the rest that its package would import."""
 
 
-def ask(question: Question, rounds: int, quick: bool) -> Figures:
+def ask(question: Question, rounds: Rounds, quick: bool) -> Figures:
     """Both modules are there all the time, each with a service to add to."""
     case = Case()
     new = map("172.16.1.{}".format, range(1, 255))

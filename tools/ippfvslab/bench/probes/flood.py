@@ -10,7 +10,7 @@ from ippfvslab.bench.director import CLIENT, director, forwarded
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.pktgen import Flood, Generator
 from ippfvslab.bench.question import Figures, Question
-from ippfvslab.bench.rounds import interleave
+from ippfvslab.bench.rounds import Rounds, interleave
 
 FLOODS = 6
 """In each round, of which the fastest counts: a short one has a chance not to be disturbed."""
@@ -29,7 +29,7 @@ class Setting:
     flows: int = 1
 
 
-def ask(question: Question, rounds: int, quick: bool) -> Figures:
+def ask(question: Question, rounds: Rounds, quick: bool) -> Figures:
     """Each round sets a lane up, makes its connections, and measures."""
     setting: Setting = question.setting
     case = Case(setting.method, setting.family, table_bits=TABLE_BITS)

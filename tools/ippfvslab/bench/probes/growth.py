@@ -33,7 +33,7 @@ from ippfvslab.bench.ledger import settled
 from ippfvslab.bench.pktgen import Generator
 from ippfvslab.bench.probes.memory import START_BITS, buckets, flood
 from ippfvslab.bench.question import Figures, Question
-from ippfvslab.bench.rounds import interleave
+from ippfvslab.bench.rounds import Rounds, interleave
 from ippfvslab.bench.waits import longest_wait, pulse
 
 GROWING, LARGE = "growing", "large from the start"
@@ -53,7 +53,7 @@ class Table:
 TABLES = {GROWING: Table(START_BITS, 32, math.inf), LARGE: Table(20, 1, 1)}
 
 
-def ask(question: Question, rounds: int, quick: bool) -> Figures:
+def ask(question: Question, rounds: Rounds, quick: bool) -> Figures:
     """Each round starts from an empty table."""
     with director(), beat(CLIENT[4], Case().vip) as packets, pulse():
         generator = Generator("in0")

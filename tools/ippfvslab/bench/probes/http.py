@@ -17,7 +17,7 @@ from typing import Literal
 from ippfvslab.bench import lanes, settings, web
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.question import Figures, Question
-from ippfvslab.bench.rounds import interleave
+from ippfvslab.bench.rounds import Rounds, interleave
 from ippfvslab.bench.web import SERVERS, THE_SERVERS, THE_VIP, VIP, Asked, Seen, WebFarm
 
 CASE = Case(protocol="tcp", servers=len(SERVERS))
@@ -64,7 +64,7 @@ class Way:
     """Tells the connections that were made on the way; None where nobody counts them."""
 
 
-def ask(question: Question, rounds: int, quick: bool) -> Figures:
+def ask(question: Question, rounds: Rounds, quick: bool) -> Figures:
     """Questions about the same runs are answered from one measurement."""
     setting: Setting = question.setting
     seconds = QUICK_SECONDS if quick else SECONDS
@@ -79,7 +79,7 @@ def ask(question: Question, rounds: int, quick: bool) -> Figures:
 
 @cache
 def _measure(
-    names: tuple[str, ...], rounds: int, seconds: int, close: bool
+    names: tuple[str, ...], rounds: Rounds, seconds: int, close: bool
 ) -> tuple[list[list[Run]], dict[str, dict[str, str]]]:
     """The runs of each lane, and the settings that were in force."""
     runs: dict[str, list[Run]] = {name: [] for name in names}

@@ -17,7 +17,7 @@ from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.pktgen import Generator
 from ippfvslab.bench.probes.memory import open_connections
 from ippfvslab.bench.question import Figures, Question
-from ippfvslab.bench.rounds import interleave
+from ippfvslab.bench.rounds import Rounds, interleave
 from ippfvslab.bench.stopwatch import peak_bytes, timed
 
 TABLE_BITS = 24
@@ -37,7 +37,7 @@ class Setting:
     memory: bool = False
 
 
-def ask(question: Question, rounds: int, quick: bool) -> Figures:
+def ask(question: Question, rounds: Rounds, quick: bool) -> Figures:
     """Each round makes the connections anew."""
     setting: Setting = question.setting
     crowds = by_name(setting.crowds)

@@ -18,7 +18,7 @@ from ippfvslab.bench.lanes.ippfvs import BUCKET_BITS
 from ippfvslab.bench.ledger import Ledger, settled
 from ippfvslab.bench.pktgen import Flood, Generator
 from ippfvslab.bench.question import Figures, Question
-from ippfvslab.bench.rounds import interleave
+from ippfvslab.bench.rounds import Rounds, interleave
 
 PORTS, ADDRESSES = 60_000, 131_071
 """Without a common factor: 7,864,260,000 packets until a pair comes again."""
@@ -33,7 +33,7 @@ class Setting:
     crowds: tuple[Crowd, ...]
 
 
-def ask(question: Question, rounds: int, quick: bool) -> Figures:
+def ask(question: Question, rounds: Rounds, quick: bool) -> Figures:
     """Each round starts from an empty table; that of ippfvs has 2^12 buckets and must grow."""
     setting: Setting = question.setting
     crowds = by_name(setting.crowds)

@@ -21,7 +21,7 @@ from ippfvslab.bench.ledger import Ledger, settled
 from ippfvslab.bench.pktgen import Generator
 from ippfvslab.bench.probes.memory import START_BITS, buckets, connections, open_connections
 from ippfvslab.bench.question import Figures, Question
-from ippfvslab.bench.rounds import interleave
+from ippfvslab.bench.rounds import Rounds, interleave
 
 LEAST_PACKETS = 1_000_000
 PASSES = 3
@@ -44,7 +44,7 @@ class Setting:
     crowds: tuple[Crowd, ...]
 
 
-def ask(question: Question, rounds: int, quick: bool) -> Figures:
+def ask(question: Question, rounds: Rounds, quick: bool) -> Figures:
     """Each round starts from an empty table of 2^12 buckets, and ends with one."""
     setting: Setting = question.setting
     crowds = by_name(setting.crowds)

@@ -12,7 +12,7 @@ from ippfvslab.bench.director import CLIENT, MAC_IN, director, forwarded
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.pktgen import SYN_FRAME_BYTES, UDP_FRAME_BYTES, Flood, Generator, as_syns
 from ippfvslab.bench.question import Figures, Question
-from ippfvslab.bench.rounds import interleave
+from ippfvslab.bench.rounds import Rounds, interleave
 
 CONNECTIONS = 200_000
 PARTS = 4
@@ -34,7 +34,7 @@ class Setting:
     protocol: str = "udp"
 
 
-def ask(question: Question, rounds: int, quick: bool) -> Figures:
+def ask(question: Question, rounds: Rounds, quick: bool) -> Figures:
     """Each round starts from an empty table."""
     setting: Setting = question.setting
     case = Case(protocol=setting.protocol, table_bits=TABLE_BITS)

@@ -11,7 +11,7 @@ from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.pktgen import Generator
 from ippfvslab.bench.probes.new import measure
 from ippfvslab.bench.question import Figures, Question
-from ippfvslab.bench.rounds import interleave
+from ippfvslab.bench.rounds import Rounds, interleave
 
 CONNECTIONS = 200_000
 QUICK_CONNECTIONS = 50_000
@@ -25,7 +25,7 @@ class Setting:
     crowds: tuple[Crowd, ...]
 
 
-def ask(question: Question, rounds: int, quick: bool) -> Figures:
+def ask(question: Question, rounds: Rounds, quick: bool) -> Figures:
     """Each round starts from an empty table."""
     setting: Setting = question.setting
     count = QUICK_CONNECTIONS if quick else CONNECTIONS

@@ -17,6 +17,7 @@ from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.pktgen import Flood, Generator
 from ippfvslab.bench.probes.rules import SERVERS, SERVICES
 from ippfvslab.bench.question import Figures, Question
+from ippfvslab.bench.rounds import Rounds
 from ippfvslab.bench.stopwatch import timed
 from ippfvslab.say import line
 
@@ -34,7 +35,7 @@ class Setting:
     servers: int = SERVERS
 
 
-def ask(question: Question, rounds: int, quick: bool) -> Figures:
+def ask(question: Question, rounds: Rounds, quick: bool) -> Figures:
     """Each round replaces the set once, by one with other weights."""
     setting: Setting = question.setting
     case = Case(services=setting.services, servers=setting.servers)
@@ -45,14 +46,14 @@ def ask(question: Question, rounds: int, quick: bool) -> Figures:
         stream = Stream(Generator("in0"), Flood(MAC_IN, CLIENT[4], case.vip, FLOWS))
         stream.send(2 * FLOWS)
         made = contestant.made(case)
-        figures = [_once(stream, number) for number in range(rounds)]
+        figures = [_once(stream, number) for number in rounds]
         if (after := contestant.made(case)) != made or made != FLOWS:
             raise RuntimeError(f"{made} connections were made before, {after} after")
     return {lane: figures}
 
 
 def _once(stream: Stream, number: int) -> float:
-    weight = (number + 1) % len(FILES) + 1
+    weight = number % len(FILES) + 1
     with stream:
         lap = timed("ippfvsadm", "-R", text=FILES[weight - 1])
         flowing = stream.flowing
@@ -62,7 +63,7 @@ def _once(stream: Stream, number: int) -> float:
         wrong = [real for each in lvs.services() for real in each.reals if real.weight != weight]
     if wrong:
         raise RuntimeError(f"{len(wrong)} real servers have not the new weight")
-    line(f"   round {number + 1}: {lap.seconds:.2f} s, {stream.sent:,} packets meanwhile")
+    line(f"   round {number}: {lap.seconds:.2f} s, {stream.sent:,} packets meanwhile")
     return lap.seconds
 
 

@@ -16,7 +16,7 @@ from typing import Literal
 import pylvs
 from ippfvslab.bench.lanes import ippfvs, ipvs
 from ippfvslab.bench.question import Figures, Question
-from ippfvslab.bench.rounds import interleave
+from ippfvslab.bench.rounds import Rounds, interleave
 from ippfvslab.bench.shell import run
 from ippfvslab.bench.stopwatch import timed
 
@@ -57,7 +57,7 @@ class Setting:
         return self.services * (1 + self.servers)
 
 
-def ask(question: Question, rounds: int, quick: bool) -> Figures:
+def ask(question: Question, rounds: Rounds, quick: bool) -> Figures:
     """Each round begins with a module without rules."""
     setting: Setting = question.setting
     runs = _measure(question.lanes, rounds, setting.services, setting.servers)
@@ -66,7 +66,7 @@ def ask(question: Question, rounds: int, quick: bool) -> Figures:
 
 @cache
 def _measure(
-    names: tuple[str, ...], rounds: int, services: int, servers: int
+    names: tuple[str, ...], rounds: Rounds, services: int, servers: int
 ) -> dict[str, list[dict[Work, float]]]:
     """Seconds of each work, of each round of each lane."""
     setting = Setting("load", services, servers)

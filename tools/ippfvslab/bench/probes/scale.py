@@ -22,7 +22,7 @@ from ippfvslab.bench.director import CLIENT, MAC_IN, VIP, director, forwarded, r
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.pktgen import Flood
 from ippfvslab.bench.question import Figures, Question
-from ippfvslab.bench.rounds import interleave
+from ippfvslab.bench.rounds import Rounds, interleave
 from ippfvslab.bench.shell import run
 from ippfvslab.bench.twin import Twin
 
@@ -136,7 +136,7 @@ class Task:
         return Flood(lane.mac, CLIENT[4], dest, share, first_port=first, port=port)
 
 
-def ask(question: Question, rounds: int, quick: bool) -> Figures:
+def ask(question: Question, rounds: Rounds, quick: bool) -> Figures:
     """Each round sets a lane up, makes its connections, and measures."""
     setting: Setting = question.setting
     crowds, load = by_name(setting.crowds), setting.load
