@@ -29,7 +29,7 @@ struct ippfvs_real_cpu {
 /**
  * struct ippfvs_real - a real server
  * @addr: RIP
- * @port: network byte order; 0: the packet's own
+ * @port: network byte order; 0: the packet's own, in a service of every port
  * @family: IPPFVS_FAMILY_*
  * @removed: no longer in any current pool: its connections end
  * @index: where the current pool has it; a hint, check before use

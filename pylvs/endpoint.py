@@ -15,7 +15,8 @@ class Endpoint(NamedTuple):
     """An IPv4 or IPv6 address and a port.
 
     :ivar address: the address in its canonical text form, without brackets
-    :ivar port: 0..65535; 0 is every port of a service, the packet's own of a real server
+    :ivar port: 0..65535; 0 is every port of a service; of a real server,
+        what its service has
     """
 
     address: str

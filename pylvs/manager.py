@@ -153,7 +153,7 @@ class Manager:
     ) -> Real:
         """Add a real server to a service and return it as asked for.
 
-        :param endpoint: its address; without a port it gets the packet's own
+        :param endpoint: its address; without a port it has the service's
         :param weight: 0..65535; 0 takes no new connections
         :param method: "nat", "tun", "dr" or "local"; None lets the kernel decide: local
             for an address of the director, NAT when a port is given, else the

@@ -90,7 +90,7 @@ class Stats:
 class Real:
     """A real server of a service, as configured.
 
-    :ivar endpoint: its address (RIP); port 0 is the packet's own
+    :ivar endpoint: its address (RIP); without a port it has the service's
     :ivar weight: 0..65535; 0 takes no new connections
     :ivar method: None lets the kernel decide
     """

@@ -86,12 +86,15 @@ def read(rows: Iterable[str], source: str = "rules") -> PackedRuleset:
 
 
 class _Current(NamedTuple):
-    """The service whose lines are read: its first run, name and scheduler, its real servers."""
+    """The service whose lines are read: its first run, what it is, its real servers."""
 
     run: int
-    name: str
-    scheduler: str
+    service: Service
     endpoints: set[Endpoint]
+
+    def end_of(self, endpoint: Endpoint) -> Endpoint:
+        """Return where a real server is: one without a port has that of the service."""
+        return endpoint if endpoint.port else endpoint._replace(port=self.service.endpoint.port)
 
 
 class _Builder:
@@ -174,11 +177,11 @@ class _Builder:
         run = self._runs.begin()
         self._runs.add(pack_service(service), number)
         self._run_of[service.option] = run
-        self._current = _Current(run, service.name, service.scheduler, set())
+        self._current = _Current(run, service, set())
 
     def _check_scheduler(self, service: Service) -> None:
         """Refuse a scheduler for a service that has another."""
-        there = self._turn_to(self._run_of[service.option]).scheduler
+        there = self._turn_to(self._run_of[service.option]).service.scheduler
         if there != service.scheduler:
             raise AlreadyExists(
                 f"{service.name} is scheduled by {there}, not {service.scheduler}",
@@ -195,11 +198,12 @@ class _Builder:
 
     def _add_real(self, run: int, endpoint: Endpoint, rule: bytes, number: int) -> None:
         current = self._turn_to(run)
-        if endpoint in current.endpoints:
-            raise AlreadyExists(f"{endpoint} is a real server of {current.name} already")
+        end = current.end_of(endpoint)
+        if end in current.endpoints:
+            raise AlreadyExists(f"{endpoint} is a real server of {current.service.name} already")
         if len(current.endpoints) >= REALS_MAX:
             raise TooMany(f"a service holds {REALS_MAX} real servers")
-        current.endpoints.add(endpoint)
+        current.endpoints.add(end)
         self._runs.add(rule, number)
 
     def _turn_to(self, run: int) -> _Current:
@@ -208,8 +212,8 @@ class _Builder:
             return self._current
         if run not in self._met_again:
             (service,) = read_rules([self._runs.of(run)])
-            endpoints = {real.endpoint for real in service.reals}
-            self._met_again[run] = _Current(run, service.name, service.scheduler, endpoints)
+            met = self._met_again[run] = _Current(run, service, set())
+            met.endpoints.update(met.end_of(real.endpoint) for real in service.reals)
         self._runs.resume(run)
         self._current = self._met_again[run]
         return self._current

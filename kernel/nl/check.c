@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "check.h"
+#include "parse.h"
 #include "refuse.h"
 
 #include <linux/inetdevice.h>
@@ -72,12 +73,12 @@ int ippfvs_nl_service_check(struct net *net,
 }
 
 static u8 find_method(struct net *net, u8 family, u8 default_method,
-		      const struct ippfvs_real_spec *spec)
+		      const struct ippfvs_real_spec *spec, bool port_given)
 {
 	if (is_loopback(family, &spec->addr) ||
 	    is_own(net, family, &spec->addr))
 		return IPPFVS_METHOD_LOCAL;
-	if (spec->port)
+	if (port_given)
 		return IPPFVS_METHOD_NAT;
 	return default_method;
 }
@@ -136,7 +137,7 @@ int ippfvs_nl_real_wish(struct net *net, const struct ippfvs_service_key *key,
 		spec->method = nla_get_u8(tb[IPPFVS_REAL_METHOD]);
 	if (spec->method == IPPFVS_METHOD_UNSPEC)
 		spec->method = find_method(net, key->family, default_method,
-					   spec);
+					   spec, ippfvs_nl_real_port(tb));
 
 	/* One that stays may be drained though its address has moved away. */
 	err = spec->method == before ? 0 :

@@ -65,6 +65,11 @@ int ippfvs_nl_scheduler(struct nlattr **tb,
 	return 0;
 }
 
+__be16 ippfvs_nl_real_port(struct nlattr **tb)
+{
+	return tb[IPPFVS_REAL_PORT] ? nla_get_be16(tb[IPPFVS_REAL_PORT]) : 0;
+}
+
 int ippfvs_nl_real_parse(const struct nlattr *attr, struct nlattr **tb,
 			 const struct ippfvs_service_key *key,
 			 struct ippfvs_real_spec *spec,
@@ -90,8 +95,6 @@ int ippfvs_nl_real_parse(const struct nlattr *attr, struct nlattr **tb,
 		return refuse(extack, tb[IPPFVS_REAL_ADDRESS], -EAFNOSUPPORT,
 			      "the addresses of a real server and its service must be of one family");
 
-	spec->port = 0;
-	if (tb[IPPFVS_REAL_PORT])
-		spec->port = nla_get_be16(tb[IPPFVS_REAL_PORT]);
+	spec->port = ippfvs_nl_real_port(tb) ?: key->port;
 	return 0;
 }

@@ -19,7 +19,13 @@ int ippfvs_nl_scheduler(struct nlattr **tb,
 			const struct ippfvs_scheduler **sched,
 			struct netlink_ext_ack *extack);
 
-/* A nest of enum ippfvs_real_attr, which must be there; the key into @spec. */
+/* REAL_PORT as it was given, or 0. */
+__be16 ippfvs_nl_real_port(struct nlattr **tb);
+
+/*
+ * A nest of enum ippfvs_real_attr, which must be there; the key into @spec: one
+ * without a port has the service's, so that it is the same by either name.
+ */
 int ippfvs_nl_real_parse(const struct nlattr *attr, struct nlattr **tb,
 			 const struct ippfvs_service_key *key,
 			 struct ippfvs_real_spec *spec,

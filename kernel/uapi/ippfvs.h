@@ -32,7 +32,7 @@
  *
  *   IPPFVS_A_REAL                        a real server of that service
  *     IPPFVS_REAL_ADDRESS       binary   RIP; the service's family
- *     IPPFVS_REAL_PORT          be16     0, or absent: the packet's own port
+ *     IPPFVS_REAL_PORT          be16     0, or absent: the service's own
  *     IPPFVS_REAL_WEIGHT        u32      0..IPPFVS_WEIGHT_MAX; absent in NEW: 1;
  *                                        0 takes no new connection
  *     IPPFVS_REAL_METHOD        u8       enum ippfvs_method; absent in NEW: local

@@ -33,7 +33,7 @@ def _service(chance: random.Random, family: int) -> Service:
 
 def _real(chance: random.Random, virtual: Endpoint) -> Real:
     method = chance.choice(AWAY)
-    ports = [0, virtual.port]
+    ports = [virtual.port]
     if method is Method.NAT:
         ports.append(chance.randint(1, 65535))
     return Real(Endpoint(virtual.address, chance.choice(ports)), chance.randint(0, 65535), method)

@@ -53,7 +53,7 @@ def test_real_servers(lvs: Manager) -> None:
     reals = [each.rule() for each in lvs.service("tcp", WEB.endpoint).reals]
     assert reals == [
         Real(REAL, 65535, Method.NAT),
-        Real(Endpoint("172.16.0.3"), 0, Method.TUN),
+        Real(Endpoint("172.16.0.3", 80), 0, Method.TUN),
         Real(Endpoint("127.0.0.1", 8080), 1, Method.LOCAL),
     ]
     lvs.remove_real(service, REAL)
@@ -61,6 +61,32 @@ def test_real_servers(lvs: Manager) -> None:
     other = Service(Protocol.UDP, Endpoint("1.2.3.4", 53), "rr")
     lvs.add_real(other, "172.16.0.2", create=True)
     assert lvs.services()[1].scheduler == "rr"
+
+
+def test_a_real_server_without_a_port_has_the_services(lvs: Manager) -> None:
+    service = web(lvs)
+    lvs.configure(default_method="dr")
+    lvs.add_real(service, "172.16.0.2")
+    with pytest.raises(pylvs.AlreadyExists):
+        lvs.add_real(service, "172.16.0.2:80")
+    lvs.edit_real(service, "172.16.0.2:80", weight=3)
+    there = Real(REAL, 3, Method.DR)
+    assert [each.rule() for each in lvs.service(service.protocol, WEB.endpoint).reals] == [there]
+    assert list(lvs.connections(service, "172.16.0.2")) == []
+    twice = replace(service, reals=(Real(Endpoint("172.16.0.2")), Real(REAL)))
+    with pytest.raises(pylvs.AlreadyExists):
+        lvs.replace(pylvs.Ruleset((twice,)))
+    assert str(lvs.rules()).splitlines()[-1] == f"-a {WEB.option} -r {REAL} -g -w 3"
+    lvs.remove_real(service, "172.16.0.2")
+    assert lvs.services()[0].reals == ()
+
+
+def test_a_real_server_of_every_port_has_none(lvs: Manager) -> None:
+    every = lvs.add_service("tcp", "202.103.106.5")
+    lvs.add_real(every, "172.16.0.2:0", method="dr")
+    lvs.add_real(every, "172.16.0.2:80", method="nat")
+    ports = [each.endpoint.port for each in lvs.service("tcp", every.endpoint).reals]
+    assert ports == [0, 80]
 
 
 def test_settings(lvs: Manager) -> None:

@@ -55,8 +55,8 @@ def test_rules_alone_in_the_order_of_their_making(
 ) -> None:
     reals = (
         Real(Endpoint("10.1.0.1", 8000), 0, Method.NAT),
-        Real(Endpoint("10.1.0.2"), 65535, Method.DR),
-        Real(Endpoint("127.0.0.1"), 1, Method.LOCAL),
+        Real(Endpoint("10.1.0.2", 81), 65535, Method.DR),
+        Real(Endpoint("127.0.0.1", 81), 1, Method.LOCAL),
     )
     ends = (Endpoint("10.0.0.9", 80), Endpoint("10.0.0.1"), Endpoint("2001:db8::1", 53))
     services = (

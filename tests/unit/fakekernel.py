@@ -173,20 +173,20 @@ class FakeKernel:
         self._add_real(self._find(nests), _key(nests[0][1]), nests[1][1])
 
     def _add_real(self, service: FakeService, key: Key, nest: Nest, at: int = 0) -> None:
-        real = _real_key(nest)
+        real = _real_key(nest, key)
         if real in service.reals:
             raise Refusal(errno.EEXIST, "the real server is there already", at)
         if len(service.reals) >= REALS_MAX:
             raise Refusal(errno.ENOSPC, "too many real servers", at)
         weight = nest.get("IPPFVS_REAL_WEIGHT", 1)
-        method = nest.get("IPPFVS_REAL_METHOD") or self._method(real)
+        method = nest.get("IPPFVS_REAL_METHOD") or self._method(nest)
         self._check(key, real, weight, method, at)
         service.reals[real] = FakeReal(weight, method)
 
-    def _method(self, real: RealKey) -> int:
-        if str(ipaddress.ip_address(real[0])) in self.own:
+    def _method(self, nest: Nest) -> int:
+        if str(ipaddress.ip_address(nest["IPPFVS_REAL_ADDRESS"])) in self.own:
             return LOCAL
-        return NAT if real[1] else self.rules.config["DEFAULT_METHOD"]
+        return NAT if nest.get("IPPFVS_REAL_PORT") else self.rules.config["DEFAULT_METHOD"]
 
     def _check(self, key: Key, real: RealKey, weight: int, method: int, at: int = 0) -> None:
         if len(key[0]) != len(real[0]):
@@ -205,12 +205,14 @@ class FakeKernel:
         real = self._find_real(nests)
         weight = nest.get("IPPFVS_REAL_WEIGHT", real.weight)
         method = nest.get("IPPFVS_REAL_METHOD", real.method)
-        self._check(_key(nests[0][1]), _real_key(nest), weight, method)
+        key = _key(nests[0][1])
+        self._check(key, _real_key(nest, key), weight, method)
         real.weight, real.method = weight, method
 
     def _real_del(self, nests: list[Any], flags: int) -> None:
         self._find_real(nests)
-        del self._find(nests).reals[_real_key(nests[1][1])]
+        key = _key(nests[0][1])
+        del self._find(nests).reals[_real_key(nests[1][1], key)]
 
     def _config_get(self, nests: list[Any], flags: int) -> list[bytes]:
         tree: list[Any] = [
@@ -261,7 +263,7 @@ class FakeKernel:
             else:
                 assert key is not None
                 self._add_real(self.rules.services[key], key, nest, at)
-                self._keep(old.get(key), self.rules.services[key], _real_key(nest))
+                self._keep(old.get(key), self.rules.services[key], _real_key(nest, key))
 
     def _keep(self, old: FakeService | None, new: FakeService, key: RealKey) -> None:
         kept = old.reals.get(key) if old is not None else None
@@ -335,7 +337,8 @@ class FakeKernel:
         return service
 
     def _find_real(self, nests: list[Any]) -> FakeReal:
-        real = self._find(nests).reals.get(_real_key(nests[1][1]))
+        key = _key(nests[0][1])
+        real = self._find(nests).reals.get(_real_key(nests[1][1], key))
         if real is None:
             raise Refusal(errno.ENOENT, "no such real server")
         return real
@@ -402,8 +405,9 @@ def _key(nest: Nest) -> Key:
     )
 
 
-def _real_key(nest: Nest) -> RealKey:
-    return nest["IPPFVS_REAL_ADDRESS"], nest.get("IPPFVS_REAL_PORT", 0)
+def _real_key(nest: Nest, key: Key) -> RealKey:
+    """Return who a real server of the service KEY is: without a port it has the service's."""
+    return nest["IPPFVS_REAL_ADDRESS"], nest.get("IPPFVS_REAL_PORT") or key[2]
 
 
 def _parts(values: list[T]) -> Iterator[list[T]]:

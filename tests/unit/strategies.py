@@ -22,12 +22,15 @@ METHODS = st.none() | st.sampled_from(Method)
 @st.composite
 def services(draw: st.DrawFn) -> Service:
     ends = draw(st.sampled_from([ENDPOINTS_4, ENDPOINTS_6]))
+    virtual = draw(ends)
     reals = draw(
         st.lists(
-            st.builds(Real, ends, WEIGHTS, METHODS), max_size=5, unique_by=lambda r: r.endpoint
+            st.builds(Real, ends, WEIGHTS, METHODS),
+            max_size=5,
+            unique_by=lambda r: (r.endpoint.address, r.endpoint.port or virtual.port),
         )
     )
-    return Service(draw(st.sampled_from(Protocol)), draw(ends), draw(SCHEDULERS), tuple(reals))
+    return Service(draw(st.sampled_from(Protocol)), virtual, draw(SCHEDULERS), tuple(reals))
 
 
 TIMEOUTS = st.none() | st.integers(1, TIMEOUT_MAX_S)

@@ -25,7 +25,7 @@ def test_the_example_of_the_documentation(lvs: Manager) -> None:
             ("172.16.0.3:8000", 2, 0),
         ]
         lvs.replace(pylvs.loads("-A -u 10.0.0.1:53 -R 1.1.1.1"))
-        assert str(lvs.rules()).splitlines()[-1] == "-a -u 10.0.0.1:53 -r 1.1.1.1 -m -w 1"
+        assert str(lvs.rules()).splitlines()[-1] == "-a -u 10.0.0.1:53 -r 1.1.1.1:53 -m -w 1"
 
 
 def test_the_manager_closes_what_it_opened(kernel: FakeKernel) -> None:
