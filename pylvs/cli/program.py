@@ -19,6 +19,7 @@ Connect = Callable[[str | None], "Manager"]
 
 _INTERRUPTED = 130
 _YOUNG_OBJECTS = 200_000
+_LONGEST = 2000  # letters of a sentence, when a word that it quotes is as long as a book
 
 
 def main(argv: Sequence[str] | None = None, connect: Connect | None = None) -> int:
@@ -45,6 +46,10 @@ def main(argv: Sequence[str] | None = None, connect: Connect | None = None) -> i
     except BrokenPipeError:
         _forget_stdout()
         return 0
+    except ModuleNotFoundError as error:
+        if "--debug" in words:
+            raise
+        return _say(str(error), 1)
     except OSError as error:
         if "--debug" in words:
             raise
@@ -116,6 +121,8 @@ def _say(sentence: str, code: int) -> int:
         _forget_stdout()
     # What somebody typed may hold bytes that a terminal would obey.
     shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in sentence)
+    if len(shown) > _LONGEST:
+        shown = f"{shown[: _LONGEST // 2]} ... {shown[-_LONGEST // 2 :]}"
     print(f"ippfvsadm: {shown}", file=sys.stderr)
     return code
 
