@@ -46,19 +46,20 @@ def main(argv: Sequence[str] | None = None, connect: Connect | None = None) -> i
     except BrokenPipeError:
         _forget_stdout()
         return 0
-    except ModuleNotFoundError as error:
-        if "--debug" in words:
-            raise
-        return _say(str(error), 1)
-    except OSError as error:
-        if "--debug" in words:
-            raise
-        return _say(f"{error.filename or 'output'}: {error.strerror or error}", 1)
     except Exception as error:
         if "--debug" in words:
             raise
-        what = f"{type(error).__name__}: {error}".splitlines()[0]
-        return _say(f"unexpected {what}; see where with: --debug", 1)
+        return _say(_sentence(error), 1)
+
+
+def _sentence(error: Exception) -> str:
+    """Return what is to be said of an error that is not one of pylvs's own."""
+    if isinstance(error, OSError):
+        return f"{error.filename or 'output'}: {error.strerror or error}"
+    if isinstance(error, ModuleNotFoundError):
+        return str(error)
+    what = f"{type(error).__name__}: {error}".splitlines()[0]
+    return f"unexpected {what}; see where with: --debug"
 
 
 def _run(request: Request, connect: Connect) -> int:
