@@ -180,12 +180,11 @@ def _service_cells(service: Service) -> tuple[str, str, str]:
 
 
 def _real_cells(real: Real, service: Service) -> tuple[str, str, str]:
-    end = real.endpoint
-    return end.address, _port(end.port or service.endpoint.port), str(real.weight)
+    end = service.end_of(real.endpoint)
+    return end.address, _port(end.port), str(real.weight)
 
 
 def _port(port: int) -> str:
-    """A real server without a port of its own has the service's; a service without one, all."""
     return str(port) if port else "*"
 
 

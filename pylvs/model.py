@@ -2,8 +2,8 @@
 """The nouns of a virtual server as frozen values.
 
 What a user configures (Service, Real, Config) is apart from what the kernel adds
-to it (ServiceInfo, RealInfo, ConfigInfo): the first compare equal when they mean
-the same rules. ``str()`` of a rule is what one would type after ippfvsadm's
+to it (ServiceInfo, RealInfo, ConfigInfo). They compare as they are written, with or
+without a port; what two rule sets mean is compared by diff(). ``str()`` of a rule is what one would type after ippfvsadm's
 command letter.
 """
 
@@ -151,6 +151,10 @@ class Service:
     def option(self) -> str:
         """Return it as ippfvsadm's option: ``-t 10.0.0.1:80``."""
         return f"-{'t' if self.protocol is Protocol.TCP else 'u'} {self.endpoint}"
+
+    def end_of(self, real: Endpoint) -> Endpoint:
+        """Return what tells its real servers apart: one without a port has the service's."""
+        return real if real.port else real._replace(port=self.endpoint.port)
 
     def __str__(self) -> str:
         return f"{self.option} -s {self.scheduler}"

@@ -16,7 +16,7 @@ ATTACHED = -2  # a value only as --option=VALUE
 
 
 class Option(NamedTuple):
-    """One option: a letter, a long name, how many values, and whether it is known only by name."""
+    """One option: a letter, where it has one, a long name, how many values."""
 
     letter: str
     name: str

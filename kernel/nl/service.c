@@ -7,6 +7,7 @@
 #include "put.h"
 #include "refuse.h"
 #include "resolve.h"
+#include "../change.h"
 #include "../pool.h"
 
 #include <linux/err.h>
@@ -145,7 +146,7 @@ int ippfvs_nl_service_get(struct sk_buff *skb, struct genl_info *info)
 	struct nlattr *attr = info->attrs[IPPFVS_A_SERVICE];
 	struct ippfvs_net *ipn = ippfvs_nl_net(info);
 	struct nlattr *tb[IPPFVS_SERVICE_MAX + 1];
-	struct ippfvs_nl_look look = {};
+	struct ippfvs_look look = {};
 	struct ippfvs_service_key key;
 	struct sk_buff *reply;
 	int err;
@@ -160,9 +161,9 @@ int ippfvs_nl_service_get(struct sk_buff *skb, struct genl_info *info)
 
 	do {
 		skb_trim(reply, 0);
-		ippfvs_nl_look_begin(ipn, &look);
+		ippfvs_look_begin(ipn, &look);
 		err = answer(reply, info, &key);
-	} while (ippfvs_nl_look_again(ipn, &look));
+	} while (ippfvs_look_again(ipn, &look));
 	if (!err)
 		return genlmsg_reply(reply, info);
 
