@@ -256,7 +256,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Drops:
-    """Packets, or connections, refused, by reason."""
+    """Packets, or connections, refused, by reason: docs/JSON.md says what each means."""
 
     no_server: int = 0
     no_connection: int = 0
@@ -264,7 +264,7 @@ class Drops:
     table_full: int = 0
     no_memory: int = 0
     tuple_in_use: int = 0
-    malformed: int = 0
+    icmp_checksum: int = 0
     ttl: int = 0
     too_big: int = 0
     no_route: int = 0
