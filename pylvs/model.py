@@ -3,8 +3,8 @@
 
 What a user configures (Service, Real, Config) is apart from what the kernel adds
 to it (ServiceInfo, RealInfo, ConfigInfo). They compare as they are written, with or
-without a port; what two rule sets mean is compared by diff(). ``str()`` of a rule is what one would type after ippfvsadm's
-command letter.
+without a port; what two rule sets mean is compared by diff(). ``str()`` of a rule is
+what one would type after ippfvsadm's command letter.
 """
 
 from __future__ import annotations

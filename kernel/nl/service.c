@@ -11,6 +11,7 @@
 #include "../pool.h"
 
 #include <linux/err.h>
+#include <linux/stringify.h>
 
 static int explain(int err, const struct nlattr *attr,
 		   struct netlink_ext_ack *extack)
@@ -20,7 +21,8 @@ static int explain(int err, const struct nlattr *attr,
 				    "that service is there already");
 	if (err == -ENOSPC)
 		NL_SET_ERR_MSG_ATTR(extack, attr,
-				    "no room for another service: 65536 are there");
+				    "no room for another service: "
+				    __stringify(IPPFVS_SERVICES_MAX) " are there");
 	return err;
 }
 
@@ -58,7 +60,7 @@ int ippfvs_nl_service_new(struct sk_buff *skb, struct genl_info *info)
 				      info->extack);
 	if (err)
 		return err;
-	err = ippfvs_nl_scheduler(tb, &ippfvs_sched_wlc, &spec.sched,
+	err = ippfvs_nl_scheduler(tb, IPPFVS_NL_SCHEDULER, &spec.sched,
 				  info->extack);
 	if (err)
 		return err;
