@@ -41,7 +41,7 @@ static inline enum ippfvs_conn_end ippfvs_conn_to(enum ippfvs_conn_dir dir)
 	return dir == IPPFVS_CONN_IN ? IPPFVS_END_VIRTUAL : IPPFVS_END_CLIENT;
 }
 
-/* Aligned so, its address leaves six low bits to a link (buckets.h). */
+/* Aligned so, its address leaves six low bits to a link (conn_link.h). */
 #define IPPFVS_CONN_ALIGN	64
 
 /**

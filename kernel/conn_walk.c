@@ -159,7 +159,7 @@ int ippfvs_conn_walk(struct ippfvs_conn_table *table,
 		batch.last = batch.first | (~0U >> buckets->bits);
 		batch.n = 0;
 
-		/* In this order: see look() in conn_find.c. */
+		/* In this order: see look_next() in conn_find.c. */
 		collect(&batch, buckets);
 		smp_rmb(); /* pairs with smp_store_release() in move_bucket() */
 		next = rcu_dereference(buckets->next);

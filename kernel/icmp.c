@@ -281,7 +281,7 @@ enum ippfvs_verdict ippfvs_icmp(struct ippfvs_packet *pkt)
 	    error.conn->method == IPPFVS_METHOD_LOCAL)
 		return IPPFVS_PASS;
 	if (!intact(pkt))
-		return ippfvs_packet_drop(pkt, IPPFVS_DROP_MALFORMED);
+		return ippfvs_packet_drop(pkt, IPPFVS_DROP_ICMP_CHECKSUM);
 	if (READ_ONCE(error.conn->real->removed))
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_SERVER_REMOVED);
 	return dir == IPPFVS_CONN_OUT ? to_client(&error) : to_server(&error);

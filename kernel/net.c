@@ -111,7 +111,7 @@ static void __net_exit net_exit(struct net *net)
 	ippfvs_rules_clear(ipn);
 	mutex_unlock(&ipn->lock);
 
-	if (ipn->generation)
+	if (ipn->changes)
 		wait_for_routes();
 	ippfvs_conn_table_exit(&ipn->conns);
 	free_percpu(ipn->drops);

@@ -21,7 +21,7 @@ extern unsigned int ippfvs_net_id;
  * @net: whose; we live no longer than it
  * @lock: every change of rules and settings
  * @rules: RCU; NULL while there is no service: then nothing is hooked
- * @generation: counts changes of the rules, so that dumps notice; the lock
+ * @changes: beginnings and ends of changes (change.h); the lock
  * @next_id: of the next service; the lock
  * @retired: counters of services that were removed; the lock
  * @config: settings
@@ -34,7 +34,7 @@ struct ippfvs_net {
 	struct net *net;
 	struct mutex lock;
 	struct ippfvs_rules __rcu *rules;
-	u32 generation;
+	u32 changes;
 	u32 next_id;
 	struct ippfvs_counters retired;
 	struct ippfvs_config config;

@@ -5,6 +5,7 @@
  */
 #include "rules.h"
 
+#include "change.h"
 #include "net.h"
 #include "pool.h"
 #include "real.h"
@@ -171,13 +172,16 @@ int ippfvs_rules_replace(struct ippfvs_net *ipn,
 	if (IS_ERR(rules))
 		return PTR_ERR(rules);
 
-	err = ippfvs_rules_publish(ipn, rules);
+	err = old ? 0 : ippfvs_net_start(ipn);
 	if (err) {
 		ippfvs_rules_release(rules);
 		return err;
 	}
+
+	ippfvs_change_begin(ipn);
+	ippfvs_rules_publish(ipn, rules);
 	take_over(ipn, rules, old);
-	ippfvs_rules_change_end(ipn);
+	ippfvs_change_end(ipn);
 
 	if (old)
 		ippfvs_rules_release(old);

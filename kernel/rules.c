@@ -2,6 +2,7 @@
 /* The set of services of a namespace: found by key, listed by id. */
 #include "rules.h"
 
+#include "change.h"
 #include "main.h"
 #include "net.h"
 #include "service.h"
@@ -163,38 +164,11 @@ void ippfvs_rules_erase(struct ippfvs_rules *rules,
 	WRITE_ONCE(rules->n, rules->n - 1);
 }
 
-void ippfvs_rules_change_begin(struct ippfvs_net *ipn)
+void ippfvs_rules_publish(struct ippfvs_net *ipn, struct ippfvs_rules *rules)
 {
 	lockdep_assert_held(&ipn->lock);
 
-	WRITE_ONCE(ipn->generation, ipn->generation + 1);
-	smp_wmb();	/* odd before anything new is seen */
-}
-
-void ippfvs_rules_change_end(struct ippfvs_net *ipn)
-{
-	lockdep_assert_held(&ipn->lock);
-
-	/* All of the change before even again; ippfvs_nl_dump_watch() */
-	smp_store_release(&ipn->generation, ipn->generation + 1);
-}
-
-int ippfvs_rules_publish(struct ippfvs_net *ipn, struct ippfvs_rules *rules)
-{
-	int err;
-
-	lockdep_assert_held(&ipn->lock);
-
-	/* Hooks that run before there are rules let every packet pass. */
-	if (!rcu_access_pointer(ipn->rules)) {
-		err = ippfvs_net_start(ipn);
-		if (err)
-			return err;
-	}
-
-	ippfvs_rules_change_begin(ipn);
 	rcu_assign_pointer(ipn->rules, rules);
-	return 0;
 }
 
 static void retire_all(struct ippfvs_net *ipn, struct ippfvs_rules *rules)
@@ -222,10 +196,10 @@ void ippfvs_rules_clear(struct ippfvs_net *ipn)
 	/* Takes a while, and so is no part of the change: readers would wait for it. */
 	ippfvs_net_stop(ipn);
 
-	ippfvs_rules_change_begin(ipn);
+	ippfvs_change_begin(ipn);
 	RCU_INIT_POINTER(ipn->rules, NULL);
 	retire_all(ipn, rules);
-	ippfvs_rules_change_end(ipn);
+	ippfvs_change_end(ipn);
 
 	ippfvs_rules_release(rules);
 }

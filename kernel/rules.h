@@ -52,14 +52,6 @@ ippfvs_rules_lookup(const struct ippfvs_rules *rules,
 /* The published set, or NULL. */
 struct ippfvs_rules *ippfvs_rules_published(const struct ippfvs_net *ipn);
 
-/*
- * Around every change, until what was removed has left its counters to what stays:
- * readers tell by the namespace's generation, odd in between, whether they have seen
- * part of one. Not nested.
- */
-void ippfvs_rules_change_begin(struct ippfvs_net *ipn);
-void ippfvs_rules_change_end(struct ippfvs_net *ipn);
-
 /* An empty set for about so many; ERR_PTR(-ENOMEM). */
 struct ippfvs_rules *ippfvs_rules_create(u32 services);
 
@@ -70,10 +62,10 @@ void ippfvs_rules_erase(struct ippfvs_rules *rules,
 			struct ippfvs_service *service);
 
 /*
- * Make @rules the published set, starting the namespace if there was none. On success
- * a change has begun, which the caller ends.
+ * Make @rules the published set, within a change. The namespace has been started:
+ * hooks that run before there are rules let every packet pass.
  */
-int ippfvs_rules_publish(struct ippfvs_net *ipn, struct ippfvs_rules *rules);
+void ippfvs_rules_publish(struct ippfvs_net *ipn, struct ippfvs_rules *rules);
 
 /* No set any more; stops the namespace. */
 void ippfvs_rules_clear(struct ippfvs_net *ipn);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "service.h"
 
+#include "change.h"
 #include "net.h"
 #include "pool.h"
 #include "real.h"
@@ -92,9 +93,9 @@ static int add_to(struct ippfvs_net *ipn, struct ippfvs_rules *published,
 {
 	int err;
 
-	ippfvs_rules_change_begin(ipn);
+	ippfvs_change_begin(ipn);
 	err = ippfvs_rules_insert(ipn, published, service, true);
-	ippfvs_rules_change_end(ipn);
+	ippfvs_change_end(ipn);
 	return err;
 }
 
@@ -110,10 +111,13 @@ static int add_first(struct ippfvs_net *ipn, struct ippfvs_service *service)
 	err = ippfvs_rules_insert(ipn, rules, service, true);
 	if (err)
 		goto out_release_rules;
-	err = ippfvs_rules_publish(ipn, rules);
+	err = ippfvs_net_start(ipn);
 	if (err)
 		goto out_erase;
-	ippfvs_rules_change_end(ipn);
+
+	ippfvs_change_begin(ipn);
+	ippfvs_rules_publish(ipn, rules);
+	ippfvs_change_end(ipn);
 	return 0;
 
 out_erase:
@@ -175,9 +179,9 @@ int ippfvs_service_set(struct ippfvs_net *ipn, struct ippfvs_service *service,
 	if (IS_ERR(pool))
 		return PTR_ERR(pool);
 
-	ippfvs_rules_change_begin(ipn);
+	ippfvs_change_begin(ipn);
 	ippfvs_service_swap(ipn, service, pool);
-	ippfvs_rules_change_end(ipn);
+	ippfvs_change_end(ipn);
 	return 0;
 }
 
@@ -195,13 +199,13 @@ void ippfvs_service_remove(struct ippfvs_net *ipn,
 		return;
 	}
 
-	ippfvs_rules_change_begin(ipn);
+	ippfvs_change_begin(ipn);
 	ippfvs_rules_erase(rules, service);
 	/* Before its counters are read: it carries nothing more. */
 	ippfvs_service_end(service);
 	ippfvs_service_counters(service, &counters);
 	ippfvs_counters_add(&ipn->retired, &counters);
-	ippfvs_rules_change_end(ipn);
+	ippfvs_change_end(ipn);
 
 	ippfvs_service_release(ipn, service);
 }
@@ -234,11 +238,11 @@ void ippfvs_service_zero(struct ippfvs_net *ipn,
 
 	lockdep_assert_held(&ipn->lock);
 
-	ippfvs_rules_change_begin(ipn);
+	ippfvs_change_begin(ipn);
 	ippfvs_service_counters(service, &counters);
 	ippfvs_counters_add(&ipn->retired, &counters);
 	for (i = 0; i < pool->n; i++)
 		ippfvs_real_zero(pool->real[i].real);
 	ippfvs_counters_set(&service->retired, &(struct ippfvs_counters){});
-	ippfvs_rules_change_end(ipn);
+	ippfvs_change_end(ipn);
 }

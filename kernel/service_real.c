@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "service_real.h"
 
+#include "change.h"
 #include "net.h"
 #include "pool.h"
 #include "real.h"
@@ -141,12 +142,24 @@ static struct ippfvs_pool_real *copy_places(const struct ippfvs_pool *pool,
 	return place;
 }
 
+/* What a real server that is no longer published has counted stays the service's. */
+static void retire(struct ippfvs_service *service, struct ippfvs_real *gone)
+{
+	struct ippfvs_counters counters;
+
+	/* Before its counters are read: it carries nothing more. */
+	ippfvs_real_end(gone);
+	ippfvs_real_counters(gone, &counters);
+	ippfvs_counters_add(&service->retired, &counters);
+}
+
 /*
- * Publish a pool of the @n places, with the scheduler as before. On success a change
- * has begun, which the caller ends.
+ * Publish a pool of the @n places, with the scheduler as before; @gone, or NULL, has
+ * no place there any more.
  */
 static int swap_places(struct ippfvs_net *ipn, struct ippfvs_service *service,
-		       const struct ippfvs_pool_real *place, u32 n)
+		       const struct ippfvs_pool_real *place, u32 n,
+		       struct ippfvs_real *gone)
 {
 	struct ippfvs_pool *before = ippfvs_service_pool(ipn, service);
 	struct ippfvs_pool *pool;
@@ -155,8 +168,11 @@ static int swap_places(struct ippfvs_net *ipn, struct ippfvs_service *service,
 	if (IS_ERR(pool))
 		return PTR_ERR(pool);
 
-	ippfvs_rules_change_begin(ipn);
+	ippfvs_change_begin(ipn);
 	ippfvs_service_swap(ipn, service, pool);
+	if (gone)
+		retire(service, gone);
+	ippfvs_change_end(ipn);
 	return 0;
 }
 
@@ -187,9 +203,7 @@ int ippfvs_service_real_add(struct ippfvs_net *ipn,
 	place[before->n].real = real;
 	place[before->n].weight = spec->weight;
 	place[before->n].method = spec->method;
-	err = swap_places(ipn, service, place, before->n + 1);
-	if (!err)
-		ippfvs_rules_change_end(ipn);
+	err = swap_places(ipn, service, place, before->n + 1, NULL);
 	kvfree(place);
 out_put_real:
 	ippfvs_real_put(real);
@@ -217,9 +231,7 @@ int ippfvs_service_real_set(struct ippfvs_net *ipn,
 
 	place[index].weight = spec->weight;
 	place[index].method = spec->method;
-	err = swap_places(ipn, service, place, before->n);
-	if (!err)
-		ippfvs_rules_change_end(ipn);
+	err = swap_places(ipn, service, place, before->n, NULL);
 	kvfree(place);
 	return err;
 }
@@ -229,7 +241,6 @@ int ippfvs_service_real_remove(struct ippfvs_net *ipn,
 			       const union ippfvs_addr *addr, __be16 port)
 {
 	struct ippfvs_pool *before = ippfvs_service_pool(ipn, service);
-	struct ippfvs_counters counters;
 	struct ippfvs_pool_real *place;
 	struct ippfvs_real *real;
 	int index;
@@ -249,14 +260,7 @@ int ippfvs_service_real_remove(struct ippfvs_net *ipn,
 	memmove(&place[index], &place[index + 1],
 		array_size(before->n - index - 1, sizeof(*place)));
 	ippfvs_real_get(real);
-	err = swap_places(ipn, service, place, before->n - 1);
-	if (!err) {
-		/* Before its counters are read: it carries nothing more. */
-		ippfvs_real_end(real);
-		ippfvs_real_counters(real, &counters);
-		ippfvs_counters_add(&service->retired, &counters);
-		ippfvs_rules_change_end(ipn);
-	}
+	err = swap_places(ipn, service, place, before->n - 1, real);
 	kvfree(place);
 	ippfvs_real_put(real);
 	return err;

@@ -19,6 +19,21 @@ if TYPE_CHECKING:
 PAPER = ("Protocol", "Virtual IP Address", "Port", "Real IP Address", "Port", "Weight")
 MORE = ("Method", "Scheduler", "Active", "Inactive")
 COUNTERS = ("Connections", "Packets in", "Packets out", "Bytes in", "Bytes out")
+DROPPED = {
+    "no_server": "new: no real server takes connections",
+    "no_connection": "TCP of no known connection, no SYN",
+    "server_removed": "of a connection whose real server was removed",
+    "table_full": "new: no room for a connection; see --conn-max",
+    "no_memory": "new: no memory for a connection",
+    "tuple_in_use": "new: two clients' flows would look alike",
+    "icmp_checksum": "an ICMP error with a wrong checksum",
+    "ttl": "time to live, or hop limit, used up",
+    "too_big": "larger than the path takes",
+    "no_route": "no route to the real server, or to the client",
+    "not_writable": "cannot be rewritten: no memory, or LRO is on",
+    "icmp": "an ICMP error that could not be forwarded",
+    "no_listener": "Local Node: nobody listens on the director",
+}
 CONNECTION = ("Protocol", "Expires", "State", "Method", "Client", "Virtual", "Real")
 
 _NO_SERVICE = ("", "", "")
@@ -110,8 +125,8 @@ def connections(entries: Iterable[Connection]) -> Iterator[str]:
 
 def drops(counts: Drops) -> Iterator[str]:
     """Yield every reason to drop with its count."""
-    rows = [(field.name, str(getattr(counts, field.name))) for field in fields(counts)]
-    return table(("Reason", "Dropped"), rows)
+    rows = [(name, str(getattr(counts, name)), what) for name, what in DROPPED.items()]
+    return table(("Reason", "Dropped", "What"), rows)
 
 
 def timeouts(config: ConfigInfo) -> Iterator[str]:
@@ -180,12 +195,11 @@ def _service_cells(service: Service) -> tuple[str, str, str]:
 
 
 def _real_cells(real: Real, service: Service) -> tuple[str, str, str]:
-    end = real.endpoint
-    return end.address, _port(end.port or service.endpoint.port), str(real.weight)
+    end = service.end_of(real.endpoint)
+    return end.address, _port(end.port), str(real.weight)
 
 
 def _port(port: int) -> str:
-    """A real server without a port of its own has the service's; a service without one, all."""
     return str(port) if port else "*"
 
 

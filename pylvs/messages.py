@@ -46,7 +46,7 @@ class DropsNest(Nest):
         ("IPPFVS_DROP_TABLE_FULL", "uint64"),
         ("IPPFVS_DROP_NO_MEMORY", "uint64"),
         ("IPPFVS_DROP_TUPLE_IN_USE", "uint64"),
-        ("IPPFVS_DROP_MALFORMED", "uint64"),
+        ("IPPFVS_DROP_ICMP_CHECKSUM", "uint64"),
         ("IPPFVS_DROP_TTL", "uint64"),
         ("IPPFVS_DROP_TOO_BIG", "uint64"),
         ("IPPFVS_DROP_NO_ROUTE", "uint64"),

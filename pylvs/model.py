@@ -2,9 +2,9 @@
 """The nouns of a virtual server as frozen values.
 
 What a user configures (Service, Real, Config) is apart from what the kernel adds
-to it (ServiceInfo, RealInfo, ConfigInfo): the first compare equal when they mean
-the same rules. ``str()`` of a rule is what one would type after ippfvsadm's
-command letter.
+to it (ServiceInfo, RealInfo, ConfigInfo). They compare as they are written, with or
+without a port; what two rule sets mean is compared by diff(). ``str()`` of a rule is
+what one would type after ippfvsadm's command letter.
 """
 
 from __future__ import annotations
@@ -152,6 +152,10 @@ class Service:
         """Return it as ippfvsadm's option: ``-t 10.0.0.1:80``."""
         return f"-{'t' if self.protocol is Protocol.TCP else 'u'} {self.endpoint}"
 
+    def end_of(self, real: Endpoint) -> Endpoint:
+        """Return what tells its real servers apart: one without a port has the service's."""
+        return real if real.port else real._replace(port=self.endpoint.port)
+
     def __str__(self) -> str:
         return f"{self.option} -s {self.scheduler}"
 
@@ -252,7 +256,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Drops:
-    """Packets, or connections, refused, by reason."""
+    """Packets, or connections, refused, by reason: docs/JSON.md says what each means."""
 
     no_server: int = 0
     no_connection: int = 0
@@ -260,7 +264,7 @@ class Drops:
     table_full: int = 0
     no_memory: int = 0
     tuple_in_use: int = 0
-    malformed: int = 0
+    icmp_checksum: int = 0
     ttl: int = 0
     too_big: int = 0
     no_route: int = 0

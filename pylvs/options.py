@@ -16,7 +16,7 @@ ATTACHED = -2  # a value only as --option=VALUE
 
 
 class Option(NamedTuple):
-    """One option: a letter, a long name, how many values, and whether it is known only by name."""
+    """One option: a letter, where it has one, a long name, how many values."""
 
     letter: str
     name: str
@@ -126,7 +126,7 @@ def scan(words: Sequence[str]) -> list[Word]:
         elif word.startswith("-") and len(word) > 1:
             found.extend(_letters(word, rest))
         else:
-            raise _stray(word)
+            raise _stray(word, found)
     for each in found:
         if each.option.lacking and not _is_idle(each):
             raise InvalidValue(f"'{each.option}': ippfvs does not have {each.option.lacking} yet")
@@ -165,7 +165,8 @@ def _letters(word: str, rest: list[str]) -> list[Word]:
 
 def _values(option: Option, word: str, rest: list[str]) -> tuple[str, ...]:
     if option.values == OPTIONAL:
-        return (rest.pop(),) if rest and not rest[-1].startswith("-") else ()
+        follows = bool(rest) and (not rest[-1].startswith("-") or rest[-1][1:].isdigit())
+        return (rest.pop(),) if follows else ()
     return _take(option, word, rest, option.values)
 
 
@@ -191,7 +192,10 @@ def _is_idle(word: Word) -> bool:
     return bool(word.option.idle) and word.values == (word.option.idle,)
 
 
-def _stray(word: str) -> InvalidValue:
+def _stray(word: str, found: Sequence[Word]) -> InvalidValue:
+    if found and found[-1].option.values == ATTACHED:
+        last = found[-1].option
+        return InvalidValue(f"'{word}' belongs to no option", f"give it as {last}={word}")
     looks_like_address = word[:1].isdigit() and not word.isdigit()
     return InvalidValue(
         f"'{word}' belongs to no option",

@@ -92,10 +92,6 @@ class _Current(NamedTuple):
     service: Service
     endpoints: set[Endpoint]
 
-    def end_of(self, endpoint: Endpoint) -> Endpoint:
-        """Return where a real server is: one without a port has that of the service."""
-        return endpoint if endpoint.port else endpoint._replace(port=self.service.endpoint.port)
-
 
 class _Builder:
     """Takes lines, one after the other, and packs a rule set."""
@@ -198,7 +194,7 @@ class _Builder:
 
     def _add_real(self, run: int, endpoint: Endpoint, rule: bytes, number: int) -> None:
         current = self._turn_to(run)
-        end = current.end_of(endpoint)
+        end = current.service.end_of(endpoint)
         if end in current.endpoints:
             raise AlreadyExists(f"{endpoint} is a real server of {current.service.name} already")
         if len(current.endpoints) >= REALS_MAX:
@@ -212,8 +208,8 @@ class _Builder:
             return self._current
         if run not in self._met_again:
             (service,) = read_rules([self._runs.of(run)])
-            met = self._met_again[run] = _Current(run, service, set())
-            met.endpoints.update(met.end_of(real.endpoint) for real in service.reals)
+            endpoints = {service.end_of(real.endpoint) for real in service.reals}
+            self._met_again[run] = _Current(run, service, endpoints)
         self._runs.resume(run)
         self._current = self._met_again[run]
         return self._current

@@ -101,7 +101,8 @@ def service_lines(service: Service) -> Iterator[str]:
 def diff(old: Ruleset, new: Ruleset) -> list[str]:
     """Return the ippfvsadm argument lines that lead from old to new.
 
-    The order of services and real servers is no difference.
+    The order of services and real servers is no difference, nor is a method that new leaves
+    to the kernel.
     """
     changes: list[str] = []
     if old.config != new.config:
@@ -121,13 +122,13 @@ def _service_diff(old: Service | None, new: Service) -> list[str]:
         changes.append(f"-A {new}")
     elif old.scheduler != new.scheduler:
         changes.append(f"-E {new}")
-    was = {real.endpoint: real for real in old.reals} if old is not None else {}
-    will = {real.endpoint: real for real in new.reals}
+    was = {new.end_of(real.endpoint): real for real in old.reals} if old is not None else {}
+    will = {new.end_of(real.endpoint): real for real in new.reals}
     changes += [f"-d {new.option} -r {end}" for end in was if end not in will]
     for end, real in will.items():
         if end not in was:
             changes.append(f"-a {new.option} {real}")
-        elif was[end] != real:
+        elif was[end].weight != real.weight or real.method not in (None, was[end].method):
             changes.append(f"-e {new.option} {real}")
     return changes
 

@@ -13,6 +13,10 @@ int ippfvs_nl_service_parse(const struct nlattr *attr, struct nlattr **tb,
 			    struct ippfvs_service_key *key,
 			    struct netlink_ext_ack *extack);
 
+/* What NEW and REPLACE take for what was not given. */
+#define IPPFVS_NL_SCHEDULER	(&ippfvs_sched_wlc)
+#define IPPFVS_NL_WEIGHT	1
+
 /* SERVICE_SCHEDULER, or @otherwise when absent. */
 int ippfvs_nl_scheduler(struct nlattr **tb,
 			const struct ippfvs_scheduler *otherwise,

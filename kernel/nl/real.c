@@ -8,8 +8,7 @@
 #include "../pool.h"
 
 #include <linux/err.h>
-
-#define WEIGHT_DEFAULT	1
+#include <linux/stringify.h>
 
 static int explain(int err, const struct nlattr *attr,
 		   struct netlink_ext_ack *extack)
@@ -25,7 +24,8 @@ static int explain(int err, const struct nlattr *attr,
 		break;
 	case -ENOSPC:
 		NL_SET_ERR_MSG_ATTR(extack, attr,
-				    "no room for another real server: the service has 16384");
+				    "no room for another real server: the service has "
+				    __stringify(IPPFVS_REALS_MAX));
 		break;
 	}
 	return err;
@@ -69,7 +69,7 @@ static int make_both(struct genl_info *info, struct nlattr **service_tb,
 	err = ippfvs_nl_service_check(ipn->net, key, service_tb, info->extack);
 	if (err)
 		return err;
-	err = ippfvs_nl_scheduler(service_tb, &ippfvs_sched_wlc, &spec.sched,
+	err = ippfvs_nl_scheduler(service_tb, IPPFVS_NL_SCHEDULER, &spec.sched,
 				  info->extack);
 	if (err)
 		return err;
@@ -101,7 +101,7 @@ static struct ippfvs_service *find_service(struct genl_info *info,
 
 int ippfvs_nl_real_new(struct sk_buff *skb, struct genl_info *info)
 {
-	struct ippfvs_real_spec spec = { .weight = WEIGHT_DEFAULT };
+	struct ippfvs_real_spec spec = { .weight = IPPFVS_NL_WEIGHT };
 	struct nlattr *attr = info->attrs[IPPFVS_A_REAL];
 	struct nlattr *service_tb[IPPFVS_SERVICE_MAX + 1];
 	struct ippfvs_net *ipn = ippfvs_nl_net(info);

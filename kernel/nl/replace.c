@@ -16,6 +16,7 @@
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/sort.h>
+#include <linux/stringify.h>
 
 #define refuse ippfvs_nl_refuse
 
@@ -63,7 +64,8 @@ static int count_one(struct set *set, const struct nlattr *attr,
 	case IPPFVS_A_SERVICE:
 		if (set->services == IPPFVS_SERVICES_MAX)
 			return refuse(extack, attr, -ENOSPC,
-				      "too many services: at most 65536");
+				      "too many services: at most "
+				      __stringify(IPPFVS_SERVICES_MAX));
 		set->services++;
 		*reals_here = 0;
 		return 0;
@@ -73,7 +75,8 @@ static int count_one(struct set *set, const struct nlattr *attr,
 				      "a real server before the first service: whose is it?");
 		if (*reals_here == IPPFVS_REALS_MAX)
 			return refuse(extack, attr, -ENOSPC,
-				      "too many real servers of one service: at most 16384");
+				      "too many real servers of one service: at most "
+				      __stringify(IPPFVS_REALS_MAX));
 		set->reals++;
 		++*reals_here;
 		return 0;
@@ -108,7 +111,7 @@ static int fill_service(struct ippfvs_service_spec *service,
 				      info->extack);
 	if (err)
 		return err;
-	return ippfvs_nl_scheduler(tb, &ippfvs_sched_wlc, &service->sched,
+	return ippfvs_nl_scheduler(tb, IPPFVS_NL_SCHEDULER, &service->sched,
 				   info->extack);
 }
 
@@ -124,7 +127,7 @@ static int fill_real(struct ippfvs_real_spec *real,
 				   info->extack);
 	if (err)
 		return err;
-	real->weight = 1;
+	real->weight = IPPFVS_NL_WEIGHT;
 	real->method = IPPFVS_METHOD_UNSPEC;
 	return ippfvs_nl_real_wish(genl_info_net(info), &service->key, attr,
 				   tb, default_method, real, info->extack);

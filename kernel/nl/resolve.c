@@ -3,6 +3,7 @@
 #include "family.h"
 #include "parse.h"
 #include "refuse.h"
+#include "../change.h"
 
 #include <linux/xarray.h>
 
@@ -26,9 +27,6 @@ int ippfvs_nl_dump_flags(const struct netlink_callback *cb)
 	return check_flags(nlmsg_data(cb->nlh), cb->nlh->nlmsg_flags,
 			   NLM_F_DUMP, cb->extack);
 }
-
-/* Without the lock. */
-#define LOOKS	3
 
 static int find_service(struct genl_info *info)
 {
@@ -112,40 +110,14 @@ struct ippfvs_service *ippfvs_nl_service_from(const struct ippfvs_net *ipn,
 }
 
 /*
- * An odd generation is a change under way, of which any message may have seen a
+ * An odd count is a change under way, of which any message may have seen a
  * part: such a call is different from all others.
  */
 void ippfvs_nl_dump_watch(struct netlink_callback *cb)
 {
-	const struct ippfvs_net *ipn = ippfvs_nl_dump_net(cb);
-	u32 generation;
+	u32 count = ippfvs_change_count(ippfvs_nl_dump_net(cb));
 
-	/* Before anything is read; pairs with ippfvs_rules_change_end() */
-	generation = smp_load_acquire(&ipn->generation);
-	cb->seq = generation + 1;
-	if (generation & 1)
-		cb->prev_seq = generation;
-}
-
-void ippfvs_nl_look_begin(struct ippfvs_net *ipn, struct ippfvs_nl_look *look)
-{
-	if (look->locked)
-		mutex_lock(&ipn->lock);
-	else	/* before anything is read; pairs with ippfvs_rules_change_end() */
-		look->generation = smp_load_acquire(&ipn->generation);
-}
-
-bool ippfvs_nl_look_again(struct ippfvs_net *ipn, struct ippfvs_nl_look *look)
-{
-	if (look->locked) {
-		mutex_unlock(&ipn->lock);
-		return false;
-	}
-
-	smp_rmb();	/* after all was read; pairs with ippfvs_rules_change_begin() */
-	if (!(look->generation & 1) &&
-	    READ_ONCE(ipn->generation) == look->generation)
-		return false;
-	look->locked = ++look->torn == LOOKS;
-	return true;
+	cb->seq = count + 1;
+	if (count & 1)
+		cb->prev_seq = count;
 }

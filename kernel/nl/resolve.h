@@ -58,24 +58,6 @@ static inline bool ippfvs_nl_dump_early(const struct netlink_callback *cb)
 	return cb->extack;
 }
 
-/**
- * struct ippfvs_nl_look - a look at rules and counters
- * @generation: of the rules when it began
- * @torn: how often there was a change meanwhile
- * @locked: under the lock
- *
- * Zeroed; begin, look, and as long as again() says so once more. Waits for no writer
- * before one or the other has changed something under it three times.
- */
-struct ippfvs_nl_look {
-	u32 generation;
-	u8 torn;
-	bool locked;
-};
-
-void ippfvs_nl_look_begin(struct ippfvs_net *ipn, struct ippfvs_nl_look *look);
-bool ippfvs_nl_look_again(struct ippfvs_net *ipn, struct ippfvs_nl_look *look);
-
 /* Only the flags that a dump knows. */
 int ippfvs_nl_dump_flags(const struct netlink_callback *cb);
 

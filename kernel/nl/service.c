@@ -7,9 +7,11 @@
 #include "put.h"
 #include "refuse.h"
 #include "resolve.h"
+#include "../change.h"
 #include "../pool.h"
 
 #include <linux/err.h>
+#include <linux/stringify.h>
 
 static int explain(int err, const struct nlattr *attr,
 		   struct netlink_ext_ack *extack)
@@ -19,7 +21,8 @@ static int explain(int err, const struct nlattr *attr,
 				    "that service is there already");
 	if (err == -ENOSPC)
 		NL_SET_ERR_MSG_ATTR(extack, attr,
-				    "no room for another service: 65536 are there");
+				    "no room for another service: "
+				    __stringify(IPPFVS_SERVICES_MAX) " are there");
 	return err;
 }
 
@@ -57,7 +60,7 @@ int ippfvs_nl_service_new(struct sk_buff *skb, struct genl_info *info)
 				      info->extack);
 	if (err)
 		return err;
-	err = ippfvs_nl_scheduler(tb, &ippfvs_sched_wlc, &spec.sched,
+	err = ippfvs_nl_scheduler(tb, IPPFVS_NL_SCHEDULER, &spec.sched,
 				  info->extack);
 	if (err)
 		return err;
@@ -145,7 +148,7 @@ int ippfvs_nl_service_get(struct sk_buff *skb, struct genl_info *info)
 	struct nlattr *attr = info->attrs[IPPFVS_A_SERVICE];
 	struct ippfvs_net *ipn = ippfvs_nl_net(info);
 	struct nlattr *tb[IPPFVS_SERVICE_MAX + 1];
-	struct ippfvs_nl_look look = {};
+	struct ippfvs_look look = {};
 	struct ippfvs_service_key key;
 	struct sk_buff *reply;
 	int err;
@@ -160,9 +163,9 @@ int ippfvs_nl_service_get(struct sk_buff *skb, struct genl_info *info)
 
 	do {
 		skb_trim(reply, 0);
-		ippfvs_nl_look_begin(ipn, &look);
+		ippfvs_look_begin(ipn, &look);
 		err = answer(reply, info, &key);
-	} while (ippfvs_nl_look_again(ipn, &look));
+	} while (ippfvs_look_again(ipn, &look));
 	if (!err)
 		return genlmsg_reply(reply, info);
 

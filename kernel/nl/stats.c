@@ -3,6 +3,7 @@
 #include "parse.h"
 #include "put.h"
 #include "resolve.h"
+#include "../change.h"
 
 /* Every service, those removed, and what was zeroed service by service. */
 static void sum_up(const struct ippfvs_net *ipn, struct ippfvs_counters *sum)
@@ -48,7 +49,7 @@ static int put_drops(struct sk_buff *skb, struct ippfvs_net *ipn)
 int ippfvs_nl_stats_get(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ippfvs_net *ipn = ippfvs_nl_net(info);
-	struct ippfvs_nl_look look = {};
+	struct ippfvs_look look = {};
 	struct ippfvs_counters sum;
 	struct sk_buff *reply;
 	void *head;
@@ -58,9 +59,9 @@ int ippfvs_nl_stats_get(struct sk_buff *skb, struct genl_info *info)
 		return -ENOMEM;
 
 	do {
-		ippfvs_nl_look_begin(ipn, &look);
+		ippfvs_look_begin(ipn, &look);
 		sum_up(ipn, &sum);
-	} while (ippfvs_nl_look_again(ipn, &look));
+	} while (ippfvs_look_again(ipn, &look));
 	head = genlmsg_put_reply(reply, info, &ippfvs_nl_family, 0,
 				 IPPFVS_CMD_STATS_GET);
 	if (!head || ippfvs_nl_put_stats(reply, IPPFVS_A_STATS, &sum) ||
@@ -83,9 +84,9 @@ static void zero_all(struct ippfvs_net *ipn)
 			ippfvs_service_zero(ipn, service);
 
 	/* Last: what was zeroed above has been added to it. */
-	ippfvs_rules_change_begin(ipn);
+	ippfvs_change_begin(ipn);
 	ippfvs_counters_set(&ipn->retired, &(struct ippfvs_counters){});
-	ippfvs_rules_change_end(ipn);
+	ippfvs_change_end(ipn);
 	ippfvs_drops_zero(ipn);
 }
 

@@ -19,6 +19,7 @@ Connect = Callable[[str | None], "Manager"]
 
 _INTERRUPTED = 130
 _YOUNG_OBJECTS = 200_000
+_LONGEST = 2000  # letters of a sentence, when a word that it quotes is as long as a book
 
 
 def main(argv: Sequence[str] | None = None, connect: Connect | None = None) -> int:
@@ -45,15 +46,20 @@ def main(argv: Sequence[str] | None = None, connect: Connect | None = None) -> i
     except BrokenPipeError:
         _forget_stdout()
         return 0
-    except OSError as error:
-        if "--debug" in words:
-            raise
-        return _say(f"{error.filename or 'output'}: {error.strerror or error}", 1)
     except Exception as error:
         if "--debug" in words:
             raise
-        what = f"{type(error).__name__}: {error}".splitlines()[0]
-        return _say(f"unexpected {what}; see where with: --debug", 1)
+        return _say(_sentence(error), 1)
+
+
+def _sentence(error: Exception) -> str:
+    """Return what is to be said of an error that is not one of pylvs's own."""
+    if isinstance(error, OSError):
+        return f"{error.filename or 'output'}: {error.strerror or error}"
+    if isinstance(error, ModuleNotFoundError):
+        return str(error)
+    what = f"{type(error).__name__}: {error}".splitlines()[0]
+    return f"unexpected {what}; see where with: --debug"
 
 
 def _run(request: Request, connect: Connect) -> int:
@@ -116,6 +122,8 @@ def _say(sentence: str, code: int) -> int:
         _forget_stdout()
     # What somebody typed may hold bytes that a terminal would obey.
     shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in sentence)
+    if len(shown) > _LONGEST:
+        shown = f"{shown[: _LONGEST // 2]} ... {shown[-_LONGEST // 2 :]}"
     print(f"ippfvsadm: {shown}", file=sys.stderr)
     return code
 

@@ -10,7 +10,6 @@ CIP, VIP and RIP are addresses that no stack at the ends owns, so nobody answers
 from __future__ import annotations
 
 import ipaddress
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 
 from ippfvslab.farm import Farm
 from ippfvslab.netns import Host
-from ippfvslab.wire import Capture
+from ippfvslab.wire import Capture, frame_of, throw
 
 LIMIT_S = 10
 VIRTUAL, REAL, CLIENT = 111, 77, 78
@@ -79,18 +78,14 @@ def _end(farm: Farm, host: str, lan: str) -> tuple[Host, str]:
 
 def _frame(farm: Farm, end: tuple[str, str], packet: bytes, *, from_director: bool) -> bytes:
     host, lan = end
-    macs = [bytes.fromhex(farm.mac(each, lan).replace(":", "")) for each in (host, "director")]
-    if not from_director:
-        macs.reverse()
-    return b"".join(macs) + (b"\x08\x00" if packet[0] >> 4 == 4 else b"\x86\xdd") + packet
+    director, there = farm.mac("director", lan), farm.mac(host, lan)
+    to, source = (there, director) if from_director else (director, there)
+    return frame_of(packet, to, source)
 
 
 def _send(farm: Farm, end: tuple[str, str], packets: tuple[bytes, ...]) -> None:
     host, device = _end(farm, *end)
-    with host.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
-        raw.bind((device, 0))
-        for packet in packets:
-            raw.send(_frame(farm, end, packet, from_director=False))
+    throw(host, device, *(_frame(farm, end, packet, from_director=False) for packet in packets))
 
 
 @contextmanager

@@ -6,7 +6,6 @@ left ── br9 (in the director) ── right
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from ippfvslab.farm import Farm
-from ippfvslab.wire import Capture
+from ippfvslab.wire import Capture, frame_of, throw
 
 from tests.live.fixtures_packets import ACK, SYN, TCP, UDP, Made
 from tests.live.fixtures_wiretap import Tap, caught, frames, tap
@@ -23,7 +22,7 @@ from tests.live.test_packets import REAL_PORT, VIRTUAL_PORT, serve
 if TYPE_CHECKING:
     import pylvs
 
-SENDER, SOMEBODY, BRIDGE = (bytes.fromhex(f"0200000009{last}") for last in ("01", "02", "03"))
+SENDER, SOMEBODY, BRIDGE = (f"02:00:00:00:09:{last}" for last in ("01", "02", "03"))
 
 
 @contextmanager
@@ -35,7 +34,7 @@ def bridge(farm: Farm) -> Iterator[None]:
     subprocess.run(["modprobe", "br_netfilter"], check=True)
     try:
         farm.director.ip(
-            f"link add br9 address {BRIDGE.hex(':')} type bridge forward_delay 0 mcast_snooping 0",
+            f"link add br9 address {BRIDGE} type bridge forward_delay 0 mcast_snooping 0",
             "link add left9 type veth peer name left",
             "link add right9 type veth peer name right",
             *(f"link set {port} master br9" for port in ("left9", "right9")),
@@ -48,12 +47,10 @@ def bridge(farm: Farm) -> Iterator[None]:
         farm.director.ip("link del left", "link del right", "link del br9")
 
 
-def send(farm: Farm, made: Made, to: bytes) -> bytes:
+def send(farm: Farm, made: Made, to: str) -> bytes:
     """Send MADE into the left end; return the frame."""
-    frame = to + SENDER + (b"\x08\x00" if made.family == 4 else b"\x86\xdd") + made.raw
-    with farm.director.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
-        raw.bind(("left", 0))
-        raw.send(frame)
+    frame = frame_of(made.raw, to, SENDER)
+    throw(farm.director, "left", frame)
     return frame
 
 

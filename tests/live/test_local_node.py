@@ -7,7 +7,7 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from ippfvslab import talk
+from ippfvslab import talk, wire
 from ippfvslab.echo import Echo
 from ippfvslab.farm import Farm, endpoint
 
@@ -189,15 +189,8 @@ def test_an_error_forged_outside_is_no_error(farm: Farm, lvs: pylvs.Manager) -> 
 
 def throw(farm: Farm, made: Made, whole: bytes = b"") -> None:
     """Send MADE, or what is WHOLE with it, from the client's cable, whatever addresses it bears."""
-    macs = [
-        bytes.fromhex(farm.mac(each, "lan").replace(":", "")) for each in ("director", "client")
-    ]
-    frame = (
-        b"".join(macs) + (b"\x08\x00" if made.family == 4 else b"\x86\xdd") + (whole or made.raw)
-    )
-    with farm.client.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
-        raw.bind((farm.device("client", "lan"), 0))
-        raw.send(frame)
+    frame = wire.frame_of(whole or made.raw, farm.mac("director", "lan"), farm.mac("client", "lan"))
+    wire.throw(farm.client, farm.device("client", "lan"), frame)
 
 
 def shared_socket(farm: Farm, address: tuple[str, int]) -> socket.socket:

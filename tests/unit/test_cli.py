@@ -218,6 +218,8 @@ BAD: list[tuple[str, int, str]] = [
     ("-L -c -r 1.1.1.1", 2, "-r needs a service; give it with: -t ADDRESS[:PORT]"),
     ("--verbose=2", 2, "'--verbose=2': --verbose takes no value"),
     ("status", 2, "'status' belongs to no option"),
+    ("-L --rate 2", 2, "'2' belongs to no option; give it as --rate=2"),
+    ("--conn-max -1", 2, "'--conn-max -1': "),
     ("--lsit", 2, "unknown option '--lsit'; did you mean --list?"),
     ("--wieght 2", 2, "unknown option '--wieght'; did you mean --weight?"),
     ("-q", 2, "unknown option '-q'; see: ippfvsadm --help"),
@@ -238,6 +240,22 @@ def test_bad(paper: Run, line: str, code: int, sentence: str) -> None:
     assert sentence in outcome.err
     assert outcome.err.count("\n") == 1
     assert paper("-S").out == before
+
+
+def test_a_word_as_long_as_a_book_is_not_said_whole(paper: Run) -> None:
+    outcome = paper(f"-A -t {'9' * 100_000}")
+    assert outcome.code == 2
+    assert outcome.err.startswith("ippfvsadm: '999")
+    assert outcome.err.endswith("is not an IPv4 address; it has four numbers from 0 to 255\n")
+    assert len(outcome.err) < 2100
+
+
+def test_a_library_that_is_missing_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    def connect(netns: str | None) -> Manager:
+        raise ModuleNotFoundError("pylvs needs pyroute2: pip install pyroute2")
+
+    assert main(["-L"], connect) == 1
+    assert capsys.readouterr().err == "ippfvsadm: pylvs needs pyroute2: pip install pyroute2\n"
 
 
 def test_no_permission(paper: Run, kernel: FakeKernel) -> None:

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import fields
 from itertools import islice, repeat
 from pathlib import Path
 
@@ -192,12 +194,22 @@ def test_a_late_long_address_widens_its_column_and_is_whole() -> None:
 
 def test_drops_and_timeouts() -> None:
     lines = text(listing.drops(Drops(no_server=5, no_listener=7))).splitlines()
-    assert lines[:2] == ["Reason          Dropped", "no_server       5"]
-    assert lines[-1] == "no_listener     7"
+    assert lines[:2] == [
+        "Reason          Dropped  What",
+        "no_server       5        new: no real server takes connections",
+    ]
+    assert lines[-1] == "no_listener     7        Local Node: nobody listens on the director"
+    assert list(listing.DROPPED) == [field.name for field in fields(Drops)]
     config = ConfigInfo(Method.NAT, 7200, 120, 300)
     assert text(listing.timeouts(config)) == (
         "Timeout  Seconds\ntcp      7200\ntcpfin   120\nudp      300\n"
     )
+
+
+def test_the_document_says_of_each_reason_what_the_listing_says() -> None:
+    document = (Path(__file__).parents[2] / "docs/JSON.md").read_text()
+    rows = re.findall(r"^\| ([a-z_]+) \| (.+?) \|", document, re.MULTILINE)
+    assert [row for row in rows if row[0] != "reason"] == list(listing.DROPPED.items())
 
 
 def test_nothing_trails_a_line() -> None:

@@ -55,6 +55,17 @@ def test_diff_says_what_one_would_type() -> None:
     ]
 
 
+@pytest.mark.parametrize("old", ["1.1.1.2", "1.1.1.2:80"])
+@pytest.mark.parametrize("new", ["1.1.1.2", "1.1.1.2:80"])
+def test_diff_knows_a_real_server_with_its_services_port_or_without(old: str, new: str) -> None:
+    head, real = "-A -t 10.0.0.1:80 -s rr\n", "-a -t 10.0.0.1:80 -r"
+    there = loads(f"{head}{real} {old} -g -w 1\n")
+    assert diff(there, loads(f"{head}{real} {new} -g -w 1\n")) == []
+    assert diff(there, loads(f"{head}{real} {new} -w 1\n")) == []  # a method left to the kernel
+    assert diff(there, loads(f"{head}{real} {new} -w 2\n")) == [f"-e -t 10.0.0.1:80 -r {new} -w 2"]
+    assert diff(there, loads(head)) == ["-d -t 10.0.0.1:80 -r 1.1.1.2:80"]
+
+
 def test_what_ipvsadm_saves_is_read() -> None:
     ruleset = loads(
         "-A -t 1.2.3.4:http -s rr\n"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from ippfvslab.bench.crowd import Crowd, names
+from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.probes import flood, new, pick, services
 from ippfvslab.bench.question import Derived, Limit, Question, Target, at_least, at_most
 from ippfvslab.bench.questions_capacity import CAPACITY
@@ -72,7 +73,7 @@ def _opening(protocol: str, title: str) -> Question:
         targets=(at_least(2.5, limit=Limit("limit")),),
         about=(
             "Every packet is the first of its connection, and the table is empty at first; "
-            f"it has {(1 << new.TABLE_BITS) >> 20} MiB of buckets or chain heads, so that none "
+            f"it has {(1 << Case.table_bits) >> 20} MiB of buckets or chain heads, so that none "
             "must grow."
         ),
     )

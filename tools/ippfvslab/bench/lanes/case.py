@@ -25,8 +25,12 @@ class Case:
     """Of each service."""
     services: int = 1
     """Around the same middle, so that few of them are among many."""
-    table_bits: int = 23
-    """Two to this power bytes of connection table for each contestant: 8 MiB."""
+    table_bits: int = 22
+    """Two to this power bytes of connection table for each contestant: 4 MiB.
+
+    In the guest of one CPU a larger table is not in one piece of memory, and each look at it walks
+    through page tables, too; kernels on bare metal map it by huge pages.
+    """
 
     @property
     def vip(self) -> str:

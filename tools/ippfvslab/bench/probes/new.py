@@ -17,12 +17,6 @@ from ippfvslab.bench.rounds import Rounds, interleave
 CONNECTIONS = 200_000
 PARTS = 4
 """Of them, sent one after the other, of which the fastest counts: see flood.FLOODS."""
-TABLE_BITS = 22
-"""4 MiB of table for each: none has to grow for so few.
-
-In this guest a larger table is not in one piece of memory, and each look at it walks through page
-tables, too; kernels on bare metal map it by huge pages.
-"""
 PORTS, ADDRESSES = 60_000, 31_000
 """Ports and addresses go round side by side: 1,860,000 packets until a pair comes again."""
 
@@ -37,7 +31,7 @@ class Setting:
 def ask(question: Question, rounds: Rounds, quick: bool) -> Figures:
     """Each round starts from an empty table."""
     setting: Setting = question.setting
-    case = Case(protocol=setting.protocol, table_bits=TABLE_BITS)
+    case = Case(protocol=setting.protocol)
     with director(case.servers):
         generator = Generator("in0")
         return interleave(
@@ -48,13 +42,21 @@ def ask(question: Question, rounds: Rounds, quick: bool) -> Figures:
 def measure(generator: Generator, lane: str, case: Case, count: int) -> float:
     """Connections a second that LANE makes on CASE, COUNT of them, all forwarded."""
     with lanes.up(lane, case) as contestant:
-        figure = max(send(generator, case, count // PARTS, part=each) for each in range(PARTS))
+        figure = send_parts(generator, case, count)
         if (made := contestant.made(case)) != count:
             raise RuntimeError(f"{lane} made {made} connections of {count}")
         if not (one := contestant.sample(case).lower()).startswith(case.protocol):
             raise RuntimeError(f"{lane} made connections of another kind: {one}")
         settings.note(lane, {f"a {case.protocol} connection": one})
         return figure
+
+
+def send_parts(
+    generator: Generator, case: Case, count: int, dest: str | None = None, dests: int = 1
+) -> float:
+    """As send(), in parts; answer the figure of the fastest."""
+    share = count // PARTS
+    return max(send(generator, case, share, dest, dests, part) for part in range(PARTS))
 
 
 def send(

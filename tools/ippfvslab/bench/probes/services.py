@@ -10,7 +10,7 @@ from ippfvslab.bench.crowd import Crowd, by_name
 from ippfvslab.bench.director import director
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.pktgen import Generator
-from ippfvslab.bench.probes.new import send
+from ippfvslab.bench.probes.new import send_parts
 from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.rounds import Rounds, interleave
 
@@ -53,7 +53,7 @@ def _once(generator: Generator, crowd: Wanted, count: int) -> float:
     case = Case(services=crowd.count, servers=1)
     few = Case(services=crowd.count if crowd.everybody else BUSY)
     with lanes.up(crowd.who, case) as contestant:
-        figure = send(generator, case, count, few.vip, few.services)
+        figure = send_parts(generator, case, count, few.vip, few.services)
         if (made := contestant.made(case)) != count:
             raise RuntimeError(f"{crowd.lane}: {made} connections made of {count}")
         return figure
