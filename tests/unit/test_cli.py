@@ -408,7 +408,7 @@ def test_connections(paper: Run, kernel: FakeKernel) -> None:
 
 def test_drops(run: Run, kernel: FakeKernel) -> None:
     kernel.drops = {"TTL": 3}
-    assert "ttl             3\n" in run("--drops").out
+    assert "ttl             3        time to live" in run("--drops").out
     assert json.loads(run("-L --drops --json").out)["drops"]["ttl"] == 3
 
 
