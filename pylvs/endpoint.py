@@ -29,8 +29,14 @@ class Endpoint(NamedTuple):
 
     @property
     def packed(self) -> bytes:
-        """Return the address as on the wire: 4 or 16 bytes."""
-        return socket.inet_pton(self.family, self.address)
+        """Return the address as on the wire: 4 or 16 bytes.
+
+        :raises InvalidValue: it is no address
+        """
+        try:
+            return socket.inet_pton(self.family, self.address)
+        except (OSError, TypeError, ValueError):
+            raise InvalidValue(f"'{self.address}' is not an IP address") from None
 
     @classmethod
     def unpack(cls, packed: bytes, port: int = 0) -> Endpoint:

@@ -16,7 +16,7 @@ from .endpoint import Endpoint
 from .errors import InvalidValue
 from .model import Config, Method, Real, Service
 from .options import Option, Word, scan
-from .uapi import TIMEOUT_MAX_S, WEIGHT_MAX
+from .uapi import TIMEOUT_MAX_S, UINT32_MAX, WEIGHT_MAX
 from .words import make_method, make_real, make_service, whole_number
 
 
@@ -117,10 +117,11 @@ _VERBS = (
     Verb("version", "version", takes=("json",)),
 )
 _COMMANDS = frozenset(verb.option for verb in _VERBS)
+_HOW_IT_SERVES = "it is a real server's: use -a -t ... -r, or 1999's -A -t ... -R"
 _HINTS = {
     ("add-service", "real-server"): "use -a -t ... -r, or 1999's -A -t ... -R",
     ("delete-service", "real-server"): "use -d -t ... -r, or 1999's -D -t ... -R",
-    ("add-service", "weight"): "a weight is a real server's: use -a -t ... -r",
+    **{("add-service", name): _HOW_IT_SERVES for name in _HOW},
     ("add-server", "scheduler"): "a scheduler is a service's: use -A or -E",
     ("add-server", "restore"): "with -a the real server is -r",
     ("edit-server", "restore"): "with -e the real server is -r",
@@ -133,6 +134,8 @@ def parse(words: Sequence[str]) -> Request:
 
     :raises InvalidValue: it says nothing that ippfvsadm understands
     """
+    if "--help" in words:  # whatever stands beside it: whoever asks for help needs it
+        return Request("help")
     given = _by_name(scan(words))
     if "help" in given:
         return Request("help")
@@ -248,7 +251,7 @@ def _config(given: dict[str, Word]) -> Config:
         return Config(None, *(_timeout(option, value) for value in values))
     if (text := _value(given, "conn-max")) is not None:
         what = "the number of connections"
-        return Config(conn_max=whole_number(text, "--conn-max", what, 0, 2**32 - 1))
+        return Config(conn_max=whole_number(text, "--conn-max", what, 0, UINT32_MAX))
     if (text := _value(given, "default-method")) is not None:
         if text.lower() not in _METHODS.values():
             raise InvalidValue(f"'--default-method {text}': give nat, tun or dr")

@@ -30,9 +30,9 @@ from .netlink import NLM_F_CREATE
 from .readings import Member, join
 from .refusals import Refusal, explain
 from .transport import NetlinkTransport, Transport
-from .uapi import Command
+from .uapi import UINT32_MAX, Command
 from .wire import Tree
-from .words import make_method, make_real, make_service
+from .words import check_number, make_method, make_real, make_service
 
 if TYPE_CHECKING:
     from .packed import PackedRuleset
@@ -249,9 +249,13 @@ class Manager:
         :param fin_timeout_s: seconds, 1..2073600
         :param udp_timeout_s: seconds, 1..2073600
         :param conn_max: most connections; 0 is a quarter of memory
+        :raises InvalidValue: no such method, no number
         :raises Refused: out of range
         """
         method = None if default_method is None else make_method(default_method)
+        for number in (tcp_timeout_s, fin_timeout_s, udp_timeout_s, conn_max):
+            if number is not None:
+                check_number(number, "a setting", 0, UINT32_MAX)
         config = Config(method, tcp_timeout_s, fin_timeout_s, udp_timeout_s, conn_max)
         self._do(Command.CONFIG_SET, [codec.config_nest(config)])
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from .endpoint import Endpoint
+from .errors import InvalidValue
 
 
 class Protocol(IntEnum):
@@ -136,6 +137,10 @@ class Service:
     endpoint: Endpoint
     scheduler: str = "wlc"
     reals: tuple[Real, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.protocol, Protocol):
+            raise InvalidValue(f"{self.protocol!r} is no Protocol", "give Protocol.TCP or UDP")
 
     @property
     def key(self) -> tuple[Protocol, Endpoint]:

@@ -148,7 +148,7 @@ class _Builder:
             self._add_to_known(service, request.real, number)
         else:
             raise InvalidValue(
-                f"'{request.verb}' is no rule: "
+                "this is no rule: "
                 "a rule set is written with -A, -a, --set, --default-method and --conn-max"
             )
 

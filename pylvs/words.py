@@ -17,11 +17,10 @@ def make_service(
     :raises InvalidValue: no such protocol, no such address, an impossible scheduler name
     """
     if not isinstance(protocol, Protocol):
-        if protocol.upper() not in Protocol.__members__:
+        if str(protocol).upper() not in Protocol.__members__:
             raise InvalidValue(f"'{protocol}' is not a protocol: give tcp or udp")
         protocol = Protocol[protocol.upper()]
-    if isinstance(endpoint, str):
-        endpoint = Endpoint.parse(endpoint, str(protocol))
+    endpoint = make_endpoint(endpoint, protocol)
     if len(scheduler) >= SCHEDULER_LEN or not (scheduler.isascii() and scheduler.isalnum()):
         raise InvalidValue(f"'{scheduler}' is not a scheduler: give rr, wrr, lc or wlc")
     return Service(protocol, endpoint, scheduler)
@@ -37,11 +36,21 @@ def make_real(
 
     :raises InvalidValue: no such address, a weight out of range, no such method
     """
-    if isinstance(endpoint, str):
-        endpoint = Endpoint.parse(endpoint, str(protocol))
-    if not 0 <= weight <= WEIGHT_MAX:
-        raise InvalidValue(f"'{weight}': a weight is a whole number from 0 to {WEIGHT_MAX}")
+    endpoint = make_endpoint(endpoint, protocol)
+    check_number(weight, "a weight", 0, WEIGHT_MAX)
     return Real(endpoint, weight, None if method is None else make_method(method))
+
+
+def make_endpoint(endpoint: Endpoint | str, protocol: Protocol) -> Endpoint:
+    """Return an endpoint of its text, or one that was made by hand when it can be.
+
+    :raises InvalidValue: no such address, a port out of range
+    """
+    if isinstance(endpoint, str):
+        return Endpoint.parse(endpoint, str(protocol))
+    if endpoint.packed:
+        check_number(endpoint.port, "a port", 0, 65535)
+    return endpoint
 
 
 def make_method(method: Method | str) -> Method:
@@ -54,6 +63,15 @@ def make_method(method: Method | str) -> Method:
     if method.upper() not in Method.__members__:
         raise InvalidValue(f"'{method}' is not a method: give nat, tun, dr or local")
     return Method[method.upper()]
+
+
+def check_number(number: object, what: str, low: int, high: int) -> None:
+    """Refuse a number that an option would refuse.
+
+    :raises InvalidValue: not a whole number, or out of range
+    """
+    if not isinstance(number, int) or not low <= number <= high:
+        raise InvalidValue(f"'{number}': {what} is a whole number from {low} to {high}")
 
 
 def whole_number(text: str, option: str, what: str, low: int, high: int, unit: str = "") -> int:

@@ -199,7 +199,8 @@ BAD: list[tuple[str, int, str]] = [
     (f"-A -D {T}", 2, "-A and -D are two commands; give one"),
     (f"-A {T} -R", 2, "-R needs a real server: ADDRESS[:PORT]"),
     (f"-A {T} -r 1.1.1.1", 2, "-r does not go with -A; use -a -t ... -r, or 1999's -A -t ... -R"),
-    (f"-A {T} -w 2", 2, "-w does not go with -A; a weight is a real server's: use -a"),
+    (f"-A {T} -w 2", 2, "-w does not go with -A; it is a real server's: use -a"),
+    (f"-A {T} -m", 2, "-m does not go with -A; it is a real server's: use -a -t ... -r, or"),
     (f"-D {T} -r 1.1.1.1", 2, "-r does not go with -D; use -d"),
     (f"-D {T} -R 1.1.1.1 -w 1", 2, "-w does not go with -D"),
     (f"-a {T}", 2, "-a needs a real server; give it with: -r ADDRESS[:PORT]"),
@@ -446,7 +447,14 @@ def test_events_are_printed_as_one_would_type_them(run: Run, kernel: FakeKernel)
 
 
 def test_help_fits_a_screen_and_names_every_option_that_is_there(run: Run) -> None:
-    for line in ("--help", "-h", "-A --help", "-A -t nowhere --help"):
+    for line in (
+        "--help",
+        "-h",
+        "-A --help",
+        "-A -t nowhere --help",
+        "nonsense --help",
+        "-Q --help",
+    ):
         outcome = run(line)
         assert (outcome.code, outcome.err) == (0, "")
         assert len(outcome.out.splitlines()) <= 40

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 from hypothesis import given
 
@@ -11,6 +13,9 @@ from pylvs.readings import join
 from tests.unit.fakekernel import FakeKernel
 from tests.unit.samples import connection, connection_tree
 from tests.unit.strategies import RULESETS
+
+REAL = Endpoint("1.1.1.1", 80)
+WEB = pylvs.Service(Protocol.TCP, Endpoint("10.0.0.1", 80))
 
 
 def test_the_example_of_the_documentation(lvs: Manager) -> None:
@@ -194,7 +199,16 @@ def test_other_calls_may_be_made_while_connections_are_read(
         (lambda lvs: lvs.add_service("tcp", "10.0.0.1:80", ""), "'' is not a scheduler"),
         (lambda lvs: lvs.add_service("tcp", "10.0.0.1:80", "a b"), "'a b' is not a scheduler"),
         (lambda lvs: lvs.add_service("tcp", "::1:80:x"), "is not an IPv6 address"),
+        (lambda lvs: lvs.add_service(6, "10.0.0.1:80"), "'6' is not a protocol"),
+        (lambda lvs: lvs.add_service("tcp", Endpoint("web", 80)), "'web' is not an IP address"),
+        (lambda lvs: lvs.add_service("tcp", Endpoint("1.1.1.1", 70000)), "'70000': a port is"),
+        (lambda lvs: lvs.add_service("tcp", Endpoint("1.1.1.1:80")), "'1.1.1.1:80' is not an IP"),
+        (lambda lvs: lvs.add_real(WEB, "1.1.1.1", weight="2"), "'2': a weight is a whole number"),
+        (lambda lvs: lvs.add_real(WEB, "1.1.1.1", weight=2.5), "'2.5': a weight is a whole"),
+        (lambda lvs: lvs.configure(tcp_timeout_s=-1), "'-1': a setting is a whole number"),
+        (lambda lvs: lvs.configure(conn_max="x"), "'x': a setting is a whole number"),
         (lambda lvs: lvs.configure(default_method="none"), "'none' is not a method"),
+        (lambda lvs: pylvs.Service(cast(Protocol, "tcp"), REAL), "'tcp' is no Protocol"),
     ],
 )
 def test_impossible_values_are_never_sent(
