@@ -65,9 +65,8 @@ RUN = Results(
         "stale": Record({"IPVS": [1.0]}, {}, 1.0),
     },
 )
-PROSE = (
-    "{{run}}\n{{glance}}\n{{machine}}\n{{guests}}\n{{settings}}\n{{questions}}\n{{unanswered}}\n"
-)
+_PARTS = ("run", "tally", "glance", "machine", "guests", "settings", "questions", "unanswered")
+PROSE = "".join(f"{{{{{part}}}}}\n" for part in _PARTS)
 
 
 def test_figures_come_back_as_they_were_kept(tmp_path: Path) -> None:
@@ -138,6 +137,7 @@ def test_the_page_says_what_was_found() -> None:
     for line in (
         "| [a race](#fast) | ippfvs : IPVS | 2.50 | 2.58 | ≥ 2.00 | 5% | ✓ |",
         "| [a size](#small) | ippfvs | 128 B | 128 B | ≤ 136 B | ? | ✓ |",
+        "- Of 2 targets 2 are reached.",
         "| IPVS | conntrack | 0 |",
         "| ippfvs | 2.50 M | 2.45 M | 2% | 2 |",
         "By slabinfo and meminfo.",
@@ -150,6 +150,15 @@ def test_the_page_says_what_was_found() -> None:
         "- User-Mode Linux: kernel 6.12, CPUs 1",
     ):
         assert line in text.splitlines()
+
+
+def test_the_page_begins_with_what_is_missed() -> None:
+    figures = {"ippfvs": [1.5e6, 1.49e6], "IPVS": [1e6, 0.99e6], "plain": [2e6, 2e6]}
+    slow = replace(RUN.records["fast"], figures=figures)
+    text = page.page(PROSE, replace(RUN, records={**RUN.records, "fast": slow}), QUESTIONS)
+    assert "- Of 2 targets 1 are reached." in text
+    assert "- 1 are missed by more than the noise: [a race](#fast)." in text
+    assert "✗ ippfvs : IPVS: **1.50**, target ≥ 2.00: missed by 33% of it" in text
 
 
 def test_everything_is_written_and_old_charts_go(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ippfvslab.bench.question import Question
-from ippfvslab.bench.report import REACHED, Answer, Verdict
+from ippfvslab.bench.report import MEANINGS, REACHED, Answer, Verdict
 from ippfvslab.bench.results import Record, Results
 from ippfvslab.bench.units import short
 
@@ -26,6 +26,7 @@ def page(prose: str, results: Results, questions: Sequence[Question]) -> str:
     answers = results.answers(questions)
     parts = {
         "run": _run(results),
+        "tally": "\n".join(_tally(answers)),
         "glance": "\n".join(_glance(answers)),
         "machine": "\n".join(_pairs(results.machine)),
         "guests": "\n".join(_guests(results)),
@@ -42,6 +43,20 @@ def _run(results: Results) -> str:
     kind = "a quick run" if results.quick else "a full run"
     minutes = sum(record.seconds for record in results.records.values()) / 60
     return f"{kind} of {results.when} on commit {results.tree}, {minutes:.0f} minutes of measuring"
+
+
+def _tally(answers: Sequence[Answer]) -> Iterator[str]:
+    """How many targets are reached, and which are not."""
+    marks = [verdict.mark for answer in answers for verdict in answer.verdicts]
+    yield f"- Of {len(marks)} targets {marks.count(REACHED)} are reached."
+    for mark, meaning in MEANINGS.items():
+        links = [
+            f"[{answer.question.title}](#{answer.question.name})"
+            for answer in answers
+            if any(verdict.mark == mark for verdict in answer.verdicts)
+        ]
+        if links:
+            yield f"- {marks.count(mark)} are {meaning}: {'; '.join(links)}."
 
 
 def _glance(answers: Iterable[Answer]) -> Iterator[str]:
@@ -110,12 +125,13 @@ def _question(answer: Answer, record: Record) -> Iterator[str]:
 
 
 def _off(verdict: Verdict) -> str:
-    """By how much a target is beaten or missed."""
+    """By how much a target is beaten or missed; a miss is a share of the value, as noise is."""
     bound, value = verdict.target.bound, verdict.value
     if not bound or value <= 0:
         return ""
-    word = "beaten" if verdict.mark == REACHED else "missed"
-    return f": {word} by {abs(value - bound) / bound:.0%}"
+    if verdict.mark == REACHED:
+        return f": beaten by {abs(value - bound) / bound:.0%}"
+    return f": missed by {abs(value - bound) / value:.0%} of it"
 
 
 def _words(answer: Answer) -> str:

@@ -20,7 +20,7 @@ from ippfvslab.bench.units import short
 REACHED, WITHIN, NEAR_LIMIT, MISSED = "✓", "≈", "▲", "✗"
 MEANINGS = {
     WITHIN: "missed by less than the noise",
-    NEAR_LIMIT: "missed, and so does the limit, which we are near",
+    NEAR_LIMIT: "missed, as the limit misses it, which we are near",
     MISSED: "missed by more than the noise",
 }
 """Of the marks that do not speak for themselves; REACHED does."""
