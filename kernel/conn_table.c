@@ -81,10 +81,11 @@ static void end_all(const struct ippfvs_buckets *buckets)
 
 void ippfvs_conn_table_stop(struct ippfvs_conn_table *table)
 {
-	struct ippfvs_buckets *buckets = ippfvs_conn_own_buckets(table);
-	struct ippfvs_buckets *next;
+	struct ippfvs_buckets *buckets, *next;
 
+	/* Not before it has gone: it replaces the array, and frees it. */
 	cancel_delayed_work_sync(&table->work);
+	buckets = ippfvs_conn_own_buckets(table);
 
 	/* Packets are gone; a list that is being read may still be here. */
 	next = rcu_dereference_raw(buckets->next);

@@ -15,6 +15,7 @@
 #include "packet.h"
 
 #include <linux/bottom_half.h>
+#include <linux/errno.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
@@ -44,6 +45,7 @@ judge(struct sk_buff *skb, const struct nf_hook_state *state,
 	enum ippfvs_place place, handler *handler)
 {
 	struct ippfvs_packet pkt IPPFVS_UNINITIALIZED;
+	int err;
 
 	/* One by one: reading fills the rest; zeroing it first costs 10 ns. */
 	pkt.skb = skb;
@@ -53,8 +55,12 @@ judge(struct sk_buff *skb, const struct nf_hook_state *state,
 	pkt.place = place;
 	pkt.hook = state->hook;
 
+	err = ippfvs_packet_read(&pkt);
+	/* The stack would take one of a known connection for its own. */
+	if (unlikely(err == -ENOMEM))
+		return ippfvs_packet_drop(&pkt, IPPFVS_DROP_NO_MEMORY);
 	/* A raw socket may send any version by either family's hook. */
-	if (ippfvs_packet_read(&pkt) || pkt.wire.tuple.family != state->pf)
+	if (err || pkt.wire.tuple.family != state->pf)
 		return IPPFVS_PASS;
 	return handler(&pkt);
 }

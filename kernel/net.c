@@ -110,17 +110,32 @@ static void __net_exit net_exit(struct net *net)
 	mutex_lock(&ipn->lock);
 	ippfvs_rules_clear(ipn);
 	mutex_unlock(&ipn->lock);
+}
 
-	if (ipn->changes)
+/* Namespaces that go together wait together. */
+static void __net_exit net_exit_batch(struct list_head *list)
+{
+	struct ippfvs_net *ipn;
+	bool used = false;
+	struct net *net;
+
+	list_for_each_entry(net, list, exit_list)
+		used |= ippfvs_net(net)->changes;
+	if (used)
 		wait_for_routes();
-	ippfvs_conn_table_exit(&ipn->conns);
-	free_percpu(ipn->drops);
-	mutex_destroy(&ipn->lock);
+
+	list_for_each_entry(net, list, exit_list) {
+		ipn = ippfvs_net(net);
+		ippfvs_conn_table_exit(&ipn->conns);
+		free_percpu(ipn->drops);
+		mutex_destroy(&ipn->lock);
+	}
 }
 
 static struct pernet_operations net_ops = {
 	.init = net_init,
 	.exit = net_exit,
+	.exit_batch = net_exit_batch,
 	.id = &ippfvs_net_id,
 	.size = sizeof(struct ippfvs_net),
 };

@@ -26,7 +26,7 @@ read_headers(struct sk_buff *skb, u32 offset, u32 end, struct ippfvs_wire *wire,
 		if (need <= 0)
 			return need;
 		if (!pskb_may_pull(skb, offset + need))
-			return -IPPFVS_WIRE_MALFORMED;
+			return -ENOMEM;	/* they are there: @end says so */
 	}
 }
 

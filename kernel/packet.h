@@ -53,7 +53,7 @@ struct ippfvs_packet {
 /* What ippfvs_packet_read() does when the headers are not all linear. */
 int ippfvs_packet_pull_and_read(struct ippfvs_packet *pkt);
 
-/* Read the headers. 0, or a negative enum ippfvs_wire_error. */
+/* Read the headers. 0, a negative enum ippfvs_wire_error, or -ENOMEM. */
 static inline int ippfvs_packet_read(struct ippfvs_packet *pkt)
 {
 	const struct sk_buff *skb = pkt->skb;

@@ -113,11 +113,13 @@ void ippfvs_real_counters(const struct ippfvs_real *real,
 	ippfvs_counters_sub(counters, &base);
 }
 
-void ippfvs_real_zero(struct ippfvs_real *real)
+void ippfvs_real_zero(struct ippfvs_real *real, struct ippfvs_counters *before)
 {
 	struct ippfvs_counters now = {};
 
 	sum_up(real, &now);
+	*before = now;
+	ippfvs_counters_sub(before, &real->zeroed);
 	smp_wmb();	/* pairs with ippfvs_real_counters() */
 	ippfvs_counters_set(&real->zeroed, &now);
 }

@@ -81,7 +81,7 @@ static inline u32 ippfvs_real_inactive(const struct ippfvs_real *real)
 void ippfvs_real_counters(const struct ippfvs_real *real,
 			  struct ippfvs_counters *counters);
 
-/* Count from here on. Caller holds the namespace's lock. */
-void ippfvs_real_zero(struct ippfvs_real *real);
+/* Count from here on; @before is what it was until then. The namespace's lock. */
+void ippfvs_real_zero(struct ippfvs_real *real, struct ippfvs_counters *before);
 
 #endif /* _IPPFVS_REAL_H */

@@ -180,6 +180,7 @@ static void retire_all(struct ippfvs_net *ipn, struct ippfvs_rules *rules)
 	xa_for_each(&rules->by_id, id, service) {
 		ippfvs_service_counters(service, &counters);
 		ippfvs_counters_add(&ipn->retired, &counters);
+		cond_resched();
 	}
 }
 

@@ -239,10 +239,13 @@ void ippfvs_service_zero(struct ippfvs_net *ipn,
 	lockdep_assert_held(&ipn->lock);
 
 	ippfvs_change_begin(ipn);
-	ippfvs_service_counters(service, &counters);
-	ippfvs_counters_add(&ipn->retired, &counters);
-	for (i = 0; i < pool->n; i++)
-		ippfvs_real_zero(pool->real[i].real);
+	ippfvs_counters_add(&ipn->retired, &service->retired);
+	for (i = 0; i < pool->n; i++) {
+		/* Read once: what comes meanwhile is in one or the other. */
+		ippfvs_real_zero(pool->real[i].real, &counters);
+		ippfvs_counters_add(&ipn->retired, &counters);
+		cond_resched();
+	}
 	ippfvs_counters_set(&service->retired, &(struct ippfvs_counters){});
 	ippfvs_change_end(ipn);
 }

@@ -28,6 +28,13 @@ class Refusal(Exception):
         self.offset = offset
 
 
+def not_loaded() -> errors.ModuleNotLoaded:
+    """Return the error that says how to load the module."""
+    return errors.ModuleNotLoaded(
+        "the ippfvs module is not loaded", "load it with: modprobe ippfvs"
+    )
+
+
 def explain(
     refusal: Refusal,
     service: Service | None = None,
@@ -40,6 +47,8 @@ def explain(
     :param real: the real server that it was about
     :param attribute: the name of the attribute that the kernel found wrong
     """
+    if refusal.errno == errno.ENOENT and not refusal.kernel:
+        return not_loaded()  # it went since the transport was made: ours comes with a sentence
     if refusal.errno == errno.EADDRNOTAVAIL and attribute.startswith("IPPFVS_SERVICE"):
         real = None
     what = _SENTENCES.get(refusal.errno)

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from . import namespace
 from ._pyroute2 import ctrlmsg
-from .errors import Error, MissingOption, ModuleNotLoaded, TransportError, VersionMismatch
+from .errors import Error, MissingOption, TransportError, VersionMismatch
 from .netlink import (
     CTRL_CMD_GETFAMILY,
     GENL_ID_CTRL,
@@ -33,7 +33,7 @@ from .netlink import (
     messages,
     refusal_in,
 )
-from .refusals import Refusal
+from .refusals import Refusal, not_loaded
 from .uapi import GENL_EVENTS, GENL_NAME, GENL_VERSION, Command
 from .wire import Body
 
@@ -190,11 +190,6 @@ class NetlinkTransport:
                 f"generic netlink does not answer: {os.strerror(refusal.errno)}"
             ) from None
         return _family(answers)
-
-
-def not_loaded() -> ModuleNotLoaded:
-    """Return the error that says how to load the module."""
-    return ModuleNotLoaded("the ippfvs module is not loaded", "load it with: modprobe ippfvs")
 
 
 def _family(answers: list[bytes]) -> tuple[int, int]:

@@ -79,9 +79,12 @@ static void zero_all(struct ippfvs_net *ipn)
 	struct ippfvs_service *service;
 	unsigned long id;
 
-	if (rules)
-		xa_for_each(&rules->by_id, id, service)
+	if (rules) {
+		xa_for_each(&rules->by_id, id, service) {
 			ippfvs_service_zero(ipn, service);
+			cond_resched();
+		}
+	}
 
 	/* Last: what was zeroed above has been added to it. */
 	ippfvs_change_begin(ipn);

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import random
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ from tests.live.fixtures_streams import (
     send,
 )
 
+SEED = int(os.environ.get("IPPFVS_SEED", "1999"))
 SMALL_BITS = 8
 LIMIT_S = 60
 RACED = range(1_024, 61_023)
@@ -74,6 +76,13 @@ def _until(lvs: pylvs.Manager, connections: int) -> None:
     while lvs.config().connections > connections:
         assert time.monotonic() < limit
         time.sleep(0.2)
+
+
+def _from(lvs: pylvs.Manager, connections: int) -> None:
+    """Wait until at least so many entries are there, no longer."""
+    limit = time.monotonic() + LIMIT_S
+    while lvs.config().connections < connections:
+        assert time.monotonic() < limit
 
 
 def test_known_flows_are_never_missed_while_the_table_grows_and_shrinks(
@@ -178,3 +187,43 @@ def _rules(real: str) -> pylvs.Ruleset:
     server = pylvs.Real(pylvs.Endpoint(real, 7), 1, pylvs.Method.NAT)
     service = pylvs.Service(pylvs.Protocol.UDP, pylvs.Endpoint(VIP, 7), "rr", (server,))
     return pylvs.Ruleset((service,), pylvs.Config())
+
+
+def test_zeroing_a_service_loses_no_packet_of_the_total(director: pylvs.Manager) -> None:
+    """Among many real servers, so that it takes a while; what comes meanwhile counts once."""
+    idle = [
+        pylvs.Real(pylvs.Endpoint(f"172.17.{host >> 8}.{host & 255}", 7), 0, pylvs.Method.NAT)
+        for host in range(1, 2_000 // SLOW)
+    ]
+    busy = pylvs.Real(pylvs.Endpoint(REALS[0], 7), 1, pylvs.Method.NAT)
+    service = dataclasses.replace(_rules(REALS[0]).services[0], reals=(busy, *idle))
+    director.replace(pylvs.Ruleset((service,)))
+    flows = range(10_000, 10_016)
+    one = Stream("in0", 0, CLIENT, flows, VIP, PORT, every_ns=1_000 * SLOW)
+    other = dataclasses.replace(one, device="in1", cpu=1)
+    zeroed, over = 0, time.monotonic() + 8
+    with Streams(one, other) as streams:
+        while time.monotonic() < over:
+            director.zero(service)
+            zeroed += 1
+    assert zeroed > 10
+    assert director.stats().packets_in == streams.sent(one) + streams.sent(other) == left("out0")
+    assert director.stats().connections == len(flows)
+
+
+def test_the_table_stops_while_it_grows(director: pylvs.Manager) -> None:
+    """The last service goes when the worker may have both arrays in its hands."""
+    chance = random.Random(SEED)
+    one = Stream("in0", 0, "198.18.1.1", RACED, VIP, PORT, 0, 4, every_ns=1_000 * SLOW)
+    other = dataclasses.replace(one, device="in1", cpu=1, source="198.19.1.1")
+    sizes = []
+    print(f"IPPFVS_SEED={SEED}")
+    with Streams(one, other):
+        for _ in range(40 // SLOW):
+            director.replace(_rules(REALS[0]))
+            enough = chance.randrange(300, 40_000 // SLOW)
+            _from(director, enough)
+            sizes.append(director.config().buckets)
+            director.clear()
+            assert director.config().connections == 0
+    assert max(sizes) > 1 << SMALL_BITS

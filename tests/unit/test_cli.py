@@ -17,7 +17,7 @@ from pylvs.endpoint import Endpoint
 from pylvs.errors import ModuleNotLoaded
 from pylvs.manager import Manager
 from pylvs.model import Config, Method, Protocol, Service
-from pylvs.transport import not_loaded
+from pylvs.refusals import not_loaded
 from pylvs.uapi import Command
 from tests.unit import fakekernel
 from tests.unit.fakekernel import FakeKernel
