@@ -73,7 +73,7 @@ def _changes(farm: Farm) -> list[pylvs.Ruleset]:
     """Rule sets that each need new services, servers and pools after the other."""
     address = pylvs.Endpoint(farm.vip, 7)
     protocol = pylvs.Protocol.TCP
-    reals = tuple(pylvs.Real(pylvs.Endpoint(real, 0), 1, pylvs.Method.NAT) for real in farm.reals)
+    reals = tuple(pylvs.Real(pylvs.Endpoint(real, 9), 1, pylvs.Method.NAT) for real in farm.reals)
     services = (
         pylvs.Service(protocol, address, "wrr", reals),
         pylvs.Service(protocol, pylvs.Endpoint(farm.vip, 8), "wlc", reals[:1]),
