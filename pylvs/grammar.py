@@ -16,8 +16,8 @@ from .endpoint import Endpoint
 from .errors import InvalidValue
 from .model import Config, Method, Real, Service
 from .options import Option, Word, scan
-from .uapi import TIMEOUT_MAX_S, UINT32_MAX, WEIGHT_MAX
-from .words import make_method, make_real, make_service, whole_number
+from .uapi import TIMEOUT_MAX_S, WEIGHT_MAX
+from .words import UINT32_MAX, make_method, make_real, make_service, whole_number
 
 
 @dataclass(frozen=True, slots=True)

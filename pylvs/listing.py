@@ -24,7 +24,7 @@ DROPPED = {
     "no_connection": "TCP of no known connection, no SYN",
     "server_removed": "of a connection whose real server was removed",
     "table_full": "new: no room for a connection; see --conn-max",
-    "no_memory": "new: no memory for a connection",
+    "no_memory": "no memory for a connection, or for a packet's headers",
     "tuple_in_use": "new: two clients' flows would look alike",
     "icmp_checksum": "an ICMP error with a wrong checksum",
     "ttl": "time to live, or hop limit, used up",

@@ -30,9 +30,9 @@ from .netlink import NLM_F_CREATE
 from .readings import Member, join
 from .refusals import Refusal, explain
 from .transport import NetlinkTransport, Transport
-from .uapi import UINT32_MAX, Command
+from .uapi import Command
 from .wire import Tree
-from .words import check_number, make_method, make_real, make_service
+from .words import UINT32_MAX, check_number, make_method, make_real, make_service
 
 if TYPE_CHECKING:
     from .packed import PackedRuleset

@@ -8,6 +8,8 @@ from .errors import InvalidValue
 from .model import Method, Protocol, Real, Service
 from .uapi import SCHEDULER_LEN, WEIGHT_MAX
 
+UINT32_MAX = 2**32 - 1
+
 
 def make_service(
     protocol: Protocol | str, endpoint: Endpoint | str, scheduler: str = "wlc"

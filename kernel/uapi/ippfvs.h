@@ -279,7 +279,7 @@ enum ippfvs_drop {
 	IPPFVS_DROP_NO_CONNECTION,	/* TCP, no SYN and no connection: RST */
 	IPPFVS_DROP_SERVER_REMOVED,	/* its server was removed: RST to a client */
 	IPPFVS_DROP_TABLE_FULL,		/* CONN_MAX, conn_limit, or a full bucket */
-	IPPFVS_DROP_NO_MEMORY,
+	IPPFVS_DROP_NO_MEMORY,		/* for a connection, or for headers */
 	IPPFVS_DROP_TUPLE_IN_USE,	/* two clients' flows would look alike */
 	IPPFVS_DROP_ICMP_CHECKSUM,	/* an ICMP error with a wrong checksum */
 	IPPFVS_DROP_TTL,		/* time to live, or hop limit, used up */
