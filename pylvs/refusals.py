@@ -48,7 +48,10 @@ def explain(
     :param attribute: the name of the attribute that the kernel found wrong
     """
     if refusal.errno == errno.ENOENT and not refusal.kernel:
-        return not_loaded()  # it went since the transport was made: ours comes with a sentence
+        return errors.ModuleNotLoaded(  # a refusal of ours comes with a sentence
+            "the ippfvs module was removed, or loaded anew, under this Manager",
+            "load it with: modprobe ippfvs; then open another Manager",
+        )
     if refusal.errno == errno.EADDRNOTAVAIL and attribute.startswith("IPPFVS_SERVICE"):
         real = None
     what = _SENTENCES.get(refusal.errno)

@@ -50,9 +50,9 @@ def make_endpoint(endpoint: Endpoint | str, protocol: Protocol) -> Endpoint:
     """
     if isinstance(endpoint, str):
         return Endpoint.parse(endpoint, str(protocol))
-    if endpoint.packed:
-        check_number(endpoint.port, "a port", 0, 65535)
-    return endpoint
+    canonical = Endpoint.unpack(endpoint.packed, endpoint.port)
+    check_number(endpoint.port, "a port", 0, 65535)
+    return canonical
 
 
 def make_method(method: Method | str) -> Method:

@@ -90,7 +90,9 @@ FORWARDING = (
         lanes=(*_ALL, "limit"),
         targets=(at_least(1.0, "plain"),),
     ),
-    _forwarding("nat", 4, (*_ALL, "limit", *_PEERS), at_least(2.0), _OWN_COST),
+    _forwarding(
+        "nat", 4, (*_ALL, "limit", *_PEERS), at_least(2.0, limit=Limit("limit")), _OWN_COST
+    ),
     _forwarding("tun", 4, _TWO, at_least(2.0)),
     _forwarding("dr", 4, _TWO, at_least(2.0)),
     _forwarding("nat", 6, _ALL, at_least(1.8)),
