@@ -29,7 +29,7 @@ u32 ippfvs_change_count(const struct ippfvs_net *ipn)
 
 void ippfvs_look_begin(struct ippfvs_net *ipn, struct ippfvs_look *look)
 {
-	if (look->locked)
+	if (look->torn == LOOKS)
 		mutex_lock(&ipn->lock);
 	else
 		look->count = ippfvs_change_count(ipn);
@@ -37,7 +37,7 @@ void ippfvs_look_begin(struct ippfvs_net *ipn, struct ippfvs_look *look)
 
 bool ippfvs_look_again(struct ippfvs_net *ipn, struct ippfvs_look *look)
 {
-	if (look->locked) {
+	if (look->torn == LOOKS) {
 		mutex_unlock(&ipn->lock);
 		return false;
 	}
@@ -45,6 +45,6 @@ bool ippfvs_look_again(struct ippfvs_net *ipn, struct ippfvs_look *look)
 	smp_rmb();	/* after all was read; pairs with ippfvs_change_begin() */
 	if (!(look->count & 1) && READ_ONCE(ipn->changes) == look->count)
 		return false;
-	look->locked = ++look->torn == LOOKS;
+	look->torn++;
 	return true;
 }

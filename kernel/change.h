@@ -24,15 +24,14 @@ u32 ippfvs_change_count(const struct ippfvs_net *ipn);
  * struct ippfvs_look - a look at rules and counters
  * @count: of changes when it began
  * @torn: how often there was a change meanwhile
- * @locked: under the lock
  *
  * Zeroed; begin, look, and as long as again() says so once more. Waits for no writer
- * before one or the other has changed something under it three times. May sleep.
+ * before one or the other has changed something under it three times; then it looks
+ * under the lock. May sleep.
  */
 struct ippfvs_look {
 	u32 count;
-	u8 torn;
-	bool locked;
+	u32 torn;
 };
 
 void ippfvs_look_begin(struct ippfvs_net *ipn, struct ippfvs_look *look);

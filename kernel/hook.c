@@ -56,7 +56,7 @@ judge(struct sk_buff *skb, const struct nf_hook_state *state,
 	pkt.hook = state->hook;
 
 	err = ippfvs_packet_read(&pkt);
-	/* The stack would take one of a known connection for its own. */
+	/* Ours or not: the stack would take one of a known connection for its own. */
 	if (unlikely(err == -ENOMEM))
 		return ippfvs_packet_drop(&pkt, IPPFVS_DROP_NO_MEMORY);
 	/* A raw socket may send any version by either family's hook. */

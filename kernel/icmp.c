@@ -16,6 +16,7 @@
 #include "net.h"
 #include "real.h"
 
+#include <linux/errno.h>
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <linux/ipv6.h>
@@ -265,9 +266,13 @@ enum ippfvs_verdict ippfvs_icmp(struct ippfvs_packet *pkt)
 	struct error error = { .pkt = pkt };
 	struct ippfvs_tuple answer;
 	enum ippfvs_conn_dir dir;
+	int err;
 
-	if (ippfvs_packet_read_quoted(pkt, pkt->wire.inner, &error.quoted) ||
-	    error.quoted.tuple.family != pkt->wire.tuple.family)
+	err = ippfvs_packet_read_quoted(pkt, pkt->wire.inner, &error.quoted);
+	/* It may quote what a real server saw, which is no client's business. */
+	if (unlikely(err == -ENOMEM))
+		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_MEMORY);
+	if (err || error.quoted.tuple.family != pkt->wire.tuple.family)
 		return IPPFVS_PASS;
 	if (error.quoted.inner)
 		return tunnel(pkt, &error.quoted);

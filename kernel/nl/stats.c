@@ -89,8 +89,8 @@ static void zero_all(struct ippfvs_net *ipn)
 	/* Last: what was zeroed above has been added to it. */
 	ippfvs_change_begin(ipn);
 	ippfvs_counters_set(&ipn->retired, &(struct ippfvs_counters){});
-	ippfvs_change_end(ipn);
 	ippfvs_drops_zero(ipn);
+	ippfvs_change_end(ipn);
 }
 
 int ippfvs_nl_zero(struct sk_buff *skb, struct genl_info *info)
