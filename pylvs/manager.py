@@ -32,7 +32,13 @@ from .refusals import Refusal, explain
 from .transport import NetlinkTransport, Transport
 from .uapi import Command
 from .wire import Tree
-from .words import UINT32_MAX, check_number, make_method, make_real, make_service
+from .words import (
+    checked_config,
+    checked_service,
+    make_method,
+    make_real,
+    make_service,
+)
 
 if TYPE_CHECKING:
     from .packed import PackedRuleset
@@ -105,7 +111,8 @@ class Manager:
         :raises NoSuchService: it is not there
         :raises UnknownScheduler: the kernel has no such scheduler
         """
-        edited = make_service(service.protocol, service.endpoint, scheduler)
+        known = checked_service(service)
+        edited = make_service(known.protocol, known.endpoint, scheduler)
         self._do(Command.SERVICE_SET, [codec.service_nest(edited)], edited)
         return edited
 
@@ -114,6 +121,7 @@ class Manager:
 
         :raises NoSuchService: it is not there
         """
+        service = checked_service(service)
         self._do(Command.SERVICE_DEL, [codec.key_nest(service)], service)
 
     def service(self, protocol: Protocol | str, endpoint: Endpoint | str) -> ServiceInfo:
@@ -166,6 +174,7 @@ class Manager:
         :raises PortCannotChange: DR or TUN, and another port than the service's
         :raises AddressNotUsable: no unicast address, or local at a foreign one
         """
+        service = checked_service(service)
         real = make_real(service.protocol, endpoint, weight, method)
         tree = [
             codec.service_nest(service) if create else codec.key_nest(service),
@@ -188,6 +197,7 @@ class Manager:
         :raises PortCannotChange: DR or TUN, and another port than the service's
         :raises AddressNotUsable: the new method does not fit the address
         """
+        service = checked_service(service)
         real = make_real(service.protocol, endpoint, 1 if weight is None else weight, method)
         tree = [codec.key_nest(service), codec.real_nest(real.endpoint, weight, real.method)]
         self._do(Command.REAL_SET, tree, service, real)
@@ -201,6 +211,7 @@ class Manager:
         :raises NoSuchService: the service is not there
         :raises NoSuchReal: it has no such real server
         """
+        service = checked_service(service)
         real = make_real(service.protocol, endpoint)
         tree = [codec.key_nest(service), codec.real_nest(real.endpoint)]
         self._do(Command.REAL_DEL, tree, service, real)
@@ -222,6 +233,7 @@ class Manager:
         tree: Tree = []
         real = None
         if service is not None:
+            service = checked_service(service)
             tree.append(codec.key_nest(service))
             if endpoint is not None:
                 real = make_real(service.protocol, endpoint)
@@ -253,10 +265,9 @@ class Manager:
         :raises Refused: out of range
         """
         method = None if default_method is None else make_method(default_method)
-        for number in (tcp_timeout_s, fin_timeout_s, udp_timeout_s, conn_max):
-            if number is not None:
-                check_number(number, "a setting", 0, UINT32_MAX)
-        config = Config(method, tcp_timeout_s, fin_timeout_s, udp_timeout_s, conn_max)
+        config = checked_config(
+            Config(method, tcp_timeout_s, fin_timeout_s, udp_timeout_s, conn_max)
+        )
         self._do(Command.CONFIG_SET, [codec.config_nest(config)])
 
     def stats(self) -> Stats:
@@ -272,7 +283,11 @@ class Manager:
 
         :raises NoSuchService: the service is not there
         """
-        self._do(Command.ZERO, [] if service is None else [codec.key_nest(service)], service)
+        tree: Tree = []
+        if service is not None:
+            service = checked_service(service)
+            tree.append(codec.key_nest(service))
+        self._do(Command.ZERO, tree, service)
 
     # The whole rule set
 

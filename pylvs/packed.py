@@ -20,6 +20,7 @@ from .model import Config, Method, Real, Service
 from .rows import Form
 from .ruleset import Rule, Ruleset
 from .wire import Body
+from .words import checked_config, checked_real, checked_service
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,12 +53,14 @@ def pack(ruleset: Ruleset) -> bytearray:
 
     It has a nest of the settings, if there are any, then one of each service, each
     followed by those of its real servers.
+
+    :raises InvalidValue: a value that no option would take
     """
-    body = bytearray(pack_config(ruleset.config))
+    body = bytearray(pack_config(checked_config(ruleset.config)))
     for service in ruleset.services:
-        body += pack_service(service)
+        body += pack_service(checked_service(service))
         for real in service.reals:
-            body += pack_real(real)
+            body += pack_real(checked_real(service.protocol, real))
     return body
 
 

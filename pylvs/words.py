@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from .endpoint import Endpoint
 from .errors import InvalidValue
-from .model import Method, Protocol, Real, Service
+from .model import Config, Method, Protocol, Real, Service
 from .uapi import SCHEDULER_LEN, WEIGHT_MAX
 
 UINT32_MAX = 2**32 - 1
@@ -23,7 +23,7 @@ def make_service(
             raise InvalidValue(f"'{protocol}' is not a protocol: give tcp or udp")
         protocol = Protocol[protocol.upper()]
     endpoint = make_endpoint(endpoint, protocol)
-    if len(scheduler) >= SCHEDULER_LEN or not (scheduler.isascii() and scheduler.isalnum()):
+    if not _may_be_scheduler(scheduler):
         raise InvalidValue(f"'{scheduler}' is not a scheduler: give rr, wrr, lc or wlc")
     return Service(protocol, endpoint, scheduler)
 
@@ -50,6 +50,8 @@ def make_endpoint(endpoint: Endpoint | str, protocol: Protocol) -> Endpoint:
     """
     if isinstance(endpoint, str):
         return Endpoint.parse(endpoint, str(protocol))
+    if not isinstance(endpoint, Endpoint):
+        raise InvalidValue(f"{endpoint!r} is no address", "give a text or an Endpoint")
     canonical = Endpoint.unpack(endpoint.packed, endpoint.port)
     check_number(endpoint.port, "a port", 0, 65535)
     return canonical
@@ -62,9 +64,46 @@ def make_method(method: Method | str) -> Method:
     """
     if isinstance(method, Method):
         return method
-    if method.upper() not in Method.__members__:
+    if str(method).upper() not in Method.__members__:
         raise InvalidValue(f"'{method}' is not a method: give nat, tun, dr or local")
     return Method[method.upper()]
+
+
+def _may_be_scheduler(name: object) -> bool:
+    return isinstance(name, str) and len(name) < SCHEDULER_LEN and name.isascii() and name.isalnum()
+
+
+def checked_service(service: Service) -> Service:
+    """Return a service that may have been made by hand, without its real servers.
+
+    :raises InvalidValue: it is none, or has what :func:`make_service` refuses
+    """
+    if not isinstance(service, Service):
+        raise InvalidValue(f"{service!r} is no Service", "add_service() and service() return one")
+    return make_service(service.protocol, service.endpoint, service.scheduler)
+
+
+def checked_real(protocol: Protocol, real: Real) -> Real:
+    """Return a real server that may have been made by hand.
+
+    :raises InvalidValue: it is none, or has what :func:`make_real` refuses
+    """
+    if not isinstance(real, Real):
+        raise InvalidValue(f"{real!r} is no Real", "write Real(Endpoint.parse('172.16.0.2:80'))")
+    return make_real(protocol, real.endpoint, real.weight, real.method)
+
+
+def checked_config(config: Config) -> Config:
+    """Return settings that may have been made by hand.
+
+    :raises InvalidValue: no such method, or no number of 32 bits
+    """
+    numbers = (config.tcp_timeout_s, config.fin_timeout_s, config.udp_timeout_s, config.conn_max)
+    for number in numbers:
+        if number is not None:
+            check_number(number, "a setting", 0, UINT32_MAX)
+    method = config.default_method
+    return Config(None if method is None else make_method(method), *numbers)
 
 
 def check_number(number: object, what: str, low: int, high: int) -> None:

@@ -112,8 +112,10 @@ def test_a_target_beyond_the_limit_asks_to_come_near_it(
 
 
 def test_nearness_to_a_limit_allows_for_noise() -> None:
-    measured = {"ippfvs": [1.4, 1.2, 1.2], "IPVS": [1.0] * 3, "limit": [1.8] * 3}
-    assert asked(measured, LIMITED).verdicts[0].mark == NEAR_LIMIT
+    steady = {"ippfvs": [1.4] * 3, "IPVS": [1.0] * 3, "limit": [1.8] * 3}
+    assert asked(steady, LIMITED).verdicts[0].mark == MISSED
+    for shaky in ({"ippfvs": [1.4, 1.2, 1.2]}, {"limit": [1.8, 1.5, 1.5]}):
+        assert asked(steady | shaky, LIMITED).verdicts[0].mark == NEAR_LIMIT
 
 
 @pytest.mark.parametrize(
@@ -132,8 +134,9 @@ def test_lanes_take_turns() -> None:
         calls.append(lane)
         return float(len(calls))
 
-    assert interleave(("a", "b"), Rounds(2), once) == {"a": [1.0, 3.0], "b": [2.0, 4.0]}
-    assert calls == ["a", "b", "a", "b"]
+    figures = interleave(("a", "b", "c"), Rounds(4), once)
+    assert "".join(calls) == "abc bca cab abc".replace(" ", "")
+    assert figures == {"a": [1, 6, 8, 10], "b": [2, 4, 9, 11], "c": [3, 5, 7, 12]}
 
 
 def test_questions_fit_together() -> None:

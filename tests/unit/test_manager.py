@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -16,6 +17,11 @@ from tests.unit.strategies import RULESETS
 
 REAL = Endpoint("1.1.1.1", 80)
 WEB = pylvs.Service(Protocol.TCP, Endpoint("10.0.0.1", 80))
+WRONG_PORT = pylvs.Service(Protocol.TCP, Endpoint("10.0.0.1", 70_000))
+
+
+def with_real(real: Real | str) -> Ruleset:
+    return Ruleset((replace(WEB, reals=(cast(Real, real),)),))
 
 
 def test_the_example_of_the_documentation(lvs: Manager) -> None:
@@ -209,6 +215,21 @@ def test_other_calls_may_be_made_while_connections_are_read(
         (lambda lvs: lvs.configure(conn_max="x"), "'x': a setting is a whole number"),
         (lambda lvs: lvs.configure(default_method="none"), "'none' is not a method"),
         (lambda lvs: pylvs.Service(cast(Protocol, "tcp"), REAL), "'tcp' is no Protocol"),
+        (lambda lvs: lvs.add_service("tcp", 7), "7 is no address"),
+        (lambda lvs: lvs.add_service("tcp", "10.0.0.1:80", 7), "'7' is not a scheduler"),
+        (lambda lvs: lvs.add_real(WEB, "1.1.1.1", 1, 7), "'7' is not a method"),
+        (lambda lvs: lvs.add_real("web", "1.1.1.1"), "'web' is no Service"),
+        (lambda lvs: lvs.remove_service(WRONG_PORT), "'70000': a port is"),
+        (lambda lvs: lvs.edit_service(WRONG_PORT, "rr"), "'70000': a port is"),
+        (lambda lvs: lvs.zero(WRONG_PORT), "'70000': a port is"),
+        (lambda lvs: list(lvs.connections(WRONG_PORT)), "'70000': a port is"),
+        (lambda lvs: lvs.replace(Ruleset((WRONG_PORT,))), "'70000': a port is"),
+        (lambda lvs: lvs.replace(with_real(Real(REAL, -1, Method.NAT))), "'-1': a weight is"),
+        (lambda lvs: lvs.replace(with_real(Real(REAL, -1))), "'-1': a weight is"),
+        (lambda lvs: lvs.replace(with_real(Real(Endpoint("web")))), "'web' is not an IP"),
+        (lambda lvs: lvs.replace(with_real("1.1.1.1")), "'1.1.1.1' is no Real"),
+        (lambda lvs: lvs.replace(Ruleset(config=Config(conn_max=-1))), "'-1': a setting is"),
+        (lambda lvs: lvs.replace(Ruleset(config=Config(cast(Method, 9)))), "'9' is not a method"),
     ],
 )
 def test_impossible_values_are_never_sent(

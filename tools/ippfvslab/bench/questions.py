@@ -22,6 +22,7 @@ def cost(ours: float, theirs: float, floor: float) -> float:
 _TWO = ("ippfvs", "IPVS")
 _ALL = (*_TWO, "plain", "floor")
 _PEERS = ("nftables", "flowtable")
+_TWICE = at_least(2.0, limit=Limit("limit"))
 _OWN_COST = Derived(
     0.4, "less", "time above the floor, of that of IPVS", ("ippfvs", "IPVS", "floor"), cost
 )
@@ -90,11 +91,9 @@ FORWARDING = (
         lanes=(*_ALL, "limit"),
         targets=(at_least(1.0, "plain"),),
     ),
-    _forwarding(
-        "nat", 4, (*_ALL, "limit", *_PEERS), at_least(2.0, limit=Limit("limit")), _OWN_COST
-    ),
-    _forwarding("tun", 4, _TWO, at_least(2.0)),
-    _forwarding("dr", 4, _TWO, at_least(2.0)),
+    _forwarding("nat", 4, (*_ALL, "limit", *_PEERS), _TWICE, _OWN_COST),
+    _forwarding("tun", 4, (*_TWO, "limit"), _TWICE),
+    _forwarding("dr", 4, (*_TWO, "limit"), _TWICE),
     _forwarding("nat", 6, _ALL, at_least(1.8)),
     _forwarding("tun", 6, _TWO, at_least(1.8)),
     _forwarding("dr", 6, _TWO, at_least(1.8)),

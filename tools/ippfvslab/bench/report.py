@@ -10,11 +10,11 @@ as ours is near that lane.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from ippfvslab.bench.question import SIGN, Better, Question, Target
+from ippfvslab.bench.question import SIGN, Best, Better, Limit, Question, Target
 from ippfvslab.bench.units import short
 
 REACHED, WITHIN, NEAR_LIMIT, MISSED = "✓", "≈", "▲", "✗"
@@ -41,6 +41,19 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Limited:
+    """How ours stands beside the lane that does only the unavoidable."""
+
+    limit: Limit
+    possible: float
+    """The target's value if ours were as good as that lane."""
+    share: float
+    """Of that lane's speed, which ours has."""
+    noise: float
+    """How much SHARE may be off, a share of it."""
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Whether a target was reached."""
 
@@ -52,8 +65,8 @@ class Verdict:
     unit: str
     noise: float | None
     """How much the value may be off, a share of it; None: a single round does not tell."""
-    possible: float | None = None
-    """The value if ours were as good as the target's limit; None when it has none."""
+    limited: Limited | None = None
+    """None when the target has no limit."""
 
     @property
     def mark(self) -> str:
@@ -74,24 +87,18 @@ class Verdict:
     @property
     def remark(self) -> str:
         """What the limit reaches and how near ours is, where a target is missed; for people."""
-        limit = self.target.limit
-        if limit is None or self.possible is None or self.mark not in (NEAR_LIMIT, MISSED):
+        if self.limited is None or self.mark not in (NEAR_LIMIT, MISSED):
             return ""
-        reached = short(self.possible, self.unit)
-        near = self._nearness(self.possible)
-        return f"{limit.lane}: {reached}; {limit.ours} has {near:.0%} of its speed"
+        limit, reached = self.limited.limit, short(self.limited.possible, self.unit)
+        return f"{limit.lane}: {reached}; {limit.ours} has {self.limited.share:.0%} of its speed"
 
     @property
     def _is_near_the_limit(self) -> bool:
         """The limit misses the target, too, and ours is as near as it must be, but for noise."""
-        limit = self.target.limit
-        if limit is None or self.possible is None or self.target.lacks(self.possible) <= 0:
+        limited = self.limited
+        if limited is None or self.target.lacks(limited.possible) <= 0:
             return False
-        return self._nearness(self.possible) * (1 + (self.noise or 0)) >= limit.near
-
-    def _nearness(self, possible: float) -> float:
-        more = self.target.better == "more"
-        return self.value / possible if more else possible / self.value
+        return limited.share * (1 + limited.noise) >= limited.limit.near
 
 
 @dataclass(frozen=True)
@@ -124,23 +131,41 @@ def _figure(rounds: Sequence[float], better: Better) -> Figure:
 
 
 def _verdict(target: Target, unit: str, figures: Mapping[str, Figure]) -> Verdict:
-    """The noise of a value: the most that it moves when one of its figures is its median."""
-    best = {lane: figures[lane].best for lane in target.lanes}
-    value = target.value(best)
-    moved = (
-        abs(target.value({**best, lane: figures[lane].median}) - value) for lane in target.lanes
-    )
-    noise = max(moved) / abs(value) if value else 0.0
+    best = _best(figures, target.lanes)
     single = any(figures[lane].rounds == 1 for lane in target.lanes)
     middle = target.value({lane: figures[lane].median for lane in target.lanes})
-    unit = unit if target.unit is None else target.unit
-    possible = _possible(target, figures)
-    return Verdict(target, value, middle, unit, None if single else noise, possible)
+    return Verdict(
+        target,
+        target.value(best),
+        middle,
+        unit if target.unit is None else target.unit,
+        None if single else _noise(target.value, best, figures),
+        _limited(target, figures),
+    )
 
 
-def _possible(target: Target, figures: Mapping[str, Figure]) -> float | None:
-    """What TARGET's value would be if ours were as good as the limit's lane."""
-    if target.limit is None:
+def _limited(target: Target, figures: Mapping[str, Figure]) -> Limited | None:
+    limit = target.limit
+    if limit is None:
         return None
-    best = {lane: figures[lane].best for lane in target.lanes}
-    return target.value({**best, target.limit.ours: figures[target.limit.lane].best})
+
+    def possible(values: Best) -> float:
+        return target.value({**values, limit.ours: values[limit.lane]})
+
+    def share(values: Best) -> float:
+        ratio = target.value(values) / possible(values)
+        return ratio if target.better == "more" else 1 / ratio
+
+    best = _best(figures, {*target.lanes, limit.lane})
+    return Limited(limit, possible(best), share(best), _noise(share, best, figures))
+
+
+def _best(figures: Mapping[str, Figure], lanes: Iterable[str]) -> Best:
+    return {lane: figures[lane].best for lane in lanes}
+
+
+def _noise(value: Callable[[Best], float], best: Best, figures: Mapping[str, Figure]) -> float:
+    """The most that VALUE of the BEST moves when one of them is its median, a share of it."""
+    found = value(best)
+    moved = (abs(value({**best, lane: figures[lane].median}) - found) for lane in best)
+    return max(moved) / abs(found) if found else 0.0

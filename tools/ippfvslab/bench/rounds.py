@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Rounds: every lane once, then every lane again, so that noise hits all lanes alike."""
+"""Rounds: every lane once, then every lane again, so that noise hits all lanes alike.
+
+Each round begins with another lane than the one before, so that none has its place among the
+others, and what they leave behind, in all rounds.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +43,8 @@ def interleave(lanes: Sequence[str], rounds: Rounds, once: Callable[[str], float
     """Figures of ROUNDS, each of which calls ONCE with the name of each lane in turn."""
     figures: Figures = {lane: [] for lane in lanes}
     for number in rounds:
-        for lane in lanes:
+        first = (number - 1) % len(lanes)
+        for lane in (*lanes[first:], *lanes[:first]):
             figures[lane].append(once(lane))
         head = f"   round {number}/{rounds.most}  "
         now = [f"{lane} {_short(figures[lane][-1])}".replace(" ", _JOINED) for lane in lanes]

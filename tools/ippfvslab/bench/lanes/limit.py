@@ -15,7 +15,8 @@ PARAMETERS = Path("/sys/module/limit/parameters")
 
 def start(case: Case) -> None:
     """Load it; it knows the four servers."""
-    run("insmod", os.environ["LIMIT_MODULE"], f"bits={case.table_bits}")
+    module = os.environ["LIMIT_MODULE"]
+    run("insmod", module, f"bits={case.table_bits}", f"method={case.method}")
 
 
 def end(case: Case) -> None:

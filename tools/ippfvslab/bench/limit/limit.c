@@ -3,12 +3,13 @@
  * The limit: what no balancer in netfilter's PRE_ROUTING hook (or at a device's
  * ingress) can leave undone.
  *
- * It looks at one line of a table, by a hash of the client, and at one entry;
- * rewrites the destination, its checksums and the time to live; writes a link
- * layer header that it was given; and sends. A new connection takes an entry from
- * a cache and fills it. No states, no counters, no routes, no options, no ICMP,
- * no expiry, nothing is checked and nothing locked: this is for measuring only, on
- * one CPU, with the floods of UDP packets and of TCP SYNs that it is made for.
+ * It looks at one line of a table, by a hash of the client, and at one entry; by
+ * VS-NAT rewrites the destination, its checksums and the time to live, by VS-TUN
+ * writes an outer header, by VS-DR nothing; writes a link layer header that it was
+ * given; and sends. A new connection takes an entry from a cache and fills it. No
+ * states, no counters, no routes, no options, no ICMP, no expiry, nothing is
+ * checked and nothing locked: this is for measuring only, on one CPU, with the
+ * floods of UDP packets and of TCP SYNs that it is made for.
  */
 #include <linux/etherdevice.h>
 #include <linux/ip.h>
@@ -40,6 +41,14 @@ static unsigned int real = 0xac100002;
 module_param(real, uint, 0444);
 MODULE_PARM_DESC(real, "address of the first of four servers, as a number");
 
+static char *method = "nat";
+module_param(method, charp, 0444);
+MODULE_PARM_DESC(method, "how packets reach their server: nat, tun or dr");
+
+static unsigned int source = 0x0a000001;
+module_param(source, uint, 0444);
+MODULE_PARM_DESC(source, "address that tunnels begin at, as a number");
+
 static char *ingress;
 module_param(ingress, charp, 0444);
 MODULE_PARM_DESC(ingress, "hook at this device instead of PRE_ROUTING");
@@ -58,6 +67,10 @@ struct entry {
 	u8 rest[54];	/* as large as an entry of ippfvs */
 } __aligned(64);
 
+enum { NAT, TUN, DR };
+
+static const char * const methods[] = { "nat", "tun", "dr" };
+
 struct line {
 	struct entry *link[LINKS];
 };
@@ -67,6 +80,8 @@ struct line {
  * stays empty: it ends every search.
  */
 static struct line *table;
+static int way;
+static u16 ident;
 static struct kmem_cache *cache;
 static struct net_device *dev;
 
@@ -135,13 +150,44 @@ static __sum16 *transport_check(struct iphdr *iph)
 	return uh->check ? &uh->check : NULL;
 }
 
+static void rewrite(struct iphdr *iph, __be32 server)
+{
+	__sum16 *check = transport_check(iph);
+
+	csum_replace4(&iph->check, iph->daddr, server);
+	if (check)
+		csum_replace4(check, iph->daddr, server);
+	iph->daddr = server;
+	ip_decrease_ttl(iph);
+}
+
+/* What may be cut must be told apart (RFC 6864), so each gets an identification. */
+static void encapsulate(struct sk_buff *skb, __be32 server)
+{
+	const struct iphdr *inner = ip_hdr(skb);
+	struct iphdr *iph = skb_push(skb, sizeof(*iph));
+
+	skb_reset_network_header(skb);
+	iph->version = 4;
+	iph->ihl = sizeof(*iph) / 4;
+	iph->tos = inner->tos;
+	iph->tot_len = htons(skb->len);
+	iph->id = htons(ident++);
+	iph->frag_off = inner->frag_off & htons(IP_DF);
+	iph->ttl = 64;
+	iph->protocol = IPPROTO_IPIP;
+	iph->saddr = htonl(source);
+	iph->daddr = server;
+	iph->check = 0;
+	iph->check = ip_fast_csum(iph, iph->ihl);
+}
+
 static unsigned int arriving(void *priv, struct sk_buff *skb,
 			     const struct nf_hook_state *state)
 {
 	struct iphdr *iph = ip_hdr(skb);
 	__be16 *ports = (void *)(iph + 1);
 	struct entry *entry;
-	__sum16 *check;
 
 	if (skb->protocol != htons(ETH_P_IP) || skb_shared(skb) ||
 	    skb_cloned(skb) || (iph->protocol != IPPROTO_UDP &&
@@ -151,12 +197,10 @@ static unsigned int arriving(void *priv, struct sk_buff *skb,
 	if (!entry)
 		return NF_DROP;
 
-	csum_replace4(&iph->check, iph->daddr, entry->server);
-	check = transport_check(iph);
-	if (check)
-		csum_replace4(check, iph->daddr, entry->server);
-	iph->daddr = entry->server;
-	ip_decrease_ttl(iph);
+	if (way == NAT)
+		rewrite(iph, entry->server);
+	else if (way == TUN)
+		encapsulate(skb, entry->server);
 	send(skb, entry->server);
 	return NF_STOLEN;
 }
@@ -172,7 +216,8 @@ static int __init limit_init(void)
 {
 	int err = -ENOMEM;
 
-	if (bits < 12 || bits > 30)
+	way = match_string(methods, ARRAY_SIZE(methods), method);
+	if (bits < 12 || bits > 30 || way < 0)
 		return -EINVAL;
 	dev = dev_get_by_name(&init_net, out);
 	if (!dev)

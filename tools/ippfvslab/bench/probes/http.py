@@ -21,7 +21,8 @@ from ippfvslab.bench.rounds import Rounds, interleave
 from ippfvslab.bench.web import SERVERS, THE_SERVERS, THE_VIP, VIP, Asked, Seen, WebFarm
 
 CASE = Case(protocol="tcp", servers=len(SERVERS))
-SECONDS, QUICK_SECONDS = 2, 1
+SECONDS = 1
+"""Of one run: a short one has a chance not to be disturbed."""
 LEAST_SHARE = 0.25
 HEADER_LIMIT = 400
 
@@ -67,8 +68,7 @@ class Way:
 def ask(question: Question, rounds: Rounds, quick: bool) -> Figures:
     """Questions about the same runs are answered from one measurement."""
     setting: Setting = question.setting
-    seconds = QUICK_SECONDS if quick else SECONDS
-    runs, in_force = _measure(question.lanes, rounds, seconds, setting.close)
+    runs, in_force = _measure(question.lanes, rounds, setting.close)
     for who, found in in_force.items():
         settings.note(who, found)
     return {
@@ -79,26 +79,26 @@ def ask(question: Question, rounds: Rounds, quick: bool) -> Figures:
 
 @cache
 def _measure(
-    names: tuple[str, ...], rounds: Rounds, seconds: int, close: bool
+    names: tuple[str, ...], rounds: Rounds, close: bool
 ) -> tuple[list[list[Run]], dict[str, dict[str, str]]]:
     """The runs of each lane, and the settings that were in force."""
     runs: dict[str, list[Run]] = {name: [] for name in names}
-    settings.note("wrk", {"words": " ".join(web.words(seconds, close=close))})
+    settings.note("wrk", {"words": " ".join(web.words(SECONDS, close=close))})
     with WebFarm() as farm:
 
         def once(name: str) -> float:
-            runs[name].append(_once(farm, name, seconds, close))
+            runs[name].append(_once(farm, name, close))
             return runs[name][-1].seen.rate
 
         interleave(names, rounds, once)
     return [runs[name] for name in names], settings.taken()
 
 
-def _once(farm: WebFarm, name: str, seconds: int, close: bool) -> Run:
+def _once(farm: WebFarm, name: str, close: bool) -> Run:
     """It counts only when every request was answered by a server, through the lane's director."""
     with _up(farm, name) as way:
         before, was_busy = farm.delivered(), _busy()
-        seen = farm.ask(way.asked, seconds, close=close)
+        seen = farm.ask(way.asked, SECONDS, close=close)
         busy = _busy() - was_busy
         came = [after - was for was, after in zip(before, farm.delivered(), strict=True)]
         judge(name, seen, came, way.made(), close=close)

@@ -25,7 +25,10 @@ SERVICES, SERVERS = 10_000, 10
 RULES = Path("/tmp/rules")
 IPVS_HEAD_LINES = 3
 """Above its listings, in /proc too."""
+TRIES = 3
 Work = Literal["load", "list", "save"]
+Laps = dict[Work, list[float]]
+"""Seconds of each work, as often as it was done."""
 SETTINGS_LINES = 3
 """ippfvs saves the default method, the timeouts and the most connections, too."""
 
@@ -61,27 +64,30 @@ def ask(question: Question, rounds: Rounds, quick: bool) -> Figures:
     """Each round begins with a module without rules."""
     setting: Setting = question.setting
     runs = _measure(question.lanes, rounds, setting.services, setting.servers)
-    return {lane: [laps[setting.work] for laps in each] for lane, each in runs.items()}
+    return {
+        lane: [seconds for laps in each for seconds in laps[setting.work]]
+        for lane, each in runs.items()
+    }
 
 
 @cache
 def _measure(
     names: tuple[str, ...], rounds: Rounds, services: int, servers: int
-) -> dict[str, list[dict[Work, float]]]:
-    """Seconds of each work, of each round of each lane."""
+) -> dict[str, list[Laps]]:
+    """What each round of each lane took."""
     setting = Setting("load", services, servers)
     RULES.write_text("".join(f"{line}\n" for line in setting.rules))
-    runs: dict[str, list[dict[Work, float]]] = {name: [] for name in names}
+    runs: dict[str, list[Laps]] = {name: [] for name in names}
 
     def once(name: str) -> float:
         runs[name].append(_LANES[name](setting))
-        return runs[name][-1]["load"]
+        return runs[name][-1]["load"][-1]
 
     interleave(names, rounds, once)
     return runs
 
 
-def _ippfvs(setting: Setting) -> dict[Work, float]:
+def _ippfvs(setting: Setting) -> Laps:
     ippfvs.load(TABLE_BITS)
     try:
         laps = _laps(setting, "ippfvs", "ippfvsadm")
@@ -95,7 +101,7 @@ def _ippfvs(setting: Setting) -> dict[Work, float]:
         run("rmmod", "ippfvs")
 
 
-def _ipvs(setting: Setting) -> dict[Work, float]:
+def _ipvs(setting: Setting) -> Laps:
     ipvs.load(TABLE_BITS)
     try:
         laps = _laps(setting, "IPVS", os.environ["IPVSADM"])
@@ -107,16 +113,16 @@ def _ipvs(setting: Setting) -> dict[Work, float]:
         ipvs.unload("rr")
 
 
-def _laps(setting: Setting, lane: str, command: str) -> dict[Work, float]:
-    """Load, then list and save what was loaded; the best of two, since these are quick."""
-    laps: dict[Work, float] = {"load": timed(command, "-R", text=RULES).seconds}
+def _laps(setting: Setting, lane: str, command: str) -> Laps:
+    """Load once; list and save what was loaded several times, since these are quick."""
+    laps: Laps = {"load": [timed(command, "-R", text=RULES).seconds]}
     works: tuple[tuple[Work, str], ...] = (("list", "-L"), ("save", "-S"))
     for work, flag in works:
-        tries = [timed(command, flag, "-n") for _ in range(2)]
+        tries = [timed(command, flag, "-n") for _ in range(TRIES)]
         for lap in tries:
             if lap.lines != (lines := _lines(setting, lane, work)):
                 raise RuntimeError(f"{lane} printed {lap.lines} lines, not {lines}")
-        laps[work] = min(lap.seconds for lap in tries)
+        laps[work] = [lap.seconds for lap in tries]
     return laps
 
 
@@ -129,4 +135,4 @@ def _lines(setting: Setting, lane: str, work: Work) -> int:
     return setting.size + SETTINGS_LINES
 
 
-_LANES: dict[str, Callable[[Setting], dict[Work, float]]] = {"ippfvs": _ippfvs, "IPVS": _ipvs}
+_LANES: dict[str, Callable[[Setting], Laps]] = {"ippfvs": _ippfvs, "IPVS": _ipvs}
