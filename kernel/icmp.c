@@ -8,13 +8,13 @@
  */
 #include "icmp.h"
 
-#include "conn.h"
-#include "conn_hash.h"
+#include "conn/conn.h"
+#include "conn/hash.h"
 #include "fwd/forward.h"
 #include "fwd/rewrite.h"
 #include "fwd/ttl.h"
 #include "net.h"
-#include "real.h"
+#include "rules/real.h"
 
 #include <linux/errno.h>
 #include <linux/icmp.h>

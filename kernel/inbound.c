@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "inbound.h"
 
-#include "conn_advance.h"
+#include "conn/advance.h"
 #include "core/tcp_state.h"
 #include "fwd/forward.h"
-#include "real.h"
 #include "reject.h"
+#include "rules/real.h"
 
 static bool is_tcp(const struct ippfvs_packet *pkt)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "journey.h"
 
-#include "conn_hash.h"
+#include "conn/hash.h"
 #include "fwd/route.h"
 #include "icmp.h"
 #include "inbound.h"

@@ -2,8 +2,8 @@
 #include "main.h"
 
 #include "addr_filter.h"
-#include "buckets.h"
-#include "conn_make.h"
+#include "conn/buckets.h"
+#include "conn/make.h"
 #include "net.h"
 #include "nl/netlink.h"
 #include "version.h"

@@ -3,7 +3,7 @@
 
 #include "hook.h"
 #include "main.h"
-#include "rules.h"
+#include "rules/rules.h"
 
 #include <linux/netdevice.h>
 #include <linux/rcupdate.h>

@@ -5,7 +5,7 @@
 
 #include "addr_filter.h"
 #include "config.h"
-#include "conn_table.h"
+#include "conn/table.h"
 #include "stats.h"
 
 #include <linux/mutex.h>

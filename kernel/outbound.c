@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "outbound.h"
 
-#include "conn_advance.h"
+#include "conn/advance.h"
 #include "fwd/forward.h"
-#include "real.h"
+#include "rules/real.h"
 
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <net/dst.h>

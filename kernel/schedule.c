@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "schedule.h"
 
-#include "conn.h"
-#include "conn_plan.h"
+#include "conn/conn.h"
+#include "conn/plan.h"
 #include "core/tcp_state.h"
 #include "fwd/forward.h"
 #include "net.h"
-#include "pool.h"
-#include "real.h"
 #include "reject.h"
-#include "rules.h"
-#include "service.h"
+#include "rules/pool.h"
+#include "rules/real.h"
+#include "rules/rules.h"
+#include "rules/service.h"
 #include "shortcut.h"
 
 /* Where the first packet of a connection leads its state. */

@@ -7,9 +7,9 @@
 #ifndef _IPPFVS_CORE_TCP_STATE_H
 #define _IPPFVS_CORE_TCP_STATE_H
 
+#include "../uapi/ippfvs.h"
 #include "port.h"
 #include "wire.h"
-#include "../uapi/ippfvs.h"
 
 enum ippfvs_side {
 	IPPFVS_SIDE_CLIENT,		/* from the client, both are seen */

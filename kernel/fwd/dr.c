@@ -2,7 +2,7 @@
 /* VS-DR: another MAC address; the packet stays as it is, but for its TTL. */
 #include "forward.h"
 
-#include "../conn.h"
+#include "../conn/conn.h"
 #include "../reject.h"
 #include "ready.h"
 #include "ttl.h"

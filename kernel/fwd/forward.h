@@ -6,9 +6,9 @@
 #ifndef _IPPFVS_FWD_FORWARD_H
 #define _IPPFVS_FWD_FORWARD_H
 
-#include "../conn.h"
+#include "../conn/conn.h"
 #include "../packet.h"
-#include "../real.h"
+#include "../rules/real.h"
 #include "route.h"
 #include "send.h"
 

@@ -10,10 +10,10 @@
  */
 #include "forward.h"
 
-#include "../conn.h"
+#include "../conn/conn.h"
 #include "../core/tcp_state.h"
-#include "../real.h"
 #include "../reject.h"
+#include "../rules/real.h"
 
 #include <net/inet_timewait_sock.h>
 #include <net/netfilter/nf_tproxy.h>

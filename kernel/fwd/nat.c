@@ -2,7 +2,7 @@
 /* VS-NAT: the packet is rewritten towards the server, its answer back. */
 #include "forward.h"
 
-#include "../conn.h"
+#include "../conn/conn.h"
 #include "../reject.h"
 #include "ready.h"
 #include "rewrite.h"

@@ -3,7 +3,7 @@
 #ifndef _IPPFVS_FWD_REWRITE_H
 #define _IPPFVS_FWD_REWRITE_H
 
-#include "../conn.h"
+#include "../conn/conn.h"
 #include "../core/wire.h"
 
 struct sk_buff;

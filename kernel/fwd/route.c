@@ -2,7 +2,7 @@
 #include "route.h"
 
 #include "../packet.h"
-#include "../real.h"
+#include "../rules/real.h"
 
 #include <net/addrconf.h>
 #include <net/dst.h>

@@ -5,9 +5,9 @@
  */
 #include "forward.h"
 
-#include "../conn.h"
-#include "../real.h"
+#include "../conn/conn.h"
 #include "../reject.h"
+#include "../rules/real.h"
 #include "ident.h"
 #include "ready.h"
 #include "ttl.h"

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "../conn/walk.h"
+#include "../rules/pool.h"
+#include "../rules/real.h"
 #include "dump.h"
 #include "family.h"
 #include "parse.h"
 #include "put.h"
 #include "refuse.h"
 #include "resolve.h"
-#include "../conn_walk.h"
-#include "../pool.h"
-#include "../real.h"
 
 #include <linux/err.h>
 #include <linux/slab.h>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Dumps of services, each followed by its real servers: REAL_GET, RULES_GET. */
+#include "../rules/pool.h"
 #include "dump.h"
 #include "family.h"
 #include "parse.h"
 #include "put.h"
 #include "resolve.h"
-#include "../pool.h"
 
 #include <linux/err.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "parse.h"
+#include "../sched/sched.h"
 #include "family.h"
 #include "refuse.h"
-#include "../sched/sched.h"
 
 #include <linux/ipv6.h>
 

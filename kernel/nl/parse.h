@@ -3,8 +3,8 @@
 #ifndef _IPPFVS_NL_PARSE_H
 #define _IPPFVS_NL_PARSE_H
 
-#include "../service.h"
-#include "../service_real.h"
+#include "../rules/service.h"
+#include "../rules/service_real.h"
 
 #include <net/netlink.h>
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "put.h"
-#include "../conn_walk.h"
+#include "../conn/walk.h"
 #include "../net.h"
-#include "../pool.h"
-#include "../real.h"
-#include "../rules.h"
-#include "../service.h"
+#include "../rules/pool.h"
+#include "../rules/real.h"
+#include "../rules/rules.h"
+#include "../rules/service.h"
 #include "../version.h"
 
 #include <linux/kernel.h>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "../rules/pool.h"
 #include "check.h"
 #include "event.h"
 #include "family.h"
 #include "parse.h"
 #include "refuse.h"
 #include "resolve.h"
-#include "../pool.h"
 
 #include <linux/err.h>
 #include <linux/stringify.h>

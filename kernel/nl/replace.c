@@ -4,6 +4,7 @@
  * again and again. Twice over the attributes: count, then fill. By then every
  * nest has passed its policy; what one alone cannot tell is checked here.
  */
+#include "../rules/pool.h"
 #include "check.h"
 #include "config.h"
 #include "event.h"
@@ -11,7 +12,6 @@
 #include "parse.h"
 #include "refuse.h"
 #include "resolve.h"
-#include "../pool.h"
 
 #include <linux/mm.h>
 #include <linux/sched.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "resolve.h"
+#include "../rules/change.h"
 #include "family.h"
 #include "parse.h"
 #include "refuse.h"
-#include "../change.h"
 
 #include <linux/xarray.h>
 

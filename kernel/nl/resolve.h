@@ -4,8 +4,8 @@
 #define _IPPFVS_NL_RESOLVE_H
 
 #include "../net.h"
-#include "../rules.h"
-#include "../service.h"
+#include "../rules/rules.h"
+#include "../rules/service.h"
 
 #include <net/genetlink.h>
 #include <net/sock.h>

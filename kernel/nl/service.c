@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "../rules/change.h"
+#include "../rules/pool.h"
 #include "check.h"
 #include "dump.h"
 #include "event.h"
@@ -7,8 +9,6 @@
 #include "put.h"
 #include "refuse.h"
 #include "resolve.h"
-#include "../change.h"
-#include "../pool.h"
 
 #include <linux/err.h>
 #include <linux/stringify.h>

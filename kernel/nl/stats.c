@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "../rules/change.h"
 #include "family.h"
 #include "parse.h"
 #include "put.h"
 #include "resolve.h"
-#include "../change.h"
 
 /* Every service, those removed, and what was zeroed service by service. */
 static void sum_up(const struct ippfvs_net *ipn, struct ippfvs_counters *sum)

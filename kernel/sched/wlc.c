@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Weighted least connection: the fewest connections for its weight. */
-#include "least.h"
 #include "../uapi/ippfvs.h"
+#include "least.h"
 
 static void init(const struct ippfvs_sched_view *view, void *state, u64 ticket)
 {

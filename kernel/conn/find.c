@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "conn_find.h"
+#include "find.h"
 
 #include "buckets.h"
-#include "conn_hash.h"
-#include "conn_life.h"
+#include "hash.h"
+#include "life.h"
 
 #include <net/ipv6.h>
 

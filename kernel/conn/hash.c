@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "conn_hash.h"
+#include "hash.h"
 
 u32 ippfvs_conn_hash_end6(const struct ippfvs_conn_table *table,
 			  const union ippfvs_addr *addr, u32 rest)

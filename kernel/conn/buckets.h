@@ -11,7 +11,7 @@
 #ifndef _IPPFVS_BUCKETS_H
 #define _IPPFVS_BUCKETS_H
 
-#include "conn_link.h"
+#include "link.h"
 
 #include <linux/atomic.h>
 #include <linux/rcupdate.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "change.h"
-#include "net.h"
+#include "../net.h"
 
 /* Without the lock. */
 #define LOOKS	3

@@ -3,11 +3,11 @@
  * Growth and shrinking: an array of another size, into which the worker moves
  * bucket after bucket while packets look in both.
  */
-#include "conn_resize.h"
+#include "resize.h"
 
+#include "../main.h"
 #include "buckets.h"
-#include "conn_worker.h"
-#include "main.h"
+#include "worker.h"
 
 #include <linux/log2.h>
 #include <linux/sched.h>

@@ -3,14 +3,14 @@
  * The worker of a connection table: ends what has expired, frees what has
  * ended, lets the table grow and shrink.
  */
-#include "conn_worker.h"
+#include "worker.h"
 
+#include "../main.h"
+#include "../rules/real.h"
 #include "buckets.h"
-#include "conn_life.h"
-#include "conn_make.h"
-#include "conn_resize.h"
-#include "main.h"
-#include "real.h"
+#include "life.h"
+#include "make.h"
+#include "resize.h"
 
 #include <linux/mm.h>
 #include <linux/sched.h>

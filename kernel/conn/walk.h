@@ -3,7 +3,7 @@
 #ifndef _IPPFVS_CONN_WALK_H
 #define _IPPFVS_CONN_WALK_H
 
-#include "conn_table.h"
+#include "table.h"
 
 /* Milliseconds until it ends if no further packet comes. */
 u32 ippfvs_conn_expires_ms(const struct ippfvs_conn_table *table,

@@ -10,10 +10,10 @@
 #ifndef _IPPFVS_REAL_H
 #define _IPPFVS_REAL_H
 
-#include "core/tuple.h"
-#include "fwd/route.h"
-#include "sched/sched.h"
-#include "stats.h"
+#include "../core/tuple.h"
+#include "../fwd/route.h"
+#include "../sched/sched.h"
+#include "../stats.h"
 
 #include <linux/refcount.h>
 #include <linux/types.h>

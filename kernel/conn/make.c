@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "conn_make.h"
+#include "make.h"
 
+#include "../core/tcp_state.h"
+#include "../rules/real.h"
 #include "conn.h"
-#include "conn_life.h"
-#include "conn_plan.h"
-#include "core/tcp_state.h"
-#include "real.h"
+#include "life.h"
+#include "plan.h"
 
 #include <linux/err.h>
 #include <linux/percpu_counter.h>

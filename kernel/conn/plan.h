@@ -3,7 +3,7 @@
 #ifndef _IPPFVS_CONN_PLAN_H
 #define _IPPFVS_CONN_PLAN_H
 
-#include "core/tuple.h"
+#include "../core/tuple.h"
 
 struct ippfvs_real;
 

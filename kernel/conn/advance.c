@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "conn_advance.h"
+#include "advance.h"
 
-#include "conn_life.h"
-#include "core/tcp_state.h"
+#include "../core/tcp_state.h"
+#include "life.h"
 
 static enum ippfvs_side side_of(const struct ippfvs_conn *conn,
 				enum ippfvs_conn_dir dir)

@@ -18,7 +18,7 @@
 #ifndef _IPPFVS_CONN_TABLE_H
 #define _IPPFVS_CONN_TABLE_H
 
-#include "config.h"
+#include "../config.h"
 #include "conn.h"
 
 #include <linux/percpu_counter.h>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The table's start with the first service of a namespace, its end, its timeouts. */
-#include "conn_table.h"
+#include "table.h"
 
+#include "../main.h"
+#include "../rules/real.h"
 #include "buckets.h"
-#include "conn_life.h"
-#include "conn_worker.h"
-#include "main.h"
-#include "real.h"
+#include "life.h"
+#include "worker.h"
 
 #include <linux/mm.h>
 #include <linux/random.h>

@@ -9,8 +9,8 @@
 #ifndef _IPPFVS_CONN_H
 #define _IPPFVS_CONN_H
 
-#include "core/tuple.h"
-#include "uapi/ippfvs.h"
+#include "../core/tuple.h"
+#include "../uapi/ippfvs.h"
 
 #include <linux/atomic.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "service.h"
 
+#include "../net.h"
 #include "change.h"
-#include "net.h"
 #include "pool.h"
 #include "real.h"
 #include "rules.h"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "conn.h"
 
-#include "conn_life.h"
-#include "core/tcp_state.h"
-#include "real.h"
+#include "../core/tcp_state.h"
+#include "../rules/real.h"
+#include "life.h"
 
 void ippfvs_conn_tuple(const struct ippfvs_conn *conn,
 		       enum ippfvs_conn_dir dir, struct ippfvs_tuple *tuple)

@@ -7,9 +7,9 @@
 #ifndef _IPPFVS_POOL_H
 #define _IPPFVS_POOL_H
 
-#include "core/tuple.h"
-#include "sched/sched.h"
-#include "shortcut.h"
+#include "../core/tuple.h"
+#include "../sched/sched.h"
+#include "../shortcut.h"
 
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>

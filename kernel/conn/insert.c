@@ -3,17 +3,17 @@
  * Where a new connection is linked into the table: at its client, if nothing there
  * objects; elsewhere, if too many are there.
  */
-#include "conn_table.h"
+#include "table.h"
 
+#include "../core/tcp_state.h"
+#include "../rules/real.h"
 #include "buckets.h"
-#include "conn_find.h"
-#include "conn_hash.h"
-#include "conn_life.h"
-#include "conn_make.h"
-#include "conn_plan.h"
-#include "conn_worker.h"
-#include "core/tcp_state.h"
-#include "real.h"
+#include "find.h"
+#include "hash.h"
+#include "life.h"
+#include "make.h"
+#include "plan.h"
+#include "worker.h"
 
 #include <linux/err.h>
 #include <linux/lockdep.h>

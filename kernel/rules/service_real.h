@@ -9,7 +9,7 @@
 #ifndef _IPPFVS_SERVICE_REAL_H
 #define _IPPFVS_SERVICE_REAL_H
 
-#include "core/tuple.h"
+#include "../core/tuple.h"
 
 struct ippfvs_net;
 struct ippfvs_pool;

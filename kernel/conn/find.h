@@ -3,7 +3,7 @@
 #ifndef _IPPFVS_CONN_FIND_H
 #define _IPPFVS_CONN_FIND_H
 
-#include "conn_table.h"
+#include "table.h"
 
 /* RCU. As ippfvs_conn_find(), among entries that are spread. */
 struct ippfvs_conn *

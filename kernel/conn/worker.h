@@ -6,7 +6,7 @@
 #ifndef _IPPFVS_CONN_WORKER_H
 #define _IPPFVS_CONN_WORKER_H
 
-#include "conn_table.h"
+#include "table.h"
 
 /* Buckets between two chances for others to run. */
 #define IPPFVS_CONN_BREATH	256

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "conn_walk.h"
+#include "walk.h"
 
 #include "buckets.h"
-#include "conn_life.h"
+#include "life.h"
 
 /* Steps of a walk under one RCU read lock. */
 #define SHARE	256

@@ -2,9 +2,9 @@
 /* The set of services of a namespace: found by key, listed by id. */
 #include "rules.h"
 
+#include "../main.h"
+#include "../net.h"
 #include "change.h"
-#include "main.h"
-#include "net.h"
 #include "service.h"
 
 #include <linux/err.h>

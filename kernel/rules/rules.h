@@ -11,7 +11,7 @@
 #ifndef _IPPFVS_RULES_H
 #define _IPPFVS_RULES_H
 
-#include "core/tuple.h"
+#include "../core/tuple.h"
 
 #include <linux/rhashtable-types.h>
 #include <linux/workqueue.h>

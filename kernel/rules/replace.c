@@ -5,8 +5,8 @@
  */
 #include "rules.h"
 
+#include "../net.h"
 #include "change.h"
-#include "net.h"
 #include "pool.h"
 #include "real.h"
 #include "service.h"

@@ -3,7 +3,7 @@
 #ifndef _IPPFVS_CONN_HASH_H
 #define _IPPFVS_CONN_HASH_H
 
-#include "conn_table.h"
+#include "table.h"
 
 /* All in any context. */
 

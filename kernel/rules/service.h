@@ -9,8 +9,8 @@
 #ifndef _IPPFVS_SERVICE_H
 #define _IPPFVS_SERVICE_H
 
-#include "core/tuple.h"
-#include "stats.h"
+#include "../core/tuple.h"
+#include "../stats.h"
 
 #include <linux/rcupdate.h>
 #include <linux/rhashtable-types.h>

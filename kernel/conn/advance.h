@@ -3,8 +3,8 @@
 #ifndef _IPPFVS_CONN_ADVANCE_H
 #define _IPPFVS_CONN_ADVANCE_H
 
+#include "../packet.h"
 #include "conn.h"
-#include "packet.h"
 
 /* RCU, BH off: move the connection on to its state after the packet, which goes @dir. */
 void ippfvs_conn_advance(struct ippfvs_conn *conn,
