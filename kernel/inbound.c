@@ -7,17 +7,12 @@
 #include "reject.h"
 #include "rules/real.h"
 
-static bool is_tcp(const struct ippfvs_packet *pkt)
-{
-	return pkt->wire.tuple.protocol == IPPROTO_TCP;
-}
-
 /* Its server is gone: say so to a TCP client, find another for a UDP one. */
-static enum ippfvs_verdict bereaved(struct ippfvs_packet *pkt,
-				    struct ippfvs_conn *conn)
+static enum ippfvs_verdict server_removed(struct ippfvs_packet *pkt,
+					  struct ippfvs_conn *conn)
 {
 	ippfvs_conn_end(conn);
-	if (!is_tcp(pkt) || ippfvs_tcp_opens(pkt->wire.tcp_flags))
+	if (!ippfvs_packet_tcp(pkt) || ippfvs_tcp_opens(pkt->wire.tcp_flags))
 		return IPPFVS_ENDED;
 	return ippfvs_reject(pkt, IPPFVS_DROP_SERVER_REMOVED);
 }
@@ -26,10 +21,10 @@ enum ippfvs_verdict ippfvs_inbound(struct ippfvs_packet *pkt,
 				   struct ippfvs_conn *conn)
 {
 	if (unlikely(READ_ONCE(conn->real->removed)))
-		return bereaved(pkt, conn);
+		return server_removed(pkt, conn);
 
-	if (is_tcp(pkt) && ippfvs_tcp_reopens(ippfvs_conn_state(conn),
-					      pkt->wire.tcp_flags)) {
+	if (ippfvs_packet_tcp(pkt) &&
+	    ippfvs_tcp_reopens(ippfvs_conn_state(conn), pkt->wire.tcp_flags)) {
 		ippfvs_conn_end(conn);
 		return IPPFVS_ENDED;
 	}

@@ -75,6 +75,8 @@ bool ippfvs_packet_make_writable(struct ippfvs_packet *pkt,
  * ippfvs_packet_writable() - make headers private, with room before them
  * @pkt: to be changed; pointers into it are stale afterwards
  * @headroom: bytes needed before the network header, link layer included
+ *
+ * Return: false without memory, or if they cannot be changed: drop the packet.
  */
 static inline bool ippfvs_packet_writable(struct ippfvs_packet *pkt,
 					  unsigned int headroom)
@@ -83,6 +85,11 @@ static inline bool ippfvs_packet_writable(struct ippfvs_packet *pkt,
 	return likely(!skb_cloned(pkt->skb) &&
 		      skb_headroom(pkt->skb) >= headroom) ||
 	       ippfvs_packet_make_writable(pkt, headroom);
+}
+
+static inline bool ippfvs_packet_tcp(const struct ippfvs_packet *pkt)
+{
+	return pkt->wire.tuple.protocol == IPPROTO_TCP;
 }
 
 static inline bool ippfvs_packet_ipv4(const struct ippfvs_packet *pkt)

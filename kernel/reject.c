@@ -89,7 +89,7 @@ static void say(struct ippfvs_packet *pkt, const struct refusal *refusal,
 enum ippfvs_verdict ippfvs_reject(struct ippfvs_packet *pkt,
 				  enum ippfvs_drop reason)
 {
-	if (pkt->wire.tuple.protocol == IPPROTO_TCP)
+	if (ippfvs_packet_tcp(pkt))
 		reset(pkt);
 	else
 		say(pkt, &port_unreachable, 0);

@@ -16,8 +16,7 @@
 /* Where the first packet of a connection leads its state. */
 static u8 first_state(const struct ippfvs_packet *pkt)
 {
-	return pkt->wire.tuple.protocol == IPPROTO_TCP ? IPPFVS_STATE_SYN_SENT :
-							 IPPFVS_STATE_UDP;
+	return ippfvs_packet_tcp(pkt) ? IPPFVS_STATE_SYN_SENT : IPPFVS_STATE_UDP;
 }
 
 static enum ippfvs_drop reason_of(long err)
@@ -43,16 +42,23 @@ static void plan_answers(const struct ippfvs_packet *pkt,
 		plan->two_way = plan->method == IPPFVS_METHOD_NAT;
 }
 
+/* Network byte order; a service of every port leaves it to the packet. */
+static __be16 port_at(const struct ippfvs_pool_real *member,
+		      const struct ippfvs_packet *pkt)
+{
+	return member->real->port ?: pkt->wire.tuple.dport;
+}
+
 static struct ippfvs_conn *connect(struct ippfvs_packet *pkt,
-				   const struct ippfvs_pool_real *place)
+				   const struct ippfvs_pool_real *member)
 {
 	struct ippfvs_conn_plan plan = {
 		.tuple = &pkt->wire.tuple,
 		.hash = pkt->hash,
-		.real = place->real,
-		.addr = place->real->addr,
-		.port = place->real->port ?: pkt->wire.tuple.dport,
-		.method = place->method,
+		.real = member->real,
+		.addr = member->real->addr,
+		.port = port_at(member, pkt),
+		.method = member->method,
 		.state = first_state(pkt),
 	};
 
@@ -62,27 +68,27 @@ static struct ippfvs_conn *connect(struct ippfvs_packet *pkt,
 
 /* Without a server of our own there is nothing to remember of the packet. */
 static bool nobody_listens(const struct ippfvs_packet *pkt,
-			   const struct ippfvs_pool_real *place)
+			   const struct ippfvs_pool_real *member)
 {
-	return place->method == IPPFVS_METHOD_LOCAL &&
-	       !ippfvs_local_serves(pkt, &place->real->addr,
-				    place->real->port ?: pkt->wire.tuple.dport);
+	return member->method == IPPFVS_METHOD_LOCAL &&
+	       !ippfvs_local_serves(pkt, &member->real->addr,
+				    port_at(member, pkt));
 }
 
-static enum ippfvs_verdict place_new(struct ippfvs_packet *pkt,
-				     struct ippfvs_pool *pool)
+static enum ippfvs_verdict assign(struct ippfvs_packet *pkt,
+				  struct ippfvs_pool *pool)
 {
 	const struct ippfvs_flow flow = { .hash = pkt->hash };
-	const struct ippfvs_pool_real *place;
+	const struct ippfvs_pool_real *member;
 	struct ippfvs_conn *conn;
 
-	place = ippfvs_pool_pick(pool, &flow);
-	if (!place)
+	member = ippfvs_pool_pick(pool, &flow);
+	if (!member)
 		return ippfvs_reject(pkt, IPPFVS_DROP_NO_SERVER);
-	if (unlikely(nobody_listens(pkt, place)))
+	if (unlikely(nobody_listens(pkt, member)))
 		return ippfvs_reject(pkt, IPPFVS_DROP_NO_LISTENER);
 
-	conn = connect(pkt, place);
+	conn = connect(pkt, member);
 	if (IS_ERR(conn))
 		return ippfvs_packet_drop(pkt, reason_of(PTR_ERR(conn)));
 	return ippfvs_forward(pkt, conn);
@@ -112,8 +118,7 @@ static struct ippfvs_service *service_of(const struct ippfvs_packet *pkt)
 
 static bool opens(const struct ippfvs_packet *pkt)
 {
-	return pkt->wire.tuple.protocol != IPPROTO_TCP ||
-	       ippfvs_tcp_opens(pkt->wire.tcp_flags);
+	return !ippfvs_packet_tcp(pkt) || ippfvs_tcp_opens(pkt->wire.tcp_flags);
 }
 
 enum ippfvs_verdict ippfvs_schedule(struct ippfvs_packet *pkt)
@@ -132,7 +137,7 @@ enum ippfvs_verdict ippfvs_schedule(struct ippfvs_packet *pkt)
 
 	pool = rcu_dereference(service->pool);
 	ippfvs_shortcut_learn(pool, pkt);
-	return place_new(pkt, pool);
+	return assign(pkt, pool);
 }
 
 enum ippfvs_verdict ippfvs_schedule_early(struct ippfvs_packet *pkt)
@@ -148,6 +153,6 @@ enum ippfvs_verdict ippfvs_schedule_early(struct ippfvs_packet *pkt)
 		return IPPFVS_PASS;
 
 	pool = rcu_dereference(service->pool);
-	return ippfvs_shortcut_seen(pool, pkt) ? place_new(pkt, pool) :
+	return ippfvs_shortcut_seen(pool, pkt) ? assign(pkt, pool) :
 						 IPPFVS_PASS;
 }

@@ -16,7 +16,7 @@ static u8 next_state(const struct ippfvs_conn *conn,
 		     const struct ippfvs_packet *pkt, u8 state,
 		     enum ippfvs_conn_dir dir)
 {
-	if (pkt->wire.tuple.protocol != IPPROTO_TCP)
+	if (!ippfvs_packet_tcp(pkt))
 		return IPPFVS_STATE_UDP;
 	return ippfvs_tcp_next(state, side_of(conn, dir),
 			       pkt->wire.tcp_flags);

@@ -9,7 +9,7 @@ struct ippfvs_buckets *ippfvs_buckets_alloc(unsigned int bits)
 {
 	struct ippfvs_buckets *buckets;
 
-	BUILD_BUG_ON(sizeof(struct ippfvs_bucket) != 8 * sizeof(long));
+	BUILD_BUG_ON(sizeof(struct ippfvs_line) != 8 * sizeof(long));
 
 	buckets = kzalloc(sizeof(*buckets), GFP_KERNEL);
 	if (!buckets)
@@ -17,10 +17,10 @@ struct ippfvs_buckets *ippfvs_buckets_alloc(unsigned int bits)
 
 	/* Accounted to who makes the table; when it grows, its worker is nobody. */
 	buckets->bits = bits;
-	buckets->bucket = kvcalloc(1UL << bits, sizeof(*buckets->bucket),
-				   GFP_KERNEL_ACCOUNT | __GFP_NOWARN |
-				   __GFP_RETRY_MAYFAIL);
-	if (!buckets->bucket) {
+	buckets->line = kvcalloc(1UL << bits, sizeof(*buckets->line),
+				 GFP_KERNEL_ACCOUNT | __GFP_NOWARN |
+				 __GFP_RETRY_MAYFAIL);
+	if (!buckets->line) {
 		kfree(buckets);
 		return NULL;
 	}
@@ -33,16 +33,16 @@ void ippfvs_buckets_free(struct ippfvs_buckets *buckets)
 	unsigned long i;
 
 	for (i = 0; i < 1UL << buckets->bits; i++) {
-		struct ippfvs_bucket *more, *bucket = &buckets->bucket[i];
+		struct ippfvs_line *more, *line = &buckets->line[i];
 
-		bucket = rcu_dereference_raw(bucket->more);
-		for (; bucket; bucket = more) {
-			more = rcu_dereference_raw(bucket->more);
-			kfree(bucket);
+		line = rcu_dereference_raw(line->more);
+		for (; line; line = more) {
+			more = rcu_dereference_raw(line->more);
+			kfree(line);
 		}
 		cond_resched();
 	}
-	kvfree(buckets->bucket);
+	kvfree(buckets->line);
 	kfree(buckets);
 }
 
@@ -53,20 +53,20 @@ void ippfvs_buckets_free(struct ippfvs_buckets *buckets)
 int ippfvs_buckets_add(struct ippfvs_buckets *buckets, u32 hash,
 		       unsigned long link)
 {
-	struct ippfvs_bucket *bucket = ippfvs_bucket_of(buckets, hash);
-	struct ippfvs_bucket *more;
+	struct ippfvs_line *line = ippfvs_buckets_line(buckets, hash);
+	struct ippfvs_line *more;
 	u32 lines = 0;
 	int i;
 
 	for (;;) {
 		for (i = 0; i < IPPFVS_LINKS; i++)
-			if (!bucket->link[i])
+			if (!line->link[i])
 				goto out_link;
 		lines++;
-		more = rcu_dereference_raw(bucket->more);
+		more = rcu_dereference_raw(line->more);
 		if (!more)
 			break;
-		bucket = more;
+		line = more;
 	}
 
 	if (lines >= IPPFVS_LINES_MAX)
@@ -76,26 +76,26 @@ int ippfvs_buckets_add(struct ippfvs_buckets *buckets, u32 hash,
 		return -ENOMEM;
 	if (lines == 1)
 		atomic_inc(&buckets->crowded);
-	rcu_assign_pointer(bucket->more, more);
-	bucket = more;
+	rcu_assign_pointer(line->more, more);
+	line = more;
 	i = 0;
 out_link:
 	/* Who sees the link sees the entry whole: pairs with READ_ONCE() of readers. */
-	smp_store_release(&bucket->link[i], link);
+	smp_store_release(&line->link[i], link);
 	return 0;
 }
 
 bool ippfvs_buckets_del(struct ippfvs_buckets *buckets, u32 hash,
 			unsigned long link)
 {
-	struct ippfvs_bucket *bucket = ippfvs_bucket_of(buckets, hash);
+	struct ippfvs_line *line;
 	int i;
 
-	for (; bucket; bucket = rcu_dereference_raw(bucket->more)) {
+	ippfvs_for_each_own_line(line, ippfvs_buckets_line(buckets, hash)) {
 		for (i = 0; i < IPPFVS_LINKS; i++) {
-			if (bucket->link[i] != link)
+			if (line->link[i] != link)
 				continue;
-			WRITE_ONCE(bucket->link[i], 0);
+			WRITE_ONCE(line->link[i], 0);
 			return true;
 		}
 	}

@@ -2,8 +2,8 @@
 /*
  * The array of buckets that the connection table is made of.
  *
- * A bucket is one cache line: seven links (conn_link.h) and a pointer to more. A
- * look at it tells nearly always which entry, if any, is worth a cache miss.
+ * A bucket is one cache line: seven links (link.h) and a pointer to another such
+ * line, which few need. A look at it tells nearly always which entry, if any, is worth a cache miss.
  *
  * A bucket is chosen by the upper bits of a hash. Growth therefore splits a
  * bucket into neighbours, and a walk in the order of the hash is not disturbed.
@@ -23,27 +23,27 @@
 #define IPPFVS_BUCKETS_MAX_BITS	24
 
 /**
- * struct ippfvs_bucket - where entries are linked
+ * struct ippfvs_line - a bucket, or one that such a line goes on in
  * @link: 0, or entry | which of its links | tag; written under the lock of the hash
  * @more: RCU; another seven; once there it stays as long as the array
  */
-struct ippfvs_bucket {
+struct ippfvs_line {
 	unsigned long link[IPPFVS_LINKS];
-	struct ippfvs_bucket __rcu *more;
+	struct ippfvs_line __rcu *more;
 } __aligned(8 * sizeof(long));
 
 /**
- * struct ippfvs_buckets - an array of them
+ * struct ippfvs_buckets - the array
  * @next: RCU; the array that everything is being moved to, or NULL
  * @bits: there are 2^bits
  * @crowded: buckets that needed more than one line
- * @bucket: the array
+ * @line: the first of each bucket
  */
 struct ippfvs_buckets {
 	struct ippfvs_buckets __rcu *next;
 	unsigned int bits;
 	atomic_t crowded;
-	struct ippfvs_bucket *bucket;
+	struct ippfvs_line *line;
 };
 
 /* More than one bucket in so many is crowded: the table should grow. */
@@ -60,18 +60,28 @@ static inline bool ippfvs_buckets_crowded(const struct ippfvs_buckets *buckets)
 	       (1 << buckets->bits) / IPPFVS_BUCKETS_CROWDED_SHARE;
 }
 
-static inline struct ippfvs_bucket *
-ippfvs_bucket_of(const struct ippfvs_buckets *buckets, u32 hash)
+/* The first line of the bucket of @hash. */
+static inline struct ippfvs_line *
+ippfvs_buckets_line(const struct ippfvs_buckets *buckets, u32 hash)
 {
-	return &buckets->bucket[hash >> (32 - buckets->bits)];
+	return &buckets->line[hash >> (32 - buckets->bits)];
 }
+
+/* RCU: each line of the bucket that begins with @first. */
+#define ippfvs_for_each_line(line, first)				\
+	for ((line) = (first); (line); (line) = rcu_dereference((line)->more))
+
+/* The same for who holds the lock of the bucket, or is alone with the array. */
+#define ippfvs_for_each_own_line(line, first)				\
+	for ((line) = (first); (line);					\
+	     (line) = rcu_dereference_raw((line)->more))
 
 /*
  * RCU. Which links may be of @hash, a bit each; without a branch, since nobody
  * could foretell it.
  */
 static inline unsigned int
-ippfvs_bucket_hits(const struct ippfvs_bucket *bucket, u32 hash)
+ippfvs_line_hits(const struct ippfvs_line *line, u32 hash)
 {
 	unsigned long tag = ippfvs_link_tag(hash);
 	unsigned int hits = 0;
@@ -79,7 +89,7 @@ ippfvs_bucket_hits(const struct ippfvs_bucket *bucket, u32 hash)
 
 #pragma GCC unroll 7
 	for (i = 0; i < IPPFVS_LINKS; i++) {
-		unsigned long link = READ_ONCE(bucket->link[i]);
+		unsigned long link = READ_ONCE(line->link[i]);
 
 		hits |= !((link ^ tag) & IPPFVS_LINK_TAG) << i;
 	}
@@ -88,9 +98,9 @@ ippfvs_bucket_hits(const struct ippfvs_bucket *bucket, u32 hash)
 
 /* RCU. The entry at a place that may have been emptied meanwhile: NULL. */
 static inline struct ippfvs_conn *
-ippfvs_bucket_conn(const struct ippfvs_bucket *bucket, unsigned int i)
+ippfvs_line_conn(const struct ippfvs_line *line, unsigned int i)
 {
-	return ippfvs_link_conn(READ_ONCE(bucket->link[i]));
+	return ippfvs_link_conn(READ_ONCE(line->link[i]));
 }
 
 /* Caller holds the lock of @hash. 0, -ENOMEM, or -ENOSPC: the bucket has no place. */

@@ -41,12 +41,12 @@ static inline enum ippfvs_conn_end ippfvs_conn_to(enum ippfvs_conn_dir dir)
 	return dir == IPPFVS_CONN_IN ? IPPFVS_END_VIRTUAL : IPPFVS_END_CLIENT;
 }
 
-/* Aligned so, its address leaves six low bits to a link (conn_link.h). */
+/* Aligned so, its address leaves six low bits to a link (link.h). */
 #define IPPFVS_CONN_ALIGN	64
 
 /**
  * struct ippfvs_conn - a connection; 64 bytes for IPv4: one cache line
- * @life: see conn_life.h: time of the last packet, state, dead or not
+ * @life: see life.h: time of the last packet, state, dead or not
  * @real: its real server; holds a reference
  * @hash: where it is linked, so that the table can grow without hashing again: at
  *	IPPFVS_CONN_IN; when @spread and @two_way at IPPFVS_CONN_OUT, too
@@ -55,7 +55,7 @@ static inline enum ippfvs_conn_end ippfvs_conn_to(enum ippfvs_conn_dir dir)
  * @family: IPPFVS_FAMILY_*
  * @method: enum ippfvs_method; stays what it was when the connection was made
  * @two_way: answers come through us
- * @spread: linked by whole tuples, not at its client (conn_insert.c)
+ * @spread: linked by whole tuples, not at its client (insert.c)
  * @ip: addresses by enum ippfvs_conn_end, IPv4
  * @ip6: the same for IPv6; such an entry is longer
  *
@@ -79,14 +79,14 @@ struct ippfvs_conn {
 
 /*
  * RCU, BH off: a packet has passed just now and has led to state @to. false: its
- * life is not any more what was @seen (conn_life.h): judge the packet again.
+ * life is not any more what was @seen (life.h): judge the packet again.
  */
 bool ippfvs_conn_move(struct ippfvs_conn *conn, u64 seen, u8 to);
 
 /* RCU. Not found again from now on; the worker frees it. */
 void ippfvs_conn_end(struct ippfvs_conn *conn);
 
-/* The same if its life is still what was @seen: conn_life.h. */
+/* The same if its life is still what was @seen: life.h. */
 bool ippfvs_conn_end_seen(struct ippfvs_conn *conn, u64 seen);
 
 u8 ippfvs_conn_state(const struct ippfvs_conn *conn);

@@ -43,14 +43,14 @@ static __always_inline struct ippfvs_conn *
 look_in(const struct ippfvs_buckets *buckets, u32 hash,
 	const struct ippfvs_tuple *tuple, enum ippfvs_conn_dir dir)
 {
-	const struct ippfvs_bucket *bucket = ippfvs_bucket_of(buckets, hash);
+	const struct ippfvs_line *line;
 	struct ippfvs_conn *conn;
 	unsigned int hits;
 
-	for (; bucket; bucket = rcu_dereference(bucket->more)) {
-		hits = ippfvs_bucket_hits(bucket, hash);
+	ippfvs_for_each_line(line, ippfvs_buckets_line(buckets, hash)) {
+		hits = ippfvs_line_hits(line, hash);
 		for (; hits; hits &= hits - 1) {
-			conn = ippfvs_bucket_conn(bucket, __ffs(hits));
+			conn = ippfvs_line_conn(line, __ffs(hits));
 			if (conn && matches(conn, dir, tuple) &&
 			    !life_dead(conn))
 				return conn;

@@ -77,14 +77,14 @@ static void survey_bucket(struct survey *survey,
 			  const struct ippfvs_buckets *buckets, u32 hash,
 			  const struct ippfvs_conn *conn)
 {
-	const struct ippfvs_bucket *bucket = ippfvs_bucket_of(buckets, hash);
+	const struct ippfvs_line *line;
 	struct ippfvs_conn *other;
 	unsigned int hits;
 
-	for (; bucket; bucket = rcu_dereference(bucket->more)) {
-		hits = ippfvs_bucket_hits(bucket, hash);
+	ippfvs_for_each_line(line, ippfvs_buckets_line(buckets, hash)) {
+		hits = ippfvs_line_hits(line, hash);
 		for (; hits; hits &= hits - 1) {
-			other = ippfvs_bucket_conn(bucket, __ffs(hits));
+			other = ippfvs_line_conn(line, __ffs(hits));
 			if (other)
 				survey_conn(survey, conn, other);
 		}

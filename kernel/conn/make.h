@@ -13,13 +13,16 @@ int ippfvs_conn_init(void);
 void ippfvs_conn_exit(void);
 
 /*
- * An entry as planned, counted for its real server, in no table yet; ERR_PTR:
- * -ENOMEM, or -ENOSPC (all namespaces together have @limit). abandon: it never was
- * in a table. free: nobody reads these @n any more, their real servers were put.
+ * RCU, BH off: an entry as planned, counted for its real server, in no table yet.
+ * ERR_PTR: -ENOMEM, or -ENOSPC (all namespaces together have @limit).
  */
 struct ippfvs_conn *ippfvs_conn_make(const struct ippfvs_conn_plan *plan,
 				     u32 limit);
+
+/* RCU, BH off: end and free one that was made and never was in a table. */
 void ippfvs_conn_abandon(struct ippfvs_conn *conn);
+
+/* Free @n that nobody reads any more, and whose real servers were put. */
 void ippfvs_conn_free(struct ippfvs_conn **conn, u32 n);
 
 #endif /* _IPPFVS_CONN_MAKE_H */

@@ -15,15 +15,16 @@
 /* Fewer than one connection in so many buckets: the table shrinks. */
 #define SPARSE_SHARE	4
 
-static int move_bucket(struct ippfvs_bucket *bucket, struct ippfvs_buckets *to)
+static int move_bucket(struct ippfvs_line *first, struct ippfvs_buckets *to)
 {
+	struct ippfvs_line *line;
 	struct ippfvs_conn *conn;
 	unsigned long link;
 	int i, err;
 
-	for (; bucket; bucket = rcu_dereference_raw(bucket->more)) {
+	ippfvs_for_each_own_line(line, first) {
 		for (i = 0; i < IPPFVS_LINKS; i++) {
-			link = bucket->link[i];
+			link = line->link[i];
 			if (!link)
 				continue;
 			conn = ippfvs_link_conn(link);
@@ -33,7 +34,7 @@ static int move_bucket(struct ippfvs_bucket *bucket, struct ippfvs_buckets *to)
 			if (err)
 				return err;
 			/* Readers look here first: not gone before it is there. */
-			smp_store_release(&bucket->link[i], 0);
+			smp_store_release(&line->link[i], 0);
 		}
 	}
 	return 0;
@@ -50,9 +51,9 @@ static int move_all(struct ippfvs_conn_table *table,
 		spinlock_t *lock = ippfvs_conn_table_lock(table, i << (32 - from->bits));
 
 		spin_lock_bh(lock);
-		err = move_bucket(&from->bucket[i], to);
+		err = move_bucket(&from->line[i], to);
 		spin_unlock_bh(lock);
-		if (i % IPPFVS_CONN_BREATH == 0)
+		if (i % IPPFVS_CONN_RESCHED_EVERY == 0)
 			cond_resched();
 	}
 	return err;

@@ -65,16 +65,15 @@ int ippfvs_conn_table_start(struct ippfvs_conn_table *table)
 /* Everything in it ends, whatever its time. */
 static void end_all(const struct ippfvs_buckets *buckets)
 {
-	const struct ippfvs_bucket *bucket;
+	const struct ippfvs_line *line;
 	unsigned long i;
 	int j;
 
 	for (i = 0; i < 1UL << buckets->bits; i++) {
-		bucket = &buckets->bucket[i];
-		for (; bucket; bucket = rcu_dereference_raw(bucket->more))
+		ippfvs_for_each_own_line(line, &buckets->line[i])
 			for (j = 0; j < IPPFVS_LINKS; j++)
-				if (bucket->link[j])
-					ippfvs_conn_end(ippfvs_link_conn(bucket->link[j]));
+				if (line->link[j])
+					ippfvs_conn_end(ippfvs_link_conn(line->link[j]));
 		cond_resched();
 	}
 }
@@ -103,7 +102,7 @@ void ippfvs_conn_table_stop(struct ippfvs_conn_table *table)
 	table->lock = NULL;
 }
 
-static u32 timeout(const struct ippfvs_conn_table *table, u8 state)
+static u32 timeout_of(const struct ippfvs_conn_table *table, u8 state)
 {
 	return READ_ONCE(table->config->timeout[state]);
 }
@@ -112,12 +111,12 @@ static u32 timeout(const struct ippfvs_conn_table *table, u8 state)
  * One whose real server was removed stays a little, so that client and server are
  * told when they go on.
  */
-u32 ippfvs_conn_table_patience(const struct ippfvs_conn_table *table,
+u32 ippfvs_conn_timeout(const struct ippfvs_conn_table *table,
 			       const struct ippfvs_conn *conn, u64 life)
 {
-	u32 time = timeout(table, life_state(life));
+	u32 time = timeout_of(table, life_state(life));
 
 	if (READ_ONCE(conn->real->removed))
-		return min(time, timeout(table, IPPFVS_STATE_TIME_WAIT));
+		return min(time, timeout_of(table, IPPFVS_STATE_TIME_WAIT));
 	return time;
 }

@@ -8,8 +8,8 @@
  * first looked up as if its sender were the client, then as if its receiver
  * were.
  *
- * This is the face of conn_table.c, conn_find.c and conn_insert.c; what takes
- * entries out again has its own (conn_worker.h).
+ * This is the face of table.c, find.c and insert.c; what takes
+ * entries out again has its own (worker.h).
  *
  * Few connections share a client's address and port. Those of a client that has
  * too many are spread over the table by their whole five-tuples, so that nobody
@@ -81,8 +81,8 @@ ippfvs_conn_table_lock(struct ippfvs_conn_table *table, u32 hash)
 	return &table->lock[hash >> (32 - IPPFVS_CONN_LOCKS_SHIFT)].lock;
 }
 
-/* Jiffies without a packet after which an entry with that @life (conn_life.h) ends. */
-u32 ippfvs_conn_table_patience(const struct ippfvs_conn_table *table,
+/* Jiffies without a packet after which an entry with that @life (life.h) ends. */
+u32 ippfvs_conn_timeout(const struct ippfvs_conn_table *table,
 			       const struct ippfvs_conn *conn, u64 life);
 
 /*

@@ -15,7 +15,7 @@ u32 ippfvs_conn_expires_ms(const struct ippfvs_conn_table *table,
 {
 	u64 life = life_read(conn);
 	s32 idle = (u32)jiffies - life_stamp(life);
-	s32 most = ippfvs_conn_table_patience(table, conn, life);
+	s32 most = ippfvs_conn_timeout(table, conn, life);
 
 	return idle < most ? jiffies_to_msecs(most - idle) : 0;
 }
@@ -77,15 +77,16 @@ static void batch_add(struct batch *batch, const struct ippfvs_conn *conn)
 }
 
 static void collect_bucket(struct batch *batch,
-			   const struct ippfvs_bucket *bucket)
+			   const struct ippfvs_line *first)
 {
+	const struct ippfvs_line *line;
 	const struct ippfvs_conn *conn;
 	unsigned long link;
 	int i;
 
-	for (; bucket; bucket = rcu_dereference(bucket->more)) {
+	ippfvs_for_each_line(line, first) {
 		for (i = 0; i < IPPFVS_LINKS; i++) {
-			link = READ_ONCE(bucket->link[i]);
+			link = READ_ONCE(line->link[i]);
 			if (!link || ippfvs_link_dir(link) != IPPFVS_CONN_IN)
 				continue;
 			conn = ippfvs_link_conn(link);
@@ -105,7 +106,7 @@ static void collect(struct batch *batch, const struct ippfvs_buckets *buckets)
 
 	for (; position <= batch->last;
 	     position = (position | (~0U >> buckets->bits)) + 1)
-		collect_bucket(batch, ippfvs_bucket_of(buckets, position));
+		collect_bucket(batch, ippfvs_buckets_line(buckets, position));
 }
 
 /* Return: what @visit returned for the entry at which the cursor stays. */
@@ -159,7 +160,7 @@ int ippfvs_conn_walk(struct ippfvs_conn_table *table,
 		batch.last = batch.first | (~0U >> buckets->bits);
 		batch.n = 0;
 
-		/* In this order: see look_next() in conn_find.c. */
+		/* In this order: see look_next() in find.c. */
 		collect(&batch, buckets);
 		smp_rmb(); /* pairs with smp_store_release() in move_bucket() */
 		next = rcu_dereference(buckets->next);

@@ -33,7 +33,9 @@ struct ippfvs_conn_cursor {
  *	later walk goes on with it
  * @arg: for @visit
  *
- * Process context. Return: what @visit returned, or 0 when a share of the table
+ * Process context.
+ *
+ * Return: what @visit returned, or 0 when a share of the table
  * was walked or all of it (@cursor->done).
  */
 int ippfvs_conn_walk(struct ippfvs_conn_table *table,

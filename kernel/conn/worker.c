@@ -20,38 +20,38 @@
 #define SWEEP_TICK	(HZ / 8 + 1)
 #define SWEEP_TICKS	64
 
-#define GRAVES	509
+#define BATCH	509
 
 /* Entries that are linked nowhere any more, until the last reader has gone. */
-struct grave {
+struct batch {
 	struct rcu_head rcu;
 	u32 n;
-	struct ippfvs_conn *conn[GRAVES];
+	struct ippfvs_conn *conn[BATCH];
 };
 
-static void grave_close(struct rcu_head *rcu)
+static void batch_free(struct rcu_head *rcu)
 {
-	struct grave *grave = container_of(rcu, struct grave, rcu);
+	struct batch *batch = container_of(rcu, struct batch, rcu);
 
-	ippfvs_conn_free(grave->conn, grave->n);
-	kfree(grave);
+	ippfvs_conn_free(batch->conn, batch->n);
+	kfree(batch);
 }
 
-/* Without memory for a grave, wait for the readers instead. */
-static void bury(struct ippfvs_conn *conn, struct grave **grave)
+/* Without memory for a batch, wait for the readers instead. */
+static void free_later(struct ippfvs_conn *conn, struct batch **batch)
 {
-	if (!*grave)
-		*grave = kzalloc(sizeof(**grave), GFP_KERNEL | __GFP_NOWARN);
-	if (!*grave) {
+	if (!*batch)
+		*batch = kzalloc(sizeof(**batch), GFP_KERNEL | __GFP_NOWARN);
+	if (!*batch) {
 		synchronize_rcu();
 		ippfvs_conn_free(&conn, 1);
 		return;
 	}
 
-	(*grave)->conn[(*grave)->n++] = conn;
-	if ((*grave)->n == GRAVES) {
-		call_rcu(&(*grave)->rcu, grave_close);
-		*grave = NULL;
+	(*batch)->conn[(*batch)->n++] = conn;
+	if ((*batch)->n == BATCH) {
+		call_rcu(&(*batch)->rcu, batch_free);
+		*batch = NULL;
 	}
 }
 
@@ -93,21 +93,22 @@ static bool end_if_idle(const struct ippfvs_conn_table *table,
 
 	if (life & LIFE_DEAD)
 		return true;
-	return idle_for(life, ippfvs_conn_table_patience(table, conn, life)) &&
+	return idle_for(life, ippfvs_conn_timeout(table, conn, life)) &&
 	       ippfvs_conn_end_seen(conn, life);
 }
 
 static void sweep_bucket(struct ippfvs_conn_table *table,
-			 const struct ippfvs_bucket *bucket,
-			 struct grave **grave)
+			 const struct ippfvs_line *first,
+			 struct batch **batch)
 {
+	const struct ippfvs_line *line;
 	struct ippfvs_conn *conn;
 	unsigned long link;
 	int i;
 
-	for (; bucket; bucket = rcu_dereference_raw(bucket->more)) {
+	ippfvs_for_each_own_line(line, first) {
 		for (i = 0; i < IPPFVS_LINKS; i++) {
-			link = READ_ONCE(bucket->link[i]);
+			link = READ_ONCE(line->link[i]);
 			if (!link || ippfvs_link_dir(link) != IPPFVS_CONN_IN)
 				continue;
 			conn = ippfvs_link_conn(link);
@@ -118,7 +119,7 @@ static void sweep_bucket(struct ippfvs_conn_table *table,
 				remove_spread(table, conn);
 			percpu_counter_dec(&table->conns);
 			ippfvs_real_put(conn->real);
-			bury(conn, grave);
+			free_later(conn, batch);
 		}
 	}
 }
@@ -128,17 +129,17 @@ static void sweep(struct ippfvs_conn_table *table,
 		  struct ippfvs_buckets *buckets, u32 first, u64 end)
 {
 	u64 position = first, step = 1ULL << (32 - buckets->bits);
-	struct grave *grave = NULL;
-	u32 breath = 0;
+	struct batch *batch = NULL;
+	u32 n = 0;
 
 	for (; position < end; position += step) {
-		sweep_bucket(table, ippfvs_bucket_of(buckets, position),
-			     &grave);
-		if (++breath % IPPFVS_CONN_BREATH == 0)
+		sweep_bucket(table, ippfvs_buckets_line(buckets, position),
+			     &batch);
+		if (++n % IPPFVS_CONN_RESCHED_EVERY == 0)
 			cond_resched();
 	}
-	if (grave)
-		call_rcu(&grave->rcu, grave_close);
+	if (batch)
+		call_rcu(&batch->rcu, batch_free);
 }
 
 void ippfvs_conn_sweep(struct ippfvs_conn_table *table, u32 first, u64 end)

@@ -9,7 +9,7 @@
 #include "table.h"
 
 /* Buckets between two chances for others to run. */
-#define IPPFVS_CONN_BREATH	256
+#define IPPFVS_CONN_RESCHED_EVERY	256
 
 struct work_struct;
 

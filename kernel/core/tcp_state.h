@@ -43,7 +43,9 @@ u8 ippfvs_tcp_next(u8 state, enum ippfvs_side side, u8 flags);
  *
  * A SYN without ACK, RST or FIN on an entry that is closing or closed (FIN_WAIT
  * seen from one side included) is a client that uses its port again: RFC 9293,
- * section 3.6.1, RFC 6191. It is scheduled anew.
+ * section 3.6.1, RFC 6191.
+ *
+ * Return: it is, and must be scheduled anew.
  */
 bool ippfvs_tcp_reopens(u8 state, u8 flags);
 

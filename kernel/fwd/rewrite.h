@@ -41,6 +41,7 @@ void ippfvs_rewrite_addr(u8 *nh, u8 family, const union ippfvs_addr *addr,
  * ippfvs_rewrite() - write @end into the headers at @nh
  * @nh: network header; writable as far as @wire has read
  * @wire: what stands there
+ * @end: what shall stand there
  * @partial: the transport checksum is CHECKSUM_PARTIAL
  */
 void ippfvs_rewrite(u8 *nh, const struct ippfvs_wire *wire,

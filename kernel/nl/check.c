@@ -123,7 +123,7 @@ static int check_port(const struct ippfvs_service_key *key,
 		      "DR and TUN keep the port: use NAT or the service's port");
 }
 
-int ippfvs_nl_real_wish(struct net *net, const struct ippfvs_service_key *key,
+int ippfvs_nl_real_check(struct net *net, const struct ippfvs_service_key *key,
 			const struct nlattr *attr, struct nlattr **tb,
 			u8 default_method, struct ippfvs_real_spec *spec,
 			struct netlink_ext_ack *extack)

@@ -14,7 +14,7 @@ int ippfvs_nl_service_check(struct net *net,
 			    struct nlattr **tb, struct netlink_ext_ack *extack);
 
 /**
- * ippfvs_nl_real_wish() - weight and method, if that real server can be
+ * ippfvs_nl_real_check() - weight and method, if that real server can be
  * @net: whose addresses are the director's own
  * @key: of its service
  * @attr: the nest, for refusals
@@ -23,8 +23,10 @@ int ippfvs_nl_service_check(struct net *net,
  * @spec: key, and the weight and method that stay unless @tb has them; method
  *	IPPFVS_METHOD_UNSPEC: to be found out
  * @extack: gets the sentence
+ *
+ * Return: 0, or -errno of the uapi's refusals with @extack set.
  */
-int ippfvs_nl_real_wish(struct net *net, const struct ippfvs_service_key *key,
+int ippfvs_nl_real_check(struct net *net, const struct ippfvs_service_key *key,
 			const struct nlattr *attr, struct nlattr **tb,
 			u8 default_method, struct ippfvs_real_spec *spec,
 			struct netlink_ext_ack *extack);

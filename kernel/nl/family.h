@@ -36,7 +36,7 @@ int ippfvs_nl_replace(struct sk_buff *skb, struct genl_info *info);
 int ippfvs_nl_service_make(struct genl_info *info,
 			   const struct ippfvs_service_spec *spec);
 
-/* Questions: no lock but RCU. */
+/* Questions: RCU; one about counters takes the lock after three torn looks (change.h). */
 int ippfvs_nl_service_get(struct sk_buff *skb, struct genl_info *info);
 int ippfvs_nl_config_get(struct sk_buff *skb, struct genl_info *info);
 int ippfvs_nl_stats_get(struct sk_buff *skb, struct genl_info *info);

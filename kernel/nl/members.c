@@ -57,18 +57,18 @@ int ippfvs_nl_members_dump_start(struct netlink_callback *cb)
 }
 
 /* What a dump tells. */
-struct telling {
+struct dump_kind {
 	u8 cmd;
 	bool counters;		/* of real servers */
 	bool childless;		/* services without any real server, too */
 };
 
-static const struct telling real_get = {
+static const struct dump_kind real_get = {
 	.cmd = IPPFVS_CMD_REAL_GET,
 	.counters = true,
 };
 
-static const struct telling rules_get = {
+static const struct dump_kind rules_get = {
 	.cmd = IPPFVS_CMD_RULES_GET,
 	.childless = true,
 };
@@ -93,7 +93,7 @@ static int put_reals(struct sk_buff *skb, const struct ippfvs_pool *pool,
  */
 static int put_group(struct sk_buff *skb, const struct ippfvs_service *service,
 		     const struct ippfvs_pool *pool, u32 *index,
-		     const struct telling *telling)
+		     const struct dump_kind *kind)
 {
 	unsigned char *before = skb_tail_pointer(skb);
 	u32 first = *index;
@@ -102,8 +102,8 @@ static int put_group(struct sk_buff *skb, const struct ippfvs_service *service,
 	err = ippfvs_nl_put_service(skb, service, false);
 	if (err)
 		return err;
-	err = put_reals(skb, pool, index, telling->counters);
-	if (*index == first && (err || !telling->childless))
+	err = put_reals(skb, pool, index, kind->counters);
+	if (*index == first && (err || !kind->childless))
 		nlmsg_trim(skb, before);
 	return err;
 }
@@ -111,7 +111,7 @@ static int put_group(struct sk_buff *skb, const struct ippfvs_service *service,
 /* Those of one service from progress->index on; of another one, all. */
 static int put_pool(struct sk_buff *skb, const struct ippfvs_service *service,
 		    struct progress *progress,
-		    const struct telling *telling)
+		    const struct dump_kind *kind)
 {
 	const struct ippfvs_pool *pool = rcu_dereference(service->pool);
 	int err;
@@ -119,14 +119,14 @@ static int put_pool(struct sk_buff *skb, const struct ippfvs_service *service,
 	if (progress->id != service->id)
 		progress->index = 0;
 	progress->id = service->id;
-	err = put_group(skb, service, pool, &progress->index, telling);
+	err = put_group(skb, service, pool, &progress->index, kind);
 	if (!err)
 		progress->index = 0;
 	return err;
 }
 
 static int dump(struct sk_buff *skb, struct netlink_callback *cb,
-		const struct telling *telling)
+		const struct dump_kind *kind)
 {
 	const struct ippfvs_net *ipn = ippfvs_nl_dump_net(cb);
 	struct progress *progress = (void *)cb->ctx;
@@ -139,7 +139,7 @@ static int dump(struct sk_buff *skb, struct netlink_callback *cb,
 	if (err)
 		return err;
 	ippfvs_nl_dump_watch(cb);
-	head = ippfvs_nl_dump_begin(skb, cb, telling->cmd);
+	head = ippfvs_nl_dump_begin(skb, cb, kind->cmd);
 	if (!head)
 		return -EMSGSIZE;
 
@@ -148,7 +148,7 @@ static int dump(struct sk_buff *skb, struct netlink_callback *cb,
 		id = progress->id;
 		service = ippfvs_nl_service_from(ipn, &id, progress->last);
 		if (service)
-			err = put_pool(skb, service, progress, telling);
+			err = put_pool(skb, service, progress, kind);
 		rcu_read_unlock();
 		if (service && !err)
 			progress->id = id + 1;

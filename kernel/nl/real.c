@@ -123,7 +123,7 @@ int ippfvs_nl_real_new(struct sk_buff *skb, struct genl_info *info)
 		return err;
 	if (service && place_of(ipn, service, &spec))
 		return explain(-EEXIST, attr, info->extack);
-	err = ippfvs_nl_real_wish(ipn->net, &key, attr, tb,
+	err = ippfvs_nl_real_check(ipn->net, &key, attr, tb,
 				  ipn->config.default_method, &spec,
 				  info->extack);
 	if (err)
@@ -166,7 +166,7 @@ int ippfvs_nl_real_set(struct sk_buff *skb, struct genl_info *info)
 
 	spec.weight = place->weight;
 	spec.method = place->method;
-	err = ippfvs_nl_real_wish(ipn->net, &service->key, attr, tb,
+	err = ippfvs_nl_real_check(ipn->net, &service->key, attr, tb,
 				  ipn->config.default_method, &spec,
 				  info->extack);
 	if (err)

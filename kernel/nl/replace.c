@@ -129,7 +129,7 @@ static int fill_real(struct ippfvs_real_spec *real,
 		return err;
 	real->weight = IPPFVS_NL_WEIGHT;
 	real->method = IPPFVS_METHOD_UNSPEC;
-	return ippfvs_nl_real_wish(genl_info_net(info), &service->key, attr,
+	return ippfvs_nl_real_check(genl_info_net(info), &service->key, attr,
 				   tb, default_method, real, info->extack);
 }
 

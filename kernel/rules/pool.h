@@ -35,6 +35,7 @@ struct ippfvs_pool_real {
  * @state: what it remembers
  * @lock: serialises @sched->changed(); BH off
  * @shortcut: where packets have come from; single words, written without a lock
+ * @rcu: frees it after a grace period
  * @any_local: Local Node is one of them
  * @n: how many
  * @real: them, in the order in which they were added
@@ -58,7 +59,9 @@ struct ippfvs_pool {
  * @real: copied; a reference is taken for each
  * @n: how many, at most IPPFVS_REALS_MAX
  *
- * Process context. Return: ERR_PTR(-ENOMEM) on failure.
+ * Process context.
+ *
+ * Return: the pool, or ERR_PTR(-ENOMEM).
  */
 struct ippfvs_pool *ippfvs_pool_create(const struct ippfvs_scheduler *sched,
 				       const struct ippfvs_pool *before,

@@ -35,6 +35,8 @@ struct ippfvs_real_cpu {
  * @index: where the current pool has it; a hint, check before use
  * @service: that it belongs to; RCU; NULL once removed
  * @cpu: counters and route of each CPU
+ * @refs: one of each pool and of each connection
+ * @rcu: frees it after a grace period
  * @load: connections, active and inactive
  * @zeroed: counters at the last zeroing; the namespace's lock
  */

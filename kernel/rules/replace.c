@@ -88,21 +88,6 @@ static void adopt_all(struct ippfvs_net *ipn, struct ippfvs_rules *rules)
 	}
 }
 
-/*
- * Before their counters are read, so that what they carry from now on is at most
- * a packet on each CPU.
- */
-static void end_all(struct ippfvs_rules *rules)
-{
-	struct ippfvs_service *service;
-	unsigned long id;
-
-	xa_for_each(&rules->by_id, id, service) {
-		ippfvs_service_end(service);
-		cond_resched();
-	}
-}
-
 /* What the real servers of @service counted that nobody has adopted. */
 static void left_behind(const struct ippfvs_net *ipn,
 			const struct ippfvs_service *service,
@@ -150,7 +135,8 @@ static void take_over(struct ippfvs_net *ipn, struct ippfvs_rules *rules,
 	adopt_all(ipn, rules);
 	if (!old)
 		return;
-	end_all(old);
+	/* So that what they carry from now on is at most a packet on each CPU. */
+	ippfvs_rules_end(old);
 	retire(ipn, rules, old);
 }
 

@@ -222,7 +222,7 @@ static void free_rules(struct work_struct *work)
 	kfree(rules);
 }
 
-void ippfvs_rules_release(struct ippfvs_rules *rules)
+void ippfvs_rules_end(struct ippfvs_rules *rules)
 {
 	struct ippfvs_service *service;
 	unsigned long id;
@@ -231,6 +231,11 @@ void ippfvs_rules_release(struct ippfvs_rules *rules)
 		ippfvs_service_end(service);
 		cond_resched();
 	}
+}
+
+void ippfvs_rules_release(struct ippfvs_rules *rules)
+{
+	ippfvs_rules_end(rules);
 	INIT_RCU_WORK(&rules->free, free_rules);
 	queue_rcu_work(ippfvs_wq, &rules->free);
 }

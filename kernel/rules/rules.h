@@ -6,7 +6,7 @@
  * changes alter the published set in place (a service added or removed, a pool
  * swapped); a replacement builds a second set and swaps the pointer, so that
  * every packet sees the old rules or the new. All changes are made under the
- * namespace's lock, in process context. Readers need RCU only and never wait.
+ * namespace's lock, in process context. Packets need RCU only and never wait.
  */
 #ifndef _IPPFVS_RULES_H
 #define _IPPFVS_RULES_H
@@ -28,6 +28,7 @@ struct ippfvs_service_spec;
  * @by_id: in the order of their making, for lists that resume
  * @n: how many
  * @any_port: how many cover every port: while there are such, look twice
+ * @free: frees it after a grace period
  */
 struct ippfvs_rules {
 	struct rhashtable by_key;
@@ -70,7 +71,10 @@ void ippfvs_rules_publish(struct ippfvs_net *ipn, struct ippfvs_rules *rules);
 /* No set any more; stops the namespace. */
 void ippfvs_rules_clear(struct ippfvs_net *ipn);
 
-/* No longer published: ends its services, frees after a grace period. */
+/* No longer published: its real servers serve nobody, but who was taken over. */
+void ippfvs_rules_end(struct ippfvs_rules *rules);
+
+/* The same, and frees it after a grace period. */
 void ippfvs_rules_release(struct ippfvs_rules *rules);
 
 /*
@@ -86,7 +90,9 @@ void ippfvs_rules_flush(void);
  * @n: how many services; 0 removes everything
  *
  * Real servers that stay keep their connections and counters, services that
- * stay their id and counters. Return: 0, or -errno with nothing changed.
+ * stay their id and counters.
+ *
+ * Return: 0, or -errno with nothing changed.
  */
 int ippfvs_rules_replace(struct ippfvs_net *ipn,
 			 const struct ippfvs_service_spec *spec, u32 n);

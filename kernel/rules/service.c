@@ -83,6 +83,8 @@ void ippfvs_service_free(struct ippfvs_service *service)
 void ippfvs_service_release(struct ippfvs_net *ipn,
 			    struct ippfvs_service *service)
 {
+	lockdep_assert_held(&ipn->lock);
+
 	ippfvs_service_end(service);
 	ippfvs_pool_release(ippfvs_service_pool(ipn, service));
 	kfree_rcu(service, rcu);
@@ -159,6 +161,8 @@ void ippfvs_service_swap(struct ippfvs_net *ipn, struct ippfvs_service *service,
 			 struct ippfvs_pool *pool)
 {
 	struct ippfvs_pool *before = ippfvs_service_pool(ipn, service);
+
+	lockdep_assert_held(&ipn->lock);
 
 	rcu_assign_pointer(service->pool, pool);
 	ippfvs_pool_settle(pool);

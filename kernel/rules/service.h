@@ -37,6 +37,7 @@ struct ippfvs_service_key {
  * @pool: its real servers; never NULL
  * @retired: counters of real servers that were removed, less what was zeroed;
  *	the namespace's lock
+ * @rcu: frees it after a grace period
  */
 struct ippfvs_service {
 	struct rhash_head node;

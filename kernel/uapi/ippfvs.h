@@ -115,11 +115,12 @@
  *   -ESRCH            no such service
  *   -ENOENT           no such real server in that service
  *   -EEXIST           that service, or that real server of it, is there already
- *   -EAFNOSUPPORT     real server and service are of different families
+ *   -EAFNOSUPPORT     real server and service are of different families, or IPv6 is off
  *   -EPROTONOSUPPORT  unknown scheduler
  *   -EDOM             DR and TUN cannot change the port
  *   -ENOSPC           IPPFVS_SERVICES_MAX or IPPFVS_REALS_MAX reached
- *   -EADDRNOTAVAIL    no unicast address, or local asked for a foreign one
+ *   -EADDRNOTAVAIL    no unicast address; loopback or link-local, which no client
+ *                     reaches; or local asked for a foreign one
  *
  * Events: what SERVICE_NEW, SERVICE_SET, SERVICE_DEL, REAL_NEW, REAL_SET,
  * REAL_DEL and CONFIG_SET changed is sent to the group "events" under the same

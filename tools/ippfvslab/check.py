@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`tools/check`: W=1 and sparse with endian checks, checkpatch, ruff and mypy."""
+"""`tools/check`: W=1 and sparse with endian checks, checkpatch, kernel-doc, ruff and mypy."""
 
 from __future__ import annotations
 
@@ -56,6 +56,12 @@ def _checkpatch() -> list[str]:
     return _said(["perl", str(program), *options, "--ignore", _NOT_FOR_US, *files])
 
 
+def _kernel_doc() -> list[str]:
+    program = kernels.source() / "scripts/kernel-doc"
+    files = [str(file.relative_to(paths.TREE)) for file in module.sources()[1:]]
+    return _said(["perl", str(program), "-none", "-Wall", "-Werror", *files])
+
+
 def _ruff() -> list[str]:
     return _said([_tool("ruff"), "check", "--output-format=concise", "--quiet", *_PYTHON])
 
@@ -95,6 +101,7 @@ CHECKS: dict[str, Callable[[], list[str]]] = {
     "ruff format": _ruff_format,
     "mypy --strict": _mypy,
     "checkpatch": _checkpatch,
+    "kernel-doc": _kernel_doc,
     "gcc W=1 and sparse, Linux 6.1": lambda: _compile("6.1"),
     "gcc W=1 and sparse, Linux 6.12": lambda: _compile("6.12"),
 }
