@@ -13,7 +13,7 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 from ippfvslab import paths
-from ippfvslab.bench import chart, page, results, run
+from ippfvslab.bench import chart, history, page, results, run
 from ippfvslab.bench.question import Bound, Question, Ratio
 from ippfvslab.bench.questions import QUESTIONS as EVERY
 from ippfvslab.bench.report import judge
@@ -65,7 +65,18 @@ RUN = Results(
         "stale": Record({"IPVS": [1.0]}, {}, 1.0),
     },
 )
-_PARTS = ("run", "tally", "glance", "machine", "guests", "settings", "questions", "unanswered")
+_PARTS = (
+    "run",
+    "tally",
+    "glance",
+    "machine",
+    "guests",
+    "settings",
+    "runs",
+    "questions",
+    "unanswered",
+)
+RUNS = [history.kept(RUN, QUESTIONS)]
 PROSE = "".join(f"{{{{{part}}}}}\n" for part in _PARTS)
 
 
@@ -131,8 +142,8 @@ def test_ticks_of_bytes(most: float, step: float) -> None:
 
 
 def test_the_page_says_what_was_found() -> None:
-    text = page.page(PROSE, RUN, QUESTIONS)
-    assert text == page.page(PROSE, RUN, QUESTIONS)
+    text = page.page(PROSE, RUN, RUNS, QUESTIONS)
+    assert text == page.page(PROSE, RUN, RUNS, QUESTIONS)
     assert "{{" not in text
     for line in (
         "| [a race](#fast) | ippfvs : IPVS | 2.50 | 2.58 | ≥ 2.00 | 5% | ✓ |",
@@ -155,9 +166,9 @@ def test_the_page_says_what_was_found() -> None:
 def test_the_page_begins_with_what_is_missed() -> None:
     figures = {"ippfvs": [1.5e6, 1.49e6], "IPVS": [1e6, 0.99e6], "plain": [2e6, 2e6]}
     slow = replace(RUN.records["fast"], figures=figures)
-    text = page.page(PROSE, replace(RUN, records={**RUN.records, "fast": slow}), QUESTIONS)
+    text = page.page(PROSE, replace(RUN, records={**RUN.records, "fast": slow}), RUNS, QUESTIONS)
     assert "- Of 2 targets 1 are reached." in text
-    assert "- 1 are missed by more than the noise: [a race](#fast)." in text
+    assert "- 1 are missed by more than the noise: [a race](#fast) (ippfvs : IPVS)." in text
     assert "✗ ippfvs : IPVS: **1.50**, target ≥ 2.00: missed by 33% of it" in text
 
 
@@ -168,8 +179,30 @@ def test_everything_is_written_and_old_charts_go(tmp_path: Path) -> None:
     (folder / "old.svg").write_text("")
     page.write(tmp_path, RUN, QUESTIONS)
     left = sorted(file.name for file in folder.iterdir())
-    assert left == ["fast.svg", "figures.json", "page.md", "small.svg"]
-    assert (tmp_path / page.PAGE).read_text() == page.page(PROSE, RUN, QUESTIONS)
+    assert left == ["fast.svg", "figures.json", "page.md", "runs.json", "small.svg"]
+    assert (tmp_path / page.PAGE).read_text() == page.page(PROSE, RUN, RUNS, QUESTIONS)
+
+
+def test_runs_stand_side_by_side(tmp_path: Path) -> None:
+    file = tmp_path / "runs.json"
+    assert history.read(file) == []
+    earlier = replace(RUNS[0], when="2026-01-01 00:00", best={}, middle={})
+    history.write(file, history.add(history.add([], RUNS[0]), earlier))
+    assert history.read(file) == [earlier, RUNS[0]]
+    assert history.add(RUNS, replace(RUNS[0], cpu="b")) == [replace(RUNS[0], cpu="b")]
+    assert list(history.table(history.read(file))) == [
+        "| run | CPU | fast |",
+        "|---|---|--:|",
+        "| 2026-01-01 00:00, abc1234 | a model |  |",
+        "| 2026-01-02 03:04, abc1234 | a model | 2.50 (2.58) |",
+    ]
+
+
+def test_what_was_seen_stands_below_its_question() -> None:
+    fast = replace(RUN.records["fast"], facts={"ippfvs": {"made": "3", "kept": "0"}})
+    text = page.page(PROSE, replace(RUN, records={"fast": fast}), RUNS, QUESTIONS)
+    assert "- ippfvs: made: 3; kept: 0" in text.splitlines()
+    assert "| ippfvs | made | 3 |" not in text
 
 
 def test_the_prose_leaves_a_place_for_everything() -> None:
@@ -220,7 +253,9 @@ def test_the_page_in_docs_is_what_its_figures_make() -> None:
     docs = paths.TREE / "docs"
     found = results.read(docs / page.FOLDER / page.FIGURES)
     prose = (docs / page.FOLDER / page.PROSE).read_text()
-    made = page.page(prose, found, EVERY)
+    runs = history.read(docs / page.FOLDER / page.RUNS)
+    assert history.kept(found, EVERY) in runs
+    made = page.page(prose, found, runs, EVERY)
     again = "run: ./tools/lab bench --write --of docs/performance/figures.json"
     assert (docs / page.PAGE).read_text() == made, again
     answered = {f"{answer.question.name}.svg" for answer in found.answers(EVERY)}

@@ -41,5 +41,5 @@ def test_what_pktgen_answered_is_noted(
     monkeypatch.setattr(pktgen, "_result", lambda _: answer)
     settings.taken()
     pktgen.attach(1, "in1")
-    assert settings.taken() == {"pktgen": {"packets": packets}}
+    assert settings.taken() == ({"pktgen": {"packets": packets}}, {})
     assert told == ["kpktgend_1", "in1", "in1"]

@@ -59,9 +59,11 @@ def _answer(question: Question, rounds: Rounds, quick: bool) -> dict[str, Any]:
     except Exception as fault:
         trouble = sentence(fault)
         line(f"!! {question.name} failed: {trouble} (traceback in {_log(question, fault)})")
+    in_force, seen = settings.taken()
     return {
         "figures": figures,
-        "settings": settings.taken(),
+        "settings": in_force,
+        "facts": seen,
         "seconds": round(time.monotonic() - began, 1),
         "trouble": trouble,
     }

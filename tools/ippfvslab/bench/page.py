@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""docs/PERFORMANCE.md, made of a run's figures and of docs/performance/page.md, its prose.
+"""docs/PERFORMANCE.md, made of a run's figures, of former ones and of its prose, page.md.
 
-The same figures and prose make the same page, to the letter.
+The same of all three make the same page, to the letter.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from ippfvslab.bench import history
 from ippfvslab.bench.question import Question
 from ippfvslab.bench.report import MEANINGS, REACHED, Answer, Verdict
 from ippfvslab.bench.results import Record, Results
@@ -18,11 +19,14 @@ PAGE = "PERFORMANCE.md"
 FOLDER = "performance"
 PROSE = "page.md"
 FIGURES = "figures.json"
+RUNS = "runs.json"
 _GUEST = {"uml": "User-Mode Linux", "qemu": "QEMU"}
 
 
-def page(prose: str, results: Results, questions: Sequence[Question]) -> str:
-    """PROSE with each {{…}} replaced by what RESULTS say."""
+def page(
+    prose: str, results: Results, runs: Sequence[history.Run], questions: Sequence[Question]
+) -> str:
+    """PROSE with each {{…}} replaced by what RESULTS and all RUNS say."""
     answers = results.answers(questions)
     parts = {
         "run": _run(results),
@@ -31,6 +35,7 @@ def page(prose: str, results: Results, questions: Sequence[Question]) -> str:
         "machine": "\n".join(_pairs(results.machine)),
         "guests": "\n".join(_guests(results)),
         "settings": "\n".join(_settings(results.records.values())),
+        "runs": "\n".join(history.table(runs)),
         "questions": "\n".join(_questions(answers, results)),
         "unanswered": "\n".join(_unanswered(results, questions)),
     }
@@ -51,12 +56,13 @@ def _tally(answers: Sequence[Answer]) -> Iterator[str]:
     yield f"- Of {len(marks)} targets {marks.count(REACHED)} are reached."
     for mark, meaning in MEANINGS.items():
         links = [
-            f"[{answer.question.title}](#{answer.question.name})"
+            f"[{answer.question.title}](#{answer.question.name}) ({verdict.target.says})"
             for answer in answers
-            if any(verdict.mark == mark for verdict in answer.verdicts)
+            for verdict in answer.verdicts
+            if verdict.mark == mark
         ]
         if links:
-            yield f"- {marks.count(mark)} are {meaning}: {'; '.join(links)}."
+            yield f"- {len(links)} are {meaning}: {'; '.join(links)}."
 
 
 def _glance(answers: Iterable[Answer]) -> Iterator[str]:
@@ -122,6 +128,15 @@ def _question(answer: Answer, record: Record) -> Iterator[str]:
         more = f"; {verdict.remark}" if verdict.remark else ""
         said = f"{verdict.mark} {verdict.target.says}: **{value}**, target {bound}"
         yield f"{said}{_off(verdict)}{more}\n"
+    if record.facts:
+        yield from _facts(record.facts)
+        yield ""
+
+
+def _facts(facts: dict[str, dict[str, str]]) -> Iterator[str]:
+    """What was seen besides."""
+    for who, seen in facts.items():
+        yield f"- {who}: " + "; ".join(f"{name}: {value}" for name, value in seen.items())
 
 
 def _off(verdict: Verdict) -> str:
@@ -170,5 +185,7 @@ def write(docs: Path, results: Results, questions: Sequence[Question]) -> None:
     """Write page, charts and figures below DOCS."""
     folder = docs / FOLDER
     results.write(folder / FIGURES)
+    runs = history.add(history.read(folder / RUNS), history.kept(results, questions))
+    history.write(folder / RUNS, runs)
     draw(folder, results, questions)
-    (docs / PAGE).write_text(page((folder / PROSE).read_text(), results, questions))
+    (docs / PAGE).write_text(page((folder / PROSE).read_text(), results, runs, questions))

@@ -23,6 +23,8 @@ class Record:
     seconds: float
     trouble: str = ""
     """Why there are no figures."""
+    facts: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What else was seen of each lane."""
 
 
 @dataclass(frozen=True)

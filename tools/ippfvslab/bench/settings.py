@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What was in force while something was measured, as read from the running kernel."""
+"""What was in force, and what was seen, while a question was measured."""
 
 from __future__ import annotations
 
@@ -7,19 +7,28 @@ import os
 import platform
 from pathlib import Path
 
-_noted: dict[str, dict[str, str]] = {}
+Notes = dict[str, dict[str, str]]
+"""By who: names and values."""
+_noted: Notes = {}
+_seen: Notes = {}
 
 
 def note(who: str, found: dict[str, str]) -> None:
-    """Keep what is in force for WHO while the present question is measured."""
+    """Keep what is in force for WHO while the present question is measured, by the kernel."""
     _noted.setdefault(who, {}).update(found)
 
 
-def taken() -> dict[str, dict[str, str]]:
-    """All that was noted since the last call."""
-    noted = dict(_noted)
+def saw(who: str, facts: dict[str, str]) -> None:
+    """Keep what was seen of WHO beside the figures of the present question."""
+    _seen.setdefault(who, {}).update(facts)
+
+
+def taken() -> tuple[Notes, Notes]:
+    """All that was noted, and all that was seen, since the last call."""
+    taken = dict(_noted), dict(_seen)
     _noted.clear()
-    return noted
+    _seen.clear()
+    return taken
 
 
 def guest() -> dict[str, str]:

@@ -83,7 +83,7 @@ def _once(generator: Generator, packets: Beat, lane: str, quick: bool) -> float:
         grown = buckets() // start
         if not table.least <= grown <= table.most:
             raise RuntimeError(f"{lane}: the table has grown {grown} times")
-        settings.note(
+        settings.saw(
             lane, {"latest packet": f"{1000 * max(late):.1f} ms, the host's doing included"}
         )
         return waits[0]

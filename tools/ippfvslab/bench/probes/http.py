@@ -68,9 +68,7 @@ class Way:
 def ask(question: Question, rounds: Rounds, quick: bool) -> Figures:
     """Questions about the same runs are answered from one measurement."""
     setting: Setting = question.setting
-    runs, in_force = _measure(question.lanes, rounds, setting.close)
-    for who, found in in_force.items():
-        settings.note(who, found)
+    runs = _measure(question.lanes, rounds, setting.close)
     return {
         lane: [run.figure(setting.what) for run in each]
         for lane, each in zip(question.lanes, runs, strict=True)
@@ -78,10 +76,8 @@ def ask(question: Question, rounds: Rounds, quick: bool) -> Figures:
 
 
 @cache
-def _measure(
-    names: tuple[str, ...], rounds: Rounds, close: bool
-) -> tuple[list[list[Run]], dict[str, dict[str, str]]]:
-    """The runs of each lane, and the settings that were in force."""
+def _measure(names: tuple[str, ...], rounds: Rounds, close: bool) -> list[list[Run]]:
+    """The runs of each lane."""
     runs: dict[str, list[Run]] = {name: [] for name in names}
     settings.note("wrk", {"words": " ".join(web.words(SECONDS, close=close))})
     with WebFarm() as farm:
@@ -91,7 +87,7 @@ def _measure(
             return runs[name][-1].seen.rate
 
         interleave(names, rounds, once)
-    return [runs[name] for name in names], settings.taken()
+    return [runs[name] for name in names]
 
 
 def _once(farm: WebFarm, name: str, close: bool) -> Run:

@@ -77,7 +77,7 @@ def _once(generator: Generator, crowd: Crowd) -> float:
         "expired": f"within {expired:.0f} s of a timeout of 1 s; table shrunk {shrunk:.0f} s later",
         "memory kept then": f"{left / (1 << 20):.1f} MiB",
     }
-    settings.note(lane, told)
+    settings.saw(lane, told)
     return figure
 
 

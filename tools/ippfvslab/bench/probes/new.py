@@ -47,7 +47,7 @@ def measure(generator: Generator, lane: str, case: Case, count: int) -> float:
             raise RuntimeError(f"{lane} made {made} connections of {count}")
         if not (one := contestant.sample(case).lower()).startswith(case.protocol):
             raise RuntimeError(f"{lane} made connections of another kind: {one}")
-        settings.note(lane, {f"a {case.protocol} connection": one})
+        settings.saw(lane, {f"a {case.protocol} connection": one})
         return figure
 
 
