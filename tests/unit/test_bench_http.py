@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ippfvslab.bench import web
+from ippfvslab.bench import wrk
 from ippfvslab.bench.probes.http import Run, judge
 
 OUTPUT = """\
@@ -18,12 +18,12 @@ Requests/sec:  10000.00
 {"requests": 30000, "microseconds": 3000000, "bytes": 9000000, "errors": 0, \
 "p50_us": 1500.000000, "p99_us": 4200.000000}
 """
-SEEN = web.parse(OUTPUT)
+SEEN = wrk.parse(OUTPUT)
 CAME = [90_000, 90_000]
 
 
 def test_what_wrk_saw() -> None:
-    assert web.Seen(30_000, 3_000_000, 9_000_000, 0, 1500.0, 4200.0) == SEEN
+    assert wrk.Seen(30_000, 3_000_000, 9_000_000, 0, 1500.0, 4200.0) == SEEN
     assert SEEN.rate == 10_000
 
 
@@ -58,5 +58,5 @@ def test_a_connection_for_each_request() -> None:
     judge("plain", SEEN, CAME, None, close=True)
     with pytest.raises(RuntimeError, match="29999 connections"):
         judge("ippfvs", SEEN, CAME, 29_999, close=True)
-    assert "-c16" in web.words(3, close=False)
-    assert "Connection: close" in web.words(3, close=True)
+    assert "-c16" in wrk.options(3, close=False)
+    assert "Connection: close" in wrk.options(3, close=True)

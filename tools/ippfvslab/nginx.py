@@ -3,27 +3,27 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
-import tempfile
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from ippfvslab import debian, paths
+from ippfvslab import daemon, debian, paths
 from ippfvslab.farm import endpoint
 from ippfvslab.netns import Host
 from ippfvslab.say import Trouble
 
 BIG_MB = 50
-START_LIMIT_S = 60
 
-_CONFIG = """\
+_HEAD = """\
 daemon off;
 master_process off;
 pid {home}/pid;
-error_log {home}/error.log;
-events {{ worker_connections 1024; }}
-http {{
+error_log {home}/log;
+events {{ worker_connections 4096; }}
+"""
+
+# It makes all of its folders at start, whether they are used or not.
+HTTP = """\
     access_log off;
     client_body_temp_path {home}/body;
     proxy_temp_path {home}/proxy;
@@ -31,6 +31,12 @@ http {{
     uwsgi_temp_path {home}/uwsgi;
     scgi_temp_path {home}/scgi;
     types {{ }}
+"""
+
+_SERVE = (
+    "http {{\n"
+    + HTTP
+    + """\
     default_type text/html;
     server {{
 {listen}
@@ -40,6 +46,7 @@ http {{
     }}
 }}
 """
+)
 
 
 def program() -> Path:
@@ -55,30 +62,30 @@ def cached() -> Path:
     return found[-1]
 
 
+def start(
+    host: Host, command: Sequence[str], home: Path, config: str, listen: Sequence[tuple[str, int]]
+) -> subprocess.Popen[str]:
+    """Start the nginx of COMMAND in HOST; return when it listens where CONFIG has it.
+
+    :param home: an empty folder, which CONFIG may name
+    :param config: what follows after the settings of a program that ends with its farm
+    """
+    (home / "conf").write_text(_HEAD.format(home=home) + config)
+    log = home / "log"
+    words = [*command, "-p", str(home), "-c", str(home / "conf"), "-e", str(log)]
+    return daemon.start(host, "nginx", words, listen, log)
+
+
 def serve(host: Host, name: str, *listen: tuple[str, int]) -> subprocess.Popen[str]:
     """Start nginx in HOST on each address and port of LISTEN; return when it answers.
 
     `/` is "<html>NAME address:port</html>", `/big` a file of BIG_MB megabytes.
     """
-    home = Path(tempfile.mkdtemp(prefix=f"nginx-{name}-", dir="/tmp"))
+    home = daemon.new_home(f"nginx-{name}")
     lines = "\n".join(f"        listen {endpoint(*each)} backlog=4096;" for each in listen)
-    (home / "nginx.conf").write_text(_CONFIG.format(home=home, listen=lines, name=name))
     big_file(home / "big")
-    child = host.popen(
-        str(cached()),
-        "-p",
-        str(home),
-        "-c",
-        str(home / "nginx.conf"),
-        "-e",
-        str(home / "error.log"),
-    )
-    limit = time.monotonic() + START_LIMIT_S
-    while not all(listens(host, *each) for each in listen):
-        if child.poll() is not None or time.monotonic() > limit:
-            raise Trouble(f"nginx did not start in {host.name}: {_log(home)}")
-        time.sleep(0.05)
-    return child
+    config = _SERVE.format(home=home, listen=lines, name=name)
+    return start(host, [str(cached())], home, config, listen)
 
 
 def big_file(path: Path) -> None:
@@ -87,17 +94,3 @@ def big_file(path: Path) -> None:
     with path.open("wb") as file:
         for number in range((BIG_MB << 20) // 65536):
             file.write(number.to_bytes(256, "big") + block)
-
-
-def listens(host: Host, address: str, port: int) -> bool:
-    """Whether HOST takes connections at ADDRESS and PORT."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    if address in ("0.0.0.0", "::"):
-        address = "127.0.0.1" if family == socket.AF_INET else "::1"
-    with host.socket(family, socket.SOCK_STREAM) as probe:
-        return probe.connect_ex((address, port)) == 0
-
-
-def _log(home: Path) -> str:
-    log = home / "error.log"
-    return log.read_text().strip() if log.exists() else "no log"

@@ -14,11 +14,13 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from ippfvslab.bench import lanes, settings, web
+from ippfvslab.bench import lanes, settings, wrk
 from ippfvslab.bench.lanes.case import Case
+from ippfvslab.bench.proxies import PROXIES
 from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.rounds import Rounds, interleave
-from ippfvslab.bench.web import SERVERS, THE_SERVERS, THE_VIP, VIP, Asked, Seen, WebFarm
+from ippfvslab.bench.webfarm import BODY, PORT, SERVERS, THE_SERVERS, THE_VIP, VIP, WebFarm
+from ippfvslab.bench.wrk import CONNECTIONS, Asked, Seen
 
 CASE = Case(protocol="tcp", servers=len(SERVERS))
 SECONDS = 1
@@ -79,7 +81,7 @@ def ask(question: Question, rounds: Rounds, quick: bool) -> Figures:
 def _measure(names: tuple[str, ...], rounds: Rounds, close: bool) -> list[list[Run]]:
     """The runs of each lane."""
     runs: dict[str, list[Run]] = {name: [] for name in names}
-    settings.note("wrk", {"words": " ".join(web.words(SECONDS, close=close))})
+    settings.note("wrk", {"words": " ".join(wrk.options(SECONDS, close=close))})
     with WebFarm() as farm:
 
         def once(name: str) -> float:
@@ -94,7 +96,7 @@ def _once(farm: WebFarm, name: str, close: bool) -> Run:
     """It counts only when every request was answered by a server, through the lane's director."""
     with _up(farm, name) as way:
         before, was_busy = farm.delivered(), _busy()
-        seen = farm.ask(way.asked, SECONDS, close=close)
+        seen = wrk.ask(farm.client, way.asked, PORT, SECONDS, close=close)
         busy = _busy() - was_busy
         came = [after - was for was, after in zip(before, farm.delivered(), strict=True)]
         judge(name, seen, came, way.made(), close=close)
@@ -104,8 +106,8 @@ def _once(farm: WebFarm, name: str, close: bool) -> Run:
 @contextmanager
 def _up(farm: WebFarm, name: str) -> Iterator[Way]:
     """The contestant does its work meanwhile."""
-    if name in web.PROXIES:
-        web.PROXIES[name](farm.director, VIP)
+    if name in PROXIES:
+        PROXIES[name](farm.director, (VIP, PORT), [f"{each}:{PORT}" for each in SERVERS])
         before = _accepted()
         try:
             yield Way(THE_VIP, lambda: _accepted() - before)
@@ -124,13 +126,13 @@ def judge(name: str, seen: Seen, came: list[int], made: int | None, *, close: bo
     """Raise when not all of the work was done: CAME packets to each server, MADE connections."""
     if seen.errors or not seen.requests:
         raise RuntimeError(f"{name}: {seen.errors} errors in {seen.requests} requests")
-    if not len(web.BODY) < seen.bytes / seen.requests < len(web.BODY) + HEADER_LIMIT:
+    if not len(BODY) < seen.bytes / seen.requests < len(BODY) + HEADER_LIMIT:
         raise RuntimeError(f"{name}: {seen.requests} answers of {seen.bytes} bytes in all")
     if min(came) < LEAST_SHARE * sum(came) or min(came) < LEAST_SHARE * seen.requests:
         raise RuntimeError(f"{name}: {came} packets for {seen.requests} requests")
-    needed = seen.requests if close else web.CONNECTIONS
+    needed = seen.requests if close else CONNECTIONS
     # The client opens a few that come to no request.
-    if made is not None and not needed <= made <= needed + 3 * web.CONNECTIONS:
+    if made is not None and not needed <= made <= needed + 3 * CONNECTIONS:
         raise RuntimeError(f"{name}: {made} connections for {seen.requests} requests")
 
 
