@@ -20,17 +20,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from ippfvslab import netns
 from ippfvslab.netns import Host
+from ippfvslab.pktgen import shown, tell
 
 MAC = "02:00:00:00:00:01"
 PEER = "02:00:00:00:00:02"
 VIP, CLIENT = "10.0.0.100", "198.18.0.1"
 REALS = tuple(f"172.16.0.{host}" for host in range(2, 6))
 DEVICES = ("in0", "in1", "back0", "out0")
-PKTGEN = Path("/proc/net/pktgen")
 FRAME_BYTES = 60
 LIMIT_S = 120
 
@@ -122,15 +121,15 @@ class Streams:
 
     def __init__(self, *streams: Stream) -> None:
         self._streams = streams
-        self._starter = threading.Thread(target=_tell, args=("pgctrl", "start"), daemon=True)
+        self._starter = threading.Thread(target=tell, args=("pgctrl", "start"), daemon=True)
 
     def __enter__(self) -> Streams:
         cpus = len(os.sched_getaffinity(0))
         for cpu in range(cpus):
-            _tell(f"kpktgend_{cpu}", "rem_device_all")
+            tell(f"kpktgend_{cpu}", "rem_device_all")
         for stream in self._streams:
-            _tell(f"kpktgend_{stream.cpu % cpus}", f"add_device {stream.device}")
-            _tell(stream.device, *stream.commands)
+            tell(f"kpktgend_{stream.cpu % cpus}", f"add_device {stream.device}")
+            tell(stream.device, *stream.commands)
         self._starter.start()
         try:
             self.until(lambda: all(self.sent(stream) for stream in self._streams))
@@ -139,22 +138,17 @@ class Streams:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._end()
 
     def _end(self) -> None:
         if self._starter.is_alive():
-            _tell("pgctrl", "stop")
+            tell("pgctrl", "stop")
         self._starter.join(LIMIT_S)
 
     def sent(self, stream: Stream) -> int:
         """How many packets of STREAM have come in."""
-        text = (PKTGEN / stream.device).read_text()
+        text = shown(stream.device)
         found = re.search(r"pkts-sofar: (\d+)", text)
         assert found, text
         return int(found[1])
@@ -175,8 +169,3 @@ def send(stream: Stream) -> None:
     """All of STREAM, to its end."""
     with Streams(stream) as streams:
         streams.wait(stream)
-
-
-def _tell(file: str, *commands: str) -> None:
-    for command in commands:
-        (PKTGEN / file).write_text(f"{command}\n")

@@ -7,7 +7,6 @@ import hashlib
 import socket
 import struct
 import threading
-from types import TracebackType
 
 from ippfvslab.netns import Host
 
@@ -34,12 +33,7 @@ class Depot:
     def __enter__(self) -> Depot:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._listener.close()

@@ -12,15 +12,14 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
-from pathlib import Path
 
 from ippfvslab import netns
 from ippfvslab.netns import Host
+from ippfvslab.pktgen import tell
 
 import pylvs
 
 RACE_S = 20
-PKTGEN = Path("/proc/net/pktgen")
 MAC = "02:00:00:00:00:01"
 VIP, REAL, CLIENT = "fd00:9::100", "fd00:2::2", "fd00:5::1"
 OWN = "addr add fd00:2::1/64 dev out0 nodad"
@@ -60,11 +59,11 @@ def _build(host: Host) -> None:
 
 
 def _race(lvs: pylvs.Manager) -> None:
-    _tell("kpktgend_0", "rem_device_all", "add_device in0")
-    _tell("in0", "xmit_mode netif_receive", "clone_skb 0", "burst 1", "delay 3000")
-    _tell("in0", f"src6 {CLIENT}", f"dst6 {VIP}", f"dst_mac {MAC}", "count 0", "pkt_size 100")
-    _tell("in0", "udp_src_min 5000", "udp_src_max 5001", "udp_dst_min 7", "udp_dst_max 7")
-    flood = threading.Thread(target=_tell, args=("pgctrl", "start"))
+    tell("kpktgend_0", "rem_device_all", "add_device in0")
+    tell("in0", "xmit_mode netif_receive", "clone_skb 0", "burst 1", "delay 3000")
+    tell("in0", f"src6 {CLIENT}", f"dst6 {VIP}", f"dst_mac {MAC}", "count 0", "pkt_size 100")
+    tell("in0", "udp_src_min 5000", "udp_src_max 5001", "udp_dst_min 7", "udp_dst_max 7")
+    flood = threading.Thread(target=tell, args=("pgctrl", "start"))
     flood.start()
     try:
         end = time.monotonic() + RACE_S
@@ -72,13 +71,8 @@ def _race(lvs: pylvs.Manager) -> None:
             lines = "\n".join(GOES_AND_COMES * 40)
             subprocess.run(["ip", "-force", "-batch", "-"], input=lines, text=True, check=True)
     finally:
-        _tell("pgctrl", "stop")
+        tell("pgctrl", "stop")
         flood.join(10)
-        _tell("kpktgend_0", "rem_device_all")
+        tell("kpktgend_0", "rem_device_all")
     assert not flood.is_alive()
     assert lvs.stats().packets_in > 10_000
-
-
-def _tell(file: str, *commands: str) -> None:
-    for command in commands:
-        (PKTGEN / file).write_text(f"{command}\n")

@@ -183,10 +183,16 @@ def test_a_namespace_ends_with_rules_connections_and_packets_in_it(own_farm: Own
         with Load(lambda: spray.send(1024 + next(ports) % 60000)):
             with pylvs.Manager(str(farm.director.path)) as lvs:
                 _rules(lvs, farm)
-                while lvs.config().connections < 100:
-                    time.sleep(0.01)
+                _await_connections(lvs, 100)
             farm.director.run("ip", "netns", "del", farm.director.name)
             _await_no_device(farm, "internet", "director")
+
+
+def _await_connections(lvs: pylvs.Manager, count: int) -> None:
+    limit = time.monotonic() + LIMIT_S
+    while lvs.config().connections < count:
+        assert time.monotonic() < limit, "too few connections are made"
+        time.sleep(0.01)
 
 
 def _await_no_device(farm: Farm, lan: str, device: str) -> None:
@@ -208,8 +214,7 @@ def test_a_device_is_removed_under_traffic(own_farm: OwnFarm, family: int) -> No
     ):
         _rules(lvs, farm)
         with Load(lambda: spray.send(1024 + next(ports) % 5000)):
-            while lvs.config().connections < 100:
-                time.sleep(0.01)
+            _await_connections(lvs, 100)
             began = time.monotonic()
             farm.director.ip(f"route add unreachable {inside} metric 9999", "link del eth1")
             # The kernel begins to complain of a device that is held after 10 seconds.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ippfvslab.bench import twin
-from ippfvslab.bench.pktgen import Flood
+from ippfvslab.bench.generator import Flood
 from ippfvslab.bench.probes.scale import Apart, Load, Task, Team
 from ippfvslab.bench.questions_cpus import SCALING
 

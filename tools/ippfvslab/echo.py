@@ -7,7 +7,6 @@ import selectors
 import socket
 import threading
 import time
-from types import TracebackType
 
 from ippfvslab.netns import Host
 
@@ -41,12 +40,7 @@ class Echo:
     def __enter__(self) -> Echo:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def wait(self, served: int, limit_s: float = 30) -> None:

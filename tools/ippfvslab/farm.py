@@ -7,7 +7,6 @@ import contextlib
 import socket
 import subprocess
 from collections.abc import Iterable
-from types import TracebackType
 
 from ippfvslab import netns
 from ippfvslab.layouts import Layout, Spec
@@ -64,12 +63,7 @@ class Farm:
     def __enter__(self) -> Farm:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def service(self, port: int | None = None) -> str:

@@ -7,7 +7,6 @@ import ipaddress
 import socket
 import struct
 from dataclasses import dataclass
-from types import TracebackType
 
 from ippfvslab.netns import Host
 
@@ -148,12 +147,7 @@ class Capture:
     def __enter__(self) -> Capture:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -16,8 +16,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ippfvslab.bench import settings
-from ippfvslab.bench.pktgen import PROC, Flood, attach, tell
+from ippfvslab.bench.generator import Flood, attach
 from ippfvslab.bench.shell import run
+from ippfvslab.pktgen import shown, tell
 
 START_LIMIT_S = 60
 _SHOWN = re.compile(r"pkts-sofar: (\d+).*?started: (\d+)us\s+stopped: (\d+)us", re.DOTALL)
@@ -109,7 +110,7 @@ class Twin:
         return [self._read(number) for number in range(count)]
 
     def _read(self, number: int) -> Reading:
-        return read((PROC / self._devices[number]).read_text())
+        return read(shown(self._devices[number]))
 
 
 def _runs(past: Reading, now: Reading) -> bool:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ippfvslab.bench import lanes
 from ippfvslab.bench.director import CLIENT, director, forwarded
+from ippfvslab.bench.generator import Flood, Generator
 from ippfvslab.bench.lanes.case import Case
-from ippfvslab.bench.pktgen import Flood, Generator
 from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.rounds import Rounds, interleave
 

@@ -27,10 +27,10 @@ from dataclasses import dataclass
 from ippfvslab.bench import lanes, settings
 from ippfvslab.bench.beat import FLOWS, Beat, beat
 from ippfvslab.bench.director import CLIENT, director, forwarded
+from ippfvslab.bench.generator import Generator
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.lanes.ippfvs import BUCKET_BITS
 from ippfvslab.bench.ledger import settled
-from ippfvslab.bench.pktgen import Generator
 from ippfvslab.bench.probes.memory import START_BITS, buckets, flood
 from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.rounds import Rounds, interleave

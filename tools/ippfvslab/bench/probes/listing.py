@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from ippfvslab.bench import lanes
 from ippfvslab.bench.crowd import Crowd, by_name
 from ippfvslab.bench.director import director
+from ippfvslab.bench.generator import Generator
 from ippfvslab.bench.lanes.case import Case
-from ippfvslab.bench.pktgen import Generator
 from ippfvslab.bench.probes.memory import open_connections
 from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.rounds import Rounds, interleave

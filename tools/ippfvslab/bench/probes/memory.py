@@ -13,10 +13,10 @@ import pylvs
 from ippfvslab.bench import lanes
 from ippfvslab.bench.crowd import Crowd, by_name
 from ippfvslab.bench.director import CLIENT, MAC_IN, director, forwarded
+from ippfvslab.bench.generator import Flood, Generator
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.lanes.ippfvs import BUCKET_BITS
 from ippfvslab.bench.ledger import Ledger, settled
-from ippfvslab.bench.pktgen import Flood, Generator
 from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.rounds import Rounds, interleave
 

@@ -15,10 +15,10 @@ import pylvs
 from ippfvslab.bench import lanes, settings
 from ippfvslab.bench.crowd import Crowd, by_name
 from ippfvslab.bench.director import director
+from ippfvslab.bench.generator import Generator
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.lanes.ippfvs import BUCKET_BITS
 from ippfvslab.bench.ledger import Ledger, settled
-from ippfvslab.bench.pktgen import Generator
 from ippfvslab.bench.probes.memory import START_BITS, buckets, connections, open_connections
 from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.rounds import Rounds, interleave

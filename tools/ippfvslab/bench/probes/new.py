@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from ippfvslab.bench import lanes, settings
 from ippfvslab.bench.director import CLIENT, MAC_IN, director, forwarded
+from ippfvslab.bench.generator import SYN_FRAME_BYTES, UDP_FRAME_BYTES, Flood, Generator, as_syns
 from ippfvslab.bench.lanes.case import Case
-from ippfvslab.bench.pktgen import SYN_FRAME_BYTES, UDP_FRAME_BYTES, Flood, Generator, as_syns
 from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.rounds import Rounds, interleave
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ippfvslab.bench.crowd import Crowd, by_name
 from ippfvslab.bench.director import director
+from ippfvslab.bench.generator import Generator
 from ippfvslab.bench.lanes.case import Case
-from ippfvslab.bench.pktgen import Generator
 from ippfvslab.bench.probes.new import measure
 from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.rounds import Rounds, interleave

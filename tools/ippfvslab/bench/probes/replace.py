@@ -13,8 +13,8 @@ from pathlib import Path
 import pylvs
 from ippfvslab.bench import lanes
 from ippfvslab.bench.director import CLIENT, MAC_IN, director, forwarded
+from ippfvslab.bench.generator import Flood, Generator
 from ippfvslab.bench.lanes.case import Case
-from ippfvslab.bench.pktgen import Flood, Generator
 from ippfvslab.bench.probes.rules import SERVERS, SERVICES
 from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.rounds import Rounds

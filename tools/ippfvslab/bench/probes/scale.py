@@ -19,8 +19,8 @@ from pathlib import Path
 from ippfvslab.bench import lanes
 from ippfvslab.bench.crowd import Crowd, by_name
 from ippfvslab.bench.director import CLIENT, MAC_IN, VIP, director, forwarded, reals
+from ippfvslab.bench.generator import Flood
 from ippfvslab.bench.lanes.case import Case
-from ippfvslab.bench.pktgen import Flood
 from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.rounds import Rounds, interleave
 from ippfvslab.bench.shell import run

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import pytest
-from ippfvslab.bench import pktgen, settings
-from ippfvslab.bench.pktgen import Flood
+from ippfvslab.bench import generator, settings
+from ippfvslab.bench.generator import Flood
 
 MAC = "02:00:00:00:00:01"
 
@@ -37,9 +37,9 @@ def test_what_pktgen_answered_is_noted(
     answer: str, packets: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    monkeypatch.setattr(pktgen, "tell", lambda file, *_: told.append(file))
-    monkeypatch.setattr(pktgen, "_result", lambda _: answer)
+    monkeypatch.setattr(generator, "tell", lambda file, *_: told.append(file))
+    monkeypatch.setattr(generator, "result", lambda _: answer)
     settings.taken()
-    pktgen.attach(1, "in1")
+    generator.attach(1, "in1")
     assert settings.taken() == ({"pktgen": {"packets": packets}}, {})
     assert told == ["kpktgend_1", "in1", "in1"]

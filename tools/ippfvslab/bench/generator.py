@@ -14,12 +14,11 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from ippfvslab.bench import settings
 from ippfvslab.bench.shell import run
+from ippfvslab.pktgen import result, tell
 
-PROC = Path("/proc/net/pktgen")
 UDP_FRAME_BYTES = 60
 SYN_FRAME_BYTES = 58
 """44 bytes of IPv4: a TCP header with one option, and no data."""
@@ -89,10 +88,10 @@ class Generator:
         """Packets a second that the receive path took, COUNT sent."""
         tell(self._device, *flood.commands, f"count {count}")
         tell("pgctrl", "start")
-        result = _result(self._device)
-        found = re.search(r"OK: (\d+)\(", result)
+        said = result(self._device)
+        found = re.search(r"OK: (\d+)\(", said)
         if not found:
-            raise RuntimeError(f"pktgen: {result.strip()}")
+            raise RuntimeError(f"pktgen: {said.strip()}")
         return count * 1e6 / int(found[1])
 
 
@@ -101,20 +100,8 @@ def attach(cpu: int, device: str) -> None:
     tell(f"kpktgend_{cpu}", "rem_device_all", f"add_device {device}")
     tell(device, "xmit_mode netif_receive", "delay 0", "clone_skb 0", "burst 1")
     tell(device, "flag NO_TIMESTAMP", "flag !SHARED")
-    own = "unknown" not in _result(device)
+    own = "unknown" not in result(device)
     settings.note("pktgen", {"packets": "not shared" if own else "shared, cloned by the stack"})
-
-
-def tell(file: str, *commands: str) -> None:
-    """Write COMMANDS to FILE of pktgen, one by one."""
-    for command in commands:
-        with (PROC / file).open("w") as stream:
-            stream.write(f"{command}\n")
-
-
-def _result(device: str) -> str:
-    text = (PROC / device).read_text()
-    return text[text.find("Result:") :]
 
 
 @contextmanager
