@@ -8,10 +8,10 @@ import math
 import sys
 
 import pytest
+from ippfvslab.bench import opening
 from ippfvslab.bench.beat import FLOWS, FRAME_BYTES, PERIOD_S, delays, frame
 from ippfvslab.bench.crowd import Crowd, by_name, names
 from ippfvslab.bench.ledger import PAGE, Ledger, listed_bytes, settled, slab_bytes
-from ippfvslab.bench.probes import memory
 from ippfvslab.bench.probes.rules import Setting
 from ippfvslab.bench.questions import QUESTIONS
 from ippfvslab.bench.questions_capacity import CAPACITY
@@ -69,8 +69,8 @@ def test_a_beat_is_of_known_flows_and_valid_packets() -> None:
 
 
 def test_ports_and_addresses_make_ten_million_pairs() -> None:
-    assert math.lcm(memory.PORTS, memory.ADDRESSES) > 10_000_000
-    last = ipaddress.IPv4Address("198.18.0.1") + memory.ADDRESSES - 1
+    assert math.lcm(opening.PORTS, opening.ADDRESSES) > 10_000_000
+    last = ipaddress.IPv4Address("198.18.0.1") + opening.ADDRESSES - 1
     assert last in ipaddress.IPv4Network("198.18.0.0/15")
 
 

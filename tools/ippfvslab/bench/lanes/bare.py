@@ -7,23 +7,23 @@ from ippfvslab.bench.lanes.case import Case
 
 
 def start(case: Case) -> None:
-    """The kernel routes anyhow."""
+    """Do nothing: the kernel routes by itself."""
 
 
 def end(case: Case) -> None:
-    """And goes on."""
+    """Do nothing."""
 
 
 def made(case: Case) -> int:
-    """It knows no connections."""
+    """Return 0: it knows no connections."""
     return 0
 
 
 def sample(case: Case) -> str:
-    """None."""
+    """Return nothing: there is none."""
     return ""
 
 
 def settings(case: Case) -> dict[str, str]:
-    """None: no module is loaded."""
+    """Return nothing: no module is loaded."""
     return {}

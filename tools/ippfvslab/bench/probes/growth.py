@@ -31,7 +31,7 @@ from ippfvslab.bench.generator import Generator
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.lanes.ippfvs import BUCKET_BITS
 from ippfvslab.bench.ledger import settled
-from ippfvslab.bench.probes.memory import START_BITS, buckets, flood
+from ippfvslab.bench.opening import START_BITS, buckets, flood
 from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.rounds import Rounds, interleave
 from ippfvslab.bench.waits import longest_wait, pulse

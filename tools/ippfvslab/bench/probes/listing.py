@@ -15,7 +15,7 @@ from ippfvslab.bench.crowd import Crowd, by_name
 from ippfvslab.bench.director import director
 from ippfvslab.bench.generator import Generator
 from ippfvslab.bench.lanes.case import Case
-from ippfvslab.bench.probes.memory import open_connections
+from ippfvslab.bench.opening import open_connections
 from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.rounds import Rounds, interleave
 from ippfvslab.bench.stopwatch import peak_bytes, timed

@@ -9,21 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pylvs
 from ippfvslab.bench import lanes
 from ippfvslab.bench.crowd import Crowd, by_name
-from ippfvslab.bench.director import CLIENT, MAC_IN, director, forwarded
-from ippfvslab.bench.generator import Flood, Generator
+from ippfvslab.bench.director import director
+from ippfvslab.bench.generator import Generator
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.lanes.ippfvs import BUCKET_BITS
 from ippfvslab.bench.ledger import Ledger, settled
+from ippfvslab.bench.opening import START_BITS, buckets, connections, open_connections
 from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.rounds import Rounds, interleave
-
-PORTS, ADDRESSES = 60_000, 131_071
-"""Without a common factor: 7,864,260,000 packets until a pair comes again."""
-START_BITS = 12
-"""Of a table that grows: two to this power buckets."""
 
 
 @dataclass(frozen=True)
@@ -59,29 +54,3 @@ def _once(generator: Generator, crowd: Crowd) -> float:
         if grows and (held := connections()) != count:
             raise RuntimeError(f"{crowd.lane}: {held} connections are there")
         return (taken + table) / count
-
-
-def open_connections(generator: Generator, case: Case, count: int) -> float:
-    """Have the first COUNT connections made or found; answer how many packets a second went."""
-    before = forwarded()
-    rate = generator.send(flood(case), count)
-    if (came := forwarded() - before) != count:
-        raise RuntimeError(f"{came} of {count} packets were forwarded")
-    return rate
-
-
-def flood(case: Case) -> Flood:
-    """Packets each of which is of another connection."""
-    return Flood(MAC_IN, CLIENT[4], case.vip, PORTS, ADDRESSES)
-
-
-def buckets() -> int:
-    """How large ippfvs's table is."""
-    with pylvs.Manager() as lvs:
-        return lvs.config().buckets
-
-
-def connections() -> int:
-    """How many connections ippfvs has."""
-    with pylvs.Manager() as lvs:
-        return lvs.config().connections

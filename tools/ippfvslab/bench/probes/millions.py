@@ -19,7 +19,7 @@ from ippfvslab.bench.generator import Generator
 from ippfvslab.bench.lanes.case import Case
 from ippfvslab.bench.lanes.ippfvs import BUCKET_BITS
 from ippfvslab.bench.ledger import Ledger, settled
-from ippfvslab.bench.probes.memory import START_BITS, buckets, connections, open_connections
+from ippfvslab.bench.opening import START_BITS, buckets, connections, open_connections
 from ippfvslab.bench.question import Figures, Question
 from ippfvslab.bench.rounds import Rounds, interleave
 
