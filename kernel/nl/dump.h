@@ -9,6 +9,7 @@
 
 #include <linux/types.h>
 
+struct ippfvs_service;
 struct netlink_callback;
 struct sk_buff;
 
@@ -27,5 +28,37 @@ void *ippfvs_nl_dump_begin(struct sk_buff *skb,
  */
 int ippfvs_nl_dump_end(struct sk_buff *skb, struct netlink_callback *cb,
 		       void *head, int err);
+
+/**
+ * struct ippfvs_nl_progress - how far a dump of services has come; in cb->ctx, zeroed
+ * @id: of the service to go on with
+ * @last: id of the last service that is wanted
+ * @index: what @put has kept of how far it has come within that service
+ * @resolved: what is wanted is known (resolve.h)
+ */
+struct ippfvs_nl_progress {
+	unsigned long id;
+	unsigned long last;
+	u32 index;
+	bool resolved;
+};
+
+/**
+ * ippfvs_nl_dump_services() - one call of a dump that goes from service to service
+ * @skb: the message
+ * @cb: of the dump; its progress is resolved
+ * @cmd: of the answers
+ * @put: put what is told of a service, from *index on; called under RCU. -errno: for
+ *	lack of room, to go on with at the next call
+ *
+ * Process context; a service at a time, since a large one takes a while.
+ *
+ * Return: what the dump returns.
+ */
+int ippfvs_nl_dump_services(struct sk_buff *skb, struct netlink_callback *cb,
+			    u8 cmd,
+			    int (*put)(struct sk_buff *skb,
+				       const struct ippfvs_service *service,
+				       u32 *index));
 
 #endif /* _IPPFVS_NL_DUMP_H */

@@ -9,18 +9,10 @@
 
 #include <linux/err.h>
 
-/* How far a dump has come. */
-struct progress {
-	unsigned long id;	/* of the service */
-	unsigned long last;	/* id of the last service that is wanted */
-	u32 index;		/* of the next real server in its pool */
-	bool resolved;		/* what is wanted is known (resolve.h) */
-};
-
 static int resolve(struct netlink_callback *cb)
 {
 	struct nlattr *attr = genl_info_dump(cb)->attrs[IPPFVS_A_SERVICE];
-	struct progress *progress = (void *)cb->ctx;
+	struct ippfvs_nl_progress *progress = (void *)cb->ctx;
 	struct nlattr *tb[IPPFVS_SERVICE_MAX + 1];
 	const struct ippfvs_service *service;
 	struct ippfvs_service_key key;
@@ -56,23 +48,6 @@ int ippfvs_nl_members_dump_start(struct netlink_callback *cb)
 	return ippfvs_nl_dump_early(cb) ? resolve(cb) : 0;
 }
 
-/* What a dump tells. */
-struct dump_kind {
-	u8 cmd;
-	bool counters;		/* of real servers */
-	bool childless;		/* services without any real server, too */
-};
-
-static const struct dump_kind real_get = {
-	.cmd = IPPFVS_CMD_REAL_GET,
-	.counters = true,
-};
-
-static const struct dump_kind rules_get = {
-	.cmd = IPPFVS_CMD_RULES_GET,
-	.childless = true,
-};
-
 static int put_reals(struct sk_buff *skb, const struct ippfvs_pool *pool,
 		     u32 *index, bool counters)
 {
@@ -86,15 +61,11 @@ static int put_reals(struct sk_buff *skb, const struct ippfvs_pool *pool,
 	return 0;
 }
 
-/*
- * The service, and behind it real servers from *index on, or nothing: REAL_GET has
- * nothing to say of a service without any. With its scheduler, so that a reader of two
- * dumps sees whether both are of one set.
- */
+/* The service, and behind it real servers from *index on, or nothing. */
 static int put_group(struct sk_buff *skb, const struct ippfvs_service *service,
-		     const struct ippfvs_pool *pool, u32 *index,
-		     const struct dump_kind *kind)
+		     u32 *index, bool counters, bool childless)
 {
+	const struct ippfvs_pool *pool = rcu_dereference(service->pool);
 	unsigned char *before = skb_tail_pointer(skb);
 	u32 first = *index;
 	int err;
@@ -102,68 +73,45 @@ static int put_group(struct sk_buff *skb, const struct ippfvs_service *service,
 	err = ippfvs_nl_put_service(skb, service, false);
 	if (err)
 		return err;
-	err = put_reals(skb, pool, index, kind->counters);
-	if (*index == first && (err || !kind->childless))
+	err = put_reals(skb, pool, index, counters);
+	if (*index == first && (err || !childless))
 		nlmsg_trim(skb, before);
 	return err;
 }
 
-/* Those of one service from progress->index on; of another one, all. */
-static int put_pool(struct sk_buff *skb, const struct ippfvs_service *service,
-		    struct progress *progress,
-		    const struct dump_kind *kind)
+/*
+ * Nothing of a service without any. With its scheduler, so that a reader of two dumps
+ * sees whether both are of one set.
+ */
+static int put_with_counters(struct sk_buff *skb,
+			     const struct ippfvs_service *service, u32 *index)
 {
-	const struct ippfvs_pool *pool = rcu_dereference(service->pool);
-	int err;
-
-	if (progress->id != service->id)
-		progress->index = 0;
-	progress->id = service->id;
-	err = put_group(skb, service, pool, &progress->index, kind);
-	if (!err)
-		progress->index = 0;
-	return err;
+	return put_group(skb, service, index, true, false);
 }
 
-static int dump(struct sk_buff *skb, struct netlink_callback *cb,
-		const struct dump_kind *kind)
+static int put_rules(struct sk_buff *skb, const struct ippfvs_service *service,
+		     u32 *index)
 {
-	const struct ippfvs_net *ipn = ippfvs_nl_dump_net(cb);
-	struct progress *progress = (void *)cb->ctx;
-	const struct ippfvs_service *service;
-	unsigned long id;
-	void *head;
+	return put_group(skb, service, index, false, true);
+}
+
+static int dump(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
+		int (*put)(struct sk_buff *skb,
+			   const struct ippfvs_service *service, u32 *index))
+{
+	const struct ippfvs_nl_progress *progress = (void *)cb->ctx;
 	int err;
 
 	err = progress->resolved ? 0 : resolve(cb);
-	if (err)
-		return err;
-	ippfvs_nl_dump_watch(cb);
-	head = ippfvs_nl_dump_begin(skb, cb, kind->cmd);
-	if (!head)
-		return -EMSGSIZE;
-
-	do {
-		rcu_read_lock();
-		id = progress->id;
-		service = ippfvs_nl_service_from(ipn, &id, progress->last);
-		if (service)
-			err = put_pool(skb, service, progress, kind);
-		rcu_read_unlock();
-		if (service && !err)
-			progress->id = id + 1;
-		cond_resched();
-	} while (service && !err);
-
-	return ippfvs_nl_dump_end(skb, cb, head, err);
+	return err ?: ippfvs_nl_dump_services(skb, cb, cmd, put);
 }
 
 int ippfvs_nl_real_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
-	return dump(skb, cb, &real_get);
+	return dump(skb, cb, IPPFVS_CMD_REAL_GET, put_with_counters);
 }
 
 int ippfvs_nl_rules_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
-	return dump(skb, cb, &rules_get);
+	return dump(skb, cb, IPPFVS_CMD_RULES_GET, put_rules);
 }

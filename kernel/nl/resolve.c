@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "resolve.h"
-#include "../rules/change.h"
 #include "family.h"
 #include "parse.h"
 #include "refuse.h"
@@ -107,17 +106,4 @@ struct ippfvs_service *ippfvs_nl_service_from(const struct ippfvs_net *ipn,
 	struct ippfvs_rules *rules = ippfvs_nl_rules(ipn);
 
 	return rules ? xa_find(&rules->by_id, id, last, XA_PRESENT) : NULL;
-}
-
-/*
- * An odd count is a change under way, of which any message may have seen a
- * part: such a call is different from all others.
- */
-void ippfvs_nl_dump_watch(struct netlink_callback *cb)
-{
-	u32 count = ippfvs_change_count(ippfvs_nl_dump_net(cb));
-
-	cb->seq = count + 1;
-	if (count & 1)
-		cb->prev_seq = count;
 }

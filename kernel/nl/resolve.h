@@ -61,7 +61,4 @@ static inline bool ippfvs_nl_dump_early(const struct netlink_callback *cb)
 /* Only the flags that a dump knows. */
 int ippfvs_nl_dump_flags(const struct netlink_callback *cb);
 
-/* At every call of a dump of rules: has anything changed since the last? */
-void ippfvs_nl_dump_watch(struct netlink_callback *cb);
-
 #endif /* _IPPFVS_NL_RESOLVE_H */

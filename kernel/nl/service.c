@@ -174,21 +174,16 @@ int ippfvs_nl_service_get(struct sk_buff *skb, struct genl_info *info)
 						"no such service") : err;
 }
 
-/* How far a dump has come. */
-struct progress {
-	unsigned long id;	/* of the next service */
-	bool resolved;
-};
-
 static int resolve(struct netlink_callback *cb)
 {
 	struct nlattr *attr = genl_info_dump(cb)->attrs[IPPFVS_A_SERVICE];
-	struct progress *progress = (void *)cb->ctx;
+	struct ippfvs_nl_progress *progress = (void *)cb->ctx;
 
 	if (attr)
 		return ippfvs_nl_refuse(cb->extack, attr, -EINVAL,
 					"a dump lists every service; for one ask without NLM_F_DUMP");
 	progress->resolved = true;
+	progress->last = ULONG_MAX;
 	return ippfvs_nl_dump_flags(cb);
 }
 
@@ -197,33 +192,18 @@ int ippfvs_nl_service_dump_start(struct netlink_callback *cb)
 	return ippfvs_nl_dump_early(cb) ? resolve(cb) : 0;
 }
 
+static int put(struct sk_buff *skb, const struct ippfvs_service *service,
+	       u32 *index)
+{
+	return ippfvs_nl_put_service(skb, service, true);
+}
+
 int ippfvs_nl_service_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
-	const struct ippfvs_net *ipn = ippfvs_nl_dump_net(cb);
-	struct progress *progress = (void *)cb->ctx;
-	const struct ippfvs_service *service;
-	void *head;
+	const struct ippfvs_nl_progress *progress = (void *)cb->ctx;
 	int err;
 
 	err = progress->resolved ? 0 : resolve(cb);
-	if (err)
-		return err;
-	ippfvs_nl_dump_watch(cb);
-	head = ippfvs_nl_dump_begin(skb, cb, IPPFVS_CMD_SERVICE_GET);
-	if (!head)
-		return -EMSGSIZE;
-
-	/* One service at a time: summing up a large one takes a while. */
-	do {
-		rcu_read_lock();
-		service = ippfvs_nl_service_from(ipn, &progress->id, ULONG_MAX);
-		if (service)
-			err = ippfvs_nl_put_service(skb, service, true);
-		rcu_read_unlock();
-		if (service && !err)
-			progress->id++;
-		cond_resched();
-	} while (service && !err);
-
-	return ippfvs_nl_dump_end(skb, cb, head, err);
+	return err ?: ippfvs_nl_dump_services(skb, cb, IPPFVS_CMD_SERVICE_GET,
+					      put);
 }
