@@ -11,7 +11,7 @@
 
 /* An IPv6 entry, the larger, with its share of a table that is growing. */
 #define CONN_BYTES	192
-#define CONN_LIMIT	(1U << 30)
+#define CONN_LIMIT	(1U << 30)	/* loads and references have 32 bits */
 
 /*
  * An established connection outlives the two hours after which TCP keepalive
@@ -63,6 +63,7 @@ u32 ippfvs_config_conn_limit(const struct ippfvs_config *config)
 {
 	u32 limit = READ_ONCE(ippfvs_conn_limit) ?: filling(3);
 
+	limit = min(limit, CONN_LIMIT);
 	return config->guest ? limit - limit / 2 : limit;
 }
 

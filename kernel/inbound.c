@@ -2,8 +2,10 @@
 #include "inbound.h"
 
 #include "conn/advance.h"
+#include "conn/table.h"
 #include "core/tcp_state.h"
 #include "fwd/forward.h"
+#include "net.h"
 #include "reject.h"
 #include "rules/real.h"
 
@@ -11,7 +13,7 @@
 static enum ippfvs_verdict server_removed(struct ippfvs_packet *pkt,
 					  struct ippfvs_conn *conn)
 {
-	ippfvs_conn_end(conn);
+	ippfvs_conn_orphan(&pkt->ipn->conns, conn);
 	if (!ippfvs_packet_tcp(pkt) || ippfvs_tcp_opens(pkt->wire.tcp_flags))
 		return IPPFVS_ENDED;
 	return ippfvs_reject(pkt, IPPFVS_DROP_SERVER_REMOVED);

@@ -91,6 +91,10 @@ static enum ippfvs_verdict assign(struct ippfvs_packet *pkt,
 	conn = connect(pkt, member);
 	if (IS_ERR(conn))
 		return ippfvs_packet_drop(pkt, reason_of(PTR_ERR(conn)));
+	/* Another CPU's, of a set that is being replaced: the stack's to judge. */
+	if (unlikely(conn->method == IPPFVS_METHOD_LOCAL &&
+		     pkt->place == IPPFVS_ARRIVING))
+		return IPPFVS_PASS;
 	return ippfvs_forward(pkt, conn);
 }
 

@@ -52,11 +52,10 @@ struct ippfvs_buckets {
 struct ippfvs_buckets *ippfvs_buckets_alloc(unsigned int bits);
 void ippfvs_buckets_free(struct ippfvs_buckets *buckets);
 
-/* Are too many buckets fuller than one line? Not of the largest array there may be. */
+/* Are too many buckets fuller than one line? */
 static inline bool ippfvs_buckets_crowded(const struct ippfvs_buckets *buckets)
 {
-	return buckets->bits < IPPFVS_BUCKETS_MAX_BITS &&
-	       atomic_read(&buckets->crowded) >
+	return atomic_read(&buckets->crowded) >
 	       (1 << buckets->bits) / IPPFVS_BUCKETS_CROWDED_SHARE;
 }
 

@@ -45,9 +45,9 @@ bool ippfvs_conn_move(struct ippfvs_conn *conn, u64 seen, u8 to)
 	return true;
 }
 
-bool ippfvs_conn_end_seen(struct ippfvs_conn *conn, u64 seen)
+bool ippfvs_conn_end_seen(struct ippfvs_conn *conn, u64 seen, u64 how)
 {
-	if (!atomic64_try_cmpxchg(&conn->life, (s64 *)&seen, seen | LIFE_DEAD))
+	if (!atomic64_try_cmpxchg(&conn->life, (s64 *)&seen, seen | how))
 		return false;
 
 	count_end(conn, life_state(seen));
@@ -60,5 +60,6 @@ void ippfvs_conn_end(struct ippfvs_conn *conn)
 
 	do {
 		life = life_read(conn);
-	} while (!(life & LIFE_DEAD) && !ippfvs_conn_end_seen(conn, life));
+	} while (!(life & LIFE_DEAD) &&
+		 !ippfvs_conn_end_seen(conn, life, LIFE_DEAD));
 }

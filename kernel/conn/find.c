@@ -39,9 +39,15 @@ static __always_inline bool matches(const struct ippfvs_conn *conn,
 	       same_addr(conn, dst, &tuple->daddr);
 }
 
+/* @orphan: only orphans, else only the living. */
+static __always_inline bool wanted(const struct ippfvs_conn *conn, bool orphan)
+{
+	return orphan ? life_orphan(conn) : !life_dead(conn);
+}
+
 static __always_inline struct ippfvs_conn *
 look_in(const struct ippfvs_buckets *buckets, u32 hash,
-	const struct ippfvs_tuple *tuple, enum ippfvs_conn_dir dir)
+	const struct ippfvs_tuple *tuple, enum ippfvs_conn_dir dir, bool orphan)
 {
 	const struct ippfvs_line *line;
 	struct ippfvs_conn *conn;
@@ -52,7 +58,7 @@ look_in(const struct ippfvs_buckets *buckets, u32 hash,
 		for (; hits; hits &= hits - 1) {
 			conn = ippfvs_line_conn(line, __ffs(hits));
 			if (conn && matches(conn, dir, tuple) &&
-			    !life_dead(conn))
+			    wanted(conn, orphan))
 				return conn;
 		}
 	}
@@ -65,40 +71,72 @@ look_in(const struct ippfvs_buckets *buckets, u32 hash,
  */
 static struct ippfvs_conn *look_next(const struct ippfvs_buckets *buckets,
 				     u32 hash, const struct ippfvs_tuple *tuple,
-				     enum ippfvs_conn_dir dir)
+				     enum ippfvs_conn_dir dir, bool orphan)
 {
 	const struct ippfvs_buckets *next;
 
 	smp_rmb(); /* pairs with smp_store_release() in move_bucket() */
 	next = rcu_dereference(buckets->next);
-	return unlikely(next) ? look_in(next, hash, tuple, dir) : NULL;
+	return unlikely(next) ? look_in(next, hash, tuple, dir, orphan) : NULL;
 }
 
 static __always_inline struct ippfvs_conn *
 look(const struct ippfvs_buckets *buckets, u32 hash,
 	const struct ippfvs_tuple *tuple, enum ippfvs_conn_dir dir)
 {
-	struct ippfvs_conn *conn = look_in(buckets, hash, tuple, dir);
+	struct ippfvs_conn *conn = look_in(buckets, hash, tuple, dir, false);
 
-	return likely(conn) ? conn : look_next(buckets, hash, tuple, dir);
+	return likely(conn) ? conn :
+			      look_next(buckets, hash, tuple, dir, false);
 }
 
-/* As the client's packet, then as the server's. */
+static struct ippfvs_conn *look_for_orphan(const struct ippfvs_buckets *buckets,
+					   u32 hash,
+					   const struct ippfvs_tuple *tuple)
+{
+	struct ippfvs_conn *conn;
+
+	conn = look_in(buckets, hash, tuple, IPPFVS_CONN_OUT, true);
+	return conn ?: look_next(buckets, hash, tuple, IPPFVS_CONN_OUT, true);
+}
+
 struct ippfvs_conn *
 ippfvs_conn_find_spread(const struct ippfvs_conn_table *table,
 			const struct ippfvs_buckets *buckets,
 			const struct ippfvs_tuple *tuple,
-			enum ippfvs_conn_dir *dir)
+			enum ippfvs_conn_dir dir)
 {
-	u32 hash = ippfvs_conn_hash_whole(table, tuple);
+	return look(buckets, ippfvs_conn_hash_whole(table, tuple), tuple, dir);
+}
+
+/* Among those that are spread; then for an orphan, at @receiver or spread. */
+static noinline struct ippfvs_conn *
+look_further(const struct ippfvs_conn_table *table,
+	     const struct ippfvs_buckets *buckets,
+	     const struct ippfvs_tuple *tuple, u32 receiver,
+	     enum ippfvs_conn_dir *dir)
+{
+	u32 whole = ippfvs_conn_hash_whole(table, tuple);
+	bool spread = atomic_read(&table->spread);
 	struct ippfvs_conn *conn;
 
-	*dir = IPPFVS_CONN_IN;
-	conn = look(buckets, hash, tuple, *dir);
-	if (conn)
-		return conn;
+	if (spread) {
+		*dir = IPPFVS_CONN_IN;
+		conn = look(buckets, whole, tuple, *dir);
+		if (conn)
+			return conn;
+		*dir = IPPFVS_CONN_OUT;
+		conn = look(buckets, whole, tuple, *dir);
+		if (conn)
+			return conn;
+	}
+
+	if (!atomic_read(&table->orphans))
+		return NULL;
 	*dir = IPPFVS_CONN_OUT;
-	return look(buckets, hash, tuple, *dir);
+	conn = look_for_orphan(buckets, receiver, tuple);
+	return conn || !spread ? conn :
+				 look_for_orphan(buckets, whole, tuple);
 }
 
 struct ippfvs_conn *ippfvs_conn_find(struct ippfvs_conn_table *table,
@@ -107,21 +145,25 @@ struct ippfvs_conn *ippfvs_conn_find(struct ippfvs_conn_table *table,
 {
 	const struct ippfvs_buckets *buckets = rcu_dereference(table->buckets);
 	struct ippfvs_conn *conn;
+	u32 receiver;
 
 	if (unlikely(!buckets))
 		return NULL;
 
+	/* As the client's packet, then as the server's. */
 	*dir = IPPFVS_CONN_IN;
 	conn = look(buckets, hash, tuple, *dir);
 	if (likely(conn))
 		return conn;
 
 	*dir = IPPFVS_CONN_OUT;
-	conn = look(buckets, hash_receiver(table, tuple), tuple, *dir);
+	receiver = hash_receiver(table, tuple);
+	conn = look(buckets, receiver, tuple, *dir);
 	if (conn)
 		return conn;
 
-	if (likely(!atomic_read(&table->spread)))
+	if (likely(!atomic_read(&table->spread) &&
+		   !atomic_read(&table->orphans)))
 		return NULL;
-	return ippfvs_conn_find_spread(table, buckets, tuple, dir);
+	return look_further(table, buckets, tuple, receiver, dir);
 }

@@ -5,11 +5,11 @@
 
 #include "table.h"
 
-/* RCU. As ippfvs_conn_find(), among entries that are spread. */
+/* RCU. The living entry of packets that go @dir, among those that are spread. */
 struct ippfvs_conn *
 ippfvs_conn_find_spread(const struct ippfvs_conn_table *table,
 			const struct ippfvs_buckets *buckets,
 			const struct ippfvs_tuple *tuple,
-			enum ippfvs_conn_dir *dir);
+			enum ippfvs_conn_dir dir);
 
 #endif /* _IPPFVS_CONN_FIND_H */

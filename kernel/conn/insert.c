@@ -23,10 +23,14 @@
 #define AT_CLIENT_MAX	4
 
 /*
- * So many of its ended connections may wait for the worker, 8 seconds at most: a
- * client that opens and ends faster from one port would make looks long.
+ * So many ended connections of one client may wait for the worker in one bucket, for
+ * about 8 seconds: one that opens and ends faster from one port would make looks
+ * long, and leave no place to others. Two such clients leave some.
  */
-#define ENDED_MAX	192
+#define ENDED_MAX	100
+
+/* Orphans wait longer (table.h). So many of one client may, of those in one bucket. */
+#define ORPHANS_MAX	8
 
 /**
  * struct survey - what an entry to be inserted meets in the table
@@ -34,12 +38,14 @@
  * @rival: its answers could not be told from the new one's
  * @living: how many have the same client
  * @ended: how many of that client's have ended and are still linked
+ * @orphans: how many of these are orphans
  */
 struct survey {
 	struct ippfvs_conn *twin;
 	struct ippfvs_conn *rival;
 	u32 living;
 	u32 ended;
+	u32 orphans;
 };
 
 static bool same_end(const struct ippfvs_conn *a, const struct ippfvs_conn *b,
@@ -52,7 +58,17 @@ static bool same_end(const struct ippfvs_conn *a, const struct ippfvs_conn *b,
 	return ipv6_addr_equal(&a->ip6[end], &b->ip6[end]);
 }
 
-static void survey_conn(struct survey *survey, const struct ippfvs_conn *conn,
+/* No more orphans than may wait; which of them go does not matter. */
+static void survey_ended(struct survey *survey, struct ippfvs_conn_table *table,
+			 struct ippfvs_conn *other)
+{
+	survey->ended++;
+	if (life_orphan(other) && ++survey->orphans > ORPHANS_MAX)
+		ippfvs_conn_forget(table, other);
+}
+
+static void survey_conn(struct survey *survey, struct ippfvs_conn_table *table,
+			const struct ippfvs_conn *conn,
 			struct ippfvs_conn *other)
 {
 	if (other->protocol != conn->protocol ||
@@ -60,7 +76,7 @@ static void survey_conn(struct survey *survey, const struct ippfvs_conn *conn,
 	    !same_end(other, conn, IPPFVS_END_CLIENT))
 		return;
 	if (life_dead(other)) {
-		survey->ended++;
+		survey_ended(survey, table, other);
 		return;
 	}
 
@@ -74,6 +90,7 @@ static void survey_conn(struct survey *survey, const struct ippfvs_conn *conn,
 
 /* The lock of @hash: all that is linked there stays, and nothing is added. */
 static void survey_bucket(struct survey *survey,
+			  struct ippfvs_conn_table *table,
 			  const struct ippfvs_buckets *buckets, u32 hash,
 			  const struct ippfvs_conn *conn)
 {
@@ -86,13 +103,13 @@ static void survey_bucket(struct survey *survey,
 		for (; hits; hits &= hits - 1) {
 			other = ippfvs_line_conn(line, __ffs(hits));
 			if (other)
-				survey_conn(survey, conn, other);
+				survey_conn(survey, table, conn, other);
 		}
 	}
 }
 
 static void survey_spread(struct survey *survey,
-			  const struct ippfvs_conn_table *table,
+			  struct ippfvs_conn_table *table,
 			  const struct ippfvs_buckets *buckets,
 			  const struct ippfvs_conn *conn,
 			  enum ippfvs_conn_dir dir)
@@ -101,22 +118,29 @@ static void survey_spread(struct survey *survey,
 	struct ippfvs_conn *other;
 
 	ippfvs_conn_tuple(conn, dir, &tuple);
-	other = ippfvs_conn_find_spread(table, buckets, &tuple, &dir);
+	other = ippfvs_conn_find_spread(table, buckets, &tuple, dir);
 	if (other)
-		survey_conn(survey, conn, other);
+		survey_conn(survey, table, conn, other);
 }
 
-/* At home, the lock of which is held, and among those that are spread. */
-static void survey_all(struct survey *survey,
-		       const struct ippfvs_conn_table *table,
-		       const struct ippfvs_buckets *buckets, u32 home,
-		       const struct ippfvs_conn *conn)
+/* In all that holds @hash, the lock of which is held. */
+static void survey_hash(struct survey *survey, struct ippfvs_conn_table *table,
+			const struct ippfvs_buckets *buckets, u32 hash,
+			const struct ippfvs_conn *conn)
 {
 	const struct ippfvs_buckets *next = rcu_dereference(buckets->next);
 
-	survey_bucket(survey, buckets, home, conn);
+	survey_bucket(survey, table, buckets, hash, conn);
 	if (unlikely(next))
-		survey_bucket(survey, next, home, conn);
+		survey_bucket(survey, table, next, hash, conn);
+}
+
+/* At home, the lock of which is held, and among those that are spread. */
+static void survey_all(struct survey *survey, struct ippfvs_conn_table *table,
+		       const struct ippfvs_buckets *buckets, u32 home,
+		       const struct ippfvs_conn *conn)
+{
+	survey_hash(survey, table, buckets, home, conn);
 	if (likely(!atomic_read(&table->spread)))
 		return;
 	survey_spread(survey, table, buckets, conn, IPPFVS_CONN_IN);
@@ -164,12 +188,21 @@ static int add_link(struct ippfvs_buckets *buckets, struct ippfvs_conn *conn,
 				  ippfvs_link(conn, dir));
 }
 
-/* Ended already: the worker must not find it linked behind its back. */
-static int add_link_if_living(struct ippfvs_buckets *buckets,
-			      struct ippfvs_conn *conn,
-			      enum ippfvs_conn_dir dir)
+/*
+ * The lock of the hash. Ended already: the worker must not find it linked behind its
+ * back.
+ */
+static int add_link_if_fit(struct ippfvs_conn_table *table,
+			   struct ippfvs_buckets *buckets,
+			   struct ippfvs_conn *conn, enum ippfvs_conn_dir dir)
 {
-	return life_dead(conn) ? 0 : add_link(buckets, conn, dir);
+	struct survey survey = {};
+
+	if (life_dead(conn))
+		return 0;
+	survey_hash(&survey, table, buckets, conn->hash[dir], conn);
+	return survey.ended < ENDED_MAX ? add_link(buckets, conn, dir) :
+					  -ENOSPC;
 }
 
 /*
@@ -188,10 +221,10 @@ static int add_spread_link(struct ippfvs_conn_table *table,
 	lockdep_assert_held(held);
 
 	if (lock == held)
-		return add_link_if_living(buckets, conn, dir);
+		return add_link_if_fit(table, buckets, conn, dir);
 
 	spin_lock_nested(lock, SINGLE_DEPTH_NESTING);
-	err = add_link_if_living(buckets, conn, dir);
+	err = add_link_if_fit(table, buckets, conn, dir);
 	spin_unlock(lock);
 	return err;
 }
@@ -206,8 +239,8 @@ static u32 hash_of(const struct ippfvs_conn_table *table,
 }
 
 /*
- * Hashes and the count are set before the first link makes it visible. On error
- * it is in no bucket.
+ * Hashes and the count are set before the first link makes it visible. On error it is
+ * in no bucket, unless it is left @spread: then it has ended, and is the worker's.
  */
 static int insert_spread(struct ippfvs_conn_table *table,
 			 struct ippfvs_buckets *buckets, u32 home,
@@ -221,14 +254,17 @@ static int insert_spread(struct ippfvs_conn_table *table,
 	atomic_inc(&table->spread);
 	err = add_spread_link(table, buckets, home, conn, IPPFVS_CONN_IN);
 	if (err) {
+		conn->spread = false;
 		atomic_dec(&table->spread);
 		return err;
 	}
-	/* Answers would be lost: end it. It is reachable, so the worker frees it. */
-	if (conn->two_way &&
-	    add_spread_link(table, buckets, home, conn, IPPFVS_CONN_OUT))
-		ippfvs_conn_end(conn);
-	return 0;
+	if (!conn->two_way)
+		return 0;
+
+	err = add_spread_link(table, buckets, home, conn, IPPFVS_CONN_OUT);
+	if (err)
+		ippfvs_conn_end(conn);	/* its answers would be lost */
+	return err;
 }
 
 /*
@@ -281,7 +317,7 @@ struct ippfvs_conn *ippfvs_conn_create(struct ippfvs_conn_table *table,
 
 	lockdep_assert_in_softirq();
 
-	if (percpu_counter_compare(&table->conns, most) >= 0)
+	if (ippfvs_conn_full(&table->conns, most))
 		return ERR_PTR(-ENOSPC);
 
 	/* Counted before the full barrier of a load's change: see ippfvs_conn_wake(). */
@@ -294,8 +330,10 @@ struct ippfvs_conn *ippfvs_conn_create(struct ippfvs_conn_table *table,
 
 	err = insert(table, conn, plan->hash, &twin);
 	if (unlikely(err)) {
-		percpu_counter_dec(&table->conns);
-		ippfvs_conn_abandon(conn);
+		if (!conn->spread) {
+			percpu_counter_dec(&table->conns);
+			ippfvs_conn_abandon(conn);
+		}
 		return err == -EEXIST ? twin : ERR_PTR(err);
 	}
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The life of an entry in one word, so that no update is lost between a packet
- * and the worker: jiffies of the last packet, state, and whether it has ended.
+ * and the worker: jiffies of the last packet, state, and whether it has ended, and how.
  */
 #ifndef _IPPFVS_CONN_LIFE_H
 #define _IPPFVS_CONN_LIFE_H
@@ -11,6 +11,9 @@
 #include <linux/jiffies.h>
 
 #define LIFE_DEAD	(1ULL << 8)
+
+/* Of a dead one: its server was removed, and is still not to be heard (table.h). */
+#define LIFE_ORPHAN	(1ULL << 9)
 
 /* A busy connection's time of last packet is written this seldom. */
 #define LIFE_TOUCH_EVERY	(HZ / 8 + 1)
@@ -45,6 +48,11 @@ static inline u64 life_read(const struct ippfvs_conn *conn)
 static inline bool life_dead(const struct ippfvs_conn *conn)
 {
 	return life_read(conn) & LIFE_DEAD;
+}
+
+static inline bool life_orphan(const struct ippfvs_conn *conn)
+{
+	return life_read(conn) & LIFE_ORPHAN;
 }
 
 #endif /* _IPPFVS_CONN_LIFE_H */

@@ -8,7 +8,6 @@
 #include "plan.h"
 
 #include <linux/err.h>
-#include <linux/percpu_counter.h>
 #include <linux/slab.h>
 
 static struct kmem_cache *cache4, *cache6;
@@ -69,7 +68,7 @@ struct ippfvs_conn *ippfvs_conn_make(const struct ippfvs_conn_plan *plan,
 	bool active = ippfvs_state_active(plan->state);
 	struct ippfvs_conn *conn;
 
-	if (percpu_counter_compare(&entries, limit) >= 0)
+	if (ippfvs_conn_full(&entries, limit))
 		return ERR_PTR(-ENOSPC);
 	conn = kmem_cache_alloc(ipv4 ? cache4 : cache6,
 				GFP_ATOMIC | __GFP_NOWARN);

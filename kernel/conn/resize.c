@@ -15,6 +15,9 @@
 /* Fewer than one connection in so many buckets: the table shrinks. */
 #define SPARSE_SHARE	4
 
+/* With so many connections a bucket, any array would be crowded from the start. */
+#define DENSE	4
+
 static int move_bucket(struct ippfvs_line *first, struct ippfvs_buckets *to)
 {
 	struct ippfvs_line *line;
@@ -66,7 +69,8 @@ static unsigned int wanted_bits(struct ippfvs_conn_table *table,
 	u64 conns = percpu_counter_sum_positive(&table->conns);
 	unsigned int bits = buckets->bits;
 
-	if (ippfvs_buckets_crowded(buckets) && conns > 1ULL << bits) {
+	if (ippfvs_buckets_crowded(buckets) && conns > 1ULL << bits &&
+	    bits < IPPFVS_BUCKETS_MAX_BITS) {
 		do {
 			bits++;
 		} while (2ULL << bits < conns && bits < IPPFVS_BUCKETS_MAX_BITS);
@@ -78,6 +82,18 @@ static unsigned int wanted_bits(struct ippfvs_conn_table *table,
 		bits = max_t(unsigned int, ippfvs_conn_tab_bits,
 			     order_base_2(conns + 1));
 	return bits;
+}
+
+/*
+ * Crowded by connections that have gone: an array like it, fresh. Not oftener than all
+ * are looked at, or those that wait for that, and crowd the next one as well, would
+ * wait the longer.
+ */
+static bool wants_fresh(struct ippfvs_conn_table *table,
+			const struct ippfvs_buckets *buckets)
+{
+	return ippfvs_buckets_crowded(buckets) && !table->position &&
+	       percpu_counter_read_positive(&table->conns) >> buckets->bits < DENSE;
 }
 
 /* An array of 2^@bits buckets, or if memory is short, of as many as it gives. */
@@ -99,13 +115,7 @@ void ippfvs_conn_table_resize(struct ippfvs_conn_table *table)
 	if (!next) {
 		unsigned int bits = wanted_bits(table, buckets);
 
-		/*
-		 * Crowded by connections that have gone: an array like it, fresh. Not
-		 * oftener than all are looked at, or those that wait for that, and
-		 * crowd the next one as well, would wait the longer.
-		 */
-		if (bits == buckets->bits &&
-		    (!ippfvs_buckets_crowded(buckets) || table->position))
+		if (bits == buckets->bits && !wants_fresh(table, buckets))
 			return;
 		next = alloc_near(bits, buckets->bits);
 		if (!next)

@@ -17,6 +17,7 @@ int ippfvs_conn_table_init(struct ippfvs_conn_table *table,
 {
 	table->config = config;
 	atomic_set(&table->spread, 0);
+	atomic_set(&table->orphans, 0);
 	spin_lock_init(&table->spread_lock);
 	INIT_DELAYED_WORK(&table->work, ippfvs_conn_work);
 	return percpu_counter_init(&table->conns, 0, GFP_KERNEL);
@@ -62,8 +63,46 @@ int ippfvs_conn_table_start(struct ippfvs_conn_table *table)
 	return 0;
 }
 
+void ippfvs_conn_orphan(struct ippfvs_conn_table *table,
+			struct ippfvs_conn *conn)
+{
+	u64 life;
+
+	/* Its server's packets do not come by us. */
+	if (!conn->two_way) {
+		ippfvs_conn_end(conn);
+		return;
+	}
+
+	/* Before it is one: it may be forgotten at once. */
+	atomic_inc(&table->orphans);
+	do {
+		life = life_read(conn);
+		if (life & LIFE_DEAD) {
+			atomic_dec(&table->orphans);
+			return;
+		}
+	} while (!ippfvs_conn_end_seen(conn, life, LIFE_DEAD | LIFE_ORPHAN));
+}
+
+void ippfvs_conn_forget(struct ippfvs_conn_table *table,
+			struct ippfvs_conn *conn)
+{
+	if (atomic64_fetch_andnot(LIFE_ORPHAN, &conn->life) & LIFE_ORPHAN)
+		atomic_dec(&table->orphans);
+}
+
 /* Everything in it ends, whatever its time. */
-static void end_all(const struct ippfvs_buckets *buckets)
+static void end_conn(struct ippfvs_conn_table *table, unsigned long link)
+{
+	struct ippfvs_conn *conn = ippfvs_link_conn(link);
+
+	ippfvs_conn_end(conn);
+	ippfvs_conn_forget(table, conn);
+}
+
+static void end_all(struct ippfvs_conn_table *table,
+		    const struct ippfvs_buckets *buckets)
 {
 	const struct ippfvs_line *line;
 	unsigned long i;
@@ -73,7 +112,7 @@ static void end_all(const struct ippfvs_buckets *buckets)
 		ippfvs_for_each_own_line(line, &buckets->line[i])
 			for (j = 0; j < IPPFVS_LINKS; j++)
 				if (line->link[j])
-					ippfvs_conn_end(ippfvs_link_conn(line->link[j]));
+					end_conn(table, line->link[j]);
 		cond_resched();
 	}
 }
@@ -88,9 +127,9 @@ void ippfvs_conn_table_stop(struct ippfvs_conn_table *table)
 
 	/* Packets are gone; a list that is being read may still be here. */
 	next = rcu_dereference_raw(buckets->next);
-	end_all(buckets);
+	end_all(table, buckets);
 	if (next)
-		end_all(next);
+		end_all(table, next);
 	ippfvs_conn_sweep(table, 0, 1ULL << 32);
 
 	RCU_INIT_POINTER(table->buckets, NULL);

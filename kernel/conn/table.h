@@ -41,26 +41,32 @@ struct ippfvs_conn_lock {
  * @buckets: RCU; NULL while the namespace has no service
  * @key: of the hash of clients; random
  * @spread_key: of the hash of whole tuples; random
- * @spread: how many entries are spread: while there are any, look further
- * @spread_lock: one at a time makes entries that are spread
  * @lock: chosen by the upper bits of a hash, as buckets are: one lock covers a
  *	bucket before, while and after the table grows
+ * @config: timeouts, the limit
+ * @spread: how many entries are spread: while there are any, look further
+ * @orphans: how many are orphans: the same
+ * @spread_lock: one at a time makes entries that are spread
  * @conns: how many entries, dead ones included
  * @work: expiry, growth and freeing; the only one that takes entries out
- * @config: timeouts, the limit
  * @position: hash up to which @work has looked for expired entries
  * @hurry: the table is too small, and @work has been called or has seen it
+ *
+ * What every packet reads comes first, and is on no line that is written often.
  */
 struct ippfvs_conn_table {
-	struct ippfvs_buckets __rcu *buckets;
+	struct ippfvs_buckets __rcu *buckets ____cacheline_aligned_in_smp;
 	hsiphash_key_t key;
 	siphash_key_t spread_key;
-	atomic_t spread;
-	spinlock_t spread_lock;
 	struct ippfvs_conn_lock *lock;
-	struct percpu_counter conns;
-	struct delayed_work work;
 	const struct ippfvs_config *config;
+
+	atomic_t spread ____cacheline_aligned_in_smp;
+	atomic_t orphans;
+	spinlock_t spread_lock;
+
+	struct percpu_counter conns ____cacheline_aligned_in_smp;
+	struct delayed_work work;
 	u32 position;
 	bool hurry;
 };
@@ -87,11 +93,23 @@ u32 ippfvs_conn_timeout(const struct ippfvs_conn_table *table,
 
 /*
  * RCU. The living entry for a packet with this tuple and ippfvs_conn_hash() of
- * it, and which way the packet goes.
+ * it, and which way the packet goes; if there is none, an orphan for a packet of
+ * its server.
  */
 struct ippfvs_conn *ippfvs_conn_find(struct ippfvs_conn_table *table,
 				     const struct ippfvs_tuple *tuple, u32 hash,
 				     enum ippfvs_conn_dir *dir);
+
+/*
+ * RCU, BH off. End an entry whose real server was removed: not found again by its
+ * client. What the server still sends is, as long as the entry would have stayed.
+ */
+void ippfvs_conn_orphan(struct ippfvs_conn_table *table,
+			struct ippfvs_conn *conn);
+
+/* RCU, or nobody reads: an orphan is as dead as any other from now on. */
+void ippfvs_conn_forget(struct ippfvs_conn_table *table,
+			struct ippfvs_conn *conn);
 
 /**
  * ippfvs_conn_create() - make an entry and insert it into the table

@@ -16,7 +16,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
-/* It looks at the whole table once in SWEEP_TICKS ticks: in 8 seconds. */
+/* It looks at the whole table once in SWEEP_TICKS ticks: in about 8 seconds. */
 #define SWEEP_TICK	(HZ / 8 + 1)
 #define SWEEP_TICKS	64
 
@@ -85,16 +85,22 @@ static bool idle_for(u64 life, u32 time)
 	return (s32)((u32)jiffies - life_stamp(life)) > (s32)time;
 }
 
-/* End the entry if it was idle for too long. Return: has it ended? */
-static bool end_if_idle(const struct ippfvs_conn_table *table,
+/*
+ * End the entry if it was idle for too long. Return: has it ended, and is to go?
+ * An orphan stays as long as if it had not.
+ */
+static bool end_if_idle(struct ippfvs_conn_table *table,
 			struct ippfvs_conn *conn)
 {
 	u64 life = life_read(conn);
 
-	if (life & LIFE_DEAD)
+	if ((life & LIFE_DEAD) && !(life & LIFE_ORPHAN))
 		return true;
-	return idle_for(life, ippfvs_conn_timeout(table, conn, life)) &&
-	       ippfvs_conn_end_seen(conn, life);
+	if (!idle_for(life, ippfvs_conn_timeout(table, conn, life)))
+		return false;
+	if (life & LIFE_DEAD)
+		ippfvs_conn_forget(table, conn);
+	return life & LIFE_DEAD || ippfvs_conn_end_seen(conn, life, LIFE_DEAD);
 }
 
 static void sweep_bucket(struct ippfvs_conn_table *table,

@@ -78,6 +78,12 @@ static __be16 ident(const struct ippfvs_packet *pkt,
 	return ippfvs_ident(&route->idents, pkt->net, iph, segments(skb));
 }
 
+/* Too long for the field it is 0: only what will be cut into segments is. */
+static __be16 length(u32 bytes)
+{
+	return bytes <= IP_MAX_MTU ? htons(bytes) : 0;
+}
+
 /* RFC 2003, section 3.1: don't-fragment is the inner packet's. */
 static void push4(struct ippfvs_packet *pkt, struct ippfvs_route *route,
 		  __be32 daddr)
@@ -93,7 +99,7 @@ static void push4(struct ippfvs_packet *pkt, struct ippfvs_route *route,
 	iph->version = 4;
 	iph->ihl = sizeof(*iph) / 4;
 	iph->tos = INET_ECN_encapsulate(pkt->wire.tos, pkt->wire.tos);
-	iph->tot_len = htons(skb->len);
+	iph->tot_len = length(skb->len);
 	iph->frag_off = pkt->wire.dont_fragment ? htons(IP_DF) : 0;
 	iph->ttl = ip4_dst_hoplimit(route->dst);
 	iph->protocol = IPPROTO_IPIP;
@@ -117,7 +123,7 @@ static void push6(struct ippfvs_packet *pkt, const struct ippfvs_route *route,
 	iph = ipv6_hdr(skb);
 	ip6_flow_hdr(iph, INET_ECN_encapsulate(pkt->wire.tos, pkt->wire.tos),
 		     0);
-	iph->payload_len = htons(skb->len - sizeof(*iph));
+	iph->payload_len = length(skb->len - sizeof(*iph));
 	iph->nexthdr = IPPROTO_IPV6;
 	iph->hop_limit = ip6_dst_hoplimit(route->dst);
 	iph->saddr = route->saddr.ip6;

@@ -159,7 +159,7 @@ def test_entries_give_way_and_are_used_again_under_their_readers(director: pylvs
             director.replace(other if swaps % 2 else one)
             streams.until(partial(_has_made, director, enough))
             most = max(most, director.config().connections)
-            time.sleep(0.1)  # 192 ended entries of a client's end may wait for the worker
+            time.sleep(0.1)  # 100 ended entries of a client's end may wait for the worker
     info = _only(director, 7)
     assert swaps > 20
     sent = streams.sent(first) + streams.sent(second)

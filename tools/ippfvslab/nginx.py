@@ -63,14 +63,20 @@ def cached() -> Path:
 
 
 def start(
-    host: Host, command: Sequence[str], home: Path, config: str, listen: Sequence[tuple[str, int]]
+    host: Host,
+    command: Sequence[str],
+    home: Path,
+    config: str,
+    listen: Sequence[tuple[str, int]],
+    modules: Sequence[Path] = (),
 ) -> subprocess.Popen[str]:
-    """Start the nginx of COMMAND in HOST; return when it listens where CONFIG has it.
+    """Start the nginx of COMMAND with MODULES in HOST; return when it listens where CONFIG has it.
 
     :param home: an empty folder, which CONFIG may name
     :param config: what follows after the settings of a program that ends with its farm
     """
-    (home / "conf").write_text(_HEAD.format(home=home) + config)
+    load = "".join(f"load_module {module};\n" for module in modules)
+    (home / "conf").write_text(load + _HEAD.format(home=home) + config)
     log = home / "log"
     words = [*command, "-p", str(home), "-c", str(home / "conf"), "-e", str(log)]
     return daemon.start(host, "nginx", words, listen, log)

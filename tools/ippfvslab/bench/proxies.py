@@ -57,9 +57,8 @@ def start_nginx_stream(host: Host, vip: tuple[str, int], ends: Ends) -> None:
     servers = "\n".join(f"        server {end};" for end in ends)
     module = NGINX.folder / "usr/lib/nginx/modules/ngx_stream_module.so"
     config = _STREAM.format(address=vip[0], port=vip[1], servers=servers)
-    load = f"load_module {module};\n"
     home = daemon.new_home("nginx-stream")
-    nginx.start(host, NGINX.command(), home, load + config, [vip])
+    nginx.start(host, NGINX.command(), home, config, [vip], [module])
 
 
 PROXIES: dict[str, Callable[[Host, tuple[str, int], Ends], None]] = {
