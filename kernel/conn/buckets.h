@@ -3,7 +3,8 @@
  * The array of buckets that the connection table is made of.
  *
  * A bucket is one cache line: seven links (link.h) and a pointer to another such
- * line, which few need. A look at it tells nearly always which entry, if any, is worth a cache miss.
+ * line, which few need. A look at it tells nearly always which entry, if any, is
+ * worth a cache miss.
  *
  * A bucket is chosen by the upper bits of a hash. Growth therefore splits a
  * bucket into neighbours, and a walk in the order of the hash is not disturbed.
@@ -70,7 +71,7 @@ ippfvs_buckets_line(const struct ippfvs_buckets *buckets, u32 hash)
 #define ippfvs_for_each_line(line, first)				\
 	for ((line) = (first); (line); (line) = rcu_dereference((line)->more))
 
-/* The same for who holds the lock of the bucket, or is alone with the array. */
+/* The same for who holds the lock of the bucket, or is the one who frees its lines. */
 #define ippfvs_for_each_own_line(line, first)				\
 	for ((line) = (first); (line);					\
 	     (line) = rcu_dereference_raw((line)->more))

@@ -116,11 +116,12 @@ look_further(const struct ippfvs_conn_table *table,
 	     const struct ippfvs_tuple *tuple, u32 receiver,
 	     enum ippfvs_conn_dir *dir)
 {
-	u32 whole = ippfvs_conn_hash_whole(table, tuple);
 	bool spread = atomic_read(&table->spread);
 	struct ippfvs_conn *conn;
+	u32 whole = 0;
 
 	if (spread) {
+		whole = ippfvs_conn_hash_whole(table, tuple);
 		*dir = IPPFVS_CONN_IN;
 		conn = look(buckets, whole, tuple, *dir);
 		if (conn)
@@ -162,6 +163,7 @@ struct ippfvs_conn *ippfvs_conn_find(struct ippfvs_conn_table *table,
 	if (conn)
 		return conn;
 
+	smp_rmb(); /* pairs with the counting before it is an orphan */
 	if (likely(!atomic_read(&table->spread) &&
 		   !atomic_read(&table->orphans)))
 		return NULL;

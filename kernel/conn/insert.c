@@ -58,7 +58,7 @@ static bool same_end(const struct ippfvs_conn *a, const struct ippfvs_conn *b,
 	return ipv6_addr_equal(&a->ip6[end], &b->ip6[end]);
 }
 
-/* No more orphans than may wait; which of them go does not matter. */
+/* No more orphans than may wait: of the others, any may be forgotten. */
 static void survey_ended(struct survey *survey, struct ippfvs_conn_table *table,
 			 struct ippfvs_conn *other)
 {
@@ -148,30 +148,31 @@ static void survey_all(struct survey *survey, struct ippfvs_conn_table *table,
 		survey_spread(survey, table, buckets, conn, IPPFVS_CONN_OUT);
 }
 
-/* Is it closing, so that a new one may take its place? */
+/* Is it closing, or its server removed, so that a new one may take its place? */
 static bool gives_way(const struct ippfvs_conn *conn)
 {
+	if (READ_ONCE(conn->real->removed))
+		return true;
 	return conn->protocol == IPPROTO_TCP &&
 	       ippfvs_tcp_reopens(ippfvs_conn_state(conn), IPPFVS_TCP_SYN);
 }
 
-/*
- * 0: nothing objects, and whoever was in the way has ended. -EEXIST: the twin;
- * -EADDRINUSE; -ENOSPC: too many ended.
- */
+/* 0: nothing objects, or it would give way. -EEXIST: the twin; -EADDRINUSE. */
 static int objection(const struct survey *survey)
 {
-	if (survey->ended >= ENDED_MAX)
-		return -ENOSPC;
 	if (survey->twin && !gives_way(survey->twin))
 		return -EEXIST;
 	if (survey->rival && !gives_way(survey->rival))
 		return -EADDRINUSE;
+	return 0;
+}
+
+static void make_way(const struct survey *survey)
+{
 	if (survey->twin)
 		ippfvs_conn_end(survey->twin);
 	if (survey->rival)
 		ippfvs_conn_end(survey->rival);
-	return 0;
 }
 
 static struct ippfvs_buckets *newest(struct ippfvs_buckets *buckets)
@@ -268,9 +269,28 @@ static int insert_spread(struct ippfvs_conn_table *table,
 }
 
 /*
- * At its client; where there are many, elsewhere, or without leave to @spread not
- * at all: -EXFULL. Else as objection() and add_link(); sets the @twin.
+ * Nothing objects. At its client; where there are many, elsewhere, or without leave to
+ * @spread not at all: -EXFULL. -ENOSPC, too: too many have ended there.
  */
+static int link_conn(struct ippfvs_conn_table *table,
+		     struct ippfvs_buckets *buckets, u32 home,
+		     struct ippfvs_conn *conn, const struct survey *survey,
+		     bool spread)
+{
+	if (survey->living < AT_CLIENT_MAX) {
+		if (survey->ended >= ENDED_MAX)
+			return -ENOSPC;
+		make_way(survey);
+		return add_link(buckets, conn, IPPFVS_CONN_IN);
+	}
+
+	if (!spread)
+		return -EXFULL;
+	make_way(survey);
+	return insert_spread(table, buckets, home, conn);
+}
+
+/* As objection() and link_conn(); sets the @twin. On error see insert_spread(). */
 static int insert_once(struct ippfvs_conn_table *table,
 		       struct ippfvs_conn *conn, u32 home, bool spread,
 		       struct ippfvs_conn **twin)
@@ -283,11 +303,8 @@ static int insert_once(struct ippfvs_conn_table *table,
 	spin_lock(lock);
 	survey_all(&survey, table, buckets, home, conn);
 	err = objection(&survey);
-	if (!err && survey.living < AT_CLIENT_MAX)
-		err = add_link(buckets, conn, IPPFVS_CONN_IN);
-	else if (!err)
-		err = spread ? insert_spread(table, buckets, home, conn) :
-			       -EXFULL;
+	if (!err)
+		err = link_conn(table, buckets, home, conn, &survey, spread);
 	spin_unlock(lock);
 
 	*twin = survey.twin;
@@ -330,7 +347,7 @@ struct ippfvs_conn *ippfvs_conn_create(struct ippfvs_conn_table *table,
 
 	err = insert(table, conn, plan->hash, &twin);
 	if (unlikely(err)) {
-		if (!conn->spread) {
+		if (!conn->spread) {	/* else the worker has it */
 			percpu_counter_dec(&table->conns);
 			ippfvs_conn_abandon(conn);
 		}

@@ -15,8 +15,8 @@
 /* Fewer than one connection in so many buckets: the table shrinks. */
 #define SPARSE_SHARE	4
 
-/* With so many connections a bucket, any array would be crowded from the start. */
-#define DENSE	4
+/* With so many connections a bucket, any array would soon be crowded. */
+#define DENSE	2
 
 static int move_bucket(struct ippfvs_line *first, struct ippfvs_buckets *to)
 {

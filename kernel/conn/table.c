@@ -63,19 +63,27 @@ int ippfvs_conn_table_start(struct ippfvs_conn_table *table)
 	return 0;
 }
 
+/* Orphans take the place of living connections: at most one in so many may be one. */
+#define ORPHANS_SHARE	8
+
 void ippfvs_conn_orphan(struct ippfvs_conn_table *table,
 			struct ippfvs_conn *conn)
 {
 	u64 life;
 
-	/* Its server's packets do not come by us. */
-	if (!conn->two_way) {
+	/* Its server's packets do not come by us, or are our own. */
+	if (!conn->two_way || conn->method == IPPFVS_METHOD_LOCAL) {
 		ippfvs_conn_end(conn);
 		return;
 	}
 
-	/* Before it is one: it may be forgotten at once. */
-	atomic_inc(&table->orphans);
+	/* Counted before it is one: it may be forgotten at once. */
+	if (atomic_inc_return(&table->orphans) >
+	    ippfvs_config_conn_max(table->config) / ORPHANS_SHARE) {
+		atomic_dec(&table->orphans);
+		ippfvs_conn_end(conn);
+		return;
+	}
 	do {
 		life = life_read(conn);
 		if (life & LIFE_DEAD) {
@@ -147,11 +155,11 @@ static u32 timeout_of(const struct ippfvs_conn_table *table, u8 state)
 }
 
 /*
- * One whose real server was removed stays a little, so that client and server are
- * told when they go on.
+ * One whose real server was removed stays a little: for its client, who is told when
+ * it goes on, and for what the server still sends, which is dropped.
  */
 u32 ippfvs_conn_timeout(const struct ippfvs_conn_table *table,
-			       const struct ippfvs_conn *conn, u64 life)
+			const struct ippfvs_conn *conn, u64 life)
 {
 	u32 time = timeout_of(table, life_state(life));
 

@@ -50,7 +50,7 @@ struct ippfvs_conn_lock {
  * @conns: how many entries, dead ones included
  * @work: expiry, growth and freeing; the only one that takes entries out
  * @position: hash up to which @work has looked for expired entries
- * @hurry: the table is too small, and @work has been called or has seen it
+ * @hurry: the table is crowded, and @work has been called or has seen it
  *
  * What every packet reads comes first, and is on no line that is written often.
  */
@@ -89,7 +89,7 @@ ippfvs_conn_table_lock(struct ippfvs_conn_table *table, u32 hash)
 
 /* Jiffies without a packet after which an entry with that @life (life.h) ends. */
 u32 ippfvs_conn_timeout(const struct ippfvs_conn_table *table,
-			       const struct ippfvs_conn *conn, u64 life);
+			const struct ippfvs_conn *conn, u64 life);
 
 /*
  * RCU. The living entry for a packet with this tuple and ippfvs_conn_hash() of
@@ -102,7 +102,8 @@ struct ippfvs_conn *ippfvs_conn_find(struct ippfvs_conn_table *table,
 
 /*
  * RCU, BH off. End an entry whose real server was removed: not found again by its
- * client. What the server still sends is, as long as the entry would have stayed.
+ * client. What the server still sends is, as long as the entry would have stayed;
+ * not of Local Node, and not when such entries fill a share of the table.
  */
 void ippfvs_conn_orphan(struct ippfvs_conn_table *table,
 			struct ippfvs_conn *conn);

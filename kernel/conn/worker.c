@@ -166,7 +166,7 @@ void ippfvs_conn_work(struct work_struct *work)
 	u64 end = (u64)table->position + (1ULL << 32) / SWEEP_TICKS;
 
 	ippfvs_conn_table_resize(table);
-	/* Still crowded, it could not grow: to be tried again with the next tick. */
+	/* Still crowded, it could not be helped: to be tried again later, by the tick. */
 	WRITE_ONCE(table->hurry, ippfvs_buckets_crowded(ippfvs_conn_own_buckets(table)));
 
 	ippfvs_conn_sweep(table, table->position, end);

@@ -124,9 +124,9 @@ static int check_port(const struct ippfvs_service_key *key,
 }
 
 int ippfvs_nl_real_check(struct net *net, const struct ippfvs_service_key *key,
-			const struct nlattr *attr, struct nlattr **tb,
-			u8 default_method, struct ippfvs_real_spec *spec,
-			struct netlink_ext_ack *extack)
+			 const struct nlattr *attr, struct nlattr **tb,
+			 u8 default_method, struct ippfvs_real_spec *spec,
+			 struct netlink_ext_ack *extack)
 {
 	u8 before = spec->method;
 	int err;

@@ -27,8 +27,8 @@ int ippfvs_nl_service_check(struct net *net,
  * Return: 0, or -errno of the uapi's refusals with @extack set.
  */
 int ippfvs_nl_real_check(struct net *net, const struct ippfvs_service_key *key,
-			const struct nlattr *attr, struct nlattr **tb,
-			u8 default_method, struct ippfvs_real_spec *spec,
-			struct netlink_ext_ack *extack);
+			 const struct nlattr *attr, struct nlattr **tb,
+			 u8 default_method, struct ippfvs_real_spec *spec,
+			 struct netlink_ext_ack *extack);
 
 #endif /* _IPPFVS_NL_CHECK_H */

@@ -29,8 +29,8 @@ int ippfvs_nl_dump_end(struct sk_buff *skb, struct netlink_callback *cb,
 }
 
 /*
- * Has anything changed since the last call? An odd count is a change under way, of which any message may have seen a
- * part: such a call is different from all others.
+ * Has anything changed since the last call? An odd count is a change under way, of
+ * which any message may have seen a part: such a call is different from all others.
  */
 static void watch(struct netlink_callback *cb)
 {

@@ -124,8 +124,8 @@ int ippfvs_nl_real_new(struct sk_buff *skb, struct genl_info *info)
 	if (service && place_of(ipn, service, &spec))
 		return explain(-EEXIST, attr, info->extack);
 	err = ippfvs_nl_real_check(ipn->net, &key, attr, tb,
-				  ipn->config.default_method, &spec,
-				  info->extack);
+				   ipn->config.default_method, &spec,
+				   info->extack);
 	if (err)
 		return err;
 
@@ -167,8 +167,8 @@ int ippfvs_nl_real_set(struct sk_buff *skb, struct genl_info *info)
 	spec.weight = place->weight;
 	spec.method = place->method;
 	err = ippfvs_nl_real_check(ipn->net, &service->key, attr, tb,
-				  ipn->config.default_method, &spec,
-				  info->extack);
+				   ipn->config.default_method, &spec,
+				   info->extack);
 	if (err)
 		return err;
 

@@ -130,7 +130,7 @@ static int fill_real(struct ippfvs_real_spec *real,
 	real->weight = IPPFVS_NL_WEIGHT;
 	real->method = IPPFVS_METHOD_UNSPEC;
 	return ippfvs_nl_real_check(genl_info_net(info), &service->key, attr,
-				   tb, default_method, real, info->extack);
+				    tb, default_method, real, info->extack);
 }
 
 static int fill(struct set *set, u8 default_method, struct genl_info *info)

@@ -61,7 +61,8 @@
  *     IPPFVS_CONFIG_UDP_TIMEOUT_S   u32
  *     IPPFVS_CONFIG_CONN_MAX        u32  most connections; 0: a quarter of memory
  *     IPPFVS_CONFIG_VERSION         string  answers only; the module's version
- *     IPPFVS_CONFIG_CONNS           u32  answers only; connections now
+ *     IPPFVS_CONFIG_CONNS           u32  answers only; connections now, with those
+ *                                        that have ended and are not free yet
  *     IPPFVS_CONFIG_BUCKETS         u32  answers only; size of the table now
  *     IPPFVS_CONFIG_SERVICES        u32  answers only; how many services
  *     IPPFVS_CONFIG_SCHEDULERS      string  answers only; names, space between
@@ -279,7 +280,7 @@ enum ippfvs_drop {
 	IPPFVS_DROP_NO_SERVER,		/* no real server takes connections */
 	IPPFVS_DROP_NO_CONNECTION,	/* TCP, no SYN and no connection: RST */
 	IPPFVS_DROP_SERVER_REMOVED,	/* its server was removed: RST to a client */
-	IPPFVS_DROP_TABLE_FULL,		/* CONN_MAX, conn_limit, or a full bucket */
+	IPPFVS_DROP_TABLE_FULL,		/* CONN_MAX, conn_limit, or too many of one client */
 	IPPFVS_DROP_NO_MEMORY,		/* for a connection, or for headers */
 	IPPFVS_DROP_TUPLE_IN_USE,	/* two clients' flows would look alike */
 	IPPFVS_DROP_ICMP_CHECKSUM,	/* an ICMP error with a wrong checksum */

@@ -117,6 +117,44 @@ def test_one_of_many_that_its_client_has(farm: Farm, lvs: pylvs.Manager) -> None
             time.sleep(0.1)
 
 
+@pytest.mark.farm(methods=["nat"])
+def test_a_client_that_meets_its_server_by_another_service(farm: Farm, lvs: pylvs.Manager) -> None:
+    """What is left of the first connection is not in its way, though answers look alike."""
+    with tap(farm) as wires:
+        service = _serve(lvs, wires, "udp")
+        other = lvs.add_service("udp", pylvs.Endpoint(wires.vip, PORT + 1), "rr")
+        lvs.add_real(other, pylvs.Endpoint(wires.real, REAL_PORT), method="nat")
+        asked = Made(wires.client, wires.vip, UDP, 4000, PORT, b"ask")
+        _open(wires, asked)
+        lvs.remove_real(service, pylvs.Endpoint(wires.real, REAL_PORT))
+        _open(wires, asked.but(dport=PORT + 1))
+        (connection,) = lvs.connections()
+        assert connection.virtual.port == PORT + 1
+        assert lvs.drops().tuple_in_use == 0
+
+
+@pytest.mark.farm(methods=["nat"], families=[4])
+def test_orphans_leave_room_for_the_living(farm: Farm, lvs: pylvs.Manager) -> None:
+    """At most an eighth of the connections that there may be."""
+    with tap(farm) as wires:
+        service = _serve(lvs, wires, "udp")
+        lvs.configure(conn_max=80)
+        asked = [Made(wires.client, wires.vip, UDP, 4000 + n, PORT, b"ask") for n in range(20)]
+        for each in asked:
+            _open(wires, each)
+        lvs.remove_real(service, pylvs.Endpoint(wires.real, REAL_PORT))
+        wires.to_vip(*(each.raw for each in asked))
+        before = lvs.drops().server_removed
+        wires.from_real(
+            *(Made(wires.real, wires.client, UDP, REAL_PORT, each.sport).raw for each in asked)
+        )
+        limit = time.monotonic() + SWEPT_S
+        while lvs.drops().server_removed < before + 10:
+            assert time.monotonic() < limit
+        time.sleep(0.2)
+        assert lvs.drops().server_removed == before + 10
+
+
 @pytest.mark.parametrize("living", [0, 4])
 @pytest.mark.farm(methods=["nat"], families=[4])
 def test_who_opens_and_ends_for_ever_leaves_places_to_others(farm: Farm, living: int) -> None:
