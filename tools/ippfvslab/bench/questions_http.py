@@ -32,6 +32,7 @@ def _web(what: What, close: bool, *targets: Target) -> Question:
         lanes=_WHO,
         targets=targets,
         better="more" if what == "rate" else "less",
+        rounds=5,
         quick=not close and what in ("rate", "p99"),
         about=_ABOUT,
     )

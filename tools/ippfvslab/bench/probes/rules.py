@@ -25,7 +25,7 @@ SERVICES, SERVERS = 10_000, 10
 RULES = Path("/tmp/rules")
 IPVS_HEAD_LINES = 3
 """Above its listings, in /proc too."""
-TRIES = 3
+TRIES = 2
 Work = Literal["load", "list", "save"]
 Laps = dict[Work, list[float]]
 """Seconds of each work, as often as it was done."""
