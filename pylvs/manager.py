@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from . import bulk, codec, wire
 from .asking import dump, explain_replace, told, undisturbed
 from .endpoint import Endpoint
-from .errors import Error, UnknownScheduler
+from .errors import Error, InvalidValue, UnknownScheduler
 from .messages import Message
 from .model import (
     Config,
@@ -226,6 +226,8 @@ class Manager:
         """
         tree: Tree = []
         real = None
+        if service is None and endpoint is not None:
+            raise InvalidValue("a real server is one of a service", "give the service, too")
         if service is not None:
             service = checked_service(service)
             tree.append(codec.key_nest(service))
@@ -255,8 +257,7 @@ class Manager:
         :param fin_timeout_s: seconds, 1..2073600
         :param udp_timeout_s: seconds, 1..2073600
         :param conn_max: most connections; 0 is a quarter of memory
-        :raises InvalidValue: no such method, no number
-        :raises Refused: out of range
+        :raises InvalidValue: no such method, no number, or one out of range
         """
         method = None if default_method is None else make_method(default_method)
         config = checked_config(
@@ -316,7 +317,10 @@ class Manager:
         :raises Refused: or one of its subclasses
         """
         from .packed import PackedRuleset, pack
+        from .ruleset import Ruleset
 
+        if not isinstance(ruleset, Ruleset | PackedRuleset):
+            raise InvalidValue(f"{ruleset!r} is no Ruleset", "loads() and load() return one")
         body = ruleset.body if isinstance(ruleset, PackedRuleset) else pack(ruleset)
         try:
             self._transport.do(Command.REPLACE, body)

@@ -77,7 +77,8 @@ def _no_service(service: Service | None, real: Real | None) -> errors.Error | No
     if real is None:
         return errors.NoSuchService(f"no service {service.name}", "list them with: ippfvsadm -L")
     return errors.NoSuchService(
-        f"no service {service.name}", f"add it with: ippfvsadm -A {service.option} -s wlc"
+        f"no service {service.name}",
+        f"list them with: ippfvsadm -L, or add it with: ippfvsadm -A {service.option}",
     )
 
 
@@ -96,11 +97,11 @@ def _exists(service: Service | None, real: Real | None) -> errors.Error | None:
     if real is None:
         return errors.AlreadyExists(
             f"service {service.name} is there already",
-            f"change it with: ippfvsadm -E {service.option} -s {service.scheduler}",
+            f"change it with: ippfvsadm -E {service.option} -s SCHEDULER",
         )
     return errors.AlreadyExists(
         f"{real.endpoint} is a real server of {service.name} already",
-        f"change it with: ippfvsadm -e {service.option} {real}",
+        f"change it with: ippfvsadm -e {service.option} -r {real.endpoint}",
     )
 
 

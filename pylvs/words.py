@@ -6,7 +6,7 @@ from __future__ import annotations
 from .endpoint import Endpoint
 from .errors import InvalidValue
 from .model import Config, Method, Protocol, Real, Service
-from .uapi import SCHEDULER_LEN, WEIGHT_MAX
+from .uapi import SCHEDULER_LEN, TIMEOUT_MAX_S, WEIGHT_MAX
 
 UINT32_MAX = 2**32 - 1
 
@@ -50,6 +50,8 @@ def make_endpoint(endpoint: Endpoint | str, protocol: Protocol) -> Endpoint:
     """
     if isinstance(endpoint, str):
         return Endpoint.parse(endpoint, str(protocol))
+    if isinstance(endpoint, Real):
+        raise InvalidValue(f"{endpoint} is a real server, no address", "give its .endpoint")
     if not isinstance(endpoint, Endpoint):
         raise InvalidValue(f"{endpoint!r} is no address", "give a text or an Endpoint")
     canonical = Endpoint.unpack(endpoint.packed, endpoint.port)
@@ -96,14 +98,18 @@ def checked_real(protocol: Protocol, real: Real) -> Real:
 def checked_config(config: Config) -> Config:
     """Return settings that may have been made by hand.
 
-    :raises InvalidValue: no such method, or no number of 32 bits
+    :raises InvalidValue: no such method, or a number out of range
     """
-    numbers = (config.tcp_timeout_s, config.fin_timeout_s, config.udp_timeout_s, config.conn_max)
-    for number in numbers:
-        if number is not None:
-            check_number(number, "a setting", 0, UINT32_MAX)
-    method = config.default_method
-    return Config(None if method is None else make_method(method), *numbers)
+    timeouts = (config.tcp_timeout_s, config.fin_timeout_s, config.udp_timeout_s)
+    for seconds in timeouts:
+        if seconds is not None:
+            check_number(seconds, "a timeout in seconds", 1, TIMEOUT_MAX_S)
+    if config.conn_max is not None:
+        check_number(config.conn_max, "the most connections", 0, UINT32_MAX)
+    method = None if config.default_method is None else make_method(config.default_method)
+    if method is Method.LOCAL:
+        raise InvalidValue("local is the method of single servers: give nat, tun or dr")
+    return Config(method, *timeouts, config.conn_max)
 
 
 def check_number(number: object, what: str, low: int, high: int) -> None:
@@ -111,7 +117,7 @@ def check_number(number: object, what: str, low: int, high: int) -> None:
 
     :raises InvalidValue: not a whole number, or out of range
     """
-    if not isinstance(number, int) or not low <= number <= high:
+    if not isinstance(number, int) or isinstance(number, bool) or not low <= number <= high:
         raise InvalidValue(f"'{number}': {what} is a whole number from {low} to {high}")
 
 

@@ -116,14 +116,14 @@ BAD: tuple[tuple[str, int, str], ...] = (
     (
         f"-A {T}",
         1,
-        f"service {WEB} is there already; change it with: ippfvsadm -E {T} -s wlc",
+        f"service {WEB} is there already; change it with: ippfvsadm -E {T} -s SCHEDULER",
     ),
     (
         f"-A {T} -R 172.16.0.2:80",
         1,
         (
             f"172.16.0.2:80 is a real server of {WEB} already; "
-            f"change it with: ippfvsadm -e {T} -r 172.16.0.2:80 -w 1"
+            f"change it with: ippfvsadm -e {T} -r 172.16.0.2:80"
         ),
     ),
     # another scheduler than the service's
@@ -136,7 +136,10 @@ BAD: tuple[tuple[str, int, str], ...] = (
     (
         "-a -t 202.103.106.5:81 -r 1.1.1.1",
         1,
-        "no service tcp 202.103.106.5:81; add it with: ippfvsadm -A -t 202.103.106.5:81 -s wlc",
+        (
+            "no service tcp 202.103.106.5:81; list them with: ippfvsadm -L, "
+            "or add it with: ippfvsadm -A -t 202.103.106.5:81"
+        ),
     ),
     (
         "-D -u 202.103.106.5:80",

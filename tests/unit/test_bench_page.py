@@ -169,7 +169,7 @@ def test_the_page_begins_with_what_is_missed() -> None:
     text = page.page(PROSE, replace(RUN, records={**RUN.records, "fast": slow}), RUNS, QUESTIONS)
     assert "- Of 2 targets 1 are reached." in text
     assert "- 1 are missed by more than the noise: [a race](#fast) (ippfvs : IPVS)." in text
-    assert "✗ ippfvs : IPVS: **1.50**, target ≥ 2.00: missed by 33% of it" in text
+    assert "✗ ippfvs : IPVS: **1.50**, target ≥ 2.00: missed by 0.50, noise 0.01" in text
 
 
 def test_everything_is_written_and_old_charts_go(tmp_path: Path) -> None:

@@ -142,7 +142,10 @@ BAD: list[tuple[str, int, str]] = [
     (
         "-a -t 202.103.106.5:81 -r 1.1.1.1",
         1,
-        "no service tcp 202.103.106.5:81; add it with: ippfvsadm -A -t 202.103.106.5:81 -s wlc\n",
+        (
+            "no service tcp 202.103.106.5:81; list them with: ippfvsadm -L, "
+            "or add it with: ippfvsadm -A -t 202.103.106.5:81\n"
+        ),
     ),
     ("-D -u 202.103.106.5:80", 1, "no service udp 202.103.106.5:80; list them with: ippfvsadm -L"),
     ("-E -t 1.1.1.1:80 -s rr", 1, "no service tcp 1.1.1.1:80"),

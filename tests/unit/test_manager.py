@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 
 import pylvs
-from pylvs import Endpoint, Manager, Method, Protocol, Real, Ruleset
+from pylvs import Endpoint, Manager, Method, Protocol, Real, Ruleset, codec
 from pylvs.model import Config
 from pylvs.readings import join
+from pylvs.uapi import Command
 from tests.unit.fakekernel import FakeKernel
 from tests.unit.samples import connection, connection_tree
 from tests.unit.strategies import RULESETS
@@ -180,7 +181,7 @@ def test_settings(lvs: Manager) -> None:
     with pytest.raises(
         pylvs.Refused, match="the kernel refuses config: integer out of range"
     ) as refused:
-        lvs.configure(tcp_timeout_s=0)
+        lvs._do(Command.CONFIG_SET, [codec.config_nest(Config(tcp_timeout_s=0))])
     assert type(refused.value) is pylvs.Refused
 
 
@@ -211,8 +212,15 @@ def test_other_calls_may_be_made_while_connections_are_read(
         (lambda lvs: lvs.add_service("tcp", Endpoint("1.1.1.1:80")), "'1.1.1.1:80' is not an IP"),
         (lambda lvs: lvs.add_real(WEB, "1.1.1.1", weight="2"), "'2': a weight is a whole number"),
         (lambda lvs: lvs.add_real(WEB, "1.1.1.1", weight=2.5), "'2.5': a weight is a whole"),
-        (lambda lvs: lvs.configure(tcp_timeout_s=-1), "'-1': a setting is a whole number"),
-        (lambda lvs: lvs.configure(conn_max="x"), "'x': a setting is a whole number"),
+        (lambda lvs: lvs.configure(tcp_timeout_s=-1), "'-1': a timeout in seconds is a whole"),
+        (lambda lvs: lvs.configure(udp_timeout_s=0), "'0': .* from 1 to 2073600"),
+        (lambda lvs: lvs.configure(conn_max="x"), "'x': the most connections is a whole number"),
+        (lambda lvs: lvs.configure(conn_max=True), "'True': the most connections"),
+        (lambda lvs: lvs.configure(default_method="local"), "local is the method of single"),
+        (lambda lvs: list(lvs.connections(None, "1.1.1.1:80")), "a real server is one of a ser"),
+        (lambda lvs: lvs.add_real(WEB, Real(REAL)), "-r 1.1.1.1:80 -w 1 is a real server, no add"),
+        (lambda lvs: lvs.replace("-A -t 10.0.0.1:80"), "'-A -t 10.0.0.1:80' is no Ruleset"),
+        (lambda lvs: lvs.replace([WEB]), "is no Ruleset"),
         (lambda lvs: lvs.configure(default_method="none"), "'none' is not a method"),
         (lambda lvs: pylvs.Service(cast(Protocol, "tcp"), REAL), "'tcp' is no Protocol"),
         (lambda lvs: lvs.add_service("tcp", 7), "7 is no address"),
@@ -228,7 +236,7 @@ def test_other_calls_may_be_made_while_connections_are_read(
         (lambda lvs: lvs.replace(with_real(Real(REAL, -1))), "'-1': a weight is"),
         (lambda lvs: lvs.replace(with_real(Real(Endpoint("web")))), "'web' is not an IP"),
         (lambda lvs: lvs.replace(with_real("1.1.1.1")), "'1.1.1.1' is no Real"),
-        (lambda lvs: lvs.replace(Ruleset(config=Config(conn_max=-1))), "'-1': a setting is"),
+        (lambda lvs: lvs.replace(Ruleset(config=Config(conn_max=-1))), "'-1': the most conn"),
         (lambda lvs: lvs.replace(Ruleset(config=Config(cast(Method, 9)))), "'9' is not a method"),
     ],
 )

@@ -33,6 +33,7 @@ def refuse(words: argparse.Namespace) -> None:
 def main(words: argparse.Namespace) -> int:
     """Run what was asked for; 0 only when something passed and nothing else happened."""
     began = time.monotonic()
+    _refuse_expression(words)
     sums: dict[str, Counter[str]] = {}
     if not words.live_only and not words.kernel:
         sums["checks"] = _checks()
@@ -41,6 +42,24 @@ def main(words: argparse.Namespace) -> int:
     for name in words.kernel or kernels.NAMES:
         sums[f"live, {name}"] = _live(name, words)
     return _conclude(sums, time.monotonic() - began)
+
+
+def _refuse_expression(words: argparse.Namespace) -> None:
+    """Raise when no live test matches: a guest takes minutes to find that out."""
+    if not words.expression:
+        return
+    select = ["--collect-only", "-q", "-k", words.expression, *(words.files or ["tests/live"])]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *_PLUGINS, *select],
+        cwd=paths.TREE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = (done.stderr + done.stdout).strip().splitlines()
+        why = next((line for line in said if line.startswith("ERROR: ")), "no live test matches")
+        raise say.Trouble(f"-k {words.expression}: {why.removeprefix('ERROR: ')}")
 
 
 def _conclude(sums: dict[str, Counter[str]], seconds: float) -> int:

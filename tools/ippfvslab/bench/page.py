@@ -140,13 +140,12 @@ def _facts(facts: dict[str, dict[str, str]]) -> Iterator[str]:
 
 
 def _off(verdict: Verdict) -> str:
-    """By how much a target is beaten or missed; a miss is a share of the value, as noise is."""
+    """By how much a target is beaten, or missed; a miss beside its noise, in the same unit."""
     bound, value = verdict.target.bound, verdict.value
-    if not bound or value <= 0:
-        return ""
     if verdict.mark == REACHED:
-        return f": beaten by {abs(value - bound) / bound:.0%}"
-    return f": missed by {abs(value - bound) / value:.0%} of it"
+        return f": beaten by {abs(value - bound) / bound:.0%}" if bound else ""
+    noise = short((verdict.noise or 0) * abs(value), verdict.unit)
+    return f": missed by {short(abs(value - bound), verdict.unit)}, noise {noise}"
 
 
 def _words(answer: Answer) -> str:
