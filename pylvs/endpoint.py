@@ -95,8 +95,11 @@ def _canonical(address: str, text: str) -> str:
 def _bad_address(address: str, text: str) -> tuple[str, str]:
     if not address:
         return f"'{text}': the address is missing", ""
+    if "%" in address:
+        return f"'{text}': an address with a scope, as of fe80::1%eth0, is not taken", ""
     if ":" in address:
-        return f"'{text}' is not an IPv6 address", "an IPv6 port needs brackets: [2001:db8::1]:80"
+        remedy = "" if "[" in text else "an IPv6 port needs brackets: [2001:db8::1]:80"
+        return f"'{text}' is not an IPv6 address", remedy
     shown = f"'{text}'" if address == text else f"'{text}': '{address}'"
     if address.strip("0123456789./"):
         return f"{shown} is not an address", "host names are not looked up, give the address"
