@@ -68,8 +68,10 @@ def cells(service: Service) -> str:
     No line can be printed before the last one is known, for the widths of columns.
     """
     row = list(_service_cells(service))
-    for real in service.reals:
-        row += _real_cells(real, service)
+    port = _port(service.endpoint.port)
+    for real in service.reals:  # as _real_cells(), for as many as there may be
+        address, own = real.endpoint
+        row += (address, str(own) if own else port, str(real.weight))
     return _CELL.join(row)
 
 
