@@ -15,7 +15,8 @@ import pytest
 from ippfvslab.farm import Farm
 
 import pylvs
-from pylvs import Config, Endpoint, Event, Manager, Method, Protocol, Real, Service
+from pylvs import Config, Endpoint, Event, Manager, Method, Protocol, Real, Service, codec
+from pylvs.uapi import Command
 from tests.live.fixtures_rulesets import by_chance, grid
 
 pytestmark = pytest.mark.farm(methods=["nat"], families=[4])
@@ -112,6 +113,11 @@ def test_readings_of_nothing(lvs: Manager) -> None:
     assert isinstance(lvs.drops(), pylvs.Drops)
 
 
+def _set(lvs: Manager, config: Config) -> None:
+    """Ask the kernel for what pylvs would refuse by itself."""
+    lvs._do(Command.CONFIG_SET, [codec.config_nest(config)])
+
+
 Call = Callable[[Manager], object]
 GONE = Service(Protocol.TCP, Endpoint("1.1.1.1", 80))
 SIX = Endpoint("2001:db8::1", 80)
@@ -145,9 +151,11 @@ REFUSED: dict[str, tuple[type[pylvs.Error], Call]] = {
         pylvs.AddressNotUsable,
         lambda lvs: lvs.add_real(WEB, "1.1.1.1:80", method="local"),
     ),
-    "no such timeout": (pylvs.Refused, lambda lvs: lvs.configure(udp_timeout_s=0)),
-    "a timeout of years": (pylvs.Refused, lambda lvs: lvs.configure(tcp_timeout_s=2**32 - 1)),
-    "no such default": (pylvs.Refused, lambda lvs: lvs.configure(default_method="local")),
+    "no such timeout": (pylvs.InvalidValue, lambda lvs: lvs.configure(udp_timeout_s=0)),
+    "no default": (pylvs.InvalidValue, lambda lvs: lvs.configure(default_method="local")),
+    "the kernel: timeout": (pylvs.Refused, lambda lvs: _set(lvs, Config(udp_timeout_s=0))),
+    "the kernel: years": (pylvs.Refused, lambda lvs: _set(lvs, Config(tcp_timeout_s=2**32 - 1))),
+    "the kernel: default": (pylvs.Refused, lambda lvs: _set(lvs, Config(Method.LOCAL))),
     "no such weight": (pylvs.InvalidValue, lambda lvs: lvs.add_real(WEB, "1.1.1.1", 65536)),
     "no such namespace": (pylvs.NoSuchNamespace, lambda lvs: Manager(netns="nowhere")),
 }
