@@ -2,7 +2,7 @@
 #include "inbound.h"
 
 #include "conn/advance.h"
-#include "conn/table.h"
+#include "conn/orphan.h"
 #include "core/tcp_state.h"
 #include "fwd/forward.h"
 #include "net.h"

@@ -54,12 +54,19 @@ bool ippfvs_conn_end_seen(struct ippfvs_conn *conn, u64 seen, u64 how)
 	return true;
 }
 
-void ippfvs_conn_end(struct ippfvs_conn *conn)
+bool ippfvs_conn_end_as(struct ippfvs_conn *conn, u64 how)
 {
 	u64 life;
 
 	do {
 		life = life_read(conn);
-	} while (!(life & LIFE_DEAD) &&
-		 !ippfvs_conn_end_seen(conn, life, LIFE_DEAD));
+		if (life & LIFE_DEAD)
+			return false;
+	} while (!ippfvs_conn_end_seen(conn, life, how));
+	return true;
+}
+
+void ippfvs_conn_end(struct ippfvs_conn *conn)
+{
+	ippfvs_conn_end_as(conn, LIFE_DEAD);
 }

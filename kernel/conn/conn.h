@@ -86,10 +86,10 @@ bool ippfvs_conn_move(struct ippfvs_conn *conn, u64 seen, u8 to);
 /* RCU. Not found again from now on; the worker frees it. */
 void ippfvs_conn_end(struct ippfvs_conn *conn);
 
-/*
- * The same if its life is still what was @seen: LIFE_DEAD, perhaps with LIFE_ORPHAN,
- * is @how (life.h). Was it?
- */
+/* The same; @how: LIFE_DEAD, perhaps with LIFE_ORPHAN (life.h). false: it had ended. */
+bool ippfvs_conn_end_as(struct ippfvs_conn *conn, u64 how);
+
+/* The same if its life is still what was @seen. Was it? */
 bool ippfvs_conn_end_seen(struct ippfvs_conn *conn, u64 seen, u64 how);
 
 u8 ippfvs_conn_state(const struct ippfvs_conn *conn);

@@ -82,22 +82,12 @@ static struct ippfvs_conn *look_next(const struct ippfvs_buckets *buckets,
 
 static __always_inline struct ippfvs_conn *
 look(const struct ippfvs_buckets *buckets, u32 hash,
-	const struct ippfvs_tuple *tuple, enum ippfvs_conn_dir dir)
+	const struct ippfvs_tuple *tuple, enum ippfvs_conn_dir dir, bool orphan)
 {
-	struct ippfvs_conn *conn = look_in(buckets, hash, tuple, dir, false);
+	struct ippfvs_conn *conn = look_in(buckets, hash, tuple, dir, orphan);
 
 	return likely(conn) ? conn :
-			      look_next(buckets, hash, tuple, dir, false);
-}
-
-static struct ippfvs_conn *look_for_orphan(const struct ippfvs_buckets *buckets,
-					   u32 hash,
-					   const struct ippfvs_tuple *tuple)
-{
-	struct ippfvs_conn *conn;
-
-	conn = look_in(buckets, hash, tuple, IPPFVS_CONN_OUT, true);
-	return conn ?: look_next(buckets, hash, tuple, IPPFVS_CONN_OUT, true);
+			      look_next(buckets, hash, tuple, dir, orphan);
 }
 
 struct ippfvs_conn *
@@ -106,7 +96,8 @@ ippfvs_conn_find_spread(const struct ippfvs_conn_table *table,
 			const struct ippfvs_tuple *tuple,
 			enum ippfvs_conn_dir dir)
 {
-	return look(buckets, ippfvs_conn_hash_whole(table, tuple), tuple, dir);
+	return look(buckets, ippfvs_conn_hash_whole(table, tuple), tuple, dir,
+		    false);
 }
 
 /* Among those that are spread; then for an orphan, at @receiver or spread. */
@@ -123,11 +114,11 @@ look_further(const struct ippfvs_conn_table *table,
 	if (spread) {
 		whole = ippfvs_conn_hash_whole(table, tuple);
 		*dir = IPPFVS_CONN_IN;
-		conn = look(buckets, whole, tuple, *dir);
+		conn = look(buckets, whole, tuple, *dir, false);
 		if (conn)
 			return conn;
 		*dir = IPPFVS_CONN_OUT;
-		conn = look(buckets, whole, tuple, *dir);
+		conn = look(buckets, whole, tuple, *dir, false);
 		if (conn)
 			return conn;
 	}
@@ -135,9 +126,9 @@ look_further(const struct ippfvs_conn_table *table,
 	if (!atomic_read(&table->orphans))
 		return NULL;
 	*dir = IPPFVS_CONN_OUT;
-	conn = look_for_orphan(buckets, receiver, tuple);
+	conn = look(buckets, receiver, tuple, *dir, true);
 	return conn || !spread ? conn :
-				 look_for_orphan(buckets, whole, tuple);
+				 look(buckets, whole, tuple, *dir, true);
 }
 
 struct ippfvs_conn *ippfvs_conn_find(struct ippfvs_conn_table *table,
@@ -153,13 +144,13 @@ struct ippfvs_conn *ippfvs_conn_find(struct ippfvs_conn_table *table,
 
 	/* As the client's packet, then as the server's. */
 	*dir = IPPFVS_CONN_IN;
-	conn = look(buckets, hash, tuple, *dir);
+	conn = look(buckets, hash, tuple, *dir, false);
 	if (likely(conn))
 		return conn;
 
 	*dir = IPPFVS_CONN_OUT;
 	receiver = hash_receiver(table, tuple);
-	conn = look(buckets, receiver, tuple, *dir);
+	conn = look(buckets, receiver, tuple, *dir, false);
 	if (conn)
 		return conn;
 

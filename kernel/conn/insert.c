@@ -12,6 +12,7 @@
 #include "hash.h"
 #include "life.h"
 #include "make.h"
+#include "orphan.h"
 #include "plan.h"
 #include "worker.h"
 
@@ -29,7 +30,7 @@
  */
 #define ENDED_MAX	100
 
-/* Orphans wait longer (table.h). So many of one client may, of those in one bucket. */
+/* Orphans wait longer (orphan.h). So many of one client may, of those in one bucket. */
 #define ORPHANS_MAX	8
 
 /**

@@ -12,7 +12,7 @@
 
 #define LIFE_DEAD	(1ULL << 8)
 
-/* Of a dead one: its server was removed, and is still not to be heard (table.h). */
+/* Of a dead one: its server was removed, and is still not to be heard (orphan.h). */
 #define LIFE_ORPHAN	(1ULL << 9)
 
 /* A busy connection's time of last packet is written this seldom. */

@@ -6,6 +6,7 @@
 #include "../rules/real.h"
 #include "buckets.h"
 #include "life.h"
+#include "orphan.h"
 #include "worker.h"
 
 #include <linux/mm.h>
@@ -61,43 +62,6 @@ int ippfvs_conn_table_start(struct ippfvs_conn_table *table)
 	table->hurry = false;
 	rcu_assign_pointer(table->buckets, buckets);
 	return 0;
-}
-
-/* Orphans take the place of living connections: at most one in so many may be one. */
-#define ORPHANS_SHARE	8
-
-void ippfvs_conn_orphan(struct ippfvs_conn_table *table,
-			struct ippfvs_conn *conn)
-{
-	u64 life;
-
-	/* Its server's packets do not come by us, or are our own. */
-	if (!conn->two_way || conn->method == IPPFVS_METHOD_LOCAL) {
-		ippfvs_conn_end(conn);
-		return;
-	}
-
-	/* Counted before it is one: it may be forgotten at once. */
-	if (atomic_inc_return(&table->orphans) >
-	    ippfvs_config_conn_max(table->config) / ORPHANS_SHARE) {
-		atomic_dec(&table->orphans);
-		ippfvs_conn_end(conn);
-		return;
-	}
-	do {
-		life = life_read(conn);
-		if (life & LIFE_DEAD) {
-			atomic_dec(&table->orphans);
-			return;
-		}
-	} while (!ippfvs_conn_end_seen(conn, life, LIFE_DEAD | LIFE_ORPHAN));
-}
-
-void ippfvs_conn_forget(struct ippfvs_conn_table *table,
-			struct ippfvs_conn *conn)
-{
-	if (atomic64_fetch_andnot(LIFE_ORPHAN, &conn->life) & LIFE_ORPHAN)
-		atomic_dec(&table->orphans);
 }
 
 /* Everything in it ends, whatever its time. */

@@ -45,7 +45,7 @@ struct ippfvs_conn_lock {
  *	bucket before, while and after the table grows
  * @config: timeouts, the limit
  * @spread: how many entries are spread: while there are any, look further
- * @orphans: how many are orphans: the same
+ * @orphans: how many are orphans (orphan.h): the same
  * @spread_lock: one at a time makes entries that are spread
  * @conns: how many entries, dead ones included
  * @work: expiry, growth and freeing; the only one that takes entries out
@@ -99,18 +99,6 @@ u32 ippfvs_conn_timeout(const struct ippfvs_conn_table *table,
 struct ippfvs_conn *ippfvs_conn_find(struct ippfvs_conn_table *table,
 				     const struct ippfvs_tuple *tuple, u32 hash,
 				     enum ippfvs_conn_dir *dir);
-
-/*
- * RCU, BH off. End an entry whose real server was removed: not found again by its
- * client. What the server still sends is, as long as the entry would have stayed;
- * not of Local Node, and not when such entries fill a share of the table.
- */
-void ippfvs_conn_orphan(struct ippfvs_conn_table *table,
-			struct ippfvs_conn *conn);
-
-/* RCU, or nobody reads: an orphan is as dead as any other from now on. */
-void ippfvs_conn_forget(struct ippfvs_conn_table *table,
-			struct ippfvs_conn *conn);
 
 /**
  * ippfvs_conn_create() - make an entry and insert it into the table

@@ -10,6 +10,7 @@
 #include "buckets.h"
 #include "life.h"
 #include "make.h"
+#include "orphan.h"
 #include "resize.h"
 
 #include <linux/mm.h>
@@ -98,9 +99,10 @@ static bool end_if_idle(struct ippfvs_conn_table *table,
 		return true;
 	if (!idle_for(life, ippfvs_conn_timeout(table, conn, life)))
 		return false;
-	if (life & LIFE_DEAD)
-		ippfvs_conn_forget(table, conn);
-	return life & LIFE_DEAD || ippfvs_conn_end_seen(conn, life, LIFE_DEAD);
+	if (!(life & LIFE_DEAD))
+		return ippfvs_conn_end_seen(conn, life, LIFE_DEAD);
+	ippfvs_conn_forget(table, conn);
+	return true;
 }
 
 static void sweep_bucket(struct ippfvs_conn_table *table,
