@@ -8,6 +8,7 @@
 #include "nl/netlink.h"
 #include "version.h"
 
+#include <linux/bottom_half.h>
 #include <linux/module.h>
 #include <linux/workqueue.h>
 #include <net/genetlink.h>
@@ -41,9 +42,23 @@ module_param_named(conn_limit, ippfvs_conn_limit, uint, 0644);
 MODULE_PARM_DESC(conn_limit,
 		 "Most connections of all network namespaces together (default 0: as many as fill three quarters of the memory)");
 
+/*
+ * What belongs to a CPU is guarded by disabled bottom halves. On PREEMPT_RT that keeps other tasks
+ * of the CPU out only if it takes a lock.
+ */
+static bool bh_excludes_others(void)
+{
+	return !IS_ENABLED(CONFIG_PREEMPT_RT) || IS_ENABLED(CONFIG_PREEMPT_RT_NEEDS_BH_LOCK);
+}
+
 static int __init ippfvs_init(void)
 {
 	int err;
+
+	if (!bh_excludes_others()) {
+		pr_err("ippfvs: not safe on a PREEMPT_RT kernel without PREEMPT_RT_NEEDS_BH_LOCK; use another kernel\n");
+		return -EOPNOTSUPP;
+	}
 
 	ippfvs_wq = alloc_workqueue("ippfvs", WQ_UNBOUND, 0);
 	if (!ippfvs_wq)

@@ -14,7 +14,9 @@ REFUSED = {
     "bench nat4 --write": "--write takes a whole run",
     "bench --write --quick": "--write takes a whole run",
     "bench --of /nowhere": "/nowhere is no file of figures",
-    "test --kernel nosuch": "invalid choice: 'nosuch' (choose from '6.1', '6.12', 'sanitize')",
+    "test --kernel nosuch": "there is no kernel nosuch; the kernels are 6.1, 6.12, newest, ",
+    "test --full -k nat": "--full runs everything; leave out --kernel, -k and files",
+    "demo --kernel uml": "there is no kernel uml; the kernels are 6.1, 6.12, newest, ",
     "test tests/live/nosuch.py": "there is no tests/live/nosuch.py",
     "test tests/unit/test_cli.py": "tests/unit/test_cli.py is no live test",
     "test /etc/passwd": "/etc/passwd is no live test",
@@ -43,7 +45,7 @@ def test_a_slip_is_told_in_one_sentence(words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["demo", "test --kernel 6.1 -k nat tests/live/test_icmp.py", "bench --quick nat4"]
+    "words", ["demo", "test --kernel 6.1 --kernel 7.3 tests/live/test_icmp.py", "bench --quick nat4"]
 )
 def test_what_is_known_is_let_pass_in_silence(words: str) -> None:
     done = _judged(words)

@@ -7,10 +7,11 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from ippfvslab import kernels, module, paths, say
+from ippfvslab import kernels, module, paths, process, say
 
 # checkpatch speaks to patches for the kernel tree; these say nothing about a tree of its own.
 _NOT_FOR_US = (
@@ -19,7 +20,8 @@ _NOT_FOR_US = (
 )
 # Old kernels' names, and what lets user space compile the core.
 _NOT_KERNEL_STYLE = ("kernel/compat/", "kernel/core/port.h", "kernel/core/user_port.h")
-_PYTHON = ("pylvs", "tools/ippfvslab", "tests", "setup.py")
+_PYTHON = ("pylvs", "tools/ippfvslab", "tools/bench", "tests", "setup.py")
+_WARN = ("W=1", "C=2", "CF=-D__CHECK_ENDIAN__")
 
 
 def main() -> int:
@@ -34,32 +36,70 @@ def main() -> int:
     return findings
 
 
-def _compile(kernel_name: str) -> list[str]:
-    """What gcc (W=1) and sparse say of our files, built anew for a kernel."""
-    kernel = kernels.get(kernel_name)
-    home = paths.MODULES / f"check-{kernel_name}"
-    with paths.locked(f"check-{kernel_name}"):
-        shutil.rmtree(home, ignore_errors=True)
-        module.copy(module.sources(), home)
-        said = module.make(kernel, home, "W=1", "C=2", "CF=-D__CHECK_ENDIAN__")
+def _compile(name: str) -> list[str]:
+    """The warnings of gcc (W=1) and sparse about our files, compiled for a stock kernel."""
+    kernel = kernels.get(name)
+    found = []
+    for folder in (paths.TREE, *_helpers()) if name != "6.1" else (paths.TREE,):
+        home = paths.MODULES / f"check-{name}-{folder.name}"
+        _lay_out(folder, home)
+        said = module.make(kernel, home, *_WARN)
+        found += _warnings(said, home)
+    return found
+
+
+def _cross(arch: str, compiler: str) -> list[str]:
+    """The same for another architecture: the module is compiled for it but cannot be loaded."""
+    tree = kernels.newest_source()
+    fragment = paths.TREE / "tools/kernels/cross.config"
+    build = paths.CACHE / "cross" / f"{arch}_{tree.name}_{paths.digest([fragment])}"
+    words = [f"ARCH={arch}", f"CROSS_COMPILE={compiler}"]
+    make = ["make", "-s", f"-j{kernels.cores()}", *words]
+    if not (build / "Module.symvers").exists():
+        shutil.rmtree(build, ignore_errors=True)
+        build.mkdir(parents=True)
+        kernels.configure(tree, build, [fragment], "tinyconfig", *words)
+        process.run([*make, "-C", tree, f"O={build}", "modules_prepare"], log=build / "build.log")
+        (build / "Module.symvers").touch()
+    home = paths.MODULES / f"check-{arch}"
+    _lay_out(paths.TREE, home)
+    # Without the kernel itself nothing tells modpost which symbols there are.
+    link = ["KBUILD_MODPOST_WARN=1", "modules"]
+    said = process.run([*make, "-C", build, f"M={home}", *_WARN, *link], log=home / "build.log")
+    return _warnings(said, home)
+
+
+def _helpers() -> list[Path]:
+    """The folders of the benchmark's own modules."""
+    return sorted(file.parent for file in (paths.TREE / "tools").rglob("Kbuild"))
+
+
+def _lay_out(folder: Path, home: Path) -> None:
+    files = module.sources() if folder == paths.TREE else sorted(folder.glob("*"))
+    module.copy([file for file in files if file.is_file()], home, folder)
+
+
+def _warnings(said: str, home: Path) -> list[str]:
     ours = re.compile(rf"{re.escape(str(home))}/(\S+: (?:warning|error): .*)")
-    return [found[1] for line in said.splitlines() if (found := ours.match(line))]
+    relative = re.compile(r"((?:kernel/)?[\w/]+\.[ch]:\d+:\d+: (?:warning|error): .*)")
+    lines = said.splitlines()
+    return [found[1] for line in lines if (found := ours.match(line) or relative.match(line))]
 
 
 def _checkpatch() -> list[str]:
-    program = kernels.source() / "scripts/checkpatch.pl"
+    program = kernels.newest_source() / "scripts/checkpatch.pl"
     names = [str(file.relative_to(paths.TREE)) for file in module.sources()[1:]]
     files = [name for name in names if not name.startswith(_NOT_KERNEL_STYLE)]
-    own = (paths.TREE / "tools/ippfvslab/bench").glob("*/*.c")
+    own = (file for folder in _helpers() for file in folder.glob("*.[ch]"))
     files += sorted(str(file.relative_to(paths.TREE)) for file in own)
     options = ["--no-tree", "--no-summary", "--terse", "--show-types", "--file"]
     return _said(["perl", str(program), *options, "--ignore", _NOT_FOR_US, *files])
 
 
 def _kernel_doc() -> list[str]:
-    program = kernels.source() / "scripts/kernel-doc"
+    program = kernels.newest_source() / "scripts/kernel-doc"
     files = [str(file.relative_to(paths.TREE)) for file in module.sources()[1:]]
-    return _said(["perl", str(program), "-none", "-Wall", "-Werror", *files])
+    return _said([sys.executable, str(program), "-none", "-Wall", "-Werror", *files])
 
 
 def _ruff() -> list[str]:
@@ -104,4 +144,9 @@ CHECKS: dict[str, Callable[[], list[str]]] = {
     "kernel-doc": _kernel_doc,
     "gcc W=1 and sparse, Linux 6.1": lambda: _compile("6.1"),
     "gcc W=1 and sparse, Linux 6.12": lambda: _compile("6.12"),
+    "gcc W=1 and sparse, newest Linux": lambda: _compile("newest"),
+    "gcc W=1 and sparse, newest Linux, 32 bits (i386)": lambda: _cross("i386", ""),
+    "gcc W=1 and sparse, newest Linux, big-endian (s390x)": lambda: _cross(
+        "s390", "s390x-linux-gnu-"
+    ),
 }

@@ -1,97 +1,169 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Debian packages as files: find the newest, fetch, unpack into the cache, install nothing."""
+"""Debian packages as files: find the newest, download and unpack them, install nothing.
+
+Programs that run on this machine come from its own release, as its apt is configured (HERE).
+Kernels come from several releases at once, through an apt configuration in the cache that names the
+same mirror (kernels()).
+"""
 
 from __future__ import annotations
 
+import functools
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from ippfvslab import paths, process
+from ippfvslab import paths, process, say
 from ippfvslab.say import Trouble
 
-
-def newest(pattern: str) -> str:
-    """The name of the newest package whose whole name matches the regular expression PATTERN."""
-    names = process.run(["apt-cache", "pkgnames", re.split(r"[\\\[(.]", pattern)[0]]).split()
-    matching = [name for name in names if re.fullmatch(pattern, name)]
-    if not matching:
-        raise Trouble(
-            f"Debian's archive offers no package {pattern}; "
-            "run apt-get update, and check that bookworm-security is in /etc/apt/sources.list"
-        )
-    return max(matching, key=_order)
+_KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
+_SUITES = ("bookworm", "trixie", "trixie-backports")
+_SECURITY_SUITES = ("bookworm-security",)
+_LISTS_AGE_S = 86_400
 
 
-def _order(name: str) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", name)]
+@dataclass(frozen=True)
+class Archive:
+    """A set of Debian releases to take packages from; an empty CONFIG is the machine's own."""
+
+    config: str = ""
+
+    def apt(self, *words: str | Path, cwd: Path | None = None) -> str:
+        """The output of an apt program that is run for this archive."""
+        return process.run(words, cwd=cwd, env={"LC_ALL": "C", "APT_CONFIG": self.config})
+
+    def newest(self, pattern: str) -> str:
+        """The name of the newest package whose whole name matches the regular expression."""
+        names = self.apt("apt-cache", "pkgnames", re.split(r"[\\\[(.]", pattern)[0]).split()
+        matching = [name for name in names if re.fullmatch(pattern, name)]
+        if not matching:
+            raise Trouble(f"Debian's archive offers no package {pattern}; run apt-get update")
+        return max(matching, key=lambda name: [int(part) for part in re.findall(r"\d+", name)])
+
+    def version(self, package: str) -> str:
+        """The version of PACKAGE that apt would install or download."""
+        found = re.search(r"Candidate: (\S+)", self.apt("apt-cache", "policy", package))
+        if not found or found[1] == "(none)":
+            raise Trouble(f"Debian's archive offers no package {package}; run apt-get update")
+        return found[1]
+
+    def depends(self, package: str, pattern: str) -> str:
+        """The name of the dependency of PACKAGE that matches PATTERN."""
+        for name in re.findall(r"Depends: (\S+)", self.apt("apt-cache", "depends", package)):
+            if re.fullmatch(pattern, name):
+                return str(name)
+        raise Trouble(f"the Debian package {package} depends on nothing like {pattern}")
+
+    def download(self, package: str) -> Path:
+        """The .deb of PACKAGE in the cache, downloaded if it is not there yet."""
+        paths.PACKAGES.mkdir(parents=True, exist_ok=True)
+        stem = f"{package}_{self.version(package).replace(':', '%3a')}_"
+        if not (have := _stored(stem)):
+            self.apt("apt-get", "download", "-qq", package, cwd=paths.PACKAGES)
+            have = _stored(stem)
+        if not have:
+            raise Trouble(f"apt-get download {package} brought no file {stem}*.deb")
+        return have
+
+    def unpack(self, packages: Sequence[str], folder: Path) -> None:
+        """Unpack PACKAGES into FOLDER: all of them or, if anything fails, none."""
+        half = folder.with_name(folder.name + ".part")
+        shutil.rmtree(half, ignore_errors=True)
+        half.mkdir(parents=True)
+        for package in packages:
+            subprocess.run(["dpkg", "-x", str(self.download(package)), str(half)], check=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        half.rename(folder)
 
 
-def version(package: str) -> str:
-    """The version of PACKAGE that apt would install."""
-    policy = process.run(["apt-cache", "policy", package], env={"LC_ALL": "C"})
-    found = re.search(r"Candidate: (\S+)", policy)
-    if not found or found[1] == "(none)":
-        raise Trouble(f"Debian's archive offers no package {package}; run apt-get update")
-    return found[1]
-
-
-def depends(package: str, pattern: str) -> str:
-    """The name of the dependency of PACKAGE that matches PATTERN."""
-    answer = process.run(["apt-cache", "depends", package], env={"LC_ALL": "C"})
-    for name in re.findall(r"Depends: (\S+)", answer):
-        if re.fullmatch(pattern, name):
-            return str(name)
-    raise Trouble(f"the Debian package {package} depends on nothing like {pattern}")
-
-
-def fetch(package: str) -> Path:
-    """The .deb of PACKAGE in the cache, downloaded when it is not there yet."""
-    paths.PACKAGES.mkdir(parents=True, exist_ok=True)
-    stem = f"{package}_{version(package).replace(':', '%3a')}_"
-    if not (have := _stored(stem)):
-        process.run(["apt-get", "download", "-qq", package], cwd=paths.PACKAGES)
-        have = _stored(stem)
-    if not have:
-        raise Trouble(f"apt-get download {package} brought no file {stem}*.deb")
-    return have
-
-
-def program(package: str, path: str) -> Path:
-    """PATH of PACKAGE, unpacked in the cache."""
-    folder = paths.PROGRAMS / f"{package}_{version(package)}"
-    with paths.locked("programs"):
-        if not folder.exists():
-            unpack([package], folder)
-    return folder / path
-
-
-def whole(packages: Sequence[str]) -> Path:
-    """PACKAGES, the first of them a program, the others its libraries, unpacked into one folder."""
-    folder = paths.PROGRAMS / f"{packages[0]}-whole_{version(packages[0])}"
-    with paths.locked("programs"):
-        if not folder.exists():
-            unpack(list(packages), folder)
-    return folder
-
-
-def busybox() -> Path:
-    """What virtme puts into its initial RAM disk."""
-    return program("busybox-static", "bin/busybox")
+HERE = Archive()
 
 
 def _stored(stem: str) -> Path | None:
     return next((deb for deb in paths.PACKAGES.glob("*.deb") if deb.name.startswith(stem)), None)
 
 
-def unpack(packages: list[str], folder: Path) -> None:
-    """Unpack PACKAGES into FOLDER: all of them or, when anything fails, none."""
-    half = folder.with_name(folder.name + ".part")
-    shutil.rmtree(half, ignore_errors=True)
-    half.mkdir(parents=True)
-    for package in packages:
-        subprocess.run(["dpkg", "-x", str(fetch(package)), str(half)], check=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    half.rename(folder)
+def mirror() -> str:
+    """The URI of the main Debian archive that this machine's apt uses."""
+    return _mirrors()[0]
+
+
+def _mirrors() -> tuple[str, str]:
+    """The URIs of the main archive and of the security archive."""
+    fields = "$(ORIGIN) $(CODENAME) $(REPO_URI)"
+    targets = HERE.apt("apt-get", "indextargets", "--format", fields, "Created-By: Packages")
+    main = security = ""
+    for line in targets.splitlines():
+        origin, codename, uri = line.rsplit(" ", 2)
+        if origin == "Debian" and "security" in f"{codename} {uri}":
+            security = uri
+        elif origin == "Debian":
+            main = main or uri
+    if not main or not security:
+        raise Trouble(
+            "apt knows no Debian archive with its security archive; "
+            "add both to /etc/apt/sources.list and run apt-get update"
+        )
+    return main, security
+
+
+@functools.cache
+def kernels() -> Archive:
+    """The releases of Debian that have kernels for the lab.
+
+    The package lists are a day old at most. If they cannot be renewed, older lists serve as long as
+    the cache has the packages that they name.
+    """
+    home = paths.CACHE / "apt"
+    archive = Archive(str(home / "apt.conf"))
+    with paths.locked("apt"):
+        stamp = home / "updated"
+        if stamp.exists() and time.time() - stamp.stat().st_mtime < _LISTS_AGE_S:
+            return archive
+        (home / "lists/partial").mkdir(parents=True, exist_ok=True)
+        main, security = _mirrors()
+        sources = [(main, suite) for suite in _SUITES]
+        sources += [(security, suite) for suite in _SECURITY_SUITES]
+        (home / "sources.list").write_text(
+            "".join(f"deb [signed-by={_KEYS}] {uri} {suite} main\n" for uri, suite in sources)
+        )
+        (home / "apt.conf").write_text(
+            f'Dir::Etc::sourcelist "{home}/sources.list";\nDir::Etc::sourceparts "-";\n'
+            f'Dir::State::lists "{home}/lists";\nDir::State::status "{home}/status";\n'
+            'Dir::Cache::pkgcache "";\nDir::Cache::srcpkgcache "";\n'
+            'APT::Sandbox::User "root";\nAcquire::Languages "none";\n'
+        )
+        (home / "status").touch()
+        try:
+            archive.apt("apt-get", "update", "-qq", "--error-on=any")
+        except Trouble as trouble:
+            if not stamp.exists():
+                raise
+            say.line(f"-- the kernel package lists could not be renewed: {trouble}")
+        else:
+            stamp.touch()
+    return archive
+
+
+def program(package: str, path: str) -> Path:
+    """PATH of PACKAGE, unpacked in the cache."""
+    return whole([package]) / path
+
+
+def whole(packages: Sequence[str]) -> Path:
+    """PACKAGES, a program and then its libraries, unpacked into one folder of the cache."""
+    more = "-whole" if len(packages) > 1 else ""
+    folder = paths.PROGRAMS / f"{packages[0]}{more}_{HERE.version(packages[0])}"
+    with paths.locked("programs"):
+        if not folder.exists():
+            HERE.unpack(packages, folder)
+    return folder
+
+
+def busybox() -> Path:
+    """The program that virtme puts into its initial RAM disk."""
+    return program("busybox-static", "bin/busybox")

@@ -17,7 +17,7 @@ def main(words: argparse.Namespace) -> int:
     arguments = ["--method", words.method] if words.method else []
     if words.host:
         return onhost.play(arguments, interactive=words.shell)
-    kernel = kernels.get(words.kernel)
+    kernel = kernels.get(kernels.resolve(words.kernel))
     ko = module.build(kernel)
     module.compile_tree()
     if words.shell:

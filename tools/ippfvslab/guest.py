@@ -27,6 +27,8 @@ import sys
 from pylvs.cli import main
 sys.exit(main())
 """
+BEGIN = "ippfvs lab: the job begins"
+"""The line of the kernel log after which complaints count."""
 BOOT_LIMIT_S = 180
 BOOTS = 4
 KEEP = 30
@@ -44,6 +46,8 @@ class Job:
     """Whether it talks to the user on its second serial line."""
     measures: bool = False
     """Whether its figures count: User-Mode Linux then gets memory of its own, in huge pages."""
+    load: bool = True
+    """Whether the guest loads the module before the job; otherwise the job may."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ def _prepare(kernel: Kernel, module: Path | None, job: Job) -> Path:
     exports = "".join(f"export {key}={shlex.quote(value)}\n" for key, value in environment.items())
     (folder / "job").write_text(f"{exports}cd {shlex.quote(str(paths.TREE))}\n{job.script}\n")
     (folder / "modules").write_text(f"{kernel.root}\n")
-    (folder / "module").write_text(f"{module}\n" if module else "")
+    (folder / "module").write_text(f"{module}\n" if module and job.load else "")
     (folder / "stage").write_text("")
     (folder / "needed").write_text(f"{paths.TREE}\n{paths.CACHE}\n")
     shutil.copy(INIT, folder)
@@ -149,6 +153,7 @@ def _command(kernel: Kernel, folder: Path, job: Job) -> list[str]:
             f"mem={job.memory}",
             *["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro"],
             *["con=null", "con0=fd:0,fd:1", "quiet", "log_buf_len=8M"],
+            *([f"ncpus={kernel.cpus}", "seccomp=on"] if kernel.cpus > 1 else []),
             *(["kasan_multi_shot"] if kernel.sanitizer else []),
             f"init={folder}/{INIT.name}",
             f"ippfvs_run={folder}",
@@ -179,7 +184,8 @@ def _boot(
     """Run the guest to its end or to a time limit; answer what was wrong, or nothing."""
     path = f"{paths.PYTHON.parent}:{os.environ['PATH']}"
     (folder / "tmp").mkdir(exist_ok=True)
-    place = cpu.own() if kernel.user_mode else contextlib.nullcontext()
+    alone = kernel.user_mode and kernel.cpus == 1
+    place = cpu.own() if alone else contextlib.nullcontext()
     with (folder / "console").open("wb") as console, place as own:
         guest = subprocess.Popen(
             process.cage([*cpu.keep_on(own), *_command(kernel, folder, job)]),
@@ -251,7 +257,8 @@ class _Tail:
 def _judge(kernel: Kernel, folder: Path, complaint: str, seconds: float) -> Outcome:
     log = folder / "dmesg"
     text = _read(log if log.exists() else folder / "console")
-    faults = klog.scan(text)
+    # What a kernel complains of while it boots is not ours: User-Mode Linux does with two CPUs.
+    faults = klog.scan(text.partition(BEGIN)[2] or text)
     if complaint:
         faults.insert(0, klog.Fault(complaint, _read(folder / "console")[-3000:]))
     if (loading := _read(folder / "load")) and not (folder / "rc").exists():

@@ -92,6 +92,7 @@ job() {
 	/sbin/ip link set lo up
 	use_modules
 	dmesg -n 5
+	echo "ippfvs lab: the job begins" > /dev/kmsg
 	stage load
 	if load > "$RUN/load" 2>&1; then
 		[ ! -e $leaks ] || echo clear > $leaks

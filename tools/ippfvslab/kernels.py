@@ -1,46 +1,93 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The kernels that the lab boots: Debian's 6.1 and 6.12, and the sanitizer kernel.
+"""The kernels that the lab boots: Debian's stock kernels, and User-Mode Linux built from source.
 
-Each lives in a folder of the cache that also serves as the root of its modules (`modprobe -d`).
+Each has a folder in the cache, which is also the root of its modules (`modprobe -d`).
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ippfvslab import debian, paths, process, say
 
-NAMES = ("6.1", "6.12", "sanitize")
-"""Those that the tests run on; "bench" is for measuring."""
+_CONFIGS = paths.TREE / "tools/kernels"
+_NEWEST_SOURCE = r"linux-source-\d+\.\d+"
 
-_DEBIAN = {
-    "6.1": r"linux-image-6\.1\.0-\d+-amd64",
-    "6.12": r"linux-image-6\.12\.\d+\+deb12-amd64",
+
+@dataclass(frozen=True)
+class Stock:
+    """How to find a stock kernel."""
+
+    package: str
+    """A regular expression for the whole name of its image; the newest that matches is taken."""
+    trixie: bool = False
+    """Whether the programs in its headers need trixie's C library and compiler."""
+
+
+@dataclass(frozen=True)
+class UserMode:
+    """How to build a User-Mode Linux."""
+
+    source: str = _NEWEST_SOURCE
+    """A regular expression for the name of the source package."""
+    configs: Sequence[str] = ("base",)
+    """The files of tools/kernels that are merged into its configuration."""
+    flags: str = ""
+    """More options for the compiler of the kernel and of its modules."""
+    patch: str = ""
+    """A file of tools/kernels that is applied to the source."""
+
+
+# ARCH=um forbids its compiler what x86's own kernel has: memcpy() of a few bytes by moves.
+_FAST = "-fbuiltin"
+_SMP_PATCH = "um-smp-irq.patch"
+_STOCK = {
+    "6.1": Stock(r"linux-image-6\.1\.0-\d+-amd64"),
+    "6.12": Stock(r"linux-image-6\.12\.\d+\+deb12-amd64"),
+    "newest": Stock(r"linux-image-\d+\.\d+\.\d+\+deb13-amd64", trixie=True),
+    "6.12-rt": Stock(r"linux-image-6\.12\.\d+\+deb12-rt-amd64"),
+    "newest-rt": Stock(r"linux-image-\d+\.\d+\.\d+\+deb13-rt-amd64", trixie=True),
 }
+_USER_MODE = {
+    "uml": UserMode(configs=("base", "smp"), flags=_FAST, patch=_SMP_PATCH),
+    "sanitize": UserMode(configs=("base", "smp", "sanitize"), patch=_SMP_PATCH),
+    "6.1-uml": UserMode("linux-source-6\\.1"),
+    "bench-6.12": UserMode("linux-source-6\\.12", flags=_FAST),
+    "bench-newest": UserMode(flags=_FAST, patch=_SMP_PATCH),
+}
+STOCK = tuple(_STOCK)
+USER_MODE = tuple(name for name in _USER_MODE if not name.startswith("bench"))
+NAMES = (*STOCK, *USER_MODE)
+"""The kernels that tests run on; those of the benchmark are not among them."""
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """One bootable kernel and what is needed to build modules for it."""
+    """A bootable kernel and what is needed to build modules for it."""
 
     name: str
-    """How the user calls it: one of NAMES."""
+    """The user's word for it: one of NAMES."""
     release: str
-    """What `uname -r` says in it."""
+    """The output of `uname -r` in it."""
     image: Path
     """The file to boot: a bzImage, or the executable of User-Mode Linux."""
     root: Path
     """The folder with lib/modules/RELEASE."""
     build: Path
-    """KDIR: the folder to give to `make -C`."""
+    """KDIR: the folder for `make -C`."""
     arch: str
-    """make's ARCH."""
+    """The value of ARCH for make."""
     flags: str = ""
-    """More for the compiler, of the kernel and of its modules."""
+    """More options for the compiler of modules."""
+    cpus: int = 2
+    chroot: Path | None = None
+    """The root folder of the system whose compiler and make build its modules."""
 
     @property
     def user_mode(self) -> bool:
@@ -52,117 +99,207 @@ class Kernel:
         """Whether it is the one with KASAN, lockdep, UBSAN and kmemleak."""
         return self.name == "sanitize"
 
+    def make(self, *words: str | Path, log: Path) -> str:
+        """The output of make, run by the compiler that fits this kernel."""
+        command: list[str | Path] = ["make", "-C", self.build, f"-j{cores()}", f"ARCH={self.arch}"]
+        command += [f"KCFLAGS={self.flags}", *words]
+        return process.run(process.in_root(self.chroot, command, paths.CACHE), log=log)
+
+
+def cores() -> int:
+    """The number of CPUs that the lab may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def refuse(word: str, names: Sequence[str] = NAMES) -> None:
+    """Raise when WORD is none of NAMES and no version either."""
+    if word not in names and not re.fullmatch(r"\d+\.\d+(-rt)?", word):
+        raise say.Trouble(f"there is no kernel {word}; the kernels are {', '.join(names)}")
+
+
+def resolve(word: str) -> str:
+    """The name of the kernel that the user calls WORD: a name, or the version of the newest."""
+    if word in NAMES:
+        return word
+    name = "newest-rt" if word.endswith("-rt") else "newest"
+    newest = debian.kernels().newest(_STOCK[name].package).removeprefix("linux-image-")
+    if newest.startswith(f"{word.removesuffix('-rt')}."):
+        return name
+    raise say.Trouble(f"there is no kernel {word}; the newest is {newest}: see tools/lab help")
+
 
 def get(name: str) -> Kernel:
-    """The kernel NAME, fetched or built when the cache has none."""
+    """The kernel NAME, downloaded or built if the cache has none."""
     with paths.locked(f"kernel-{name}"):
-        return _debian(name) if name in _DEBIAN else _user_mode(name)
+        return _stock(name) if name in _STOCK else _user_mode(name)
 
 
-def _debian(name: str) -> Kernel:
-    image = debian.newest(_DEBIAN[name])
+def _stock(name: str) -> Kernel:
+    wanted, archive = _STOCK[name], debian.kernels()
+    image = archive.newest(wanted.package)
     release = image.removeprefix("linux-image-")
-    root = paths.KERNELS / f"{image}_{debian.version(image)}"
     headers = f"linux-headers-{release}"
+    root = paths.KERNELS / f"{image}_{archive.version(image)}"
     if not root.exists():
-        common = debian.depends(headers, r"linux-headers-.*-common")
-        kbuild = debian.depends(headers, r"linux-kbuild-.*")
         with say.step(f"Linux {release}: download", "a minute"):
+            # From 7.x on the image only depends on the package that has it, and on its modules.
+            parts = (
+                [f"linux-binary-{release}", f"linux-modules-{release}"]
+                if wanted.trixie
+                else [image]
+            )
+            common = archive.depends(headers, r"linux-headers-.*-common")
+            kbuild = archive.depends(headers, r"linux-kbuild-.*")
             part = root.with_name(root.name + ".new")
-            debian.unpack([image, headers, common, kbuild], part)
-            _mend(part, root)
+            archive.unpack([*parts, headers, common, kbuild], part)
+            _relocate(part, root)
             process.run(["depmod", "-b", part, release])
             part.rename(root)
-    build = root / "usr/src" / headers
-    return Kernel(name, release, root / f"boot/vmlinuz-{release}", root, build, "x86_64")
+    boot = root / f"boot/vmlinuz-{release}"
+    return Kernel(
+        name,
+        release,
+        boot if boot.exists() else root / f"usr/lib/modules/{release}/vmlinuz",
+        root,
+        root / "usr/src" / headers,
+        "x86_64",
+        chroot=_trixie() if wanted.trixie else None,
+    )
 
 
-def _mend(folder: Path, home: Path) -> None:
+def _relocate(folder: Path, home: Path) -> None:
     """Make headers unpacked in FOLDER, to be moved to HOME, point there and not to /usr/src."""
+    if not (folder / "lib").exists():
+        (folder / "lib").symlink_to("usr/lib")
     for makefile in folder.glob("usr/src/linux-headers-*/Makefile"):
         text = makefile.read_text()
-        if text.startswith("include /usr/src/"):
-            makefile.write_text(text.replace("include /usr/src/", f"include {home}/usr/src/"))
-    # The kernel's own BTF is there to make a module's, by pahole; nothing here reads either.
+        makefile.write_text(re.sub(r"(?<=[ =])/usr/src/(?=linux-)", f"{home}/usr/src/", text))
+    # The BTF of a module needs pahole and the kernel's; nothing in the lab reads it.
     for vmlinux in folder.glob("usr/src/linux-headers-*/vmlinux"):
         vmlinux.unlink()
     for link in folder.glob("lib/modules/*/[bs]*"):
         if link.is_symlink() and str(link.readlink()).startswith("/usr/src/"):
             target = link.readlink().name
             link.unlink()
-            link.symlink_to(f"../../../usr/src/{target}")
+            link.symlink_to(f"{home}/usr/src/{target}")
 
 
-def source() -> Path:
-    """The unpacked source of Debian's newest 6.12, for User-Mode Linux and checkpatch."""
-    package = "linux-source-6.12"
-    folder = paths.SOURCES / f"{package}_{debian.version(package)}"
+def _trixie() -> Path:
+    """The root folder of a minimal Debian 13 with what the headers of its kernels need."""
+    root = paths.CACHE / "trixie"
+    with paths.locked("trixie"):
+        if not root.exists():
+            with say.step("a minimal Debian 13 to build modules in", "2 minutes"):
+                part = root.with_name("trixie.new")
+                process.run(["rm", "-rf", part])
+                packages = "gcc-14,make,libelf1t64,pahole,sparse"
+                words = ["debootstrap", "--variant=minbase", f"--include={packages}", "trixie"]
+                process.run([*words, part, debian.mirror()], log=paths.CACHE / "debootstrap.log")
+                shutil.rmtree(part / "var/cache/apt/archives", ignore_errors=True)
+                part.rename(root)
+    return root
+
+
+@functools.cache
+def source(pattern: str = _NEWEST_SOURCE, patch: str = "") -> Path:
+    """The folder with the unpacked source of a kernel, PATCH of tools/kernels applied to it."""
+    archive = debian.kernels()
+    package = archive.newest(pattern)
+    folder = paths.SOURCES / f"{package}_{archive.version(package)}"
+    if patch:
+        folder = folder.with_name(f"{folder.name}_{paths.digest([_CONFIGS / patch])}")
     with paths.locked("source"):
         if not folder.exists():
-            _unpack_source(package, folder)
+            with say.step(f"{package}: download and unpack", "a minute"):
+                _unpack_source(archive, package, folder, patch)
     return folder
 
 
-def _unpack_source(package: str, folder: Path) -> None:
-    with say.step("the source of Linux 6.12: download and unpack", "a minute"):
-        # Beside each other: a kernel's source has a folder usr of its own.
-        package_part = folder.with_name(folder.name + ".deb")
-        part = folder.with_name(folder.name + ".new")
-        debian.unpack([package], package_part)
-        tarball = package_part / "usr/src" / f"{package}.tar.xz"
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir()
-        process.run(["tar", "-xf", tarball, "-C", part, "--strip-components=1"])
-        shutil.rmtree(package_part)
-        part.rename(folder)
+def newest_source() -> Path:
+    """The source of the newest kernel, as the lab builds User-Mode Linux from it."""
+    return source(patch=_SMP_PATCH)
+
+
+def _unpack_source(archive: debian.Archive, package: str, folder: Path, patch: str) -> None:
+    # Beside each other: the source of a kernel has a folder usr, too.
+    deb, part = folder.with_name(folder.name + ".deb"), folder.with_name(folder.name + ".new")
+    archive.unpack([package], deb)
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    tarball = deb / "usr/src" / f"{package}.tar.xz"
+    process.run(["tar", "-xf", tarball, "-C", part, "--strip-components=1"])
+    shutil.rmtree(deb)
+    if patch:
+        process.run(["patch", "-s", "-p1", "-d", part, "-i", _CONFIGS / patch])
+    part.rename(folder)
 
 
 def _user_mode(name: str) -> Kernel:
-    tree = source()
-    fragment = paths.TREE / f"tools/kernels/uml-{name}.config"
-    flags = fragment.with_suffix(".flags")
-    key = paths.digest([file for file in (fragment, flags) if file.exists()])
-    more = flags.read_text().strip() if flags.exists() else ""
-    root = paths.KERNELS / f"uml-{name}_{tree.name.partition('_')[2]}_{key}"
+    wanted = _USER_MODE[name]
+    tree = source(wanted.source, wanted.patch)
+    fragments = [_CONFIGS / f"{config}.config" for config in wanted.configs]
+    key = paths.digest(fragments)
+    root = paths.KERNELS / f"{name}_{tree.name.partition('_')[2]}_{key}"
+    kernel = Kernel(
+        name,
+        "",
+        root / "build/linux",
+        root,
+        root / "build",
+        "um",
+        wanted.flags,
+        cpus=2 if "smp" in wanted.configs else 1,
+    )
     if not (root / "ready").exists():
         with say.step(f"User-Mode Linux ({name}): build", "7 minutes on 2 cores"):
-            _build_uml(tree, fragment, root, more)
+            _build_user_mode(kernel, tree, fragments)
     release = (root / "build/include/config/kernel.release").read_text().strip()
-    return Kernel(name, release, root / "build/linux", root, root / "build", "um", more)
+    return Kernel(**{**vars(kernel), "release": release})
 
 
-def _build_uml(tree: Path, fragment: Path, root: Path, flags: str) -> None:
-    shutil.rmtree(root, ignore_errors=True)
-    build = root / "build"
-    build.mkdir(parents=True)
-    make: list[str | Path] = ["make", "-s", "-C", tree, f"O={build}", "ARCH=um", f"-j{_cores()}"]
-    make.append(f"KCFLAGS={flags}")
-    process.run([*make, "x86_64_defconfig"], log=root / "config.log")
-    merge = tree / "scripts/kconfig/merge_config.sh"
-    process.run([merge, "-m", "-O", build, build / ".config", fragment], log=root / "merge.log")
-    process.run([*make, "olddefconfig"], log=root / "olddefconfig.log")
-    _check_config(build / ".config", fragment)
-    process.run([*make, "all"], log=root / "build.log")
-    process.run([*make, f"INSTALL_MOD_PATH={root}", "modules_install"], log=root / "install.log")
-    _prune(build)
-    (root / "ready").touch()
+def _build_user_mode(kernel: Kernel, tree: Path, fragments: Sequence[Path]) -> None:
+    shutil.rmtree(kernel.root, ignore_errors=True)
+    kernel.build.mkdir(parents=True)
+    configure(tree, kernel.build, fragments, "x86_64_defconfig", "ARCH=um")
+    kernel.make("-s", "all", log=kernel.root / "build.log")
+    install = ["-s", f"INSTALL_MOD_PATH={kernel.root}", "modules_install"]
+    kernel.make(*install, log=kernel.root / "install.log")
+    _prune(kernel.build)
+    (kernel.root / "ready").touch()
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
+def configure(
+    tree: Path, build: Path, fragments: Sequence[Path], defconfig: str, *words: str
+) -> None:
+    """Make BUILD/.config for the source TREE of a default configuration and FRAGMENTS."""
+    make = ["make", "-s", "-C", str(tree), f"O={build}", *words]
+    process.run([*make, defconfig], log=build / "defconfig.log")
+    merge: list[str | Path] = [
+        tree / "scripts/kconfig/merge_config.sh",
+        "-m",
+        "-O",
+        build,
+        build / ".config",
+    ]
+    process.run([*merge, *fragments], log=build / "merge.log")
+    process.run([*make, "olddefconfig"], log=build / "olddefconfig.log")
+    have = set((build / ".config").read_text().splitlines())
+    text = "".join(fragment.read_text() for fragment in fragments)
+    wanted = re.findall(r"^(CONFIG_\w+)=[ym]$", text, re.MULTILINE)
+    missing = [word for word in wanted if not {f"{word}=y", f"{word}=m"} & have]
+    # An old kernel lacks options of new ones. One that it knows and leaves out is a fault.
+    if missing and (refused := [word for word in missing if _knows(tree, word)]):
+        raise say.Trouble(f"{tree.name} did not take these options: {' '.join(refused)}")
 
 
-def _check_config(config: Path, fragment: Path) -> None:
-    """A sanitizer that a newer kernel silently left out would be a test that tests nothing."""
-    have = set(config.read_text().splitlines())
-    wanted = re.findall(r"^CONFIG_\w+=[ym]$", fragment.read_text(), re.MULTILINE)
-    missing = [word for word in wanted if word not in have and word[:-1] + "y" not in have]
-    if missing:
-        raise say.Trouble(f"Linux did not take these lines of {fragment}: {' '.join(missing)}")
+def _knows(tree: Path, option: str) -> bool:
+    name = re.escape(option.removeprefix("CONFIG_"))
+    pattern = re.compile(rf"^(menu)?config {name}$", re.MULTILINE)
+    return any(pattern.search(file.read_text()) for file in tree.rglob("Kconfig*"))
 
 
 def _prune(build: Path) -> None:
-    """Drop what neither booting nor building modules needs: three quarters of the tree."""
+    """Drop what neither booting nor building modules needs: three quarters of the folder."""
     (build / "vmlinux.o").unlink(missing_ok=True)
     for waste in [*build.glob(".tmp_vmlinux*"), *build.rglob("*.a")]:
         waste.unlink()

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from ippfvslab import paths, process
+from ippfvslab import paths
 from ippfvslab.kernels import Kernel
 from ippfvslab.say import Trouble, step
 
@@ -65,13 +64,9 @@ def _forget_old(stem: str) -> None:
 
 
 def make(kernel: Kernel, home: Path, *words: str) -> str:
-    """Run Kbuild for KERNEL on the sources in HOME and return what it said."""
-    jobs = len(os.sched_getaffinity(0))
-    command: list[str | Path] = ["make", "-C", kernel.build, f"M={home}", f"-j{jobs}"]
-    if kernel.sanitizer:
-        command.append(_KASAN)
-    command.append(f"KCFLAGS={kernel.flags}")
-    return process.run([*command, f"ARCH={kernel.arch}", *words, "modules"], log=home / "build.log")
+    """Run Kbuild for KERNEL on the sources in HOME and return its output."""
+    kasan = [_KASAN] if kernel.sanitizer else []
+    return kernel.make(f"M={home}", *kasan, *words, "modules", log=home / "build.log")
 
 
 def copy(files: list[Path], home: Path, tree: Path = paths.TREE) -> None:

@@ -31,6 +31,17 @@ def cage(command: Sequence[str]) -> list[str]:
     return ["unshare", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--", *command]
 
 
+def in_root(root: Path | None, command: Sequence[str | Path], visible: Path) -> list[str | Path]:
+    """COMMAND in the system below ROOT, which sees the folder VISIBLE where it is, and /proc."""
+    if root is None:
+        return list(command)
+    script = (
+        'mkdir -p "$0$1" && mount --bind "$1" "$0$1" && mount -t proc proc "$0/proc" && '
+        'root=$0 && shift && exec chroot "$root" "$@"'
+    )
+    return ["unshare", "--mount", "sh", "-c", script, root, visible, *command]
+
+
 def obey_sigterm() -> None:
     """Make SIGTERM and SIGHUP unwind like Ctrl-C, so that every `finally` runs."""
 

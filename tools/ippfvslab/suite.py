@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`tools/lab test`: every test at its place, and one sum at the end."""
+"""`tools/lab test`: every test in its place, several guests at a time, and one sum at the end."""
 
 from __future__ import annotations
 
@@ -10,45 +10,112 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Thread
 
 from ippfvslab import check, guest, kernels, module, nginx, paths, process, say
 
-LIVE_LIMIT_S = 1800
+LIVE = "tests/live"
+SMOKE = f"{LIVE}/test_smoke.py"
+REFUSAL = f"{LIVE}/test_refusal.py"
+SIDE_BY_SIDE = 2
+"""Guests at a time: those of the live tests wait for most of their time."""
+LIVE_LIMIT_S = 2400
 TEST_LIMIT_S = 600
 # Plugins that guests do not need cost seconds to import there.
 _PLUGINS = ["-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
 _WORDS = re.compile(r"(\d+) (passed|failed|error|skipped|xfailed|xpassed)")
+Sum = Counter[str]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one guest runs."""
+
+    kernel: str
+    files: tuple[str, ...]
+    title: str
+    refused: bool = False
+    """Whether the module must refuse this kernel, so that the guest does not load it first."""
 
 
 def refuse(words: argparse.Namespace) -> None:
-    """Raise when a file is no live test."""
+    """Raise when a word names no kernel or no live test."""
     for file in words.files:
         found = (paths.TREE / file.partition("::")[0]).resolve()
         if not found.exists():
-            raise say.Trouble(f"there is no {file}; give files of tests/live")
-        if not found.is_relative_to(paths.TREE / "tests/live"):
-            raise say.Trouble(f"{file} is no live test; give files of tests/live")
+            raise say.Trouble(f"there is no {file}; give files of {LIVE}")
+        if not found.is_relative_to(paths.TREE / LIVE):
+            raise say.Trouble(f"{file} is no live test; give files of {LIVE}")
+    for word in words.kernel or []:
+        kernels.refuse(word)
+    if words.full and (words.kernel or words.files or words.expression):
+        raise say.Trouble("--full runs everything; leave out --kernel, -k and files")
 
 
 def main(words: argparse.Namespace) -> int:
-    """Run what was asked for; 0 only when something passed and nothing else happened."""
+    """Run what was asked for; 0 only if something passed and nothing else happened."""
     began = time.monotonic()
+    names = [kernels.resolve(word) for word in words.kernel or []]
     _refuse_expression(words)
-    sums: dict[str, Counter[str]] = {}
-    if not words.live_only and not words.kernel:
-        sums["checks"] = _checks()
-        sums["on this machine"] = _here()
+    parts = _plan(names, words)
+    here = not (words.live_only or names or words.files or words.expression)
+    say.line(_announce(parts, here))
+    jobs: dict[str, Callable[[], Sum]] = {}
+    if here:
+        jobs["checks"] = _checks
+        jobs["on this machine"] = _here
     nginx.program()
-    for name in words.kernel or kernels.NAMES:
-        sums[f"live, {name}"] = _live(name, words)
-    return _conclude(sums, time.monotonic() - began)
+    module.compile_tree()
+    for part in parts:
+        jobs[part.title] = _guest(part, words.expression)
+    return _conclude(_side_by_side(jobs), time.monotonic() - began)
+
+
+def _plan(names: Sequence[str], words: argparse.Namespace) -> list[Part]:
+    """The parts of a run: those that take longest first."""
+    if words.files or words.expression:
+        files = tuple(words.files or [LIVE])
+        return [Part(name, files, name) for name in names or ["sanitize"]]
+    if words.full:
+        names = [*reversed(kernels.USER_MODE), *kernels.STOCK]
+    parts = []
+    for name in names or ["sanitize", "6.1", "6.12", "newest"]:
+        if name == "newest-rt":
+            parts.append(Part(name, (REFUSAL,), f"refusal on {name}", refused=True))
+        elif name in kernels.STOCK:
+            parts.append(Part(name, (SMOKE,), f"smoke on {name}"))
+        else:
+            parts += _halves(name)
+    return parts
+
+
+def _halves(name: str) -> list[Part]:
+    """Every live test on the kernel NAME, in guests side by side."""
+    found = sorted(file.name for file in (paths.TREE / LIVE).glob("test_*.py"))
+    files = [f"{LIVE}/{file}" for file in found if f"{LIVE}/{file}" != REFUSAL]
+    return [
+        Part(name, tuple(files[half::SIDE_BY_SIDE]), f"live on {name}, {half + 1}/{SIDE_BY_SIDE}")
+        for half in range(SIDE_BY_SIDE)
+    ]
+
+
+def _announce(parts: Sequence[Part], here: bool) -> str:
+    what = ["checks and host tests on this machine"] if here else []
+    for kernel in dict.fromkeys(part.kernel for part in parts):
+        mine = [part for part in parts if part.kernel == kernel]
+        kind = "every live test" if len(mine) > 1 else mine[0].title.partition(" on ")[0]
+        what.append(f"{kind if kind != kernel else 'the live tests named'} on {kernel}")
+    return "-- " + "; ".join(what)
 
 
 def _refuse_expression(words: argparse.Namespace) -> None:
     """Raise when no live test matches: a guest takes minutes to find that out."""
     if not words.expression:
         return
-    select = ["--collect-only", "-q", "-k", words.expression, *(words.files or ["tests/live"])]
+    select = ["--collect-only", "-q", "-k", words.expression, *(words.files or [LIVE])]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *_PLUGINS, *select],
         cwd=paths.TREE,
@@ -62,11 +129,45 @@ def _refuse_expression(words: argparse.Namespace) -> None:
         raise say.Trouble(f"-k {words.expression}: {why.removeprefix('ERROR: ')}")
 
 
-def _conclude(sums: dict[str, Counter[str]], seconds: float) -> int:
-    total: Counter[str] = Counter()
+def _side_by_side(jobs: dict[str, Callable[[], Sum]]) -> dict[str, Sum]:
+    """The sums of JOBS, SIDE_BY_SIDE at a time, in their order.
+
+    The threads are daemons: when this process ends early, so do they, and their children with them.
+    """
+    waiting: SimpleQueue[str] = SimpleQueue()
+    for title in jobs:
+        waiting.put(title)
+    sums: dict[str, Sum] = {}
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        while not failures:
+            try:
+                title = waiting.get_nowait()
+            except Empty:
+                return
+            try:
+                sums[title] = jobs[title]()
+            except BaseException as failure:
+                failures.append(failure)
+
+    workers = [Thread(target=work, daemon=True) for _ in range(SIDE_BY_SIDE)]
+    for worker in workers:
+        worker.start()
+    while any(worker.is_alive() for worker in workers) and not failures:
+        time.sleep(0.2)
+    if failures:
+        raise failures[0]
+    return {title: sums[title] for title in jobs}
+
+
+def _conclude(sums: dict[str, Sum], seconds: float) -> int:
+    total: Sum = Counter()
     say.line()
     for what, each in sums.items():
-        say.line(f"{what:20} " + ", ".join(f"{each[word]} {word}" for word in sorted(each)))
+        minutes = each.pop("seconds") / 60
+        listed = ", ".join(f"{each[word]} {word}" for word in sorted(each) if each[word])
+        say.line(f"{what:28} {minutes:4.1f} min  {listed}")
         total += each
     bad = total.total() - total["passed"]
     say.line(f"in {seconds / 60:.0f} minutes")
@@ -74,15 +175,20 @@ def _conclude(sums: dict[str, Counter[str]], seconds: float) -> int:
     return 0 if total["passed"] and not bad else 1
 
 
-def _checks() -> Counter[str]:
-    say.line("== checks")
+def _checks() -> Sum:
+    began = time.monotonic()
     findings = check.main()
-    return Counter(passed=len(check.CHECKS)) if not findings else Counter(failed=findings)
+    found = Counter(failed=findings) if findings else Counter(passed=len(check.CHECKS))
+    return found + _seconds(began)
 
 
-def _here() -> Counter[str]:
+def _seconds(began: float) -> Sum:
+    return Counter(seconds=1 + int(time.monotonic() - began))
+
+
+def _here() -> Sum:
     """The pure and unit tests, on this machine."""
-    say.line("== pure and unit tests, on this machine")
+    began = time.monotonic()
     tests = ["tests/core", "tests/unit", "tests/uapi"]
     output: list[str] = []
     child = subprocess.Popen(
@@ -97,37 +203,42 @@ def _here() -> Counter[str]:
     try:
         assert child.stdout
         for text in child.stdout:
-            say.line(text.rstrip("\n"))
+            say.line(f"on this machine | {text.rstrip()}")
             output.append(text)
-        return _counts("".join(output), child.wait())
+        return _counts("".join(output), child.wait()) + _seconds(began)
     finally:
         child.kill()
         child.wait()
 
 
-def _live(name: str, words: argparse.Namespace) -> Counter[str]:
-    """The live tests, in a guest that boots the kernel NAME."""
-    kernel = kernels.get(name)
-    ko = module.build(kernel)
-    module.compile_tree()
-    arguments = [*_PLUGINS, "-o", f"timeout={TEST_LIMIT_S}", "-q", *(words.files or ["tests/live"])]
-    if words.expression:
-        arguments += ["-k", words.expression]
-    script = f"$PYTHON -m pytest {shlex.join(arguments)}"
-    say.line(f"== live tests on Linux {kernel.release} ({name}): half a minute to boot")
-    outcome = guest.run(kernel, ko, guest.Job("test", script, LIVE_LIMIT_S), say.line)
-    for fault in outcome.faults:
-        say.line(f"!! {name}: {fault.what}\n{fault.context}")
-    if outcome.status or outcome.faults:
-        say.line(f"!! {name}: what the run left is in {outcome.folder}")
-    say.line(f"== {name}: {outcome.seconds:.0f} s")
-    status = 1 if outcome.status is None else outcome.status
-    return _counts(outcome.output, status) + Counter(kernel=len(outcome.faults))
+def _guest(part: Part, expression: str | None) -> Callable[[], Sum]:
+    """A function that runs the live tests of PART in a guest."""
+
+    def run() -> Sum:
+        kernel = kernels.get(part.kernel)
+        ko = module.build(kernel)
+        arguments = [*_PLUGINS, "-o", f"timeout={TEST_LIMIT_S}", "-q", *part.files]
+        if expression:
+            arguments += ["-k", expression]
+        script = f"$PYTHON -m pytest {shlex.join(arguments)}"
+        say.line(f"== {part.title}: Linux {kernel.release}, {kernel.cpus} CPU(s)")
+        job = guest.Job("test", script, LIVE_LIMIT_S, load=not part.refused)
+        outcome = guest.run(kernel, ko, job, lambda text: say.line(f"{part.title} | {text}"))
+        for fault in outcome.faults:
+            say.line(f"!! {part.title}: {fault.what}\n{fault.context}")
+        if outcome.status or outcome.faults:
+            say.line(f"!! {part.title}: the files of this run are in {outcome.folder}")
+        say.line(f"== {part.title}: {outcome.seconds:.0f} s")
+        status = 1 if outcome.status is None else outcome.status
+        counts = _counts(outcome.output, status) + Counter(kernel=len(outcome.faults))
+        return counts + Counter(seconds=int(outcome.seconds))
+
+    return run
 
 
-def _counts(output: str, status: int) -> Counter[str]:
-    """What pytest's closing line says; a run that failed without saying so is an error."""
-    found: Counter[str] = Counter()
+def _counts(output: str, status: int) -> Sum:
+    """The numbers in pytest's closing line; a run that failed without them is an error."""
+    found: Sum = Counter()
     for line in reversed(output.splitlines()):
         if re.search(r"\d+ (passed|failed|error)\b.* in [\d.]+s|no tests ran", line):
             found.update({word: int(number) for number, word in _WORDS.findall(line)})

@@ -17,7 +17,7 @@ from ippfvslab.bench.questions import QUESTIONS
 
 LIMIT_S = 2400
 ROUNDS, QUICK_ROUNDS = 7, 3
-KERNEL: dict[Guest, str] = {"uml": "bench", "qemu": "6.12"}
+KERNEL: dict[Guest, str] = {"uml": "bench-6.12", "qemu": "6.12"}
 FOLDER = paths.CACHE / "bench"
 MODULES = ("limit", "pulse", "syn")
 """Of the benchmark's own; a folder each."""
@@ -72,7 +72,7 @@ def _measure(questions: Sequence[Question], quick: bool) -> results.Results:
         tree=machine.tree(),
         quick=quick,
         machine={**machine.describe(), "load before": machine.load()},
-        programs={name: debian.version(name) for name in ("ipvsadm", *programs.NAMES)},
+        programs={name: debian.HERE.version(name) for name in ("ipvsadm", *programs.NAMES)},
     )
     file = FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
     for kind in KERNEL:
