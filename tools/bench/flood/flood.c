@@ -1,0 +1,471 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * flood: feeds packets to the receive path of devices, in slices that alternate
+ * between several streams, and measures each slice. For the benchmark only.
+ *
+ * User space writes a stream (struct flood_add), then a schedule (struct
+ * flood_run), to /proc/flood, and reads one struct flood_result per slice. The
+ * write of a schedule returns when all of its slices are over. The layouts are
+ * those of tools/bench/flood.py.
+ *
+ * A packet is built as a network driver builds it: not shared, not cloned, all
+ * headers in the linear part, the checksum verified. A stream with gso_size
+ * sends packets as GRO leaves them: the payload in one fragment, the checksum
+ * partial.
+ */
+#include <linux/etherdevice.h>
+#include <linux/if_ether.h>
+#include <linux/ktime.h>
+#include <linux/module.h>
+#include <linux/netdevice.h>
+#include <linux/proc_fs.h>
+#include <linux/skbuff.h>
+#include <linux/slab.h>
+#include <linux/tcp.h>
+#include <linux/time.h>
+#include <linux/uaccess.h>
+#include <linux/workqueue.h>
+#include <net/checksum.h>
+#include <net/net_namespace.h>
+#include <asm/unistd.h>
+
+#define STREAMS		64
+#define STEPS		64
+#define FIELDS		3
+#define FRAME		128
+#define BATCH		64	/* packets per section without softirqs, as in NAPI */
+#define PAYLOAD_ORDER	4
+
+enum { FLOOD_CLEAR, FLOOD_ADD, FLOOD_RUN };
+
+/*
+ * A part of the frame that differs from packet to packet. Its value is @first plus
+ * a position below @count, which moves by @stride with every packet, or, if
+ * @chained, whenever the field before it has come back to its first position.
+ */
+struct flood_field {
+	__u16 at, size;
+	__u32 first, count, stride, chained;
+};
+
+/* Offsets count from the start of the Ethernet header; 0 is "none". */
+struct flood_add {
+	__u32 what, netns, cpu;
+	char in[IFNAMSIZ], out[IFNAMSIZ];
+	__u16 ip_check, l4_check, gso_size, len;
+	__u32 payload;
+	struct flood_field field[FIELDS];
+	__u8 frame[FRAME];
+};
+
+/*
+ * Every round takes the steps in their order; the streams of one step (a mask)
+ * run at the same time, each on its CPU. A slice sends @packets or, if that is 0,
+ * lasts @slice_us after @lead_us that do not count. With @yield other tasks may
+ * run between batches. With @cpu_time, the slowest batch is measured, in
+ * time that the CPU worked for this kernel.
+ */
+struct flood_run {
+	__u32 what, rounds, lead_us, slice_us;
+	__u32 packets, yield, steps, cpu_time;
+	__u64 step[STEPS];
+};
+
+struct flood_result {
+	__u32 stream, step;
+	__u64 packets;	/* within @ns */
+	__u64 ns;
+	__u64 sent;	/* with those of the lead */
+	__u64 came;	/* packets that left by the stream's out device meanwhile */
+	__u64 worst;	/* ns of the slowest batch, with @cpu_time */
+};
+
+struct stream {
+	struct work_struct work;
+	struct flood_add spec;
+	struct net_device *in, *out;
+	u32 position[FIELDS];
+	u64 out_before;
+	struct flood_result *result;
+	int err;
+};
+
+static DEFINE_MUTEX(lock);	/* all of the following */
+static struct stream *streams[STREAMS];
+static unsigned int stream_count;
+static struct flood_result *results;
+static size_t result_count;
+static struct flood_run plan;
+static struct page *payload;
+static atomic_t missing;	/* streams of the step that have not begun */
+
+static u64 left(const struct stream *s)
+{
+	struct rtnl_link_stats64 stats;
+
+	return dev_get_stats(s->out, &stats)->tx_packets;
+}
+
+static void replace(u8 *frame, u16 check, const u8 *from, const u8 *to, u16 size)
+{
+	__sum16 *sum = (__sum16 *)(frame + check);
+
+	if (!check)
+		return;
+	if (size == 2)
+		csum_replace2(sum, *(__be16 *)from, *(__be16 *)to);
+	else
+		csum_replace4(sum, *(__be32 *)from, *(__be32 *)to);
+	if (!*sum)
+		*sum = CSUM_MANGLED_0;
+}
+
+/* Both checksums cover addresses (size 4), only that of the transport covers ports. */
+static void set_field(const struct stream *s, u8 *frame, unsigned int number)
+{
+	const struct flood_field *field = &s->spec.field[number];
+	u32 value = field->first + s->position[number];
+	union { __be16 port; __be32 address; u8 bytes[4]; } new;
+
+	if (field->size == 2)
+		new.port = htons(value);
+	else
+		new.address = htonl(value);
+	if (field->size == 4)
+		replace(frame, s->spec.ip_check, frame + field->at, new.bytes, 4);
+	replace(frame, s->spec.l4_check, frame + field->at, new.bytes, field->size);
+	memcpy(frame + field->at, new.bytes, field->size);
+}
+
+static void advance(struct stream *s)
+{
+	const struct flood_field *field = s->spec.field;
+	bool wrapped = true;
+	unsigned int i;
+
+	for (i = 0; i < FIELDS && field[i].count; i++) {
+		if (field[i].chained && !wrapped)
+			continue;
+		s->position[i] += field[i].stride;
+		if (s->position[i] >= field[i].count)
+			s->position[i] -= field[i].count;
+		wrapped = !s->position[i];
+	}
+}
+
+static void make_gso(struct sk_buff *skb, const struct flood_add *spec)
+{
+	bool ipv4 = skb->protocol == htons(ETH_P_IP);
+
+	get_page(payload);
+	skb_add_rx_frag(skb, 0, payload, 0, spec->payload, spec->payload);
+	skb_shinfo(skb)->gso_size = spec->gso_size;
+	skb_shinfo(skb)->gso_segs = DIV_ROUND_UP(spec->payload, spec->gso_size);
+	skb_shinfo(skb)->gso_type = ipv4 ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6;
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = skb_headroom(skb) + spec->len - ETH_HLEN -
+			  sizeof(struct tcphdr);
+	skb->csum_offset = offsetof(struct tcphdr, check);
+}
+
+static struct sk_buff *make(struct stream *s)
+{
+	const struct flood_add *spec = &s->spec;
+	struct sk_buff *skb = netdev_alloc_skb_ip_align(s->in, spec->len);
+	unsigned int i;
+	u8 *frame;
+
+	if (!skb)
+		return NULL;
+	frame = skb_put_data(skb, spec->frame, spec->len);
+	for (i = 0; i < FIELDS && spec->field[i].count; i++)
+		set_field(s, frame, i);
+	advance(s);
+	skb->protocol = eth_type_trans(skb, s->in);
+	skb->ip_summed = CHECKSUM_UNNECESSARY;
+	if (spec->gso_size)
+		make_gso(skb, spec);
+	return skb;
+}
+
+static int send_batch(struct stream *s, unsigned int count)
+{
+	struct sk_buff *skb;
+	int err = 0;
+
+	local_bh_disable();
+	while (count--) {
+		skb = make(s);
+		if (!skb) {
+			err = -ENOMEM;
+			break;
+		}
+		netif_receive_skb(skb);
+	}
+	local_bh_enable();
+	return err;
+}
+
+/*
+ * User-Mode Linux is a program, and only its host knows how long it has worked. What
+ * the host gives to other programs meanwhile is not counted.
+ */
+static u64 worked_ns(void)
+{
+#ifdef CONFIG_UML
+	struct { s64 sec, nsec; } time;
+	long err;
+
+	asm volatile("syscall"
+		     : "=a" (err)
+		     : "0" (__NR_clock_gettime),
+		       "D" (CLOCK_THREAD_CPUTIME_ID), "S" (&time)
+		     : "rcx", "r11", "memory");
+	return err ? 0 : time.sec * NSEC_PER_SEC + time.nsec;
+#else
+	return ktime_get_ns();
+#endif
+}
+
+/* Sends @packets, or for @ns if that is 0, and adds what happened to the result. */
+static int send(struct stream *s, u32 packets, u64 ns)
+{
+	struct flood_result *r = s->result;
+	u64 began = ktime_get_ns(), now, before = 0;
+	u32 sent = 0, batch;
+
+	do {
+		batch = packets ? min_t(u32, BATCH, packets - sent) : BATCH;
+		if (plan.cpu_time)
+			before = worked_ns();
+		if (send_batch(s, batch))
+			return -ENOMEM;
+		if (plan.cpu_time)
+			r->worst = max_t(u64, r->worst, worked_ns() - before);
+		sent += batch;
+		if (plan.yield)
+			cond_resched();
+		now = ktime_get_ns();
+	} while (packets ? sent < packets : now - began < ns);
+
+	r->ns = now - began;
+	r->packets = sent;
+	r->sent += sent;
+	return 0;
+}
+
+static void run_slice(struct work_struct *work)
+{
+	struct stream *s = container_of(work, struct stream, work);
+
+	atomic_dec(&missing);
+	while (atomic_read(&missing))
+		cpu_relax();
+	if (!plan.packets && plan.lead_us)
+		s->err = send(s, 0, plan.lead_us * NSEC_PER_USEC);
+	s->result->worst = 0;
+	if (!s->err)
+		s->err = send(s, plan.packets, plan.slice_us * NSEC_PER_USEC);
+}
+
+static int run_step(unsigned int number)
+{
+	u64 mask = plan.step[number];
+	struct stream *s;
+	unsigned int i;
+	int err = 0;
+
+	atomic_set(&missing, hweight64(mask));
+	for (i = 0; i < stream_count; i++) {
+		s = streams[i];
+		if (!(mask & BIT_ULL(i)))
+			continue;
+		s->err = 0;
+		s->result = &results[result_count++];
+		s->result->stream = i;
+		s->result->step = number;
+		s->out_before = left(s);
+	}
+	for (i = 0; i < stream_count; i++)
+		if (mask & BIT_ULL(i))
+			queue_work_on(streams[i]->spec.cpu, system_highpri_wq,
+				      &streams[i]->work);
+	for (i = 0; i < stream_count; i++)
+		if (mask & BIT_ULL(i))
+			flush_work(&streams[i]->work);
+	for (i = 0; i < stream_count; i++) {
+		s = streams[i];
+		if (!(mask & BIT_ULL(i)))
+			continue;
+		s->result->came = left(s) - s->out_before;
+		err = err ?: s->err;
+	}
+	cond_resched();
+	return err;
+}
+
+static int run(void)
+{
+	size_t slices = 0;
+	unsigned int i, round;
+	int err = 0;
+
+	if (!plan.rounds || !plan.steps || plan.steps > STEPS ||
+	    (!plan.packets && !plan.slice_us))
+		return -EINVAL;
+	for (i = 0; i < plan.steps; i++) {
+		if (!plan.step[i] || fls64(plan.step[i]) > stream_count)
+			return -EINVAL;
+		slices += hweight64(plan.step[i]);
+	}
+	kvfree(results);
+	result_count = 0;
+	results = kvcalloc(slices, array_size(plan.rounds, sizeof(*results)),
+			   GFP_KERNEL);
+	if (!results)
+		return -ENOMEM;
+	for (round = 0; round < plan.rounds && !err; round++)
+		for (i = 0; i < plan.steps && !err; i++)
+			err = signal_pending(current) ? -EINTR : run_step(i);
+	return err;
+}
+
+static void free_stream(struct stream *s)
+{
+	dev_put(s->in);
+	dev_put(s->out);
+	kfree(s);
+}
+
+static void clear(void)
+{
+	while (stream_count)
+		free_stream(streams[--stream_count]);
+	kvfree(results);
+	results = NULL;
+	result_count = 0;
+}
+
+static bool valid(const struct flood_add *spec)
+{
+	unsigned int i;
+
+	if (spec->len < ETH_HLEN || spec->len > FRAME || !cpu_online(spec->cpu) ||
+	    spec->payload > PAGE_SIZE << PAYLOAD_ORDER ||
+	    spec->ip_check > FRAME - 2 || spec->l4_check > FRAME - 2)
+		return false;
+	for (i = 0; i < FIELDS; i++) {
+		const struct flood_field *field = &spec->field[i];
+
+		if (field->count &&
+		    ((field->size != 2 && field->size != 4) ||
+		     field->at > FRAME - 4 || field->stride > field->count))
+			return false;
+	}
+	return true;
+}
+
+static int add(const struct flood_add *spec)
+{
+	struct stream *s;
+	struct net *net;
+
+	if (stream_count == STREAMS || !valid(spec))
+		return -EINVAL;
+	net = get_net_ns_by_fd(spec->netns);
+	if (IS_ERR(net))
+		return PTR_ERR(net);
+	s = kzalloc(sizeof(*s), GFP_KERNEL);
+	if (s) {
+		s->spec = *spec;
+		s->in = dev_get_by_name(net, spec->in);
+		s->out = dev_get_by_name(net, spec->out);
+		INIT_WORK(&s->work, run_slice);
+	}
+	put_net(net);
+	if (!s)
+		return -ENOMEM;
+	if (!s->in || !s->out) {
+		free_stream(s);
+		return -ENODEV;
+	}
+	streams[stream_count++] = s;
+	return 0;
+}
+
+static int obey(const void *command, size_t size)
+{
+	switch (*(const __u32 *)command) {
+	case FLOOD_CLEAR:
+		clear();
+		return 0;
+	case FLOOD_ADD:
+		return size == sizeof(struct flood_add) ? add(command) : -EINVAL;
+	case FLOOD_RUN:
+		if (size != sizeof(plan))
+			return -EINVAL;
+		memcpy(&plan, command, size);
+		return run();
+	}
+	return -EINVAL;
+}
+
+static ssize_t flood_write(struct file *file, const char __user *from, size_t size,
+			   loff_t *offset)
+{
+	void *command;
+	int err;
+
+	if (size < sizeof(__u32) || size > PAGE_SIZE)
+		return -EINVAL;
+	command = memdup_user(from, size);
+	if (IS_ERR(command))
+		return PTR_ERR(command);
+	mutex_lock(&lock);
+	err = obey(command, size);
+	mutex_unlock(&lock);
+	kfree(command);
+	return err ?: size;
+}
+
+static ssize_t flood_read(struct file *file, char __user *to, size_t size,
+			  loff_t *offset)
+{
+	ssize_t done;
+
+	mutex_lock(&lock);
+	done = simple_read_from_buffer(to, size, offset, results,
+				       result_count * sizeof(*results));
+	mutex_unlock(&lock);
+	return done;
+}
+
+static const struct proc_ops flood_ops = {
+	.proc_read = flood_read,
+	.proc_write = flood_write,
+	.proc_lseek = default_llseek,
+};
+
+static int __init flood_init(void)
+{
+	payload = alloc_pages(GFP_KERNEL | __GFP_COMP | __GFP_ZERO, PAYLOAD_ORDER);
+	if (!payload)
+		return -ENOMEM;
+	if (!proc_create("flood", 0600, NULL, &flood_ops)) {
+		put_page(payload);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static void __exit flood_exit(void)
+{
+	remove_proc_entry("flood", NULL);
+	clear();
+	put_page(payload);
+}
+
+module_init(flood_init);
+module_exit(flood_exit);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Feeds packets to devices in alternating slices: for measuring only");

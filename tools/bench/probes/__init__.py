@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-2.0
+"""One module per way to measure: `measure(benchmark, until) -> Record`, run in the guest."""

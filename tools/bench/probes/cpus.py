@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0
+"""One CPU and two: each feeds a device of its own, in one step of the flood at the same time.
+
+The cost is time per packet of both CPUs together, so that one CPU costs twice as much as two if
+both work undisturbed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ippfvslab.say import line
+
+from bench.farm import CLIENT, PORT, Case, Variant, directors, load
+from bench.flood import Field, Flood, Stream, flood
+from bench.model import Benchmark, Record
+from bench.packets import End, frame
+from bench.probes import new
+from bench.probes.known import FIRST_PORT, MANY, STRIDE
+from bench.sittings import Plan, honest
+from bench.sittings import measure as slices
+from bench.stats import Estimate, estimate
+
+CASE = Case(inputs=2)
+CLIENTS = ("198.18.0.1", "198.19.0.1")
+GROWTH_S = 1.0
+GROWING, LARGE = "ippfvs, growing", "ippfvs, large"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What both CPUs do: packets of "known" connections, of "new" ones, or "growth" (both)."""
+
+    what: str
+
+
+def measure(benchmark: Benchmark, until: float) -> Record:
+    """Measure what the setting names."""
+    setting: Setting = benchmark.setting
+    if setting.what == "growth":
+        return _growth(benchmark)
+    fresh = setting.what == "new"
+    load(20, new.IPPFVS_BITS if fresh else None)
+    expected: dict[str, int] = {}
+
+    def prepare(generator: Flood, variants: Mapping[str, Variant]) -> dict[str, list[int]]:
+        streams = {}
+        for label, variant in variants.items():
+            cpus = 2 if label.endswith("2 CPUs") else 1
+            if fresh:
+                streams[label] = [generator.add(_new(variant, cpu)) for cpu in range(cpus)]
+                expected[label] = 0
+            else:
+                streams[label] = _known(generator, label, variant, cpus)
+                expected[label] = MANY
+        return streams
+
+    def check(variants: Mapping[str, Variant], sent: Mapping[str, int]) -> None:
+        for label, variant in variants.items():
+            wanted = expected[label] + (sent[label] if fresh else 0)
+            if (made := variant.made()) not in (None, wanted):
+                raise RuntimeError(f"{label}: {made} connections were made, not {wanted}")
+
+    plan = Plan(dict.fromkeys(benchmark.variants, CASE), prepare, check=check)
+    if fresh:
+        plan = replace(plan, rounds=new.ROUNDS, packets=new.PACKETS)
+    return slices(benchmark, plan, until)
+
+
+def _new(variant: Variant, cpu: int) -> Stream:
+    return replace(new.stream(variant, CLIENTS[cpu], cpu=cpu), into=f"in{cpu}")
+
+
+def _known(generator: Flood, label: str, variant: Variant, cpus: int) -> list[int]:
+    """Make MANY connections and return a stream for each CPU, which sends its share of them."""
+    share = MANY // cpus
+    streams = []
+    for cpu in range(cpus):
+        first = generator.add(_share(variant, cpu, share, 1))
+        honest(label, variant, [generator.send(first, share)])
+        variant.settle()
+        streams.append(generator.add(_share(variant, cpu, share, STRIDE)))
+        honest(label, variant, [generator.send(streams[-1], 2 * share)])
+    return streams
+
+
+def _share(variant: Variant, cpu: int, flows: int, stride: int) -> Stream:
+    dest = variant.case.reals[0] if variant.direct else variant.case.vips[0]
+    packet = frame(variant.mac, "udp", End(CLIENT[4], FIRST_PORT), End(dest, PORT))
+    fields = [Field(packet.source_port, 2, FIRST_PORT + cpu * flows, flows, stride)]
+    return Stream(
+        *(variant.host.path, packet.data, packet.ip_check, packet.l4_check, fields),
+        into=f"in{cpu}",
+        cpu=cpu,
+    )
+
+
+def _growth(benchmark: Benchmark) -> Record:
+    """The slowest batch of known packets on one CPU, while the other one makes connections."""
+    figures: dict[str, list[float]] = {label: [] for label in benchmark.variants}
+    for _ in range(3):
+        for label in benchmark.variants:
+            load(20, 20 if label == LARGE else None)
+            with directors({label: CASE}) as variants, flood() as generator:
+                variant = variants[label]
+                known = _known(generator, label, variant, 1)
+                step = [*known, generator.add(_new(variant, 1))]
+                slices_ = generator.alternate([step], 1, slice_s=GROWTH_S, cpu_time=True)
+                honest(label, variant, slices_)
+                figures[label].append(slices_[0].worst_ns / 1e9)
+                line(f"   {label}: {slices_[0].worst_ns / 1000:.0f} µs")
+    found: dict[str, Estimate] = {label: estimate([each]) for label, each in figures.items()}
+    return Record("", found)

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A rule set of 10,000 services with 10 real servers each: loaded, listed, saved, replaced."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from ippfvslab.netns import Host
+
+import pylvs
+from bench.farm import CLIENT, Case, Variant, directors, load
+from bench.flood import Flood, flood
+from bench.laps import Lap, take, timed
+from bench.model import Benchmark, Record
+from bench.probes.new import stream
+
+SERVICES, SERVERS = 10_000, 10
+RULES = SERVICES * (1 + SERVERS)
+FILES = (Path("/tmp/rules-0"), Path("/tmp/rules-1"))
+FLOWS, PACKETS = 60_000, 300_000
+CASE = Case(services=SERVICES, servers=SERVERS)
+
+
+class Balancer(NamedTuple):
+    """A command, and how many lines more than rules it prints."""
+
+    command: str
+    list_lines: int
+    save_lines: int
+
+
+def measure(benchmark: Benchmark, until: float) -> Record:
+    """Measure what the benchmark's setting names: load, list, save or replace."""
+    work: str = benchmark.setting
+    for weight, file in enumerate(FILES, 1):
+        file.write_text(distinct_rules(weight))
+    load()
+    if work == "replace":
+        return _replace(until)
+    with _loaded(work) as actions:
+        return take(actions, until, most=1 if work == "load" else 8)
+
+
+def distinct_rules(weight: int) -> str:
+    """The rules as `ipvsadm -S -n` writes them; no two services share a real server."""
+    lines = []
+    for service in range(SERVICES):
+        virtual = f"10.{service >> 8}.{service & 255}.1:80"
+        lines.append(f"-A -t {virtual} -s rr\n")
+        for number in range(service * SERVERS, (service + 1) * SERVERS):
+            real = f"172.{16 + (number >> 16)}.{number >> 8 & 255}.{number & 255}:80"
+            lines.append(f"-a -t {virtual} -r {real} -m -w {weight}\n")
+    return "".join(lines)
+
+
+@cache
+def _balancers() -> dict[str, Balancer]:
+    # ippfvsadm lists a service in the line of its first server, and saves three settings.
+    ours = Balancer("ippfvsadm", 1 - SERVICES, 3)
+    return {"ippfvs": ours, "IPVS": Balancer(os.environ["IPVSADM"], 3, 0)}
+
+
+@contextmanager
+def _loaded(work: str) -> Iterator[dict[str, Callable[[], float]]]:
+    """Yield what does WORK for each balancer, in a namespace of its own."""
+    names = ("ippfvs", "IPVS")
+    with directors(dict.fromkeys(names, Case())) as variants:
+        hosts = {name: variants[name].host for name in names}
+        for name, each in _balancers().items():
+            hosts[name].run(each.command, "-C")
+            if work != "load":
+                _run(hosts[name], each.command, "-R", text=FILES[0])
+
+        def lap(name: str) -> float:
+            each, host = _balancers()[name], hosts[name]
+            if work == "load":
+                done = _run(host, each.command, "-R", text=FILES[0])
+                if (there := _run(host, each.command, "-S", "-n").lines) != RULES + each.save_lines:
+                    raise RuntimeError(f"{name} saved {there} lines after it had loaded {RULES}")
+                return done.seconds
+            flag, more = ("-L", each.list_lines) if work == "list" else ("-S", each.save_lines)
+            done = _run(host, each.command, flag, "-n")
+            if done.lines != RULES + more:
+                raise RuntimeError(f"{name} printed {done.lines} lines, not {RULES + more}")
+            return done.seconds
+
+        yield {name: lambda name=name: lap(name) for name in names}  # type: ignore[misc]
+
+
+def _run(host: Host, *command: str, text: Path | None = None) -> Lap:
+    with host.inside():
+        return timed(*command, text=text)
+
+
+def _replace(until: float) -> Record:
+    """Replace the whole set while packets flow: none lost, no connection made anew."""
+    for weight, file in enumerate(FILES, 1):
+        file.write_text(CASE.rules.replace(" -w 1\n", f" -w {weight}\n"))
+    with directors({"ippfvs": CASE}) as variants, flood() as generator:
+        variant = variants["ippfvs"]
+        number = generator.add(stream(variant, CLIENT[4], ports=FLOWS, addresses=1))
+        generator.send(number, 2 * FLOWS)
+        weights = iter(range(1, 1000))
+
+        def lap() -> float:
+            weight = next(weights) % 2 + 1
+            with _flowing(generator, number), variant.host.inside():
+                seconds = timed("ippfvsadm", "-R", text=FILES[weight - 1]).seconds
+            _check(variant, weight)
+            return seconds
+
+        return take({"ippfvs": lap}, until, most=6)
+
+
+def _check(variant: Variant, weight: int) -> None:
+    with pylvs.Manager(netns=str(variant.host.path)) as lvs:
+        wrong = sum(real.weight != weight for each in lvs.services() for real in each.reals)
+    if wrong or variant.made() != FLOWS:
+        raise RuntimeError(f"{wrong} wrong weights, {variant.made()} connections of {FLOWS}")
+
+
+@contextmanager
+def _flowing(generator: Flood, number: int) -> Iterator[None]:
+    """Packets of known connections from a thread meanwhile; a lost one raises."""
+    over = threading.Event()
+    lost: list[int] = []
+
+    def send() -> None:
+        while not over.is_set():
+            done = generator.send(number, PACKETS)
+            lost.append(done.sent - done.came)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+    if any(lost) or not lost:
+        raise RuntimeError(f"packets were lost while rules were replaced: {lost}")
