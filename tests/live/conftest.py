@@ -51,9 +51,9 @@ from ippfvslab.farm import Farm
 from ippfvslab.layouts import FAMILIES, METHODS, layout
 from ippfvslab.netns import Host
 
-from tests.live import fixtures_lookups
-from tests.live.fixtures_lookups import Lookups
-from tests.live.fixtures_ways import Ways
+from tests.live.helpers import lookups as fib
+from tests.live.helpers.lookups import Lookups
+from tests.live.helpers.ways import Ways
 
 if TYPE_CHECKING:
     import pylvs
@@ -112,7 +112,7 @@ def _watches(request: pytest.FixtureRequest) -> bool:
 def _steady_code(_watches: bool) -> Iterator[Lookups | None]:
     with (
         steady.code(),
-        fixtures_lookups.watch() if _watches else contextlib.nullcontext() as lookups,
+        fib.watch() if _watches else contextlib.nullcontext() as lookups,
     ):
         yield lookups
 

@@ -22,7 +22,7 @@ from ippfvslab.echo import Echo
 from ippfvslab.farm import Farm, endpoint
 from ippfvslab.netns import Host
 
-from tests.live.fixtures_queue import judged
+from tests.live.helpers.queue import judged
 
 if TYPE_CHECKING:
     import pylvs

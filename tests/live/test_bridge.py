@@ -15,9 +15,8 @@ import pytest
 from ippfvslab.farm import Farm
 from ippfvslab.wire import Capture, frame_of, throw
 
-from tests.live.fixtures_packets import ACK, SYN, TCP, UDP, Made
-from tests.live.fixtures_wiretap import Tap, caught, frames, tap
-from tests.live.test_packets import REAL_PORT, VIRTUAL_PORT, serve
+from tests.live.helpers.packets import ACK, SYN, TCP, UDP, Made
+from tests.live.helpers.wiretap import REAL_PORT, VIRTUAL_PORT, Tap, caught, frames, serve, tap
 
 if TYPE_CHECKING:
     import pylvs

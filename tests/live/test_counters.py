@@ -18,7 +18,7 @@ from ippfvslab.farm import Farm, endpoint
 from ippfvslab.wire import Capture
 
 import pylvs
-from tests.live.fixtures_rulesets import grid
+from tests.live.helpers.rulesets import grid
 
 if TYPE_CHECKING:
     from tests.live.conftest import Balance, Echoes, Ippfvsadm

@@ -12,12 +12,11 @@ import pytest
 from ippfvslab.farm import Farm
 
 import pylvs
-from tests.live.fixtures_lookups import TRACEFS
-from tests.live.fixtures_module import reload
-from tests.live.fixtures_packets import RST, SYN, TCP, Made
-from tests.live.fixtures_wiretap import tap
+from tests.live.helpers.lookups import TRACEFS
+from tests.live.helpers.module import small_table
+from tests.live.helpers.packets import RST, SYN, TCP, Made
+from tests.live.helpers.wiretap import tap
 
-SMALL_BITS = 8
 PORTS = range(6000, 6025)
 """Few enough that their buckets are a share that crowds, and the table is too large to grow."""
 TIMES = 9
@@ -25,15 +24,6 @@ TIMES = 9
 WATCHED_S = 4
 """Half of the time in which all entries are looked at once."""
 KPROBES = TRACEFS / "kprobe_events"
-
-
-@contextmanager
-def small_table() -> Iterator[None]:
-    reload(conn_tab_bits=SMALL_BITS)
-    try:
-        yield
-    finally:
-        reload()
 
 
 @contextmanager

@@ -14,10 +14,18 @@ from ippfvslab.echo import Echo
 from ippfvslab.farm import Farm
 from ippfvslab.wire import Capture
 
-from tests.live.fixtures_fragments import cut, join, piece
-from tests.live.fixtures_packets import UDP, Made, packed
-from tests.live.fixtures_wiretap import LIMIT_S, Tap, caught, frames, tap
-from tests.live.test_packets import REAL_PORT, VIRTUAL_PORT, serve
+from tests.live.helpers.fragments import cut, join, piece
+from tests.live.helpers.packets import UDP, Made, packed
+from tests.live.helpers.wiretap import (
+    LIMIT_S,
+    REAL_PORT,
+    VIRTUAL_PORT,
+    Tap,
+    caught,
+    frames,
+    serve,
+    tap,
+)
 
 if TYPE_CHECKING:
     import pylvs

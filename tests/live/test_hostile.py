@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.live.fixtures_hostile import mutants
-from tests.live.fixtures_packets import UDP, Made
-from tests.live.fixtures_wiretap import Tap, caught, frames, tap
+from tests.live.helpers.hostile import mutants
+from tests.live.helpers.packets import UDP, Made
+from tests.live.helpers.wiretap import Tap, caught, frames, tap
 
 if TYPE_CHECKING:
     import pylvs

@@ -15,9 +15,8 @@ import pytest
 from ippfvslab.echo import Echo
 from ippfvslab.farm import Farm
 
-from tests.live.fixtures_packets import IPIP, IPV6, SYN, TCP, UDP, Made, error, ip
-from tests.live.fixtures_wiretap import Tap, caught, frames, tap
-from tests.live.test_packets import REAL_PORT, VIRTUAL_PORT, compare, serve
+from tests.live.helpers.packets import IPIP, IPV6, SYN, TCP, UDP, Made, compare, error, ip
+from tests.live.helpers.wiretap import REAL_PORT, VIRTUAL_PORT, Tap, caught, frames, serve, tap
 
 if TYPE_CHECKING:
     import pylvs

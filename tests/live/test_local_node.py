@@ -11,7 +11,7 @@ from ippfvslab import talk, wire
 from ippfvslab.echo import Echo
 from ippfvslab.farm import Farm, endpoint
 
-from tests.live.fixtures_packets import UDP, Made, error
+from tests.live.helpers.packets import UDP, Made, error
 
 if TYPE_CHECKING:
     import pylvs

@@ -15,10 +15,9 @@ from ippfvslab.farm import Farm
 from ippfvslab.netns import Host
 from ippfvslab.wire import Capture
 
-from tests.live.fixtures_packets import IPIP, TCP, UDP, Made, checksum_right
-from tests.live.fixtures_transfer import Depot, exchange
-from tests.live.fixtures_wiretap import caught, frames, tap
-from tests.live.test_packets import REAL_PORT, VIRTUAL_PORT, serve
+from tests.live.helpers.packets import IPIP, TCP, UDP, Made, checksum_right
+from tests.live.helpers.transfer import Depot, exchange
+from tests.live.helpers.wiretap import REAL_PORT, VIRTUAL_PORT, caught, frames, serve, tap
 
 if TYPE_CHECKING:
     import pylvs

@@ -9,9 +9,9 @@ import pytest
 from ippfvslab.farm import Farm
 
 import pylvs
-from tests.live.fixtures_packets import ACK, PSH_ACK, RST, SYN, TCP, UDP, Made
-from tests.live.fixtures_wiretap import Tap, caught, frames, tap
-from tests.live.test_crowded import small_table
+from tests.live.helpers.module import small_table
+from tests.live.helpers.packets import ACK, PSH_ACK, RST, SYN, TCP, UDP, Made
+from tests.live.helpers.wiretap import Tap, caught, frames, tap
 
 PORT, REAL_PORT = 80, 8080
 SECRET = b"from behind"

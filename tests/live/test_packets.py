@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Packets byte for byte: made by hand at one end, compared with what comes out at the other.
 
-    edge ── director ── behind          CIP, VIP and RIP are nobody's: see fixtures_wiretap
+    edge ── director ── behind          CIP, VIP and RIP are nobody's: see helpers/wiretap.py
 
 Each packet goes twice: as a stranger through the director's firewall, then as one of a known
 connection. What must come out is built from nothing, not mended, so the checksums are its own.
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from ippfvslab.farm import Farm
 
-from tests.live.fixtures_packets import (
+from tests.live.helpers.packets import (
     ACK,
     DESTINATION_OPTIONS,
     HOP_BY_HOP,
@@ -27,14 +27,22 @@ from tests.live.fixtures_packets import (
     TCP,
     UDP,
     Made,
+    compare,
     ip,
 )
-from tests.live.fixtures_wiretap import Tap, caught, frames, tap
+from tests.live.helpers.wiretap import (
+    REAL_PORT,
+    VIRTUAL_PORT,
+    Tap,
+    caught,
+    frames,
+    serve,
+    tap,
+)
 
 if TYPE_CHECKING:
     import pylvs
 
-VIRTUAL_PORT, REAL_PORT = 80, 8000
 QUICK, SLOW = 500, 5
 MSS_AND_FRIENDS = bytes.fromhex("020405b40402080a00112233000000000103030a")
 STAMPS = bytes.fromhex("0101080a0011223344556677")
@@ -114,16 +122,6 @@ def numbered(made: Cases, *, client_is_source: bool, port: int) -> Cases:
     }
 
 
-def serve(lvs: pylvs.Manager, wires: Tap, method: str) -> None:
-    """Both protocols at the VIP, with the one silent real server."""
-    import pylvs
-
-    port = REAL_PORT if method == "nat" else VIRTUAL_PORT
-    for protocol in ("tcp", "udp"):
-        service = lvs.add_service(protocol, pylvs.Endpoint(wires.vip, VIRTUAL_PORT), "rr")
-        lvs.add_real(service, pylvs.Endpoint(wires.real, port), method=method)
-
-
 def openings(made: Cases) -> list[bytes]:
     """A SYN for each TCP connection of the cases."""
     return [
@@ -131,20 +129,6 @@ def openings(made: Cases) -> list[bytes]:
         for each in made.values()
         if each.protocol == TCP
     ]
-
-
-def compare(got: list[bytes], expected: dict[str, list[bytes]]) -> None:
-    """Exactly the expected frames have come; say of which case they have not."""
-    rest = list(got)
-    faults = []
-    for name, wanted in expected.items():
-        for frame in wanted:
-            if frame in rest:
-                rest.remove(frame)
-            else:
-                faults.append(f"{name}: expected {frame.hex()}")
-    faults += [f"not expected: {frame.hex()}" for frame in rest]
-    assert not faults, "\n".join(faults)
 
 
 @pytest.mark.farm(methods=["nat", "dr"])

@@ -19,7 +19,7 @@ from ippfvslab.farm import Farm
 from ippfvslab.netns import Host
 from ippfvslab.wire import Capture, Packet
 
-from tests.live.fixtures_transfer import Depot, exchange
+from tests.live.helpers.transfer import Depot, exchange
 
 if TYPE_CHECKING:
     import pylvs

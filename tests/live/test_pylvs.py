@@ -17,7 +17,7 @@ from ippfvslab.farm import Farm
 import pylvs
 from pylvs import Config, Endpoint, Event, Manager, Method, Protocol, Real, Service, codec
 from pylvs.uapi import Command
-from tests.live.fixtures_rulesets import by_chance, grid
+from tests.live.helpers.rulesets import by_chance, grid
 
 pytestmark = pytest.mark.farm(methods=["nat"], families=[4])
 

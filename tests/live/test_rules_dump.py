@@ -17,7 +17,7 @@ from pylvs.messages import Message, RealNest, ServiceNest
 from pylvs.refusals import Refusal
 from pylvs.transport import DumpInterrupted, NetlinkTransport
 from pylvs.uapi import Command
-from tests.live.fixtures_rulesets import grid
+from tests.live.helpers.rulesets import grid
 
 pytestmark = pytest.mark.farm(methods=["nat"], families=[4])
 

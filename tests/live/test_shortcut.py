@@ -16,7 +16,7 @@ from ippfvslab import talk
 from ippfvslab.farm import Farm, endpoint
 from ippfvslab.load import Spray
 
-from tests.live.fixtures_ways import LONG, Ways
+from tests.live.helpers.ways import LONG, Ways
 
 if TYPE_CHECKING:
     import pylvs

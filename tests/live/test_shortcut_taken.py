@@ -3,7 +3,7 @@
 
     router ── eth0 ── director ── server1, server2          (the NAT farm without its client)
 
-What the stack looked up tells the two ways apart (fixtures_lookups). Each test shows first that
+What the stack looked up tells the two ways apart (helpers/lookups.py). Each test shows first that
 the shortcut is taken, then what a change does to it, then that it is taken again.
 """
 
@@ -22,7 +22,7 @@ from ippfvslab.echo import Echo
 from ippfvslab.farm import Farm, endpoint
 from ippfvslab.netns import Host
 
-from tests.live.fixtures_ways import LONG, PORT, SHORT, Ways
+from tests.live.helpers.ways import LONG, PORT, SHORT, Ways
 
 if TYPE_CHECKING:
     import pylvs

@@ -20,8 +20,8 @@ from functools import partial
 import pytest
 
 import pylvs
-from tests.live.fixtures_module import reload
-from tests.live.fixtures_streams import (
+from tests.live.helpers.module import reload
+from tests.live.helpers.streams import (
     CLIENT,
     REALS,
     VIP,

@@ -17,7 +17,7 @@ from ippfvslab.load import Load, Spray
 from ippfvslab.wire import Capture
 
 import pylvs
-from tests.live.fixtures_module import reload
+from tests.live.helpers.module import reload
 
 if TYPE_CHECKING:
     from tests.live.conftest import Balance, Echoes, OwnFarm

@@ -164,3 +164,17 @@ def checksum_right(packet: bytes, *, ready: bool = True) -> bool:
         return checksum(pseudo + plain) == 0
     field = plain[16:18] if protocol == TCP else plain[6:8]
     return checksum(pseudo) ^ 0xFFFF == int.from_bytes(field, "big")
+
+
+def compare(got: list[bytes], expected: dict[str, list[bytes]]) -> None:
+    """Exactly the expected frames have come; say of which case they have not."""
+    rest = list(got)
+    faults = []
+    for name, wanted in expected.items():
+        for frame in wanted:
+            if frame in rest:
+                rest.remove(frame)
+            else:
+                faults.append(f"{name}: expected {frame.hex()}")
+    faults += [f"not expected: {frame.hex()}" for frame in rest]
+    assert not faults, "\n".join(faults)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import struct
 
-from tests.live.fixtures_packets import Made, checksum, ip
+from tests.live.helpers.packets import Made, checksum, ip
 
 FRAGMENT = 44
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ippfvslab import talk
 from ippfvslab.farm import Farm
 
-from tests.live.fixtures_lookups import Lookups
+from tests.live.helpers.lookups import Lookups
 
 if TYPE_CHECKING:
     import pylvs

@@ -14,12 +14,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ippfvslab.farm import Farm
 from ippfvslab.netns import Host
 from ippfvslab.wire import Capture, frame_of, throw
 
+if TYPE_CHECKING:
+    import pylvs
+
 LIMIT_S = 10
+VIRTUAL_PORT, REAL_PORT = 80, 8000
 VIRTUAL, REAL, CLIENT = 111, 77, 78
 """Last octets of the addresses, none of which a host of any farm has."""
 
@@ -157,3 +162,13 @@ def caught(end: tuple[Host, str]) -> Iterator[Capture]:
     host, device = end
     with Capture(host, device) as capture:
         yield capture
+
+
+def serve(lvs: pylvs.Manager, wires: Tap, method: str) -> None:
+    """Both protocols at the VIP, with the one silent real server."""
+    import pylvs
+
+    port = REAL_PORT if method == "nat" else VIRTUAL_PORT
+    for protocol in ("tcp", "udp"):
+        service = lvs.add_service(protocol, pylvs.Endpoint(wires.vip, VIRTUAL_PORT), "rr")
+        lvs.add_real(service, pylvs.Endpoint(wires.real, port), method=method)

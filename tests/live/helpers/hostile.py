@@ -7,7 +7,7 @@ import random
 import struct
 from collections.abc import Callable, Iterator
 
-from tests.live.fixtures_packets import ICMP, ICMPV6, TCP, UDP, Made, checksum, error, ip
+from tests.live.helpers.packets import ICMP, ICMPV6, TCP, UDP, Made, checksum, error, ip
 
 EXTENSIONS = (0, 43, 44, 51, 59, 60, 135, 139, 140, 253)
 LENGTHS = (0, 1, 4, 7, 8, 15, 16, 19, 20, 21, 39, 40, 60, 255, 256, 1280, 1500, 0x7FFF, 0xFFFF)
