@@ -110,16 +110,17 @@ def _watches(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def _steady_code(_watches: bool) -> Iterator[Lookups | None]:
-    with (
-        steady.code(),
-        fib.watch() if _watches else contextlib.nullcontext() as lookups,
-    ):
-        yield lookups
+    with steady.code(), contextlib.ExitStack() as stack:
+        yield stack.enter_context(fib.watch()) if _watches and fib.available() else None
 
 
 @pytest.fixture
-def lookups(_steady_code: Lookups) -> Lookups:
+def lookups(_steady_code: Lookups | None) -> Lookups:
     """The kernel's lookups of routes, which are watched from the session's start to its end."""
+    if _steady_code is None:
+        pytest.fail(
+            "this kernel reports no lookup of a route; it needs CONFIG_ENABLE_DEFAULT_TRACERS"
+        )
     return _steady_code
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 
 import pytest
 from ippfvslab import web as http
@@ -15,7 +16,19 @@ from ippfvslab.wire import Capture
 
 def test_runs_the_kernel_that_was_asked_for(guest: str) -> None:
     release = os.uname().release
-    assert release.startswith("6.12." if guest == "sanitize" else f"{guest}.")
+    built_for = subprocess.run(
+        ["modinfo", "-F", "vermagic", os.environ["IPPFVS_MODULE"]],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()[0]
+    assert release == built_for
+    if guest[0].isdigit():
+        assert release.startswith(f"{guest.partition('-')[0]}.")
+
+
+def test_two_processors_are_there(guest: str) -> None:
+    assert os.cpu_count() == (1 if guest == "6.1-uml" else 2)
 
 
 def test_client_reaches_the_director_and_nobody_serves_there(farm: Farm) -> None:

@@ -29,11 +29,16 @@ ICMPV6 = 58
 _LINE = re.compile(r" iif (\d+) proto (\d+) ([\da-f.:]+)/\d+ -> ([\da-f.:]+)/\d+ ")
 
 
+def available() -> bool:
+    """Whether this kernel has the events; mount the file system that shows them."""
+    if TRACEFS.exists() and not (TRACEFS / "instances").exists():
+        subprocess.run(["mount", "-t", "tracefs", "tracefs", str(TRACEFS)], check=True)
+    return all((TRACEFS / "events" / event).exists() for event in EVENTS)
+
+
 @contextmanager
 def watch() -> Iterator[Lookups]:
     """Have the events on: for a whole session, since switching them rewrites the kernel's code."""
-    if not (TRACEFS / "instances").exists():
-        subprocess.run(["mount", "-t", "tracefs", "tracefs", str(TRACEFS)], check=True)
     INSTANCE.mkdir(exist_ok=True)
     _write("tracing_on", "0")
     try:
