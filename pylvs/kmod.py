@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -39,7 +40,8 @@ def build(
     :param root: the source tree, where Kbuild is
     :param kdir: a kernel's build tree; None is the running kernel's
     :param flags: variables for make, of MAKE_FLAGS
-    :raises BuildFailed: no headers, no make, or make failed; its last words are told
+    :raises BuildFailed: no headers, no make, or make failed; its last lines are told
+    :raises MissingOption: the kernel lacks options that the module needs; they are named
     """
     tree = Path(kdir) if kdir is not None else running_kdir()
     if not (tree / "Makefile").exists():
@@ -49,6 +51,8 @@ def build(
     words = ["make", "-C", str(tree), f"M={root}", "modules"]
     words += [f"{name}={value}" for name, value in (flags or {}).items()]
     run = _run(words, "make is not installed", "apt-get install build-essential")
+    if lacking := re.search(r"\*\*\* (ippfvs needs a kernel with [\w ]+)\.", run.stderr):
+        raise MissingOption(f"no module can be built: {lacking[1]}")
     if run.returncode:
         raise BuildFailed(f"make failed:\n{_tail(run)}")
     return root / f"{NAME}.ko"

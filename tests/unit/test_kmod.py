@@ -33,6 +33,25 @@ def test_what_make_said_last_is_told(tmp_path: Path) -> None:
         kmod.build(tmp_path, tmp_path)
 
 
+def test_a_build_names_the_options_that_the_kernel_lacks(tmp_path: Path) -> None:
+    have = [f"{name} := y" for name in kmod.NEEDED if "TPROXY" not in name]
+    include = f"include {Path(__file__).parents[2]}/Kbuild"
+    (tmp_path / "Makefile").write_text("\n".join([*have, include, "modules:\n"]))
+    with pytest.raises(errors.MissingOption) as failed:
+        kmod.build(tmp_path, tmp_path)
+    assert failed.value.sentence().startswith(
+        "no module can be built: "
+        "ippfvs needs a kernel with CONFIG_NF_TPROXY_IPV4 CONFIG_NF_TPROXY_IPV6"
+    )
+
+
+def test_cleaning_needs_no_option(tmp_path: Path) -> None:
+    include = f"include {Path(__file__).parents[2]}/Kbuild"
+    (tmp_path / "Makefile").write_text(f"{include}\nclean:\n\t@echo cleaned\n")
+    done = subprocess.run(["make", "-C", tmp_path, "clean"], capture_output=True, text=True)
+    assert (done.returncode, "cleaned" in done.stdout) == (0, True)
+
+
 def test_the_running_kernels_tree() -> None:
     assert kmod.running_kdir() == Path(f"/lib/modules/{os.uname().release}/build")
 
