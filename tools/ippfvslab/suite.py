@@ -63,14 +63,13 @@ def main(words: argparse.Namespace) -> int:
     parts = _plan(names, words)
     here = not (words.live_only or names or words.files or words.expression)
     say.line(_announce(parts, here))
-    jobs: dict[str, Callable[[], Sum]] = {}
-    if here:
-        jobs["checks"] = _checks
-        jobs["on this machine"] = _here
     nginx.program()
     module.compile_tree()
-    for part in parts:
-        jobs[part.title] = _guest(part, words.expression)
+    jobs = {part.title: _guest(part, words.expression) for part in parts}
+    if here:
+        # Behind the first guest, which may have to wait for its kernel to be built.
+        first = next(iter(jobs))
+        jobs = {first: jobs.pop(first), "checks": _checks, "on this machine": _here, **jobs}
     return _conclude(_side_by_side(jobs), time.monotonic() - began)
 
 
