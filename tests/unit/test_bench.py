@@ -1,210 +1,224 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The benchmark's arithmetic: figures to verdicts, verdicts to a table."""
+"""The arithmetic of the benchmark: medians, intervals, targets, packets, honest slices."""
 
 from __future__ import annotations
 
 import argparse
+import random
+import struct
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from ippfvslab.bench import results, run
-from ippfvslab.bench.question import Bound, Derived, Limit, Question, Ratio, Target
-from ippfvslab.bench.questions import QUESTIONS, cost
-from ippfvslab.bench.report import MEANINGS, MISSED, NEAR_LIMIT, REACHED, WITHIN, Answer, judge
-from ippfvslab.bench.rounds import Rounds, interleave
-from ippfvslab.bench.table import WIDTH, table
-from ippfvslab.bench.units import short
+from bench import flood, packets, run, sittings, stats
+from bench.farm import Case, Floor, Variant
+from bench.model import Record, Verdict, cost, figure, times
+from bench.probes import http, many
+from bench.stats import Estimate
 from ippfvslab.say import Trouble
 
-Measured = dict[str, list[float]]
+
+@pytest.mark.parametrize(
+    ("count", "wanted"), [(1, None), (5, None), (6, 1), (9, 2), (30, 10), (100, 40)]
+)
+def test_rank_is_that_of_the_sign_test(count: int, wanted: int | None) -> None:
+    assert stats.rank(count) == wanted
 
 
-def asked(measured: Measured, *targets: Target, less: bool = False) -> Answer:
-    question = Question(
-        name="q",
-        title="a question",
-        unit="packets/s",
-        guest="uml",
-        probe="flood",
-        setting=None,
-        lanes=tuple(measured),
-        targets=targets,
-        better="less" if less else "more",
-    )
-    (answer,) = judge([(question, measured)])
-    return answer
+def test_interval_of_independent_values_covers_the_median_as_often_as_promised() -> None:
+    chance = random.Random(1)
+    covered = 0
+    for _ in range(400):
+        low, high = stats.interval([chance.lognormvariate(0, 1) for _ in range(40)])
+        covered += low <= 1 <= high
+    assert covered / 400 >= 0.93
+
+
+def test_sittings_that_differ_widen_the_interval() -> None:
+    """Within a sitting all pairs agree; the sittings do not: pairs alone would promise too much."""
+    alike = [[1.0 + 0.1 * number] * 20 for number in range(6)]
+    found = stats.estimate(alike)
+    assert (found.low, found.high) == (1.0, 1.5)
+    assert found.value == pytest.approx(1.25)
+    assert not found.narrow
+
+
+def test_estimate_is_narrow_only_with_enough_pairs_and_sittings() -> None:
+    assert stats.estimate([[2.0] * 5] * 6).narrow
+    assert not stats.estimate([[2.0] * 100] * 5).narrow
+    assert not stats.estimate([[2.0] * 4] * 7).narrow
+
+
+def test_inverse_swaps_the_ends_of_the_interval() -> None:
+    assert Estimate(2.0, 1.0, 4.0, 9).inverse == Estimate(0.5, 0.25, 1.0, 9)
+
+
+def test_pairs_cancel_a_linear_drift() -> None:
+    speed = [100.0 + number for number in range(9)]
+    base, other = speed[0::2], [2 * each for each in speed[1::2]]
+    assert stats.pair(base, [*other, 2 * speed[-1]]) == pytest.approx([2.0] * 5)
+
+
+def test_pairs_of_unlike_numbers_are_an_error() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        stats.pair([1.0, 2.0], [1.0])
+
+
+def record(ratio: Estimate, kernel: str = "6.12") -> Record:
+    return Record(kernel, {"ippfvs": ratio}, {"IPVS": ratio})
 
 
 @pytest.mark.parametrize(
-    ("ours", "mark"),
+    ("target", "found", "mark"),
     [
-        ([2.0, 2.0, 2.0], REACHED),
-        ([1.9, 1.9, 1.9], MISSED),
-        ([1.9, 1.7, 1.6], WITHIN),  # missed by less than the rounds lie apart
-        ([2.1, 0.1, 0.1], REACHED),  # noise only slows
+        (times("IPVS", 2.0), Estimate(2.1, 1.9, 2.3, 30), "✓"),
+        (times("IPVS", 2.0), Estimate(1.9, 1.8, 2.1, 30), "≈"),
+        (times("IPVS", 2.0), Estimate(1.8, 1.7, 1.9, 30), "✗"),
+        (cost("IPVS", 1.3), Estimate(0.8, 0.75, 0.85, 30), "✓"),
+        (cost("IPVS", 1.3), Estimate(0.75, 0.7, 0.8, 30), "≈"),
+        (cost("IPVS", 1.3), Estimate(0.5, 0.4, 0.6, 30), "✗"),
+        (figure("ippfvs", 112), Estimate(100, 99, 120, 3), "✓"),
+        (figure("ippfvs", 112), Estimate(113, 111, 120, 3), "≈"),
+        (figure("ippfvs", 112), Estimate(130, 120, 140, 3), "✗"),
     ],
 )
-def test_a_target_is_missed_by_more_than_the_noise(ours: list[float], mark: str) -> None:
-    answer = asked({"ippfvs": ours, "IPVS": [1.0] * 3}, Ratio(2.0, "more", "ippfvs", "IPVS"))
-    (verdict,) = answer.verdicts
-    assert verdict.value == max(ours)
+def test_target_is_missed_only_beyond_its_interval(target: Any, found: Estimate, mark: str) -> None:
+    verdict = target.judge(record(found))
+    assert isinstance(verdict, Verdict)
     assert verdict.mark == mark
-    assert answer.missed is (mark == MISSED)
+    assert verdict.missed == (mark == "✗")
 
 
-def test_the_other_lane_may_be_the_noisy_one() -> None:
-    measured = {"ippfvs": [1.9] * 3, "IPVS": [1.0, 0.9, 0.9]}
-    (verdict,) = asked(measured, Ratio(2.0, "more", "ippfvs", "IPVS")).verdicts
-    assert verdict.mark == WITHIN
-    assert verdict.noise == pytest.approx(1 / 0.9 - 1)
+def test_target_has_a_bound_for_each_kernel() -> None:
+    found = Estimate(2.2, 2.1, 2.3, 30)
+    marks = [times("IPVS", 2.0, 2.5).judge(record(found, each)) for each in ("6.12", "newest")]
+    assert [each.mark for each in marks if each] == ["✓", "✗"]
 
 
+def test_target_of_what_was_not_measured_has_no_verdict() -> None:
+    assert times("plain", 1.0).judge(record(Estimate(1, 1, 1, 30))) is None
+
+
+def summed(frame: packets.Frame, size: int) -> tuple[int, int]:
+    """The checksums over the IPv4 header, and over the segment with its pseudo header."""
+    ip = 14 + (20 if size == 4 else 40)
+    ends, segment = frame.data[ip - 2 * size : ip], frame.data[ip:]
+    number = frame.data[14 + (9 if size == 4 else 6)]
+    pseudo = ends + struct.pack("!II", len(segment), number)
+    return packets.checksum(frame.data[14:ip]), packets.checksum(pseudo + segment)
+
+
+@pytest.mark.parametrize("protocol", ["udp", "tcp"])
 @pytest.mark.parametrize(
-    ("bytes_each", "mark"),
-    [([136.0] * 3, REACHED), ([140.0] * 3, MISSED), ([140.0, 150.0, 150.0], WITHIN)],
+    ("client", "server", "size"), [("198.18.0.1", "10.0.0.1", 4), ("fd18::1", "fd00::1", 16)]
 )
-def test_less_may_be_better(bytes_each: list[float], mark: str) -> None:
-    answer = asked({"ippfvs": bytes_each}, Bound(136, "less", "ippfvs"), less=True)
-    assert answer.figures["ippfvs"].best == min(bytes_each)
-    assert answer.verdicts[0].mark == mark
+def test_frame_has_correct_checksums(protocol: str, client: str, server: str, size: int) -> None:
+    ends = packets.End(client, 1024), packets.End(server, 80)
+    frame = packets.frame("02:00:00:00:00:01", protocol, *ends, flags=packets.SYN, data=b"odd")
+    ip, segment = summed(frame, size)
+    assert segment == 0
+    assert ip == 0 or size == 16
+    assert frame.data[frame.source : frame.source + 4] == ends[0].packed[-4:]
+    assert frame.data[frame.dest : frame.dest + 4] == ends[1].packed[-4:]
+    assert struct.unpack_from("!HH", frame.data, frame.source_port) == (1024, 80)
+    assert frame.dest_port == frame.source_port + 2
 
 
-def test_a_target_may_be_a_formula_of_three_lanes() -> None:
-    derived = Derived(0.4, "less", "cost", ("ippfvs", "IPVS", "floor"), cost)
-    measured = {"ippfvs": [2e6], "IPVS": [1e6], "floor": [5e6]}
-    (verdict,) = asked(measured, derived).verdicts
-    assert verdict.value == pytest.approx((0.5 - 0.2) / (1.0 - 0.2))
-    assert verdict.mark == REACHED
+def test_partial_frame_has_the_length_and_the_pseudo_checksum_of_the_whole() -> None:
+    ends = packets.End("10.0.0.1", 80), packets.End("198.18.0.1", 1024)
+    data = packets.partial(packets.frame("02:00:00:00:00:02", "tcp", *ends), 60_000)
+    assert struct.unpack_from("!H", data, 16) == (40 + 60_000,)
+    assert packets.checksum(data[14:34]) == 0
+    pseudo = data[26:34] + struct.pack("!II", 20 + 60_000, 6)
+    assert struct.unpack_from("!H", data, 34 + 16) == (0xFFFF & ~packets.checksum(pseudo),)
 
 
-def test_noise_of_a_formula_is_what_its_figures_make_of_theirs() -> None:
-    derived = Derived(0.3, "less", "cost", ("ippfvs", "IPVS", "floor"), cost)
-    steady = asked({"ippfvs": [2e6] * 3, "IPVS": [1e6] * 3, "floor": [5e6] * 3}, derived)
-    shaky = asked({"ippfvs": [2e6, 1.6e6, 1.6e6], "IPVS": [1e6] * 3, "floor": [5e6] * 3}, derived)
-    assert steady.verdicts[0].noise == 0
-    assert steady.missed
-    moved = (1 / 1.6 - 0.2) / 0.8 - 0.375
-    assert shaky.verdicts[0].noise == pytest.approx(moved / 0.375)
-    assert not shaky.missed
+def test_stream_is_as_long_as_the_module_reads_it() -> None:
+    """flood.c: 3 × 4, 2 × 16, 4 × 2, 4, 3 fields of 2 × 2 + 4 × 4, 128."""
+    stream = flood.Stream(Path("/x"), b"frame", 24, 40, [flood.Field(34, 2, 1024, 60_000)])
+    packed = stream.pack(7)
+    assert len(packed) == 12 + 32 + 8 + 4 + 3 * 20 + 128
+    assert packed.endswith(b"frame".ljust(128, b"\0"))
 
 
-LIMITED = Ratio(2.5, "more", "ippfvs", "IPVS", limit=Limit("limit"))
+def slice_of(sent: int, came: int) -> flood.Slice:
+    return flood.Slice(0, 0, sent, 1000, sent, came, 0)
 
 
-@pytest.mark.parametrize(
-    ("ours", "limit", "mark"),
-    [
-        (2.5, 2.4, REACHED),
-        (1.5, 1.8, NEAR_LIMIT),
-        (1.4, 1.8, MISSED),  # the limit does not reach it either, but we are not near
-        (1.9, 2.5, MISSED),  # the limit shows that it can be reached
-    ],
-)
-def test_a_target_beyond_the_limit_asks_to_come_near_it(
-    ours: float, limit: float, mark: str
-) -> None:
-    answer = asked({"ippfvs": [ours] * 3, "IPVS": [1.0] * 3, "limit": [limit] * 3}, LIMITED)
-    (verdict,) = answer.verdicts
-    assert verdict.mark == mark
-    assert answer.missed is (mark == MISSED)
-    said = f"limit: {short(limit)}; ippfvs has {ours / limit:.0%} of its speed"
-    assert verdict.remark == ("" if mark == REACHED else said)
+def test_slice_counts_only_if_every_packet_was_forwarded() -> None:
+    host: Any = SimpleNamespace(name="v0")
+    assert sittings.honest("plain", Variant(host, Case()), [slice_of(9, 9)]) == 9
+    with pytest.raises(RuntimeError, match="plain forwarded 8 of 9 packets"):
+        sittings.honest("plain", Variant(host, Case()), [slice_of(9, 8)])
+    with pytest.raises(RuntimeError, match="floor forwarded 9 of 0 packets"):
+        sittings.honest("floor", Floor(host, Case()), [slice_of(9, 9)])
 
 
-def test_nearness_to_a_limit_allows_for_noise() -> None:
-    steady = {"ippfvs": [1.4] * 3, "IPVS": [1.0] * 3, "limit": [1.8] * 3}
-    assert asked(steady, LIMITED).verdicts[0].mark == MISSED
-    for shaky in ({"ippfvs": [1.4, 1.2, 1.2]}, {"limit": [1.8, 1.5, 1.5]}):
-        assert asked(steady | shaky, LIMITED).verdicts[0].mark == NEAR_LIMIT
+def test_two_cpus_share_what_they_forwarded() -> None:
+    host: Any = SimpleNamespace(name="v0")
+    both = [slice_of(5, 12), slice_of(7, 12)]
+    assert sittings.honest("ippfvs, 2 CPUs", Variant(host, Case()), both) == 12
 
 
-@pytest.mark.parametrize(
-    ("ours", "limit", "mark"), [(0.11, 0.2, REACHED), (0.24, 0.2, NEAR_LIMIT), (0.26, 0.2, MISSED)]
-)
-def test_a_limit_may_be_a_time(ours: float, limit: float, mark: str) -> None:
-    target = Bound(0.12, "less", "ippfvs", limit=Limit("limit"))
-    answer = asked({"ippfvs": [ours] * 3, "limit": [limit] * 3}, target, less=True)
-    assert answer.verdicts[0].mark == mark
+def test_tally_compares_with_the_first_variant() -> None:
+    tally = sittings.Tally()
+    for _ in range(6):
+        tally.add({"ippfvs": [100.0] * 5, "IPVS": [250.0] * 5})
+    assert tally.ratios == {"IPVS": Estimate(2.5, 2.5, 2.5, 30, 6)}
+    assert tally.figures["IPVS"].value == 250.0
 
 
-def test_lanes_take_turns() -> None:
-    calls: list[str] = []
-
-    def once(lane: str) -> float:
-        calls.append(lane)
-        return float(len(calls))
-
-    figures = interleave(("a", "b", "c"), Rounds(4), once)
-    assert "".join(calls) == "abc bca cab abc".replace(" ", "")
-    assert figures == {"a": [1, 6, 8, 10], "b": [2, 4, 9, 11], "c": [3, 5, 7, 12]}
+def test_few_services_lie_amid_many() -> None:
+    few, many_ = Case(services=10).vips, Case(services=10_000).vips
+    assert many_[4995:5005] == few
 
 
-def test_questions_fit_together() -> None:
-    assert len({each.name for each in QUESTIONS}) == len(QUESTIONS)
-    for question in QUESTIONS:
-        assert len(set(question.lanes)) == len(question.lanes)
-        for target in question.targets:
-            assert set(target.lanes) <= set(question.lanes)
-            if target.limit:
-                assert {target.limit.lane, target.limit.ours} <= set(question.lanes)
-
-
-def test_a_question_that_is_none_is_not_answered_by_silence() -> None:
-    words = argparse.Namespace(quick=True, questions=["nat4", "warp"], of=None, write=False)
-    with pytest.raises(Trouble, match="no question warp; did you mean "):
-        run.refuse(words)
-
-
-def test_quick_leaves_questions_out_unless_they_are_named() -> None:
-    assert run._chosen([], quick=False) == list(QUESTIONS)
-    assert run._chosen([], quick=True) == [each for each in QUESTIONS if each.quick]
-    assert [each.name for each in run._chosen(["memory"], quick=True)] == ["memory"]
-
-
-def test_the_table_fits_80_columns() -> None:
-    answers = judge(
-        (question, {lane: [n * 1.2e6, n * 1e6] for n, lane in enumerate(question.lanes, 1)})
-        for question in QUESTIONS
+def test_rules_are_those_of_ipvsadm() -> None:
+    assert Case("dr", 6, "tcp", "wlc", servers=1).rules == (
+        "-A -t [fd00::100]:80 -s wlc\n-a -t [fd00::100]:80 -r [fd16::2]:80 -g -w 1\n"
     )
-    lines = list(table(answers))
-    assert max(map(len, lines)) <= WIDTH
-    for answer in answers:
-        title = f"{answer.question.title}: {answer.question.unit}"
-        assert title in " ".join(lines)
-    marks = sum(
-        line[1] in (REACHED, WITHIN, NEAR_LIMIT, MISSED) for line in lines if line[0] == " "
-    )
-    verdicts = [verdict.mark for answer in answers for verdict in answer.verdicts]
-    explained = [f" {mark} {MEANINGS[mark]}" for mark in MEANINGS if mark in verdicts]
-    assert lines[len(lines) - len(explained) :] == explained
-    assert marks == len(verdicts) + len(explained)
+
+
+def test_slabs_are_counted_in_pages() -> None:
+    text = "slabinfo\n# name\nsmall 10 20 64 64 1 : tunables 0 0 0 : slabdata 3 3 0\n"
+    assert many.slab_bytes(text) == 3 * 4096
+    assert many.listed_bytes("  cpu: 0\n  count: 7\n  high: 9\n") == 7 * 4096
 
 
 @pytest.mark.parametrize(
-    ("figure", "unit", "text"),
-    [
-        (3_123_456, "packets/s", "3.12 M"),
-        (45_678, "packets/s", "45.7 k"),
-        (999_600, "packets/s", "1.00 M"),
-        (136, "bytes", "136 B"),
-        (341.2, "bytes", "341 B"),
-        (1536, "bytes", "1.50 KiB"),
-        (30_000_000, "bytes", "28.6 MiB"),
-        (1.999, "", "2.00"),
-        (1.85, "s", "1.85 s"),
-        (0.0123, "s", "12.3 ms"),
-        (0.000_004, "s", "4.00 µs"),
-    ],
+    ("change", "trouble"),
+    [({"errors": 1}, "1 errors"), ({"requests": 0}, "0 requests"), ({"bytes": 10}, "10 bytes")],
 )
-def test_figures_have_three_digits(figure: float, unit: str, text: str) -> None:
-    assert short(figure, unit) == text
+def test_http_run_with_errors_does_not_count(change: dict[str, float], trouble: str) -> None:
+    seen = {"requests": 100, "bytes": 30_000, "errors": 0, **change}
+    with pytest.raises(RuntimeError, match=trouble):
+        http.judge("ippfvs", seen, [200, 200])
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"records": 7}', "\0"])
-def test_a_file_that_keeps_no_figures_is_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "figures.json"
-    file.write_text(text)
-    with pytest.raises(Trouble, match=r"figures\.json is no file of figures"):
-        results.read(file)
+def test_http_run_that_one_server_answered_does_not_count() -> None:
+    with pytest.raises(RuntimeError, match="packets"):
+        http.judge("ippfvs", {"requests": 100, "bytes": 30_000, "errors": 0}, [10, 400])
+
+
+def words(*questions: str, **more: Any) -> argparse.Namespace:
+    return argparse.Namespace(
+        questions=list(questions), **{"quick": False, "write": False, "of": None, **more}
+    )
+
+
+def test_unknown_benchmark_is_refused_with_a_suggestion() -> None:
+    with pytest.raises(Trouble, match="there is no benchmark nat5; did you mean .*nat4"):
+        run.refuse(words("nat5"))
+
+
+@pytest.mark.parametrize("more", [{"quick": True}, {"questions": ["nat4"]}])
+def test_write_needs_a_whole_run(more: dict[str, Any]) -> None:
+    with pytest.raises(Trouble, match="--write needs a whole run"):
+        run.refuse(words(*more.pop("questions", []), write=True, **more))
+
+
+def test_file_without_figures_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("{}")
     with pytest.raises(Trouble, match="is no file of figures"):
-        results.read(tmp_path)
+        run.refuse(words(of=str(tmp_path / "x")))

@@ -83,6 +83,12 @@ FORWARDING = (
         _TWO,
     ),
     _known(
+        "nat4-order",
+        "as nat4, packets in the order in which connections were made",
+        known.Setting(stride=1),
+        (*_TWO, "plain", "limit"),
+    ),
+    _known(
         "answers-default",
         "as answers, IPVS with its default table",
         known.Setting(protocol="tcp", answers=True, ipvs_bits=None),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ippfvslab import debian, guest, kernels, module, paths, say
 
-from bench import page, results
+from bench import page, programs, results
 from bench.benchmarks import BENCHMARKS
 from bench.model import Benchmark, Record, record_of
 
@@ -84,6 +84,8 @@ def _boot(found: results.Results, kernel: str, mine: Sequence[Benchmark], *, qui
         name.upper(): module.build_other(built, Path(__file__).with_name(name)) for name in MODULES
     }
     module.compile_tree()
+    if any(each.probe == "http" for each in mine):
+        programs.fetch()
     exports = {f"{name}_MODULE": file for name, file in files.items()}
     exports["IPVSADM"] = debian.program("ipvsadm", "sbin/ipvsadm")
     share = min(1, QUICK_S / sum(each.time_s for each in mine)) if quick else 1

@@ -155,6 +155,7 @@ static void advance(struct stream *s)
 
 static void make_gso(struct sk_buff *skb, const struct flood_add *spec)
 {
+	unsigned int at = spec->len - ETH_HLEN - sizeof(struct tcphdr);
 	bool ipv4 = skb->protocol == htons(ETH_P_IP);
 
 	get_page(payload);
@@ -163,8 +164,8 @@ static void make_gso(struct sk_buff *skb, const struct flood_add *spec)
 	skb_shinfo(skb)->gso_segs = DIV_ROUND_UP(spec->payload, spec->gso_size);
 	skb_shinfo(skb)->gso_type = ipv4 ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6;
 	skb->ip_summed = CHECKSUM_PARTIAL;
-	skb->csum_start = skb_headroom(skb) + spec->len - ETH_HLEN -
-			  sizeof(struct tcphdr);
+	skb_set_transport_header(skb, at);
+	skb->csum_start = skb_headroom(skb) + at;
 	skb->csum_offset = offsetof(struct tcphdr, check);
 }
 
@@ -288,8 +289,7 @@ static int run_step(unsigned int number)
 	}
 	for (i = 0; i < stream_count; i++)
 		if (mask & BIT_ULL(i))
-			queue_work_on(streams[i]->spec.cpu, system_highpri_wq,
-				      &streams[i]->work);
+			schedule_work_on(streams[i]->spec.cpu, &streams[i]->work);
 	for (i = 0; i < stream_count; i++)
 		if (mask & BIT_ULL(i))
 			flush_work(&streams[i]->work);

@@ -39,6 +39,7 @@ class Setting:
     gso: bool = False
     """Super-packets of PAYLOAD bytes."""
     ipvs_bits: int | None = 20
+    stride: int = STRIDE
 
     @property
     def case(self) -> Case:
@@ -73,8 +74,9 @@ def _prepare(generator: Flood, label: str, variant: Variant, setting: Setting) -
         first = generator.add(stream(variant, setting, flags, flags == SYN_ACK))
         honest(label, variant, [generator.send(first, setting.flows)])
     variant.settle()
-    stride = STRIDE if setting.flows == MANY else 0
-    measured = generator.add(stream(variant, setting, PUSH, setting.answers, stride, setting.gso))
+    measured = generator.add(
+        stream(variant, setting, PUSH, setting.answers, setting.stride, setting.gso)
+    )
     honest(label, variant, [generator.send(measured, max(2 * setting.flows, 10_000))])
     return measured
 
@@ -101,7 +103,7 @@ def stream(
         frame=partial(packet, PAYLOAD) if gso else packet.data,
         ip_check=packet.ip_check,
         l4_check=0 if gso else packet.l4_check,
-        fields=[Field(port, 2, FIRST_PORT, setting.flows, min(stride, setting.flows))],
+        fields=[Field(port, 2, FIRST_PORT, setting.flows, stride % setting.flows)],
         into="out0" if answers else "in0",
         out="in0" if answers else "out0",
         gso_size=MSS if gso else 0,

@@ -105,14 +105,20 @@ def _memory(setting: Setting) -> Record:
     figures = {}
     for label, count in setting.counts.items():
         with directors({label: Case()}) as variants, flood() as generator:
-            variant, before = variants[label], Ledger.read()
+            variant = variants[label]
+            settled(_slabs, still_s=1)  # the former namespace goes by itself
+            before = Ledger.read()
             first = variant.buckets() * BUCKET_BYTES if isinstance(variant, Ippfvs) else 0
             _open(generator, label, variant, count)
-            settled(lambda: Ledger.read().slabs >> 20, still_s=1)
+            settled(_slabs, still_s=1)
             each = (Ledger.read().taken_since(before) + first) / count
         figures[label] = Estimate(each, each, each, 1)
         line(f"   {label:<24.24} {each:7.1f} bytes")
     return Record("", figures)
+
+
+def _slabs() -> int:
+    return Ledger.read().slabs >> 20
 
 
 def _listing(setting: Setting, until: float) -> Record:

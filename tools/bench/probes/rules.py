@@ -54,7 +54,7 @@ def distinct_rules(weight: int) -> str:
         virtual = f"10.{service >> 8}.{service & 255}.1:80"
         lines.append(f"-A -t {virtual} -s rr\n")
         for number in range(service * SERVERS, (service + 1) * SERVERS):
-            real = f"172.{16 + (number >> 16)}.{number >> 8 & 255}.{number & 255}:80"
+            real = f"100.{64 + (number >> 16)}.{number >> 8 & 255}.{number & 255}:80"
             lines.append(f"-a -t {virtual} -r {real} -m -w {weight}\n")
     return "".join(lines)
 
