@@ -10,9 +10,9 @@ import pytest
 from ippfvslab import paths
 
 REFUSED = {
-    "bench nosuch": "no question nosuch; did you mean ",
-    "bench nat4 --write": "--write takes a whole run",
-    "bench --write --quick": "--write takes a whole run",
+    "bench nosuch": "no benchmark nosuch",
+    "bench nat4 --write": "--write needs a whole run",
+    "bench --write --quick": "--write needs a whole run",
     "bench --of /nowhere": "/nowhere is no file of figures",
     "test --kernel nosuch": "there is no kernel nosuch; the kernels are 6.1, 6.12, newest, ",
     "test --full -k nat": "--full runs everything; leave out --kernel, -k and files",

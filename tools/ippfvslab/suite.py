@@ -102,12 +102,18 @@ def _halves(name: str) -> list[Part]:
 
 
 def _announce(parts: Sequence[Part], here: bool) -> str:
+    """One line that says what runs where, and why there."""
     what = ["checks and host tests on this machine"] if here else []
     for kernel in dict.fromkeys(part.kernel for part in parts):
         mine = [part for part in parts if part.kernel == kernel]
         kind = "every live test" if len(mine) > 1 else mine[0].title.partition(" on ")[0]
         what.append(f"{kind if kind != kernel else 'the live tests named'} on {kernel}")
-    return "-- " + "; ".join(what)
+    why = (
+        "sanitize has every checker and two CPUs, stock kernels are emulated and slow"
+        if here
+        else "as asked"
+    )
+    return f"-- {'; '.join(what)} ({why})"
 
 
 def _refuse_expression(words: argparse.Namespace) -> None:

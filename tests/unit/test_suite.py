@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What `tools/lab test` runs where, and how it adds up what guests report."""
+
+from __future__ import annotations
+
+import pytest
+from ippfvslab import cli, kernels, paths, suite
+from ippfvslab.suite import Part
+
+
+def _parts(*words: str) -> list[Part]:
+    arguments = cli.parser().parse_args(["test", *words])
+    names = [kernels.resolve(word) for word in arguments.kernel or []]
+    return suite._plan(names, arguments)
+
+
+def test_a_plain_run_tests_everything_on_the_sanitizer_kernel_and_smoke_on_stock_kernels() -> None:
+    parts = _parts()
+    assert [part.kernel for part in parts] == [*["sanitize"] * 2, "6.1", "6.12", "newest"]
+    assert [part.files for part in parts[2:]] == [(suite.SMOKE,)] * 3
+
+
+def test_the_guests_side_by_side_share_every_live_test() -> None:
+    files = [file for part in _parts("--kernel", "uml") for file in part.files]
+    found = {str(file.relative_to(paths.TREE)) for file in (paths.TREE / suite.LIVE).glob("test_*")}
+    assert len(files) == len(set(files))
+    assert {*files, suite.REFUSAL} == found
+
+
+def test_a_full_run_boots_every_kernel() -> None:
+    assert {part.kernel for part in _parts("--full")} == set(kernels.NAMES)
+
+
+def test_an_unsafe_kernel_runs_nothing_but_its_refusal() -> None:
+    (part,) = _parts("--kernel", "newest-rt")
+    assert (part.files, part.refused) == ((suite.REFUSAL,), True)
+
+
+def test_the_first_line_names_every_kernel_and_what_runs_on_it() -> None:
+    line = suite._announce(_parts(), here=True)
+    assert "every live test on sanitize" in line
+    assert "smoke on newest" in line
+
+
+@pytest.mark.parametrize(
+    ("output", "status", "counts"),
+    [
+        ("...\n3 passed in 2.00s\n", 0, {"passed": 3}),
+        ("..F\n1 failed, 2 passed in 2.00s\n", 1, {"passed": 2, "failed": 1}),
+        ("...\n3 passed in 2.00s\n", 1, {"passed": 3, "error": 1}),
+        ("half a line", 1, {"error": 1}),
+        ("no tests ran in 0.10s\n", 5, {"error": 1}),
+    ],
+)
+def test_a_guest_that_failed_never_counts_as_passed(
+    output: str, status: int, counts: dict[str, int]
+) -> None:
+    assert suite._counts(output, status) == counts
+
+
+def test_a_failure_of_one_guest_ends_the_run() -> None:
+    def fails() -> suite.Sum:
+        raise RuntimeError("no kernel")
+
+    with pytest.raises(RuntimeError, match="no kernel"):
+        suite._side_by_side({"one": fails, "two": lambda: suite.Sum(passed=1)})
