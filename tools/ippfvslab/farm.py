@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import socket
 import subprocess
 from collections.abc import Iterable
@@ -42,16 +43,11 @@ class Farm:
     """
 
     def __init__(self, layout: Layout, prefix: str = "") -> None:
-        self.layout = layout
-        self.method = layout.method
-        self.family = layout.family
-        self.vip = layout.vip
         self.prefix = prefix
         self.hosts = {name: Host(prefix + name) for name in layout.hosts}
         self.client = self.hosts["client"]
         self.director = self.hosts["director"]
-        self.servers = [self.hosts[name] for name in layout.servers]
-        self.reals = layout.reals
+        self.adopt(layout)
         lans = dict.fromkeys(lan for spec in layout.hosts.values() for lan in spec.nics)
         self.lans = {lan: Host(prefix + lan) for lan in lans}
         try:
@@ -65,6 +61,26 @@ class Farm:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def used_as(self, layout: Layout) -> Farm:
+        """Return this farm under another LAYOUT of the same hosts.
+
+        Method, family, virtual address and real servers are LAYOUT's. The hosts stay this farm's,
+        which alone closes them.
+        """
+        other = copy.copy(self)
+        other.adopt(layout)
+        other.await_neighbours()
+        return other
+
+    def adopt(self, layout: Layout) -> None:
+        """Take method, family, virtual address and real servers from LAYOUT."""
+        self.layout = layout
+        self.method = layout.method
+        self.family = layout.family
+        self.vip = layout.vip
+        self.servers = [self.hosts[name] for name in layout.servers]
+        self.reals = layout.reals
 
     def service(self, port: int | None = None) -> str:
         """The virtual service as ippfvsadm wants it: VIP:port, [VIP]:port, or VIP alone."""
@@ -109,6 +125,10 @@ class Farm:
             switch.ip(*self._ports(lan))
         for name, spec in self.layout.hosts.items():
             self._configure(self.hosts[name], spec)
+        self.await_neighbours()
+
+    def await_neighbours(self) -> None:
+        """Wait until the client reaches the VIP, and the director every real server."""
         _reach(self.client, self.vip)
         for real in self.reals:
             _reach(self.director, real)
@@ -128,8 +148,9 @@ class Farm:
     def _configure(self, host: Host, spec: Spec) -> None:
         lines = ["link set lo up"]
         for number, addresses in enumerate(spec.nics.values()):
-            nodad = " nodad" if self.family == 6 else ""
-            lines += [f"addr add {each} dev eth{number}{nodad}" for each in addresses]
+            for each in addresses:
+                nodad = " nodad" if ":" in each else ""
+                lines.append(f"addr add {each} dev eth{number}{nodad}")
             lines.append(f"link set eth{number} up")
         if spec.gateway:
             lines.append(f"route add default via {spec.gateway}")
