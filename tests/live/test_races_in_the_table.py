@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The connection table under every CPU at once: found, made, ended, moved and listed meanwhile.
+"""The connection table under both CPUs at once: found, made, ended, moved and listed meanwhile.
+
+    in0   fed by CPU 0 ──┐
+    in1   fed by CPU 1 ──┤ director ── out0        see helpers/races.py and helpers/streams.py
+    back0 fed by CPU 1 ──┘
 
 The proof is in exact counters: of each real server, of the devices, of connections made. A known
 flow that is missed once is scheduled anew, and for that there is a real server that takes nothing
@@ -20,173 +24,192 @@ from functools import partial
 import pytest
 
 import pylvs
-from tests.live.helpers.module import reload
+from tests.live.helpers.module import SMALL_BITS
+from tests.live.helpers.races import (
+    FLOWS,
+    GAP_NS,
+    PORT,
+    RACE_S,
+    SLOW,
+    answers,
+    assert_nothing_is_left,
+    dropped,
+    floods,
+    raced_director,
+    rounds,
+    rules,
+    servers_of_flows,
+    service_of,
+    until,
+)
 from tests.live.helpers.streams import (
-    CLIENT,
+    ALL_REALS,
+    CLIENTS,
     REALS,
     VIP,
+    VIPS,
     Stream,
     Streams,
-    fed_director,
     left,
     send,
 )
 
 SEED = int(os.environ.get("IPPFVS_SEED", "1999"))
-SMALL_BITS = 8
-LIMIT_S = 60
 RACED = range(1_024, 61_023)
 """59,999 ports and 4 addresses have no common divisor: each pair comes once in four rounds."""
-PORT = range(7, 8)
-SLOW = 10 if os.environ.get("IPPFVS_KERNEL") == "sanitize" else 1
-"""How many times slower the kernel is that checks everything."""
-KNOWN = range(10_000, 10_000 + 500 // SLOW)
-"""So few that the table, once they are alone, is too large for them."""
+EVERY_PORT = range(1_000, 1_000 + 2_000 // SLOW)
+UDP_TIMEOUT_S = 3
+FAMILIES = pytest.mark.parametrize("family", [4, 6])
 
 
 @pytest.fixture
 def director() -> Iterator[pylvs.Manager]:
-    """Hands on a director whose table is as small as can be at its start."""
-    reload(conn_tab_bits=SMALL_BITS)
-    try:
-        with fed_director(), pylvs.Manager() as lvs:
-            yield lvs
-    finally:
-        reload()
+    """The Manager of a director whose table is as small as can be."""
+    with raced_director() as lvs:
+        yield lvs
 
 
-def _service(lvs: pylvs.Manager, port: int, *reals: str) -> pylvs.Service:
-    service = lvs.add_service("udp", f"{VIP}:{port}", "rr")
-    for real in reals:
-        lvs.add_real(service, f"{real}:{port}", method="nat")
-    return service
+@FAMILIES
+def test_known_flows_are_never_missed_while_the_table_grows_and_shrinks(family: int) -> None:
+    home, stray, other = ALL_REALS[family][:3]
+    with raced_director(family) as lvs:
+        lvs.replace(rules(home))
+        kept = service_of(lvs, family).rule()
+        others = lvs.add_service("udp", pylvs.Endpoint(VIPS[family], 8), "rr")
+        lvs.add_real(others, pylvs.Endpoint(other, 8), method="nat")
+        asked, _ = floods(family)
+        send(dataclasses.replace(asked, count=len(FLOWS)))
+        lvs.edit_real(kept, pylvs.Endpoint(home, 7), 0)
+        lvs.add_real(kept, pylvs.Endpoint(stray, 7), method="nat")
+        lvs.configure(udp_timeout_s=UDP_TIMEOUT_S)
+
+        came, back = len(FLOWS), 0
+        sizes = []
+        new = Stream("in1", 1, CLIENTS[family], RACED, VIPS[family], range(8, 9), every_ns=GAP_NS)
+        answered = answers(family, 0)
+        with Streams(asked, answered, new) as streams:  # it grows
+            for _ in rounds(least=2):
+                assert set(ports_of(lvs, kept)) == set(FLOWS)
+                sizes.append(lvs.config().buckets)
+            made = streams.sent(new)
+        came, back = came + streams.sent(asked), back + streams.sent(answered)
+        grown = max(sizes)
+        assert lvs.service("udp", pylvs.Endpoint(VIPS[family], 8)).stats.packets_in == made
+        assert grown > 1 << SMALL_BITS
+        with Streams(asked, answered) as streams:  # it shrinks
+            while lvs.config().buckets == grown:
+                assert set(ports_of(lvs, kept)) == set(FLOWS)
+                streams.until(lambda: True)
+        came, back = came + streams.sent(asked), back + streams.sent(answered)
+        assert lvs.config().buckets < grown
+
+        at_home, astray = service_of(lvs, family).reals
+        assert (at_home.stats.connections, astray.stats.connections) == (len(FLOWS), 0)
+        assert (at_home.stats.packets_in, at_home.stats.packets_out) == (came, back)
+        if family == 4:  # IPv6 speaks by itself
+            assert (left("in0"), left("out0")) == (back, came + made)
+        assert dropped(lvs) == 0
+        until(lambda: not lvs.config().connections, "connections do not expire")
+        assert [each.inactive for each in lvs.services()] == [0, 0]
 
 
-def _only(lvs: pylvs.Manager, port: int) -> pylvs.ServiceInfo:
-    return lvs.service("udp", f"{VIP}:{port}")
+def ports_of(lvs: pylvs.Manager, service: pylvs.Service) -> list[int]:
+    """The client ports of SERVICE's connections, each listed once."""
+    listed = [each.client.port for each in lvs.connections(service)]
+    assert len(set(listed)) == len(listed)
+    return listed
 
 
-def _no_drops(lvs: pylvs.Manager) -> None:
-    assert not any(dataclasses.asdict(lvs.drops()).values())
-
-
-def _until(lvs: pylvs.Manager, connections: int) -> None:
-    """Wait until no more than so many entries are left."""
-    limit = time.monotonic() + LIMIT_S
-    while lvs.config().connections > connections:
-        assert time.monotonic() < limit
-        time.sleep(0.2)
-
-
-def _from(lvs: pylvs.Manager, connections: int) -> None:
-    """Wait until at least so many entries are there, no longer."""
-    limit = time.monotonic() + LIMIT_S
-    while lvs.config().connections < connections:
-        assert time.monotonic() < limit
-
-
-def test_known_flows_are_never_missed_while_the_table_grows_and_shrinks(
-    director: pylvs.Manager,
-) -> None:
-    home, stray, other = REALS[:3]
-    kept = _service(director, 7, home)
-    _service(director, 8, other)
-    known = Stream("in0", 0, CLIENT, KNOWN, VIP, PORT, len(KNOWN))
-    send(known)
-    director.edit_real(kept, f"{home}:7", 0)
-    director.add_real(kept, f"{stray}:7", method="nat")
-    director.configure(udp_timeout_s=3 if SLOW == 1 else 15)  # all new ones at the same time
-
-    asked = dataclasses.replace(known, count=0, every_ns=20_000 * SLOW)
-    answered = Stream("back0", 1, home, PORT, CLIENT, KNOWN, every_ns=50_000 * SLOW)
-    new = Stream(
-        "in1", 1, "198.18.1.1", RACED, VIP, range(8, 9), 60_000 // SLOW, 4, every_ns=200_000 * SLOW
-    )
-    sizes = []
-    with Streams(asked, answered, new) as streams:
-        while streams.sent(new) < new.count or director.config().connections > 2 * len(KNOWN):
-            listed = [each.client.port for each in director.connections(kept)]
-            assert sorted(listed) == list(KNOWN)
-            sizes.append(director.config().buckets)
-        streams.until(lambda: director.config().buckets < max(sizes))
-        sizes.append(director.config().buckets)
-
-    info, others = _only(director, 7), _only(director, 8)
-    at_home, astray = info.reals
-    assert (at_home.stats.connections, astray.stats.connections) == (len(KNOWN), 0)
-    assert at_home.stats.packets_in == len(KNOWN) + streams.sent(asked)
-    assert at_home.stats.packets_out == streams.sent(answered) == left("in0")
-    assert others.stats.connections == others.stats.packets_in == new.count
-    assert left("out0") == at_home.stats.packets_in + new.count
-    _no_drops(director)
-    assert sizes[0] < max(sizes) > sizes[-1]
-    _until(director, 0)
-
-
-def test_a_flow_that_two_cpus_meet_first_is_one_connection(director: pylvs.Manager) -> None:
+@FAMILIES
+def test_a_flow_that_two_cpus_meet_first_is_one_connection(family: int) -> None:
     """Who comes second knows the flow and is faster: soon both are at the same one."""
-    _service(director, 7, *REALS[:2])
-    count = 120_000 // SLOW
-    first = Stream("in0", 0, "198.18.1.1", RACED, VIP, PORT, count, 4)
-    second = dataclasses.replace(first, device="in1", cpu=1)
-    with Streams(first, second) as streams:
-        streams.wait(first)
-        streams.wait(second)
-    info = _only(director, 7)
-    assert info.stats.connections == count
-    assert info.stats.packets_in == left("out0") == 2 * count
-    for real in info.reals:  # not half and half: who comes second has picked one for nothing
-        assert real.stats.connections > count // 4
-        assert real.stats.packets_in == 2 * real.stats.connections
-    assert info.inactive == director.config().connections == count
-    assert director.config().buckets > 1 << SMALL_BITS
-    _no_drops(director)
+    flows = range(1_024, 1_024 + 20_000 // SLOW)
+    first, second = (
+        dataclasses.replace(each, every_ns=0) for each in floods(family, flows, count=len(flows))
+    )
+    grew = False
+    with raced_director(family) as lvs:
+        for _ in rounds():
+            lvs.replace(rules(*ALL_REALS[family][:2]))
+            lvs.zero()
+            before = left("out0")
+            with Streams(first, second) as streams:
+                streams.wait(first)
+                streams.wait(second)
+            info = service_of(lvs, family)
+            assert info.stats.connections == info.inactive == len(flows)
+            assert info.stats.packets_in == 2 * len(flows)
+            if family == 4:
+                assert left("out0") - before == 2 * len(flows)
+            for real in info.reals:  # not half and half: who comes second has picked for nothing
+                assert real.stats.connections > len(flows) // 4
+                assert real.stats.packets_in == 2 * real.stats.connections
+            assert lvs.config().connections == len(flows)
+            assert dropped(lvs) == 0
+            grew |= lvs.config().buckets > 1 << SMALL_BITS
+            assert_nothing_is_left(lvs)
+    assert grew
+
+
+@FAMILIES
+def test_flows_of_one_client_port_are_one_connection_each(family: int) -> None:
+    """They begin in one bucket, where few have room; both CPUs spread the others."""
+    source = range(4_000, 4_001)
+    one = Stream(
+        "in0", 0, CLIENTS[family], source, VIPS[family], EVERY_PORT, len(EVERY_PORT), every_ns=0
+    )
+    both = one, dataclasses.replace(one, device="in1", cpu=1)
+    with raced_director(family) as lvs:
+        for _ in rounds():
+            service = lvs.add_service("udp", pylvs.Endpoint(VIPS[family], 0), "rr")
+            for real in ALL_REALS[family][:2]:
+                lvs.add_real(service, pylvs.Endpoint(real, 0), method="nat")
+            lvs.zero()
+            with Streams(*both) as streams:
+                for each in both:
+                    streams.wait(each)
+            listed = Counter(each.virtual.port for each in lvs.connections())
+            assert listed == dict.fromkeys(EVERY_PORT, 1)
+            assert lvs.stats().connections == len(EVERY_PORT)
+            assert lvs.stats().packets_in == 2 * len(EVERY_PORT)
+            assert dropped(lvs) == 0
+            assert_nothing_is_left(lvs)
 
 
 def test_entries_give_way_and_are_used_again_under_their_readers(director: pylvs.Manager) -> None:
     """Both CPUs send the same flows, whose server goes again and again: each is made anew."""
-    flows, seconds = range(10_000, 10_064), 20
-    one, other = (_rules(real) for real in REALS[:2])
+    flows = range(10_000, 10_064)
+    one, other = rules(REALS[0]), rules(REALS[1])
     director.replace(one)
-    first = Stream("in0", 0, CLIENT, flows, VIP, PORT)
-    second = dataclasses.replace(first, device="in1", cpu=1)
-    swaps, over = 0, time.monotonic() + seconds
-    most = 0
+    first, second = (dataclasses.replace(each, every_ns=1_000) for each in floods(flows=flows))
+    swaps = most = 0
     with Streams(first, second) as streams:
-        while time.monotonic() < over:
+        for number in rounds(2 * RACE_S, least=10):
             swaps += 1
-            enough = _only(director, 7).stats.connections + len(flows)
-            director.replace(other if swaps % 2 else one)
-            streams.until(partial(_has_made, director, enough))
+            enough = service_of(director).stats.connections + len(flows)
+            director.replace(one if number % 2 else other)
+            until(partial(_has_made, director, enough), "flows are not made anew")
             most = max(most, director.config().connections)
             time.sleep(0.1)  # 100 ended entries of a client's end may wait for the worker
-    info = _only(director, 7)
-    assert swaps > 20
+    info = service_of(director)
     sent = streams.sent(first) + streams.sent(second)
-    assert director.drops().table_full == 0
     assert left("out0") == sent
     # A server's counters are summed up when it goes; each CPU may just have had a packet for it.
     assert sent - 2 * swaps <= info.stats.packets_in <= sent
     assert info.stats.connections >= swaps * len(flows)
     assert (info.active, info.inactive) == (0, len(flows))
-    listed = Counter((each.client.port, each.real.address) for each in director.connections())
-    assert listed == Counter({(port, info.reals[0].endpoint.address): 1 for port in flows})
-    _no_drops(director)
+    last = str(info.reals[0].endpoint.address)
+    assert servers_of_flows(director) == dict.fromkeys(flows, last)
+    assert dropped(director) == 0
     # Those that gave way are freed, and the living end in their turn.
     director.configure(udp_timeout_s=1)
-    _until(director, 0)
-    assert _only(director, 7).inactive == 0
+    until(lambda: not director.config().connections, "connections do not expire")
+    assert service_of(director).inactive == 0
     assert most > len(flows)
 
 
 def _has_made(lvs: pylvs.Manager, connections: int) -> bool:
-    return _only(lvs, 7).stats.connections >= connections
-
-
-def _rules(real: str) -> pylvs.Ruleset:
-    server = pylvs.Real(pylvs.Endpoint(real, 7), 1, pylvs.Method.NAT)
-    service = pylvs.Service(pylvs.Protocol.UDP, pylvs.Endpoint(VIP, 7), "rr", (server,))
-    return pylvs.Ruleset((service,), pylvs.Config())
+    return service_of(lvs).stats.connections >= connections
 
 
 def test_zeroing_a_service_loses_no_packet_of_the_total(director: pylvs.Manager) -> None:
@@ -196,17 +219,13 @@ def test_zeroing_a_service_loses_no_packet_of_the_total(director: pylvs.Manager)
         for host in range(1, 2_000 // SLOW)
     ]
     busy = pylvs.Real(pylvs.Endpoint(REALS[0], 7), 1, pylvs.Method.NAT)
-    service = dataclasses.replace(_rules(REALS[0]).services[0], reals=(busy, *idle))
+    service = dataclasses.replace(rules(REALS[0]).services[0], reals=(busy, *idle))
     director.replace(pylvs.Ruleset((service,)))
     flows = range(10_000, 10_016)
-    one = Stream("in0", 0, CLIENT, flows, VIP, PORT, every_ns=1_000 * SLOW)
-    other = dataclasses.replace(one, device="in1", cpu=1)
-    zeroed, over = 0, time.monotonic() + 8
+    one, other = floods(flows=flows)
     with Streams(one, other) as streams:
-        while time.monotonic() < over:
+        for _ in rounds(least=10):
             director.zero(service)
-            zeroed += 1
-    assert zeroed > 10
     assert director.stats().packets_in == streams.sent(one) + streams.sent(other) == left("out0")
     assert director.stats().connections == len(flows)
 
@@ -219,11 +238,15 @@ def test_the_table_stops_while_it_grows(director: pylvs.Manager) -> None:
     sizes = []
     print(f"IPPFVS_SEED={SEED}")
     with Streams(one, other):
-        for _ in range(40 // SLOW):
-            director.replace(_rules(REALS[0]))
+        for _ in rounds(2 * RACE_S, least=4):
+            director.replace(rules(REALS[0]))
             enough = chance.randrange(300, 40_000 // SLOW)
-            _from(director, enough)
+            until(partial(_holds, director, enough), "too few connections")
             sizes.append(director.config().buckets)
-            director.clear()
-            assert director.config().connections == 0
+            assert_nothing_is_left(director)
     assert max(sizes) > 1 << SMALL_BITS
+    assert dropped(director) == 0
+
+
+def _holds(lvs: pylvs.Manager, connections: int) -> bool:
+    return lvs.config().connections >= connections

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Rules, devices, namespaces and the module itself change while both CPUs forward packets.
+
+    in0   fed by CPU 0 ──┐
+    in1   fed by CPU 1 ──┤ director ── out0        see helpers/races.py and helpers/streams.py
+    back0 fed by CPU 1 ──┘
+
+Both CPUs send the same flows, so that they meet at one service, one real server and one entry.
+Each race makes as many rounds as its time allows; the counters of the director and of its devices
+must agree to the packet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+from ippfvslab import netns
+from ippfvslab.netns import Host
+
+import pylvs
+from tests.live.helpers.module import reload
+from tests.live.helpers.races import (
+    FLOWS,
+    GAP_NS,
+    PORT,
+    answers,
+    assert_nothing_is_left,
+    dropped,
+    floods,
+    raced_director,
+    rounds,
+    rules,
+    servers_of_flows,
+    service_of,
+    until,
+)
+from tests.live.helpers.streams import (
+    ALL_REALS,
+    REALS,
+    VIPS,
+    Stream,
+    Streams,
+    end_wired_director,
+    feeder,
+    left,
+    send,
+    to_the_real_servers,
+    wired_director,
+)
+
+FAMILIES = pytest.mark.parametrize("family", [4, 6])
+DEVICE_HELD_S = 9
+"""The kernel begins to complain of a device that is held after 10 seconds."""
+
+
+def _agree(lvs: pylvs.Manager, streams: Streams, *sent: Stream) -> None:
+    """Every packet that came was forwarded, or a counter says why it was not."""
+    came = sum(streams.sent(each) for each in sent)
+    assert left("out0") + dropped(lvs, "table_full") == came
+
+
+@FAMILIES
+def test_a_real_server_comes_and_goes_and_its_flows_move_at_once(family: int) -> None:
+    stays, comes = ALL_REALS[family][:2]
+    with raced_director(family) as lvs:
+        lvs.replace(rules(stays))
+        service = service_of(lvs, family).rule()
+        sent = floods(family)
+        changes = 0
+        with Streams(*sent, answers(family, 0)) as streams:
+            for _ in rounds(least=3):
+                lvs.add_real(service, pylvs.Endpoint(comes, 7), method="nat")
+                before = lvs.stats().connections
+                lvs.edit_real(service, pylvs.Endpoint(stays, 7), 0)
+                lvs.edit_real(service, pylvs.Endpoint(stays, 7), 1)
+                lvs.remove_real(service, pylvs.Endpoint(stays, 7))
+                until(partial(_all_at, lvs, family, comes), "not every flow has moved", lvs)
+                assert lvs.stats().connections >= before + len(FLOWS) // 2
+                lvs.add_real(service, pylvs.Endpoint(stays, 7), method="nat")
+                lvs.remove_real(service, pylvs.Endpoint(comes, 7))
+                until(partial(_all_at, lvs, family, stays), "not every flow has moved back", lvs)
+                changes += 2
+        _forwarded(lvs, family, streams, sent, changes)
+        assert servers_of_flows(lvs) == dict.fromkeys(FLOWS, stays)
+        assert_nothing_is_left(lvs)
+
+
+def _all_at(lvs: pylvs.Manager, family: int, real: str) -> bool:
+    """Whether every flow has a connection to REAL, the one real server."""
+    (server,) = service_of(lvs, family).reals
+    return str(server.endpoint.address) == real and server.inactive >= len(FLOWS)
+
+
+def _forwarded(
+    lvs: pylvs.Manager, family: int, streams: Streams, sent: tuple[Stream, ...], changes: int
+) -> None:
+    """The counters agree; of each server that went, each CPU may have held one packet."""
+    refused = lvs.drops().table_full  # more ended entries of one client than may wait
+    came = sum(streams.sent(each) for each in sent) - refused
+    dropped(lvs, "table_full", "server_removed")
+    assert came - 2 * changes <= lvs.stats().packets_in <= came
+    if family == 4:  # IPv6 speaks by itself
+        assert left("out0") == came
+    service = service_of(lvs, family)
+    assert (service.active, service.inactive) == (0, len(FLOWS))
+
+
+@FAMILIES
+@pytest.mark.parametrize("others", [True, False], ids=["among others", "the last"])
+def test_a_service_comes_and_goes_and_takes_its_connections_along(
+    family: int, others: bool
+) -> None:
+    real = ALL_REALS[family][0]
+    with raced_director(family) as lvs:
+        if others:
+            lvs.add_service("tcp", pylvs.Endpoint(VIPS[family], 80))
+        service = rules(real).services[0]
+        went = 0
+        with Streams(*floods(family)):
+            for _ in rounds(least=3):
+                lvs.add_real(service, pylvs.Endpoint(real, 7), method="nat", create=True)
+                until(partial(_serves, lvs, family), "too few connections", lvs)
+                lvs.remove_service(service)
+                went += 1
+        if family == 4:
+            assert left("out0") - 2 * went <= lvs.stats().packets_in <= left("out0")
+        assert lvs.stats().connections >= went * len(FLOWS)
+        dropped(lvs, "table_full")  # more ended entries of one client than may wait
+        assert_nothing_is_left(lvs)
+
+
+def test_rules_are_replaced_and_readers_see_one_set_or_the_other() -> None:
+    one, other = rules(*REALS[:2]), rules(*REALS[1:4])
+    with raced_director() as lvs:
+        lvs.replace(one)
+        sent = floods()
+        with Streams(*sent) as streams:
+            for number in rounds(least=10):
+                wanted = other if number % 2 else one
+                lvs.replace(wanted)
+                assert lvs.rules().services == wanted.services
+                made = lvs.stats().connections
+                listed = {str(each.real.address) for each in lvs.connections()}
+                assert listed <= set(REALS[:4])
+                assert lvs.stats().connections >= made
+        _agree(lvs, streams, *sent)
+        lvs.replace(one)
+        send(floods(count=len(FLOWS))[0])
+        assert set(servers_of_flows(lvs)) == set(FLOWS)
+        assert set(servers_of_flows(lvs).values()) <= set(REALS[:2])
+        assert_nothing_is_left(lvs)
+
+
+@FAMILIES
+def test_the_module_is_unloaded_and_loaded(family: int) -> None:
+    with raced_director(family), Streams(*floods(family)):
+        for _ in rounds(least=3):
+            with pylvs.Manager() as lvs:
+                assert lvs.services() == []
+                before = left("out0")
+                lvs.replace(rules(*ALL_REALS[family]))
+                until(partial(_serves, lvs, family), "too few connections", lvs)
+                assert left("out0") > before
+                assert dropped(lvs) == 0
+            reload()
+
+
+def _serves(lvs: pylvs.Manager, family: int) -> bool:
+    return service_of(lvs, family).inactive >= len(FLOWS)
+
+
+@FAMILIES
+def test_a_namespace_ends(family: int) -> None:
+    """With rules, connections and packets in it; what it held of the limit of all is free again."""
+    limit = Path("/sys/module/ippfvs/parameters/conn_limit")
+    sent = [
+        Stream(f"feed{cpu}", cpu, each.source, FLOWS, each.dest, PORT, 0, 1, GAP_NS, True)
+        for cpu, each in enumerate(floods(family))
+    ]
+    with feeder() as feeding:
+        for _ in rounds(least=3):
+            director = wired_director(feeding, family)
+            with contextlib.ExitStack() as stack:
+                stack.callback(_end_if_there, director.path, director)
+                stack.enter_context(Streams(*sent))
+                with pylvs.Manager(str(director.path)) as lvs:  # its socket keeps the namespace
+                    lvs.replace(rules(*ALL_REALS[family]))
+                    until(partial(_serves, lvs, family), "too few connections", lvs)
+                end_wired_director(director)
+    with raced_director() as lvs:
+        limit.write_text("4")
+        try:
+            lvs.replace(rules(*REALS))
+            send(floods(flows=range(10_000, 10_008), count=8)[0])
+            assert (service_of(lvs).inactive, lvs.drops().table_full) == (4, 4)
+        finally:
+            limit.write_text("0")
+
+
+def _end_if_there(path: Path, director: Host) -> None:
+    if path.exists():
+        end_wired_director(director)
+
+
+@FAMILIES
+def test_a_device_is_removed_and_comes_back_and_flows_keep_their_servers(family: int) -> None:
+    with raced_director(family) as lvs:
+        lvs.replace(rules(*ALL_REALS[family]))
+        with Streams(*floods(family)), pylvs.Manager() as reader:
+            until(partial(_serves, lvs, family), "too few connections", lvs)
+            before = servers_of_flows(reader)
+            for _ in rounds(least=3):
+                lost = lvs.drops().no_route
+                began = time.monotonic()
+                netns.ip(["link del out0"])
+                assert time.monotonic() - began < DEVICE_HELD_S
+                until(partial(_lost_more_than, lvs, lost), "no packet is refused")
+                new = ["link add out0 type dummy", "link set out0 up"]
+                netns.ip([*new, *to_the_real_servers(family)])
+                until(lambda: left("out0") > 100, "the new device sends nothing")
+        assert servers_of_flows(lvs) == before
+        assert dropped(lvs, "no_route")
+        assert_nothing_is_left(lvs)
+
+
+def _lost_more_than(lvs: pylvs.Manager, lost: int) -> bool:
+    return lvs.drops().no_route > lost
