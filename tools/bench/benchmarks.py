@@ -6,13 +6,14 @@ from __future__ import annotations
 from bench.farm import Case
 from bench.model import Benchmark, Target, cost, figure, times
 from bench.probes import cpus, known, many, new
+from bench.streams import MANY
 
 _TWO = ("ippfvs", "IPVS")
 _ALL = (*_TWO, "plain", "flowtable", "nftables", "limit", "floor")
 _BOTH = ("6.12", "newest")
 _NEWEST = ("newest",)
 MILLION = 1_000_000
-_MOST = 167 * known.MANY
+_MOST = 167 * MANY
 
 
 def _known(
@@ -158,7 +159,7 @@ SCHEDULING = (
 )
 
 _MEMORY = {f"ippfvs, {count:,}": count for count in (600_000, MILLION, 1_400_000)}
-_LOOKUP = {f"ippfvs, {count:,}": count for count in (_MOST, known.MANY)}
+_LOOKUP = {f"ippfvs, {count:,}": count for count in (_MOST, MANY)}
 _LISTED = {f"ippfvs, {MILLION:,}": MILLION, "IPVS, 50,000": 50_000}
 
 
@@ -193,7 +194,7 @@ CAPACITY = (
         "many",
         many.Setting("lookup", _LOOKUP),
         tuple(_LOOKUP),
-        (cost(f"ippfvs, {known.MANY:,}", 1.5),),
+        (cost(f"ippfvs, {MANY:,}", 1.5),),
         kernels=_NEWEST,
         time_s=60,
     ),

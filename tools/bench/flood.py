@@ -50,7 +50,7 @@ class Slice(NamedTuple):
 
     @property
     def cost(self) -> float:
-        """Nanoseconds per packet."""
+        """Nanoseconds per packet, in time that the CPU worked for the guest."""
         return self.ns / self.packets
 
 
@@ -109,14 +109,14 @@ class Flood:
         slice_s: float = 0,
         lead_s: float = 0,
         packets: int = 0,
-        cpu_time: bool = False,
+        slowest: bool = False,
     ) -> list[Slice]:
         """In each of ROUNDS, run each of STEPS, whose streams go at the same time.
 
-        A slice has PACKETS, or lasts SLICE_S after LEAD_S that do not count. With CPU_TIME its
+        A slice has PACKETS, or lasts SLICE_S after LEAD_S that do not count. With SLOWEST its
         slowest batch is measured, too, which takes a percent of the time.
         """
-        return self._run(rounds, steps, slice_s, lead_s, packets, cpu_time)
+        return self._run(rounds, steps, slice_s, lead_s, packets, slowest)
 
     def _run(
         self,
@@ -125,13 +125,13 @@ class Flood:
         slice_s: float = 0,
         lead_s: float = 0,
         packets: int = 0,
-        cpu_time: bool = False,
+        slowest: bool = False,
     ) -> list[Slice]:
         masks = [sum(1 << stream for stream in step) for step in steps]
         _write(
             _SCHEDULE.pack(
                 *(_RUN, rounds, round(lead_s * 1e6), round(slice_s * 1e6)),
-                *(packets, packets > LONG or slice_s > LONG_S, len(masks), cpu_time),
+                *(packets, packets > LONG or slice_s > LONG_S, len(masks), slowest),
                 *masks,
                 *[0] * (STEPS - len(masks)),
             )

@@ -28,6 +28,11 @@ class End:
     def packed(self) -> bytes:
         return ipaddress.ip_address(self.address).packed
 
+    @property
+    def number(self) -> int:
+        """The last four bytes of the address."""
+        return int.from_bytes(self.packed[-4:], "big")
+
 
 @dataclass(frozen=True)
 class Frame:

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ippfvslab import say
 
-from bench import chart
+from bench import chart, repeat
 from bench.benchmarks import BENCHMARKS
-from bench.model import KERNELS, Benchmark, Verdict
+from bench.model import Benchmark, Verdict
 from bench.results import Results
 from bench.stats import Estimate
 
@@ -51,6 +51,7 @@ def fill(text: str, found: Results) -> str:
         "wide": _wide,
         "figures": _figures,
         "machine": _machine,
+        "repeat": lambda _: repeat.table(),
     }
 
     def part(match: re.Match[str]) -> str:
@@ -205,24 +206,3 @@ def _digits(number: float) -> str:
     if number >= 99.95:
         return f"{number:,.0f}"
     return f"{number:.1f}" if number >= 9.995 else f"{number:.2f}"
-
-
-def repeat(runs: Iterable[Results]) -> str:
-    """Of several runs of one commit: each target's ratios side by side, and whether they agree."""
-    found = list(runs)
-    lines = ["| benchmark | compared with | kernel |" + " run |" * len(found) + " agree |"]
-    lines.append("|---|---|---|" + "--:|" * (len(found) + 1))
-    for benchmark in BENCHMARKS:
-        for kernel in KERNELS:
-            records = [each.of(benchmark).get(kernel) for each in found]
-            for label in benchmark.variants[1:]:
-                ratios = [each.ratios[label] for each in records if each and label in each.ratios]
-                if len(ratios) != len(found) or ratios[0].sittings == 1:
-                    continue
-                agree = max(each.low for each in ratios) <= min(each.high for each in ratios)
-                lines.append(
-                    f"| {benchmark.name} | {label} | {_kernel(found[0], kernel)} | "
-                    + " | ".join(_interval(each) for each in ratios)
-                    + f" | {'yes' if agree else 'no'} |"
-                )
-    return "\n".join(lines)

@@ -15,6 +15,7 @@
  */
 #include <linux/etherdevice.h>
 #include <linux/if_ether.h>
+#include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
@@ -24,7 +25,6 @@
 #include <linux/tcp.h>
 #include <linux/time.h>
 #include <linux/uaccess.h>
-#include <linux/workqueue.h>
 #include <net/checksum.h>
 #include <net/net_namespace.h>
 #include <asm/unistd.h>
@@ -62,26 +62,26 @@ struct flood_add {
  * Every round takes the steps in their order; the streams of one step (a mask)
  * run at the same time, each on its CPU. A slice sends @packets or, if that is 0,
  * lasts @slice_us after @lead_us that do not count. With @yield other tasks may
- * run between batches. With @cpu_time, the slowest batch is measured, in
- * time that the CPU worked for this kernel.
+ * run between batches. With @slowest, the slowest batch is measured, too.
  */
 struct flood_run {
 	__u32 what, rounds, lead_us, slice_us;
-	__u32 packets, yield, steps, cpu_time;
+	__u32 packets, yield, steps, slowest;
 	__u64 step[STEPS];
 };
 
 struct flood_result {
 	__u32 stream, step;
 	__u64 packets;	/* within @ns */
-	__u64 ns;
+	__u64 ns;	/* that the CPU worked for this kernel */
 	__u64 sent;	/* with those of the lead */
 	__u64 came;	/* packets that left by the stream's out device meanwhile */
-	__u64 worst;	/* ns of the slowest batch, with @cpu_time */
+	__u64 worst;	/* ns of the slowest batch, with @slowest */
 };
 
 struct stream {
-	struct work_struct work;
+	struct task_struct *task;
+	struct completion over;
 	struct flood_add spec;
 	struct net_device *in, *out;
 	u32 position[FIELDS];
@@ -232,32 +232,32 @@ static u64 worked_ns(void)
 static int send(struct stream *s, u32 packets, u64 ns)
 {
 	struct flood_result *r = s->result;
-	u64 began = ktime_get_ns(), now, before = 0;
+	u64 began = ktime_get_ns(), worked = worked_ns(), before = 0;
 	u32 sent = 0, batch;
 
 	do {
 		batch = packets ? min_t(u32, BATCH, packets - sent) : BATCH;
-		if (plan.cpu_time)
+		if (plan.slowest)
 			before = worked_ns();
 		if (send_batch(s, batch))
 			return -ENOMEM;
-		if (plan.cpu_time)
+		if (plan.slowest)
 			r->worst = max_t(u64, r->worst, worked_ns() - before);
 		sent += batch;
 		if (plan.yield)
 			cond_resched();
-		now = ktime_get_ns();
-	} while (packets ? sent < packets : now - began < ns);
+	} while (packets ? sent < packets : ktime_get_ns() - began < ns);
 
-	r->ns = now - began;
+	r->ns = worked_ns() - worked;
 	r->packets = sent;
 	r->sent += sent;
 	return 0;
 }
 
-static void run_slice(struct work_struct *work)
+/* A thread and no work item: those of a CPU wait for each other, and others need theirs. */
+static int run_slice(void *data)
 {
-	struct stream *s = container_of(work, struct stream, work);
+	struct stream *s = data;
 
 	atomic_dec(&missing);
 	while (atomic_read(&missing))
@@ -267,38 +267,49 @@ static void run_slice(struct work_struct *work)
 	s->result->worst = 0;
 	if (!s->err)
 		s->err = send(s, plan.packets, plan.slice_us * NSEC_PER_USEC);
+	kthread_complete_and_exit(&s->over, 0);
 }
 
-static int run_step(unsigned int number)
+/* Prepares the slice of @s, stream @number, in step @step. */
+static int prepare_slice(struct stream *s, unsigned int number, unsigned int step)
 {
-	u64 mask = plan.step[number];
-	struct stream *s;
-	unsigned int i;
+	s->err = 0;
+	s->result = &results[result_count++];
+	s->result->stream = number;
+	s->result->step = step;
+	s->out_before = left(s);
+	init_completion(&s->over);
+	s->task = kthread_create_on_cpu(run_slice, s, s->spec.cpu, "flood/%u");
+	return PTR_ERR_OR_ZERO(s->task);
+}
+
+static int run_step(unsigned int step)
+{
+	struct stream *chosen[STREAMS];
+	unsigned int i, count = 0;
 	int err = 0;
 
-	atomic_set(&missing, hweight64(mask));
-	for (i = 0; i < stream_count; i++) {
-		s = streams[i];
-		if (!(mask & BIT_ULL(i)))
+	for (i = 0; i < stream_count && !err; i++) {
+		if (!(plan.step[step] & BIT_ULL(i)))
 			continue;
-		s->err = 0;
-		s->result = &results[result_count++];
-		s->result->stream = i;
-		s->result->step = number;
-		s->out_before = left(s);
+		err = prepare_slice(streams[i], i, step);
+		if (!err)
+			chosen[count++] = streams[i];
 	}
-	for (i = 0; i < stream_count; i++)
-		if (mask & BIT_ULL(i))
-			schedule_work_on(streams[i]->spec.cpu, &streams[i]->work);
-	for (i = 0; i < stream_count; i++)
-		if (mask & BIT_ULL(i))
-			flush_work(&streams[i]->work);
-	for (i = 0; i < stream_count; i++) {
-		s = streams[i];
-		if (!(mask & BIT_ULL(i)))
-			continue;
-		s->result->came = left(s) - s->out_before;
-		err = err ?: s->err;
+	if (err) {
+		while (count)
+			kthread_stop(chosen[--count]->task);
+		return err;
+	}
+
+	atomic_set(&missing, count);
+	for (i = 0; i < count; i++)
+		wake_up_process(chosen[i]->task);
+	for (i = 0; i < count; i++)
+		wait_for_completion(&chosen[i]->over);
+	for (i = 0; i < count; i++) {
+		chosen[i]->result->came = left(chosen[i]) - chosen[i]->out_before;
+		err = err ?: chosen[i]->err;
 	}
 	cond_resched();
 	return err;
@@ -380,7 +391,6 @@ static int add(const struct flood_add *spec)
 		s->spec = *spec;
 		s->in = dev_get_by_name(net, spec->in);
 		s->out = dev_get_by_name(net, spec->out);
-		INIT_WORK(&s->work, run_slice);
 	}
 	put_net(net);
 	if (!s)

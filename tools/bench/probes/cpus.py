@@ -12,15 +12,14 @@ from dataclasses import dataclass, replace
 
 from ippfvslab.say import line
 
-from bench.farm import CLIENT, PORT, Case, Variant, directors, load
-from bench.flood import Field, Flood, Stream, flood
+from bench.farm import Case, Variant, directors, load
+from bench.flood import Flood, flood
 from bench.model import Benchmark, Record
-from bench.packets import End, frame
 from bench.probes import new
-from bench.probes.known import FIRST_PORT, MANY, STRIDE
 from bench.sittings import Plan, honest
 from bench.sittings import measure as slices
 from bench.stats import Estimate, estimate
+from bench.streams import FIRST_PORT, MANY, STRIDE, stream
 
 CASE = Case(inputs=2)
 CLIENTS = ("198.18.0.1", "198.19.0.1")
@@ -49,7 +48,9 @@ def measure(benchmark: Benchmark, until: float) -> Record:
         for label, variant in variants.items():
             cpus = 2 if label.endswith("2 CPUs") else 1
             if fresh:
-                streams[label] = [generator.add(_new(variant, cpu)) for cpu in range(cpus)]
+                streams[label] = [
+                    generator.add(new.fresh(variant, CLIENTS[cpu], cpu=cpu)) for cpu in range(cpus)
+                ]
                 expected[label] = 0
             else:
                 streams[label] = _known(generator, label, variant, cpus)
@@ -68,32 +69,19 @@ def measure(benchmark: Benchmark, until: float) -> Record:
     return slices(benchmark, plan, until)
 
 
-def _new(variant: Variant, cpu: int) -> Stream:
-    return replace(new.stream(variant, CLIENTS[cpu], cpu=cpu), into=f"in{cpu}")
-
-
 def _known(generator: Flood, label: str, variant: Variant, cpus: int) -> list[int]:
     """Make MANY connections and return a stream for each CPU, which sends its share of them."""
     share = MANY // cpus
     streams = []
     for cpu in range(cpus):
-        first = generator.add(_share(variant, cpu, share, 1))
-        honest(label, variant, [generator.send(first, share)])
-        variant.settle()
-        streams.append(generator.add(_share(variant, cpu, share, STRIDE)))
-        honest(label, variant, [generator.send(streams[-1], 2 * share)])
+        port = FIRST_PORT + cpu * share
+        for stride in (1, STRIDE):
+            each = stream(variant, share, first_port=port, stride=stride, cpu=cpu)
+            number = generator.add(each)
+            honest(label, variant, [generator.send(number, share)])
+            variant.settle()
+        streams.append(number)
     return streams
-
-
-def _share(variant: Variant, cpu: int, flows: int, stride: int) -> Stream:
-    dest = variant.case.reals[0] if variant.direct else variant.case.vips[0]
-    packet = frame(variant.mac, "udp", End(CLIENT[4], FIRST_PORT), End(dest, PORT))
-    fields = [Field(packet.source_port, 2, FIRST_PORT + cpu * flows, flows, stride)]
-    return Stream(
-        *(variant.host.path, packet.data, packet.ip_check, packet.l4_check, fields),
-        into=f"in{cpu}",
-        cpu=cpu,
-    )
 
 
 def _growth(benchmark: Benchmark) -> Record:
@@ -105,8 +93,8 @@ def _growth(benchmark: Benchmark) -> Record:
             with directors({label: CASE}) as variants, flood() as generator:
                 variant = variants[label]
                 known = _known(generator, label, variant, 1)
-                step = [*known, generator.add(_new(variant, 1))]
-                slices_ = generator.alternate([step], 1, slice_s=GROWTH_S, cpu_time=True)
+                step = [*known, generator.add(new.fresh(variant, CLIENTS[1], cpu=1))]
+                slices_ = generator.alternate([step], 1, slice_s=GROWTH_S, slowest=True)
                 honest(label, variant, slices_)
                 figures[label].append(slices_[0].worst_ns / 1e9)
                 line(f"   {label}: {slices_[0].worst_ns / 1000:.0f} µs")

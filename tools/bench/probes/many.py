@@ -11,16 +11,14 @@ from pathlib import Path
 
 from ippfvslab.say import line
 
-from bench.farm import CLIENT, PORT, Case, Ippfvs, Variant, directors, kind, load, settled
-from bench.flood import Field, Flood, Stream, flood
+from bench.farm import Case, Ippfvs, Variant, directors, kind, load, settled
+from bench.flood import Flood, flood
 from bench.laps import take, timed
 from bench.model import Benchmark, Record
-from bench.packets import End, frame
-from bench.probes.known import FIRST_PORT, MANY, STRIDE
-from bench.probes.new import stream
 from bench.sittings import Plan, honest
 from bench.sittings import measure as slices
 from bench.stats import Estimate
+from bench.streams import MANY, STRIDE, stream
 
 IDLE_S = 2000
 PAGE = 4096
@@ -50,7 +48,7 @@ def measure(benchmark: Benchmark, until: float) -> Record:
 def _open(generator: Flood, label: str, variant: Variant, count: int) -> float:
     """Make COUNT connections and return the seconds that it took."""
     addresses = -(-count // MANY)
-    number = generator.add(stream(variant, CLIENT[4], ports=MANY, addresses=addresses))
+    number = generator.add(stream(variant, addresses=addresses))
     made = generator.send(number, count)
     honest(label, variant, [made])
     variant.settle()
@@ -72,7 +70,9 @@ def _lookup(benchmark: Benchmark, setting: Setting, until: float) -> Record:
             count = setting.counts[label]
             seconds = _open(generator, label, variant, count)
             facts[label] = f"made in {seconds:.1f} s; {variant.buckets():,} buckets"
-            number = generator.add(_jumping(variant, count // MANY))
+            addresses = count // MANY
+            each = stream(variant, stride=STRIDE, addresses=addresses, jumping=True)
+            number = generator.add(each)
             honest(label, variant, [generator.send(number, 2 * MANY)])
             streams[label] = [number]
         return streams
@@ -86,18 +86,6 @@ def _lookup(benchmark: Benchmark, setting: Setting, until: float) -> Record:
     found = slices(benchmark, plan, until)
     found.facts.update(facts)
     return found
-
-
-def _jumping(variant: Variant, addresses: int) -> Stream:
-    """Packets of MANY ports of each of ADDRESSES, every time another one of both."""
-    client = End(CLIENT[4], FIRST_PORT)
-    packet = frame(variant.mac, "udp", client, End(variant.case.vips[0], PORT))
-    address = int.from_bytes(client.packed, "big")
-    fields = [
-        Field(packet.source_port, 2, FIRST_PORT, MANY, STRIDE),
-        Field(packet.source, 4, address, addresses),
-    ]
-    return Stream(variant.host.path, packet.data, packet.ip_check, packet.l4_check, fields)
 
 
 def _memory(setting: Setting) -> Record:

@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bench.farm import CLIENT, PORT, Case, Variant, load
-from bench.flood import Field, Flood, Stream
+from bench.farm import Case, Variant, load
+from bench.flood import Flood, Stream
 from bench.model import Benchmark, Record
-from bench.packets import SYN, End, frame
+from bench.packets import SYN
 from bench.sittings import Plan, honest
 from bench.sittings import measure as take
+from bench.streams import stream
 
-FIRST_PORT, PORTS, ADDRESSES = 1024, 60_000, 1000
+ADDRESSES = 1000
 WARM_CLIENT = "198.19.0.1"
 WARM = 20_000
 PACKETS, ROUNDS = 5000, 24
@@ -46,10 +47,10 @@ def measure(benchmark: Benchmark, until: float) -> Record:
 
     def prepare(generator: Flood, variants: Mapping[str, Variant]) -> dict[str, list[int]]:
         for label, variant in variants.items():
-            warm = generator.add(stream(variant, WARM_CLIENT, busy=setting.busy))
+            warm = generator.add(fresh(variant, WARM_CLIENT, setting.busy))
             honest(label, variant, [generator.send(warm, WARM)])
         return {
-            label: [generator.add(stream(variant, busy=setting.busy))]
+            label: [generator.add(fresh(variant, busy=setting.busy))]
             for label, variant in variants.items()
         }
 
@@ -61,26 +62,6 @@ def measure(benchmark: Benchmark, until: float) -> Record:
     return take(benchmark, Plan(cases, prepare, ROUNDS, packets=PACKETS, check=check), until)
 
 
-def stream(
-    variant: Variant,
-    client: str = CLIENT[4],
-    *,
-    busy: int = 1,
-    ports: int = PORTS,
-    addresses: int = ADDRESSES,
-    cpu: int = 0,
-) -> Stream:
-    """First packets, of PORTS × ADDRESSES flows from CLIENT on, to the BUSY services in turn."""
-    case = variant.case
-    vips = case.vips
-    first = (len(vips) - busy) // 2
-    dest = case.reals[0] if variant.direct else vips[first]
-    ends = End(client, FIRST_PORT), End(dest, PORT)
-    packet = frame(variant.mac, case.protocol, *ends, flags=SYN)
-    fields = [
-        Field(packet.source_port, 2, FIRST_PORT, ports),
-        Field(packet.source, 4, int.from_bytes(ends[0].packed, "big"), addresses, chained=True),
-    ]
-    if busy > 1:
-        fields.append(Field(packet.dest, 4, int.from_bytes(ends[1].packed, "big"), busy))
-    return Stream(variant.host.path, packet.data, packet.ip_check, packet.l4_check, fields, cpu=cpu)
+def fresh(variant: Variant, client: str = "", busy: int = 1, cpu: int = 0) -> Stream:
+    """First packets of connections from CLIENT on, never the same flow within a sitting."""
+    return stream(variant, flags=SYN, client=client, addresses=ADDRESSES, busy=busy, cpu=cpu)

@@ -14,11 +14,11 @@ from typing import NamedTuple
 from ippfvslab.netns import Host
 
 import pylvs
-from bench.farm import CLIENT, Case, Variant, directors, load
+from bench.farm import Case, Variant, directors, load
 from bench.flood import Flood, flood
 from bench.laps import Lap, take, timed
 from bench.model import Benchmark, Record
-from bench.probes.new import stream
+from bench.streams import stream
 
 SERVICES, SERVERS = 10_000, 10
 RULES = SERVICES * (1 + SERVERS)
@@ -104,7 +104,7 @@ def _replace(until: float) -> Record:
         file.write_text(CASE.rules.replace(" -w 1\n", f" -w {weight}\n"))
     with directors({"ippfvs": CASE}) as variants, flood() as generator:
         variant = variants["ippfvs"]
-        number = generator.add(stream(variant, CLIENT[4], ports=FLOWS, addresses=1))
+        number = generator.add(stream(variant, FLOWS))
         generator.send(number, 2 * FLOWS)
         weights = iter(range(1, 1000))
 
