@@ -67,14 +67,16 @@ Balance = Callable[..., "pylvs.Service"]
 REST_S = 2.5
 """Linux tells of a link a second late, and tries an IPv6 address for as long before it is one."""
 
-# Only a kernel with fault injection can be short of memory at will.
-collect_ignore = [] if os.environ.get("IPPFVS_KERNEL") == "sanitize" else ["test_no_memory.py"]
+# Only a kernel with fault injection can be short of memory, or move headers, at will.
+_FAULTS = ["test_no_memory.py", "test_reallocation.py"]
+collect_ignore = [] if os.environ.get("IPPFVS_KERNEL") == "sanitize" else _FAULTS
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        "farm(methods=…, families=…, own=…): the farms that the test runs on; default all of both",
+        "farm(methods=…, families=…, own=…): the farms that the test runs on; default all of both."
+        " own=True: they are made for this test alone; own='file': for the tests of its file",
     )
 
 
@@ -83,7 +85,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     mark = metafunc.definition.get_closest_marker("farm")
     wanted = mark.kwargs if mark else {}
-    whose = metafunc.definition.name.partition("[")[0] if wanted.get("own") else ""
+    whose = ""
+    if wanted.get("own"):
+        whose = metafunc.definition.name.partition("[")[0]
+    if wanted.get("own") == "file":
+        whose = metafunc.definition.path.stem
     cases = [
         (method, family, whose)
         for method in wanted.get("methods", METHODS)

@@ -6,8 +6,15 @@ from __future__ import annotations
 import random
 import struct
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from tests.live.helpers.packets import ICMP, ICMPV6, TCP, UDP, Made, checksum, error, ip
+from tests.live.helpers.wiretap import Tap, caught, frames
+
+if TYPE_CHECKING:
+    import pylvs
+
+METHODS_OF_PORTS = {80: "nat", 81: "tun", 82: "dr", 83: "local"}
 
 EXTENSIONS = (0, 43, 44, 51, 59, 60, 135, 139, 140, 253)
 LENGTHS = (0, 1, 4, 7, 8, 15, 16, 19, 20, 21, 39, 40, 60, 255, 256, 1280, 1500, 0x7FFF, 0xFFFF)
@@ -100,3 +107,27 @@ def body(chance: random.Random) -> bytes:
     """What follows the first two bytes of an extension header."""
     filled = chance.choice((bytes, chance.randbytes))
     return filled(6 + 8 * chance.choice((0, 0, 1, 2, 5)))
+
+
+def serve_every_method(lvs: pylvs.Manager, wires: Tap) -> None:
+    """A service for each method and protocol at the VIP of the tap."""
+    import pylvs
+
+    for protocol in ("tcp", "udp"):
+        for port, method in METHODS_OF_PORTS.items():
+            service = lvs.add_service(protocol, pylvs.Endpoint(wires.vip, port), "wlc")
+            real = wires.own if method == "local" else wires.real
+            lvs.add_real(service, pylvs.Endpoint(real, 0), method=method)
+
+
+def assert_still_serves(wires: Tap) -> None:
+    """Each method that leads behind still forwards a datagram."""
+    wanted = [port for port, method in METHODS_OF_PORTS.items() if method != "local"]
+    with caught(wires.behind) as capture:
+        for number, port in enumerate(wanted):
+            wires.to_vip(Made(wires.client, wires.vip, UDP, 9000 + number, port, b"alive?").raw)
+        for _ in range(200):
+            found = [frame for frame in frames(capture, 3) if frame.endswith(b"alive?")]
+            if len(found) == len(wanted):
+                return
+    raise AssertionError(f"{len(found)} of {len(wanted)} methods still serve")

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Every packet's headers move whenever anybody makes sure that they can be read.
+
+    client ── director ── servers        the paper's farm of each method and family
+
+pskb_may_pull() may always allocate the headers anew, but seldom does. The sanitizer kernel does so
+each time (CONFIG_FAIL_SKB_REALLOC), and KASAN reports whoever reads by a pointer from before. Only
+that kernel can do this; conftest leaves the file out elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from ippfvslab import talk
+from ippfvslab.farm import Farm
+
+import pylvs
+from tests.live.helpers.hostile import (
+    METHODS_OF_PORTS,
+    assert_still_serves,
+    mutants,
+    serve_every_method,
+)
+from tests.live.helpers.wiretap import tap
+
+if TYPE_CHECKING:
+    from tests.live.conftest import Balance, Echoes
+
+FAULT = Path("/sys/kernel/debug/fail_skb_realloc")
+MANY = 1 << 30
+SIZES = (1, 100, 1_400)
+SEED, MUTANTS = 1999, 300
+PROTOCOLS = ["tcp", "udp"]
+
+
+@contextlib.contextmanager
+def headers_move() -> Iterator[None]:
+    """Let them move meanwhile, and prove afterwards that they did."""
+    values = {"interval": 1, "verbose": 0, "times": MANY, "probability": 100}
+    for name, value in values.items():
+        (FAULT / name).write_text(f"{value}\n")
+    try:
+        yield
+        moved = MANY - int((FAULT / "times").read_text())
+    finally:
+        (FAULT / "probability").write_text("0\n")
+    assert moved > 10
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_every_method_forwards_and_answers(
+    farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes, protocol: str
+) -> None:
+    servers = echoes(protocol, 7)
+    balance(protocol, 7)
+    with headers_move():
+        socks = [talk.connect(farm.client, protocol, farm.vip, 7) for _ in range(4)]
+        names = [talk.who(sock) for sock in socks]
+        for size in SIZES:
+            assert [talk.who(sock, b"x" * size) for sock in socks] == names
+        for sock in socks:
+            sock.close()
+    assert set(names) == {server.name for server in servers}
+    assert lvs.stats().connections == len(names)
+    assert lvs.drops() == pylvs.Drops()
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_every_method_tells_the_client_that_nobody_listens(
+    farm: Farm, balance: Balance, protocol: str
+) -> None:
+    balance(protocol, 7)
+    with headers_move(), pytest.raises(ConnectionRefusedError):
+        talk.ask(farm.client, protocol, farm.vip, 7, limit_s=10)
+
+
+@pytest.mark.farm(methods=["nat"])
+def test_packets_that_lie_do_no_harm(farm: Farm, lvs: pylvs.Manager) -> None:
+    with tap(farm) as wires:
+        serve_every_method(lvs, wires)
+        ports = tuple(METHODS_OF_PORTS)
+        inward = mutants(SEED, wires.client, wires.vip, ports, MUTANTS)[-MUTANTS:]
+        outward = mutants(SEED + 1, wires.real, wires.client, (7000, 7001), MUTANTS)[-MUTANTS:]
+        with headers_move():
+            wires.to_vip(*inward)
+            wires.from_real(*outward)
+            wires.to_vip(*inward)
+        assert_still_serves(wires)
