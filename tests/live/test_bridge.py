@@ -64,7 +64,7 @@ def segments(wires: Tap) -> list[Made]:
     return [syn, syn.but(flags=ACK, sport=4002, data=b"of a connection elsewhere")]
 
 
-@pytest.mark.farm(methods=["nat"], own=True)
+@pytest.mark.farm(methods=["nat"], own="file")
 def test_frames_between_others_pass_as_they_are(farm: Farm, lvs: pylvs.Manager) -> None:
     with tap(farm) as wires, bridge(farm), Capture(farm.director, "right") as capture:
         serve(lvs, wires, farm.method)
@@ -73,7 +73,7 @@ def test_frames_between_others_pass_as_they_are(farm: Farm, lvs: pylvs.Manager) 
         assert list(lvs.connections()) == []
 
 
-@pytest.mark.farm(methods=["nat"], own=True)
+@pytest.mark.farm(methods=["nat"], own="file")
 def test_an_answer_to_a_client_on_the_same_bridge_is_rewritten(
     farm: Farm, lvs: pylvs.Manager
 ) -> None:
@@ -90,7 +90,7 @@ def test_an_answer_to_a_client_on_the_same_bridge_is_rewritten(
         assert frames(capture, 1) == [wires.frame_at_edge(came.raw)]
 
 
-@pytest.mark.farm(methods=["nat"], own=True)
+@pytest.mark.farm(methods=["nat"], own="file")
 def test_frames_to_the_bridge_itself_are_served(farm: Farm, lvs: pylvs.Manager) -> None:
     """A new connection, and then its next packet, which is met on arrival."""
     with tap(farm) as wires, bridge(farm), caught(wires.behind) as capture:

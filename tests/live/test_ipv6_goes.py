@@ -19,7 +19,7 @@ from ippfvslab.pktgen import tell
 
 import pylvs
 
-RACE_S = 20
+RACE_S = 10
 MAC = "02:00:00:00:00:01"
 VIP, REAL, CLIENT = "fd00:9::100", "fd00:2::2", "fd00:5::1"
 OWN = "addr add fd00:2::1/64 dev out0 nodad"
@@ -68,7 +68,7 @@ def _race(lvs: pylvs.Manager) -> None:
     try:
         end = time.monotonic() + RACE_S
         while time.monotonic() < end:
-            lines = "\n".join(GOES_AND_COMES * 40)
+            lines = "\n".join(GOES_AND_COMES * 10)
             subprocess.run(["ip", "-force", "-batch", "-"], input=lines, text=True, check=True)
     finally:
         tell("pgctrl", "stop")

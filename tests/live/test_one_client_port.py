@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     import pylvs
     from tests.live.conftest import Balance, Echoes
 
-PORTS = range(7000, 7070)
+PORTS = range(7000, 7100)
+OWN_PORTS, EVERY_PORT = PORTS[:50], PORTS[50:]
 SOURCE = 19_000
-UDP_S = 3
+UDP_S = 1
 LIMIT_S = 40
 pytestmark = pytest.mark.farm(methods=["nat"])
 
@@ -41,11 +42,11 @@ def _ask_all(farm: Farm, sock: socket.socket) -> None:
         assert sender[:2] == (farm.vip, port)
 
 
-def _each_once(farm: Farm, lvs: pylvs.Manager) -> None:
+def _each_once(farm: Farm, lvs: pylvs.Manager, ports: range = PORTS) -> None:
     listed = sorted(str(each.virtual) for each in lvs.connections())
-    assert listed == sorted(endpoint(farm.vip, port) for port in PORTS)
-    assert lvs.config().connections == len(PORTS)
-    assert sum(each.inactive + each.active for each in lvs.services()) == len(PORTS)
+    assert listed == sorted(endpoint(farm.vip, port) for port in ports)
+    assert lvs.config().connections == len(ports)
+    assert sum(each.inactive + each.active for each in lvs.services()) == len(ports)
 
 
 def _await_none(lvs: pylvs.Manager) -> None:
@@ -56,27 +57,25 @@ def _await_none(lvs: pylvs.Manager) -> None:
     assert not sum(each.inactive + each.active for each in lvs.services())
 
 
-@pytest.mark.parametrize("every_port", [True, False])
-def test_udp(
-    farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes, every_port: bool
-) -> None:
+def test_udp(farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes) -> None:
+    """Half of the ports have services of their own, the others share that of every port."""
     for port in PORTS:
         echoes("udp", port)
-    if every_port:
-        service = lvs.add_service("udp", endpoint(farm.vip), "rr")
-        for number in range(len(farm.reals)):
-            lvs.add_real(service, endpoint(farm.reals[number]), 1, "nat")
-    else:
-        for port in PORTS:
-            balance("udp", port)
+    for port in OWN_PORTS:
+        balance("udp", port)
+    every = lvs.add_service("udp", endpoint(farm.vip), "rr")
+    for number in range(len(farm.reals)):
+        lvs.add_real(every, endpoint(farm.reals[number]), 1, "nat")
     with _sockets(farm, SOURCE, socket.SOCK_DGRAM) as sock:
         _ask_all(farm, sock)
         _each_once(farm, lvs)
         _ask_all(farm, sock)
         _each_once(farm, lvs)
+        assert lvs.service("udp", endpoint(farm.vip)).stats.connections == len(EVERY_PORT)
         assert lvs.stats().connections == len(PORTS)
         lvs.configure(udp_timeout_s=UDP_S)
         _await_none(lvs)
+        lvs.configure(udp_timeout_s=300)
         _ask_all(farm, sock)
         _each_once(farm, lvs)
         assert lvs.stats().connections == 2 * len(PORTS)
@@ -87,16 +86,16 @@ def test_udp(
 def test_tcp(farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes) -> None:
     with contextlib.ExitStack() as stack:
         socks = []
-        for port in PORTS:
+        for port in OWN_PORTS:
             echoes("tcp", port)
             balance("tcp", port)
-        for port in PORTS:
+        for port in OWN_PORTS:
             sock = talk.connect(farm.client, "tcp", farm.vip, port, SOURCE)
             socks.append(stack.enter_context(sock))
         for _ in range(2):
             for sock in socks:
                 talk.who(sock)
-            _each_once(farm, lvs)
+            _each_once(farm, lvs, OWN_PORTS)
         # Else the servers would go on speaking, in the tests that follow.
         for sock in socks:
             talk.reset(sock)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -89,9 +90,17 @@ def serve(host: Host, name: str, *listen: tuple[str, int]) -> subprocess.Popen[s
     """
     home = daemon.new_home(f"nginx-{name}")
     lines = "\n".join(f"        listen {endpoint(*each)} backlog=4096;" for each in listen)
-    big_file(home / "big")
+    (home / "big").symlink_to(_big_file_of_all())
     config = _SERVE.format(home=home, listen=lines, name=name)
     return start(host, [str(cached())], home, config, listen)
+
+
+@functools.cache
+def _big_file_of_all() -> Path:
+    """The one big file that every server has: writing it takes longer than starting nginx."""
+    path = daemon.new_home("big") / "big"
+    big_file(path)
+    return path
 
 
 def big_file(path: Path) -> None:
