@@ -69,7 +69,7 @@ REST_S = 2.5
 
 # Only a kernel with fault injection can be short of memory, or move headers, at will.
 _FAULTS = ["test_no_memory.py", "test_reallocation.py"]
-collect_ignore = [] if os.environ.get("IPPFVS_KERNEL") == "sanitize" else _FAULTS
+collect_ignore = [] if os.environ.get("IPPFVS_KERNEL") in ("sanitize", "races") else _FAULTS
 
 
 def pytest_configure(config: pytest.Config) -> None:

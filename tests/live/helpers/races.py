@@ -28,7 +28,7 @@ from tests.live.helpers.streams import (
     fed_director,
 )
 
-SANITIZED = os.environ.get("IPPFVS_KERNEL") == "sanitize"
+SANITIZED = os.environ.get("IPPFVS_KERNEL") in ("sanitize", "races")
 SLOW = 10 if SANITIZED else 1
 """How many times slower the kernel is that checks everything."""
 RACE_S = 8 if SANITIZED else 5
