@@ -153,7 +153,7 @@ def _command(kernel: Kernel, folder: Path, job: Job) -> list[str]:
             f"mem={job.memory}",
             *["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro"],
             *["con=null", "con0=fd:0,fd:1", "quiet", "log_buf_len=8M"],
-            *([f"ncpus={kernel.cpus}", "seccomp=on"] if kernel.cpus > 1 else []),
+            *([f"ncpus={kernel.cpus}", "seccomp=on"] if kernel.seccomp else []),
             *(["kasan_multi_shot"] if kernel.sanitizer else []),
             f"init={folder}/{INIT.name}",
             f"ippfvs_run={folder}",

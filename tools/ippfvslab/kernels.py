@@ -40,13 +40,16 @@ class UserMode:
     """The files of tools/kernels that are merged into its configuration."""
     flags: str = ""
     """More options for the compiler of the kernel and of its modules."""
-    patch: str = ""
-    """A file of tools/kernels that is applied to the source."""
+    patches: Sequence[str] = ()
+    """The files of tools/kernels that are applied to the source."""
+    cpus: int = 1
+    boots: str = ""
+    """The name of another kernel, whose build it boots instead of one of its own."""
 
 
 # ARCH=um forbids its compiler what x86's own kernel has: memcpy() of a few bytes by moves.
 _FAST = "-fbuiltin"
-_SMP_PATCH = "um-smp-irq.patch"
+_PATCHES = ("um-smp-irq.patch", "um-stack-trace.patch")
 _STOCK = {
     "6.1": Stock(r"linux-image-6\.1\.0-\d+-amd64"),
     "6.12": Stock(r"linux-image-6\.12\.\d+\+deb12-amd64"),
@@ -55,11 +58,15 @@ _STOCK = {
     "newest-rt": Stock(r"linux-image-\d+\.\d+\.\d+\+deb13-rt-amd64", trixie=True),
 }
 _USER_MODE = {
-    "uml": UserMode(configs=("base", "smp"), flags=_FAST, patch=_SMP_PATCH),
-    "sanitize": UserMode(configs=("base", "smp", "sanitize"), patch=_SMP_PATCH),
+    "uml": UserMode(configs=("base", "smp"), flags=_FAST, patches=_PATCHES, cpus=2),
+    # The checkers of two CPUs wait for each other: all but the tests of races have one.
+    "sanitize": UserMode(configs=("base", "smp", "sanitize"), patches=_PATCHES),
+    "races": UserMode(
+        configs=("base", "smp", "sanitize"), patches=_PATCHES, cpus=2, boots="sanitize"
+    ),
     "6.1-uml": UserMode("linux-source-6\\.1"),
     "bench-6.12": UserMode("linux-source-6\\.12", flags=_FAST),
-    "bench-newest": UserMode(flags=_FAST, patch=_SMP_PATCH),
+    "bench-newest": UserMode(flags=_FAST, patches=_PATCHES),
 }
 STOCK = tuple(_STOCK)
 USER_MODE = tuple(name for name in _USER_MODE if not name.startswith("bench"))
@@ -95,9 +102,14 @@ class Kernel:
         return self.arch == "um"
 
     @property
+    def seccomp(self) -> bool:
+        """Whether it confines its programs by seccomp: two CPUs need it, old kernels lack it."""
+        return self.user_mode and not self.release.startswith("6.")
+
+    @property
     def sanitizer(self) -> bool:
-        """Whether it is the one with KASAN, lockdep, UBSAN and kmemleak."""
-        return self.name == "sanitize"
+        """Whether it was built with KASAN, lockdep, UBSAN and kmemleak."""
+        return self.name in ("sanitize", "races")
 
     def make(self, *words: str | Path, log: Path) -> str:
         """The output of make, run by the compiler that fits this kernel."""
@@ -130,8 +142,11 @@ def resolve(word: str) -> str:
 
 def get(name: str) -> Kernel:
     """The kernel NAME, downloaded or built if the cache has none."""
-    with paths.locked(f"kernel-{name}"):
-        return _stock(name) if name in _STOCK else _user_mode(name)
+    if name in _STOCK:
+        with paths.locked(f"kernel-{name}"):
+            return _stock(name)
+    with paths.locked(f"kernel-{_USER_MODE[name].boots or name}"):
+        return _user_mode(name)
 
 
 def _stock(name: str) -> Kernel:
@@ -201,26 +216,29 @@ def _trixie() -> Path:
 
 
 @functools.cache
-def source(pattern: str = _NEWEST_SOURCE, patch: str = "") -> Path:
-    """The folder with the unpacked source of a kernel, PATCH of tools/kernels applied to it."""
+def source(pattern: str = _NEWEST_SOURCE, patches: Sequence[str] = ()) -> Path:
+    """The folder with the unpacked source of a kernel, PATCHES of tools/kernels applied to it."""
     archive = debian.kernels()
     package = archive.newest(pattern)
     folder = paths.SOURCES / f"{package}_{archive.version(package)}"
-    if patch:
-        folder = folder.with_name(f"{folder.name}_{paths.digest([_CONFIGS / patch])}")
+    files = [_CONFIGS / patch for patch in patches]
+    if files:
+        folder = folder.with_name(f"{folder.name}_{paths.digest(files)}")
     with paths.locked("source"):
         if not folder.exists():
             with say.step(f"{package}: download and unpack", "a minute"):
-                _unpack_source(archive, package, folder, patch)
+                _unpack_source(archive, package, folder, files)
     return folder
 
 
 def newest_source() -> Path:
     """The source of the newest kernel, as the lab builds User-Mode Linux from it."""
-    return source(patch=_SMP_PATCH)
+    return source(patches=_PATCHES)
 
 
-def _unpack_source(archive: debian.Archive, package: str, folder: Path, patch: str) -> None:
+def _unpack_source(
+    archive: debian.Archive, package: str, folder: Path, patches: Sequence[Path]
+) -> None:
     # Beside each other: the source of a kernel has a folder usr, too.
     deb, part = folder.with_name(folder.name + ".deb"), folder.with_name(folder.name + ".new")
     archive.unpack([package], deb)
@@ -229,17 +247,18 @@ def _unpack_source(archive: debian.Archive, package: str, folder: Path, patch: s
     tarball = deb / "usr/src" / f"{package}.tar.xz"
     process.run(["tar", "-xf", tarball, "-C", part, "--strip-components=1"])
     shutil.rmtree(deb)
-    if patch:
-        process.run(["patch", "-s", "-p1", "-d", part, "-i", _CONFIGS / patch])
+    for patch in patches:
+        process.run(["patch", "-s", "-p1", "-d", part, "-i", patch])
     part.rename(folder)
 
 
 def _user_mode(name: str) -> Kernel:
     wanted = _USER_MODE[name]
-    tree = source(wanted.source, wanted.patch)
+    tree = source(wanted.source, tuple(wanted.patches))
     fragments = [_CONFIGS / f"{config}.config" for config in wanted.configs]
     key = paths.digest(fragments)
-    root = paths.KERNELS / f"{name}_{tree.name.partition('_')[2]}_{key}"
+    home = f"{wanted.boots or name}_{tree.name.partition('_')[2]}_{key}"
+    root = paths.KERNELS / home
     kernel = Kernel(
         name,
         "",
@@ -248,7 +267,7 @@ def _user_mode(name: str) -> Kernel:
         root / "build",
         "um",
         wanted.flags,
-        cpus=2 if "smp" in wanted.configs else 1,
+        cpus=wanted.cpus,
     )
     if not (root / "ready").exists():
         with say.step(f"User-Mode Linux ({name}): build", "7 minutes on 2 cores"):

@@ -24,7 +24,8 @@ _COMPLAINTS = re.compile(
 # its type asks. virtme-ng's init writes to the kernel log, too, of what a small Debian lacks, and
 # pktgen when its device is removed while it sends, which tests do.
 _INNOCENT = re.compile(
-    r"UBSAN: misaligned-access|virtme-ng-init:|pktgen: WARNING: trying to remove a running interface"
+    r"UBSAN: misaligned-access|virtme-ng-init:"
+    r"|pktgen: WARNING: trying to remove a running interface"
 )
 _END = re.compile(r"---\[ end trace|^={20,}$")
 CONTEXT_LINES = 60

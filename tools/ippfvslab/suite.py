@@ -20,6 +20,7 @@ from ippfvslab import check, guest, kernels, module, nginx, paths, process, say
 LIVE = "tests/live"
 SMOKE = f"{LIVE}/test_smoke.py"
 REFUSAL = f"{LIVE}/test_refusal.py"
+DEFAULT = ("sanitize", "races", "6.1", "6.12", "newest")
 SIDE_BY_SIDE = 2
 """Guests at a time: those of the live tests wait for most of their time."""
 LIVE_LIMIT_S = 2400
@@ -36,9 +37,17 @@ class Part:
 
     kernel: str
     files: tuple[str, ...]
-    title: str
+    what: str
+    """What the files are, for the first line of a run."""
+    share: str = ""
+    """Which of several guests with the same kernel it is."""
     refused: bool = False
     """Whether the module must refuse this kernel, so that the guest does not load it first."""
+
+    @property
+    def title(self) -> str:
+        """The name of the guest in the output."""
+        return f"{self.kernel} {self.share}".strip()
 
 
 def refuse(words: argparse.Namespace) -> None:
@@ -77,43 +86,43 @@ def _plan(names: Sequence[str], words: argparse.Namespace) -> list[Part]:
     """The parts of a run: those that take longest first."""
     if words.files or words.expression:
         files = tuple(words.files or [LIVE])
-        return [Part(name, files, name) for name in names or ["sanitize"]]
+        return [Part(name, files, "these live tests") for name in names or ["sanitize"]]
     if words.full:
         names = [*reversed(kernels.USER_MODE), *kernels.STOCK]
-    parts = []
-    for name in names or ["sanitize", "6.1", "6.12", "newest"]:
-        if name == "newest-rt":
-            parts.append(Part(name, (REFUSAL,), f"refusal on {name}", refused=True))
-        elif name in kernels.STOCK:
-            parts.append(Part(name, (SMOKE,), f"smoke on {name}"))
-        else:
-            parts += _halves(name)
-    return parts
+    return [part for name in names or DEFAULT for part in _parts(name)]
 
 
-def _halves(name: str) -> list[Part]:
-    """Every live test on the kernel NAME, in guests side by side."""
-    found = sorted(file.name for file in (paths.TREE / LIVE).glob("test_*.py"))
-    files = [f"{LIVE}/{file}" for file in found if f"{LIVE}/{file}" != REFUSAL]
+def _parts(name: str) -> list[Part]:
+    """The parts that test the kernel NAME."""
+    if name == "newest-rt":
+        return [Part(name, (REFUSAL,), "a refusal", refused=True)]
+    if name in kernels.STOCK:
+        return [Part(name, (SMOKE,), "smoke tests")]
+    races = _files("test_races*.py")
+    if name == "races":
+        return [Part(name, races, "tests of races")]
+    # The same build as for races, which has two CPUs for them.
+    elsewhere = {REFUSAL, *(races if name == "sanitize" else ())}
+    files = [file for file in _files("test_*.py") if file not in elsewhere]
     return [
-        Part(name, tuple(files[half::SIDE_BY_SIDE]), f"live on {name}, {half + 1}/{SIDE_BY_SIDE}")
-        for half in range(SIDE_BY_SIDE)
+        Part(name, tuple(files[half::2]), "all live tests", f"{half + 1}/2") for half in range(2)
     ]
+
+
+def _files(pattern: str) -> tuple[str, ...]:
+    found = (paths.TREE / LIVE).glob(pattern)
+    return tuple(sorted(str(file.relative_to(paths.TREE)) for file in found))
 
 
 def _announce(parts: Sequence[Part], here: bool) -> str:
     """One line that says what runs where, and why there."""
-    what = ["checks and host tests on this machine"] if here else []
-    for kernel in dict.fromkeys(part.kernel for part in parts):
-        mine = [part for part in parts if part.kernel == kernel]
-        kind = "every live test" if len(mine) > 1 else mine[0].title.partition(" on ")[0]
-        what.append(f"{kind if kind != kernel else 'the live tests named'} on {kernel}")
-    why = (
-        "sanitize has every checker and two CPUs, stock kernels are emulated and slow"
-        if here
-        else "as asked"
+    what = {part.kernel: f"{part.what} on {part.kernel}" for part in parts}
+    if not here:
+        return f"-- {'; '.join(what.values())}"
+    return (
+        f"-- checks and host tests here; {'; '.join(what.values())} "
+        "(sanitize: every checker; races: the same, two CPUs; stock kernels: emulated, slow)"
     )
-    return f"-- {'; '.join(what)} ({why})"
 
 
 def _refuse_expression(words: argparse.Namespace) -> None:
