@@ -44,14 +44,10 @@ class Slice(NamedTuple):
     step: int
     packets: int
     ns: int
+    """That the CPU worked for the guest."""
     sent: int
     came: int
     worst_ns: int
-
-    @property
-    def cost(self) -> float:
-        """Nanoseconds per packet, in time that the CPU worked for the guest."""
-        return self.ns / self.packets
 
 
 @dataclass(frozen=True)
