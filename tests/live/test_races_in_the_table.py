@@ -91,7 +91,7 @@ def test_known_flows_are_never_missed_while_the_table_grows_and_shrinks(family: 
             for _ in rounds(least=2):
                 assert set(ports_of(lvs, kept)) == set(FLOWS)
                 sizes.append(lvs.config().buckets)
-            made = streams.sent(new)
+        made = streams.sent(new)
         came, back = came + streams.sent(asked), back + streams.sent(answered)
         grown = max(sizes)
         assert lvs.service("udp", pylvs.Endpoint(VIPS[family], 8)).stats.packets_in == made
