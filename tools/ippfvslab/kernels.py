@@ -163,7 +163,7 @@ def _stock(name: str) -> Kernel:
                 if wanted.trixie
                 else [image]
             )
-            common = archive.depends(headers, r"linux-headers-.*-common")
+            common = archive.depends(headers, r"linux-headers-.*-common(-rt)?")
             kbuild = archive.depends(headers, r"linux-kbuild-.*")
             part = root.with_name(root.name + ".new")
             archive.unpack([*parts, headers, common, kbuild], part)
