@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,7 +68,12 @@ def test_every_method_forwards_and_answers(
             sock.close()
     assert set(names) == {server.name for server in servers}
     assert lvs.stats().connections == len(names)
-    assert lvs.drops() == pylvs.Drops()
+    drops = lvs.drops()
+    if farm.method == "tun":
+        # The client learns from these that the tunnel takes shorter packets.
+        assert drops.too_big <= len(socks)
+        drops = replace(drops, too_big=0)
+    assert drops == pylvs.Drops()
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

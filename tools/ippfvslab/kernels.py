@@ -58,13 +58,13 @@ _STOCK = {
     "newest-rt": Stock(r"linux-image-\d+\.\d+\.\d+\+deb13-rt-amd64", trixie=True),
 }
 _USER_MODE = {
-    "uml": UserMode(configs=("base", "smp"), flags=_FAST, patches=_PATCHES, cpus=2),
+    "uml": UserMode(configs=("base", "smp", "trace"), flags=_FAST, patches=_PATCHES, cpus=2),
     # The checkers of two CPUs wait for each other: all but the tests of races have one.
-    "sanitize": UserMode(configs=("base", "smp", "sanitize"), patches=_PATCHES),
+    "sanitize": UserMode(configs=("base", "smp", "trace", "sanitize"), patches=_PATCHES),
     "races": UserMode(
-        configs=("base", "smp", "sanitize"), patches=_PATCHES, cpus=2, boots="sanitize"
+        configs=("base", "smp", "trace", "sanitize"), patches=_PATCHES, cpus=2, boots="sanitize"
     ),
-    "6.1-uml": UserMode("linux-source-6\\.1"),
+    "6.1-uml": UserMode("linux-source-6\\.1", configs=("base", "trace")),
     "bench-6.12": UserMode("linux-source-6\\.12", flags=_FAST),
     "bench-newest": UserMode(flags=_FAST, patches=_PATCHES),
 }
