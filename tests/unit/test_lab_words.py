@@ -45,7 +45,8 @@ def test_a_slip_is_told_in_one_sentence(words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["demo", "test --kernel 6.1 --kernel 7.3 tests/live/test_icmp.py", "bench --quick nat4"]
+    "words",
+    ["demo", "test --kernel 6.1 --kernel 7.3 tests/live/test_icmp.py", "bench --quick nat4"],
 )
 def test_what_is_known_is_let_pass_in_silence(words: str) -> None:
     done = _judged(words)

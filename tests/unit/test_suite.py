@@ -40,7 +40,10 @@ def test_an_unsafe_kernel_runs_nothing_but_its_refusal() -> None:
 
 def test_the_first_line_names_every_kernel_and_what_runs_on_it() -> None:
     line = suite._announce(_parts(), here=True)
-    assert "all live tests on sanitize; tests of races on races; smoke tests on 6.1" in line
+    assert (
+        "all live tests on sanitize; tests of races on races; smoke tests on 6.1, 6.12, newest"
+        in line
+    )
 
 
 @pytest.mark.parametrize(

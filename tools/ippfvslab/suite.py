@@ -116,11 +116,14 @@ def _files(pattern: str) -> tuple[str, ...]:
 
 def _announce(parts: Sequence[Part], here: bool) -> str:
     """One line that says what runs where, and why there."""
-    what = {part.kernel: f"{part.what} on {part.kernel}" for part in parts}
+    where: dict[str, list[str]] = {}
+    for kernel, what in {part.kernel: part.what for part in parts}.items():
+        where.setdefault(what, []).append(kernel)
+    listed = "; ".join(f"{what} on {', '.join(names)}" for what, names in where.items())
     if not here:
-        return f"-- {'; '.join(what.values())}"
+        return f"-- {listed}"
     return (
-        f"-- checks and host tests here; {'; '.join(what.values())} "
+        f"-- checks and host tests here; {listed} "
         "(sanitize: every checker; races: the same, two CPUs; stock kernels: emulated, slow)"
     )
 
