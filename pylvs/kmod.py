@@ -40,7 +40,7 @@ def build(
     :param root: the source tree, where Kbuild is
     :param kdir: a kernel's build tree; None is the running kernel's
     :param flags: variables for make, of MAKE_FLAGS
-    :raises BuildFailed: no headers, no make, or make failed; its last lines are told
+    :raises BuildFailed: no headers, no make, or make failed; the message ends with its last lines
     :raises MissingOption: the kernel lacks options that the module needs; they are named
     """
     tree = Path(kdir) if kdir is not None else running_kdir()

@@ -38,6 +38,16 @@ def test_an_unsafe_kernel_runs_nothing_but_its_refusal() -> None:
     assert (part.files, part.refused) == ((suite.REFUSAL,), True)
 
 
+def test_named_files_run_where_they_belong() -> None:
+    races, refusal = f"{suite.LIVE}/test_races_in_the_table.py", suite.REFUSAL
+    parts = _parts(f"{suite.LIVE}/test_icmp.py", races, refusal)
+    assert [(part.kernel, part.refused) for part in parts] == [
+        ("sanitize", False),
+        ("races", False),
+        ("newest-rt", True),
+    ]
+
+
 def test_the_first_line_names_every_kernel_and_what_runs_on_it() -> None:
     line = suite._announce(_parts(), here=True)
     assert (

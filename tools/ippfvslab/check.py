@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`tools/check`: W=1 and sparse with endian checks, checkpatch, kernel-doc, ruff and mypy."""
+"""`tools/lab check`: compilers with all warnings, and checkers of C and Python."""
 
 from __future__ import annotations
 
@@ -122,7 +122,8 @@ def _tool(name: str) -> str:
 def _said(command: list[str], **environment: str) -> list[str]:
     """The lines that a checker printed; a failure without a word is a finding too."""
     done = subprocess.run(
-        command,
+        process.cage(command),
+        preexec_fn=process.die_with_parent,
         cwd=paths.TREE,
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,

@@ -7,14 +7,17 @@ import argparse
 import errno
 import os
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ippfvslab import process, say
 
 
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, **words: Any) -> None:
+        super().__init__(allow_abbrev=False, add_help=False, **words)
+
     def error(self, message: str) -> NoReturn:
-        """One sentence, like every other trouble."""
+        """Print one sentence, as for every other refusal."""
         print(f"tools/lab: {message}; see: tools/lab help", file=sys.stderr)
         sys.exit(2)
 
@@ -23,18 +26,18 @@ def parser() -> argparse.ArgumentParser:
     """The grammar of `tools/lab`; the shell entry prints its own help."""
     top = _Parser(prog="tools/lab")
     words = top.add_subparsers(dest="word", required=True)
-    demo = words.add_parser("demo", help="the paper's farms on real packets")
+    demo = words.add_parser("demo")
     demo.add_argument("--method", choices=["nat", "tun", "dr", "local"])
     demo.add_argument("--kernel", default="6.12")
     demo.add_argument("--shell", action="store_true")
     demo.add_argument("--host", action="store_true")
-    words.add_parser("check", help="compilers and checkers")
-    bench = words.add_parser("bench", help="ippfvs beside IPVS, measured")
+    words.add_parser("check")
+    bench = words.add_parser("bench")
     bench.add_argument("--quick", action="store_true")
     bench.add_argument("--write", action="store_true")
     bench.add_argument("--of", metavar="JSON")
-    bench.add_argument("questions", nargs="*", metavar="QUESTION")
-    test = words.add_parser("test", help="all tests, on the machine and in guests")
+    bench.add_argument("questions", nargs="*", metavar="BENCHMARK")
+    test = words.add_parser("test")
     test.add_argument("--kernel", action="append")
     test.add_argument("--full", action="store_true")
     test.add_argument("--live-only", action="store_true")
@@ -88,7 +91,7 @@ def _refuse(words: argparse.Namespace) -> None:
     if words.word == "demo":
         from ippfvslab import kernels
 
-        kernels.refuse(words.kernel, kernels.STOCK)
+        kernels.refuse(words.kernel, "demo", kernels.STOCK)
 
 
 def _do(words: argparse.Namespace) -> int:

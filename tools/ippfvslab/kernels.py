@@ -59,7 +59,7 @@ _STOCK = {
 }
 _USER_MODE = {
     "uml": UserMode(configs=("base", "smp", "trace"), flags=_FAST, patches=_PATCHES, cpus=2),
-    # The checkers of two CPUs wait for each other: all but the tests of races have one.
+    # lockdep makes two CPUs wait for each other, so only the tests of races have two.
     "sanitize": UserMode(configs=("base", "smp", "trace", "sanitize"), patches=_PATCHES),
     "races": UserMode(
         configs=("base", "smp", "trace", "sanitize"), patches=_PATCHES, cpus=2, boots="sanitize"
@@ -123,10 +123,12 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def refuse(word: str, names: Sequence[str] = NAMES) -> None:
-    """Raise when WORD is none of NAMES and no version either."""
-    if word not in names and not re.fullmatch(r"\d+\.\d+(-rt)?", word):
-        raise say.Trouble(f"there is no kernel {word}; the kernels are {', '.join(names)}")
+def refuse(word: str, what: str, names: Sequence[str] = NAMES) -> None:
+    """Raise if WORD is none of NAMES and cannot be the version of the newest either."""
+    if word not in names and not re.fullmatch(r"([7-9]|\d\d+)\.\d+(-rt)?", word):
+        raise say.Trouble(
+            f"{what} cannot run on a kernel {word}; the kernels are {', '.join(names)}"
+        )
 
 
 def resolve(word: str) -> str:
@@ -137,7 +139,7 @@ def resolve(word: str) -> str:
     newest = debian.kernels().newest(_STOCK[name].package).removeprefix("linux-image-")
     if newest.startswith(f"{word.removesuffix('-rt')}."):
         return name
-    raise say.Trouble(f"there is no kernel {word}; the newest is {newest}: see tools/lab help")
+    raise say.Trouble(f"there is no kernel {word}; the newest is {newest}")
 
 
 def get(name: str) -> Kernel:

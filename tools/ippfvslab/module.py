@@ -80,5 +80,7 @@ def copy(files: list[Path], home: Path, tree: Path = paths.TREE) -> None:
 
 def compile_tree() -> None:
     """Byte-compile the Python that guests will run: they cannot keep what they compile."""
-    folders = [str(paths.TREE / name) for name in ("pylvs", "tools/ippfvslab", "tests/live")]
+    folders = [
+        str(paths.TREE / name) for name in ("pylvs", "tools/ippfvslab", "tools/bench", "tests/live")
+    ]
     subprocess.run([sys.executable, "-m", "compileall", "-q", *folders], check=True)

@@ -20,6 +20,8 @@ from ippfvslab import check, guest, kernels, module, nginx, paths, process, say
 LIVE = "tests/live"
 SMOKE = f"{LIVE}/test_smoke.py"
 REFUSAL = f"{LIVE}/test_refusal.py"
+UNSAFE = "newest-rt"
+"""The kernel on which the module must refuse to load."""
 DEFAULT = ("sanitize", "races", "6.1", "6.12", "newest")
 SIDE_BY_SIDE = 2
 """Guests at a time: those of the live tests wait for most of their time."""
@@ -55,13 +57,15 @@ def refuse(words: argparse.Namespace) -> None:
     for file in words.files:
         found = (paths.TREE / file.partition("::")[0]).resolve()
         if not found.exists():
-            raise say.Trouble(f"there is no {file}; give files of {LIVE}")
+            raise say.Trouble(f"there is no file {file}; name files of {LIVE}")
         if not found.is_relative_to(paths.TREE / LIVE):
-            raise say.Trouble(f"{file} is no live test; give files of {LIVE}")
+            raise say.Trouble(f"{file} is no live test; name files of {LIVE}")
     for word in words.kernel or []:
-        kernels.refuse(word)
+        kernels.refuse(word, "test")
     if words.full and (words.kernel or words.files or words.expression):
-        raise say.Trouble("--full runs everything; leave out --kernel, -k and files")
+        raise say.Trouble(
+            "--full runs every test on every kernel; leave it out, or --kernel, -k and the files"
+        )
 
 
 def main(words: argparse.Namespace) -> int:
@@ -85,17 +89,30 @@ def main(words: argparse.Namespace) -> int:
 def _plan(names: Sequence[str], words: argparse.Namespace) -> list[Part]:
     """The parts of a run: those that take longest first."""
     if words.files or words.expression:
-        files = tuple(words.files or [LIVE])
-        return [Part(name, files, "these live tests") for name in names or ["sanitize"]]
+        files = words.files or [LIVE]
+        homes = dict.fromkeys(names, files) or {
+            home: [file for file in files if _home(file) == home] for home in map(_home, files)
+        }
+        return [
+            Part(name, tuple(mine), "these live tests", refused=name == UNSAFE)
+            for name, mine in homes.items()
+        ]
     if words.full:
         names = [*reversed(kernels.USER_MODE), *kernels.STOCK]
     return [part for name in names or DEFAULT for part in _parts(name)]
 
 
+def _home(file: str) -> str:
+    """The kernel on which the tests of FILE run if the user names none."""
+    if file.startswith(REFUSAL):
+        return UNSAFE
+    return "races" if file.startswith(f"{LIVE}/test_races") else "sanitize"
+
+
 def _parts(name: str) -> list[Part]:
     """The parts that test the kernel NAME."""
-    if name == "newest-rt":
-        return [Part(name, (REFUSAL,), "a refusal", refused=True)]
+    if name == UNSAFE:
+        return [Part(name, (REFUSAL,), "the refusal to load", refused=True)]
     if name in kernels.STOCK:
         return [Part(name, (SMOKE,), "smoke tests")]
     races = _files("test_races*.py")
@@ -134,7 +151,8 @@ def _refuse_expression(words: argparse.Namespace) -> None:
         return
     select = ["--collect-only", "-q", "-k", words.expression, *(words.files or [LIVE])]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *_PLUGINS, *select],
+        process.cage([sys.executable, "-m", "pytest", *_PLUGINS, *select]),
+        preexec_fn=process.die_with_parent,
         cwd=paths.TREE,
         capture_output=True,
         text=True,
