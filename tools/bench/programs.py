@@ -18,7 +18,7 @@ class Program:
 
     def command(self, *words: str) -> list[str]:
         """The command line that starts it with WORDS, in a guest."""
-        found = sorted(paths.PROGRAMS.glob(f"{self.packages[0]}-whole_*"))
+        found = sorted(paths.PROGRAMS.glob(f"{self.packages[0]}_*"))
         if not found:
             raise Trouble(f"the cache has no {self.packages[0]}; run tools/lab bench")
         library = f"{found[-1]}/usr/lib/x86_64-linux-gnu"

@@ -156,8 +156,7 @@ def program(package: str, path: str) -> Path:
 
 def whole(packages: Sequence[str]) -> Path:
     """PACKAGES, a program and then its libraries, unpacked into one folder of the cache."""
-    more = "-whole" if len(packages) > 1 else ""
-    folder = paths.PROGRAMS / f"{packages[0]}{more}_{HERE.version(packages[0])}"
+    folder = paths.PROGRAMS / f"{packages[0]}_{HERE.version(packages[0])}"
     with paths.locked("programs"):
         if not folder.exists():
             HERE.unpack(packages, folder)
