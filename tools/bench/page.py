@@ -116,15 +116,17 @@ def _missed(found: Results) -> str:
 
 
 def _wide(found: Results) -> str:
-    """Which intervals stayed wider than they should be."""
-    lines = [
-        f"{benchmark.name} on {_kernel(found, kernel)} ({label}: ±{100 * each.width:.0f} %)"
+    """How many intervals stayed wider than they should be."""
+    ratios = [
+        each
         for benchmark in BENCHMARKS
-        for kernel, record in found.of(benchmark).items()
-        for label, each in record.ratios.items()
-        if each.sittings > 1 and not each.narrow
+        for record in found.of(benchmark).values()
+        for each in record.ratios.values()
+        if each.sittings > 1
     ]
-    return "; ".join(lines) or "none"
+    wide = [each for each in ratios if not each.narrow]
+    widest = max((each.width for each in wide), default=0.0)
+    return f"{len(wide)} of {len(ratios)} intervals, the widest ±{100 * widest:.0f} %"
 
 
 def _figures(found: Results) -> str:
