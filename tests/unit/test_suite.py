@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ippfvslab import cli, kernels, paths, suite
+from ippfvslab import cli, kernels, paths, say, suite
 from ippfvslab.suite import Part
 
 
@@ -63,6 +63,7 @@ def test_the_first_line_names_every_kernel_and_what_runs_on_it() -> None:
         ("..F\n1 failed, 2 passed in 2.00s\n", 1, {"passed": 2, "failed": 1}),
         ("...\n3 passed in 2.00s\n", 1, {"passed": 3, "error": 1}),
         ("half a line", 1, {"error": 1}),
+        ("nothing that was known", 0, {"error": 1}),
         ("no tests ran in 0.10s\n", 5, {"error": 1}),
     ],
 )
@@ -72,9 +73,16 @@ def test_a_guest_that_failed_never_counts_as_passed(
     assert suite._counts(output, status) == counts
 
 
-def test_a_failure_of_one_guest_ends_the_run() -> None:
+def test_a_part_that_cannot_run_is_an_error_and_the_others_go_on() -> None:
     def fails() -> suite.Sum:
-        raise RuntimeError("no kernel")
+        raise say.Trouble("no kernel")
 
-    with pytest.raises(RuntimeError, match="no kernel"):
-        suite._side_by_side({"one": fails, "two": lambda: suite.Sum(passed=1)})
+    sums = suite._side_by_side({"one": fails, "two": lambda: suite.Sum(passed=1, seconds=1)})
+    assert sums == {"one": {"error": 1, "seconds": 1}, "two": {"passed": 1, "seconds": 1}}
+    assert suite._conclude(sums, 1) == 1
+
+
+def test_kernels_without_fault_injection_run_no_test_of_faults() -> None:
+    for name in ("uml", "6.1-uml"):
+        files = [file for part in _parts("--kernel", name) for file in part.files]
+        assert not set(files) & set(suite.FAULTS)

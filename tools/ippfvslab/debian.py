@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import re
 import shutil
-import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,12 +62,14 @@ class Archive:
         """The .deb of PACKAGE in the cache, downloaded if it is not there yet."""
         paths.PACKAGES.mkdir(parents=True, exist_ok=True)
         stem = f"{package}_{self.version(package).replace(':', '%3a')}_"
-        if not (have := _stored(stem)):
-            self.apt("apt-get", "download", "-qq", package, cwd=paths.PACKAGES)
-            have = _stored(stem)
-        if not have:
-            raise Trouble(f"apt-get download {package} brought no file {stem}*.deb")
-        return have
+        if have := _stored(paths.PACKAGES, stem):
+            return have
+        # An interrupted download must not be taken for a whole package later.
+        with tempfile.TemporaryDirectory(dir=paths.PACKAGES) as part:
+            self.apt("apt-get", "download", "-qq", package, cwd=Path(part))
+            if not (new := _stored(Path(part), stem)):
+                raise Trouble(f"apt-get download {package} brought no file {stem}*.deb")
+            return new.rename(paths.PACKAGES / new.name)
 
     def unpack(self, packages: Sequence[str], folder: Path) -> None:
         """Unpack PACKAGES into FOLDER: all of them or, if anything fails, none."""
@@ -75,7 +77,7 @@ class Archive:
         shutil.rmtree(half, ignore_errors=True)
         half.mkdir(parents=True)
         for package in packages:
-            subprocess.run(["dpkg", "-x", str(self.download(package)), str(half)], check=True)
+            process.run(["dpkg", "-x", self.download(package), half])
         shutil.rmtree(folder, ignore_errors=True)
         half.rename(folder)
 
@@ -83,8 +85,8 @@ class Archive:
 HERE = Archive()
 
 
-def _stored(stem: str) -> Path | None:
-    return next((deb for deb in paths.PACKAGES.glob("*.deb") if deb.name.startswith(stem)), None)
+def _stored(folder: Path, stem: str) -> Path | None:
+    return next((deb for deb in folder.glob("*.deb") if deb.name.startswith(stem)), None)
 
 
 def mirror() -> str:

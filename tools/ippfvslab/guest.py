@@ -151,6 +151,7 @@ def _command(kernel: Kernel, folder: Path, job: Job) -> list[str]:
             *(["sh", "-c", _OWN_MEMORY, str(folder)] if job.measures else []),
             str(kernel.image),
             f"mem={job.memory}",
+            f"uml_dir={folder}/tmp/",
             *["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro"],
             *["con=null", "con0=fd:0,fd:1", "quiet", "log_buf_len=8M"],
             *([f"ncpus={kernel.cpus}", "seccomp=on"] if kernel.seccomp else []),

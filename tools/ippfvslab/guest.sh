@@ -103,8 +103,8 @@ job() {
 		[ ! -d /sys/module/ippfvs ] || /sbin/rmmod ippfvs 2> "$RUN/unload"
 		find_leaks
 	fi
+	dmesg > "$RUN/dmesg.part" && mv "$RUN/dmesg.part" "$RUN/dmesg"
 	stage over
-	dmesg > "$RUN/dmesg"
 }
 
 # UML hands kernel words that it does not know to init as environment and its own as arguments.

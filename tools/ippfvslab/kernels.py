@@ -250,7 +250,7 @@ def _unpack_source(
     process.run(["tar", "-xf", tarball, "-C", part, "--strip-components=1"])
     shutil.rmtree(deb)
     for patch in patches:
-        process.run(["patch", "-s", "-p1", "-d", part, "-i", patch])
+        process.run(["patch", "-s", "-F0", "-p1", "-d", part, "-i", patch])
     part.rename(folder)
 
 
@@ -259,7 +259,7 @@ def _user_mode(name: str) -> Kernel:
     tree = source(wanted.source, tuple(wanted.patches))
     fragments = [_CONFIGS / f"{config}.config" for config in wanted.configs]
     key = paths.digest(fragments)
-    home = f"{wanted.boots or name}_{tree.name.partition('_')[2]}_{key}"
+    home = f"{wanted.boots or name}_{tree.name.partition('_')[2]}_{key}{wanted.flags}"
     root = paths.KERNELS / home
     kernel = Kernel(
         name,
@@ -308,8 +308,9 @@ def configure(
     text = "".join(fragment.read_text() for fragment in fragments)
     wanted = re.findall(r"^(CONFIG_\w+)=[ym]$", text, re.MULTILINE)
     missing = [word for word in wanted if not {f"{word}=y", f"{word}=m"} & have]
-    # An old kernel lacks options of new ones. One that it knows and leaves out is a fault.
-    if missing and (refused := [word for word in missing if _knows(tree, word)]):
+    # An old kernel lacks options of new ones; whatever else is left out is a fault.
+    new = tree == newest_source()
+    if missing and (refused := [word for word in missing if new or _knows(tree, word)]):
         raise say.Trouble(f"{tree.name} did not take these options: {' '.join(refused)}")
 
 

@@ -16,6 +16,7 @@ _COMPLAINTS = re.compile(
     | refcount_t: | unregister_netdevice:\ waiting | leaked\ reference | list_(add|del)\ corruption
     | INFO:\ task\ .*\ blocked | rcu.*detected.*stall | soft\ lockup | hard\ LOCKUP
     | general\ protection | unable\ to\ handle | stack\ segment | double\ fault | Kernel\ panic
+    | kmemleak:.*disabled | turning\ off\ the\ locking
     | page\ allocation\ failure | [Oo]bjects\ remaining | kmem_cache_destroy | hw\ csum\ failure
     """,
     re.VERBOSE,

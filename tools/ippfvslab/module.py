@@ -58,7 +58,8 @@ def _build(kernel: Kernel, name: str, tree: Path, files: list[Path]) -> Path:
 
 def _forget_old(stem: str) -> None:
     """Keep the newest few builds only."""
-    homes = sorted(paths.MODULES.glob(f"{stem}-*"), key=lambda home: home.stat().st_mtime)
+    own = f"{stem}-{'[0-9a-f]' * 16}"
+    homes = sorted(paths.MODULES.glob(own), key=lambda home: home.stat().st_mtime)
     for home in homes[:-KEEP]:
         shutil.rmtree(home)
 

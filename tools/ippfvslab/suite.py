@@ -20,6 +20,8 @@ from ippfvslab import check, guest, kernels, module, nginx, paths, process, say
 LIVE = "tests/live"
 SMOKE = f"{LIVE}/test_smoke.py"
 REFUSAL = f"{LIVE}/test_refusal.py"
+FAULTS = (f"{LIVE}/test_no_memory.py", f"{LIVE}/test_reallocation.py")
+"""What only a kernel with fault injection can run."""
 UNSAFE = "newest-rt"
 """The kernel on which the module must refuse to load."""
 DEFAULT = ("sanitize", "races", "6.1", "6.12", "newest")
@@ -119,7 +121,7 @@ def _parts(name: str) -> list[Part]:
     if name == "races":
         return [Part(name, races, "tests of races")]
     # The same build as for races, which has two CPUs for them.
-    elsewhere = {REFUSAL, *(races if name == "sanitize" else ())}
+    elsewhere = {REFUSAL, *(races if name == "sanitize" else FAULTS)}
     files = [file for file in _files("test_*.py") if file not in elsewhere]
     return [
         Part(name, tuple(files[half::2]), "all live tests", f"{half + 1}/2") for half in range(2)
@@ -183,6 +185,9 @@ def _side_by_side(jobs: dict[str, Callable[[], Sum]]) -> dict[str, Sum]:
                 return
             try:
                 sums[title] = jobs[title]()
+            except say.Trouble as trouble:
+                say.line(f"!! {title}: {trouble}")
+                sums[title] = Counter(error=1, seconds=1)
             except BaseException as failure:
                 failures.append(failure)
 
@@ -212,9 +217,8 @@ def _conclude(sums: dict[str, Sum], seconds: float) -> int:
 
 def _checks() -> Sum:
     began = time.monotonic()
-    findings = check.main()
-    found = Counter(failed=findings) if findings else Counter(passed=len(check.CHECKS))
-    return found + _seconds(began)
+    failed = check.main()
+    return Counter(failed=failed, passed=len(check.CHECKS) - failed) + _seconds(began)
 
 
 def _seconds(began: float) -> Sum:
@@ -278,6 +282,6 @@ def _counts(output: str, status: int) -> Sum:
         if re.search(r"\d+ (passed|failed|error)\b.* in [\d.]+s|no tests ran", line):
             found.update({word: int(number) for number, word in _WORDS.findall(line)})
             break
-    if status and not found.total() - found["passed"]:
+    if not found["passed"] or (status and not found.total() - found["passed"]):
         found["error"] += 1
     return found
