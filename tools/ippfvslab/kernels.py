@@ -272,7 +272,7 @@ def _user_mode(name: str) -> Kernel:
         cpus=wanted.cpus,
     )
     if not (root / "ready").exists():
-        with say.step(f"User-Mode Linux ({name}): build", "7 minutes on 2 cores"):
+        with say.step(f"User-Mode Linux ({name}): build", "10 to 20 minutes on 2 cores"):
             _build_user_mode(kernel, tree, fragments)
     release = (root / "build/include/config/kernel.release").read_text().strip()
     return Kernel(**{**vars(kernel), "release": release})
