@@ -25,7 +25,9 @@ _SPARSE = ("C=2", "CF=-D__CHECK_ENDIAN__")
 _WARNING = re.compile(r"\b(warning|error): ", re.IGNORECASE)
 # The compiler of a build differs by a revision from that of Debian's own; no BTF is wanted.
 _INNOCENT = re.compile(r"the compiler differs from the one used|Skipping BTF generation")
-_UNDEFINED = re.compile(r"modpost: .* undefined!$|modpost: Symbol info of vmlinux is missing")
+_UNDEFINED = re.compile(
+    r"modpost: (.* undefined!$|suppressed \d+ unresolved symbol|Symbol info of vmlinux is missing)"
+)
 
 
 def main() -> int:
