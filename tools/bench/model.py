@@ -112,7 +112,6 @@ class Benchmark:
     """The kernels on which `--quick` measures it."""
     time_s: float = 30
     """It ends after this time, whether its intervals are narrow or not."""
-    about: str = ""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,6 @@ from bench.stats import LEAST_SITTINGS, Estimate, estimate, pair
 
 Prepare = Callable[[Flood, Mapping[str, Variant]], dict[str, list[int]]]
 """Adds streams for each variant, makes its connections, returns the streams to be measured."""
-WIDTH = 80
 
 
 @dataclass(frozen=True)

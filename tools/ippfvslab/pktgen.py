@@ -17,9 +17,3 @@ def tell(file: str, *commands: str) -> None:
 def shown(device: str) -> str:
     """All that it says of DEVICE: parameters, how far it has come, and the last result."""
     return (FILES / device).read_text()
-
-
-def result(device: str) -> str:
-    """The last result of DEVICE, or what became of the last command, "Result:" before it."""
-    text = shown(device)
-    return text[text.find("Result:") :]

@@ -37,7 +37,6 @@ VIP, CLIENT = "10.0.0.100", "198.18.0.1"
 REALS = tuple(f"172.16.0.{host}" for host in range(2, 6))
 VIPS = {4: VIP, 6: "2001:db8:10::100"}
 CLIENTS = {4: CLIENT, 6: "2001:db8:198::1"}
-INSIDE = {4: "172.16.0.0/24", 6: "2001:db8:172::/64"}
 ALL_REALS = {4: REALS, 6: tuple(f"2001:db8:172::{host}" for host in range(2, 6))}
 DEVICES = ("in0", "in1", "back0", "out0")
 FRAME_BYTES = 60
