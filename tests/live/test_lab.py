@@ -27,7 +27,7 @@ def test_runs_the_kernel_that_was_asked_for(guest: str) -> None:
         assert release.startswith(f"{guest.partition('-')[0]}.")
 
 
-def test_two_processors_are_there_where_packets_race(guest: str) -> None:
+def test_the_guest_has_the_cpus_of_its_kernel(guest: str) -> None:
     assert os.cpu_count() == (1 if guest in ("sanitize", "6.1-uml") else 2)
 
 

@@ -162,7 +162,7 @@ def test_rules_are_replaced_and_readers_see_one_set_or_the_other() -> None:
 
 
 @FAMILIES
-def test_the_module_is_unloaded_and_loaded(family: int) -> None:
+def test_the_module_is_unloaded_and_loaded_under_traffic_and_serves_again(family: int) -> None:
     with raced_director(family), Streams(*floods(family)):
         for _ in rounds(least=3):
             with pylvs.Manager() as lvs:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Every packet's headers move whenever anybody makes sure that they can be read.
+"""Methods forward and answer while every pskb_may_pull() reallocates the headers.
 
     client ── director ── servers        the paper's farm of each method and family
 

@@ -44,7 +44,7 @@ class UserMode:
     """The files of tools/kernels that are applied to the source."""
     cpus: int = 1
     boots: str = ""
-    """The name of another kernel, whose build it boots instead of one of its own."""
+    """The name of the kernel whose build it boots; empty if it is built itself."""
 
 
 # ARCH=um forbids its compiler what x86's own kernel has: memcpy() of a few bytes by moves.

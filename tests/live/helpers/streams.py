@@ -179,7 +179,7 @@ def left(device: str) -> int:
 
 
 def _forget_devices(thread: str) -> None:
-    """Take all devices from THREAD of pktgen, which is asked to, and may be late."""
+    """Remove all devices from the pktgen thread THREAD; return when they are gone."""
     limit = time.monotonic() + LIMIT_S
     tell(thread, "rem_device_all")
     while any(device in shown(thread) for device in (*DEVICES, "feed0", "feed1")):
