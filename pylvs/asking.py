@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
@@ -68,7 +68,7 @@ def explain_replace(refusal: Refusal, body: Body, rules: Ruleset | PackedRuleset
 
 def told(
     transport: Transport, announced: Iterator[tuple[Command, bytes] | None]
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Yield what was announced as events, and close the transport in the end."""
     try:
         for event in announced:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -333,11 +333,11 @@ class Manager:
         """Remove every service; the settings stay."""
         self._do(Command.REPLACE, [])
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Generator[Event, None, None]:
         """Yield changes of the rules, from this call on, for ever.
 
-        Uses a socket of its own. An event of kind "lost" stands where the kernel
-        announced more than the socket could hold.
+        Uses a socket of its own, which ``close()`` of the generator closes. An event of kind
+        "lost" stands where the kernel announced more than the socket could hold.
         """
         transport = self._transport.twin()
         try:

@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 
@@ -172,17 +173,17 @@ def test_refusals(lvs: Manager) -> None:
 
 
 def test_events(lvs: Manager) -> None:
-    events = lvs.events()
-    service = web(lvs)
-    lvs.add_real(service, REAL)
-    lvs.edit_real(service, REAL, weight=7)
-    lvs.remove_real(service, REAL)
-    lvs.edit_service(service, "rr")
-    lvs.remove_service(service)
-    lvs.configure(udp_timeout_s=301)
-    lvs.configure(udp_timeout_s=300)
-    lvs.clear()
-    seen = list(islice(events, 9))
+    with closing(lvs.events()) as events:
+        service = web(lvs)
+        lvs.add_real(service, REAL)
+        lvs.edit_real(service, REAL, weight=7)
+        lvs.remove_real(service, REAL)
+        lvs.edit_service(service, "rr")
+        lvs.remove_service(service)
+        lvs.configure(udp_timeout_s=301)
+        lvs.configure(udp_timeout_s=300)
+        lvs.clear()
+        seen = list(islice(events, 9))
     kinds = ["service_new", "real_new", "real_set", "real_del", "service_set", "service_del"]
     assert [each.kind for each in seen] == [*kinds, "config_set", "config_set", "replace"]
     assert seen[0] == Event("service_new", WEB)

@@ -127,9 +127,10 @@ def test_a_service_comes_and_goes_and_takes_its_connections_along(
                 until(partial(_serves, lvs, family), "too few connections", lvs)
                 lvs.remove_service(service)
                 went += 1
+        # Of each service that went, each CPU may have held one packet, counted too late.
         if family == 4:
             assert left("out0") - 2 * went <= lvs.stats().packets_in <= left("out0")
-        assert lvs.stats().connections >= went * len(FLOWS)
+        assert lvs.stats().connections >= went * (len(FLOWS) - 2)
         dropped(lvs, "table_full")  # more ended entries of one client than may wait
         assert_nothing_is_left(lvs)
 

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import errno
-import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
 from ippfvslab.farm import Farm
+from ippfvslab.load import Load
 
 import pylvs
 from pylvs import Endpoint, Manager, Method, Protocol, Real, Service, codec, wire
@@ -145,25 +146,17 @@ def test_what_it_does_not_take(lvs: Manager, transport: NetlinkTransport) -> Non
 
 def test_the_last_service_goes_while_services_are_listed(farm: Farm, lvs: Manager) -> None:
     """Hooks and table go with it, which takes many times as long as a listing."""
-    one = grid(1, 1)
-    failed: list[Exception] = []
+    one, listed = grid(1, 1), {0: 0, 1: 0}
+    with Manager(netns=str(farm.director.path)) as writer:
 
-    def come_and_go() -> None:
-        try:
-            with Manager(netns=str(farm.director.path)) as writer:
-                for _ in range(8):
-                    writer.replace(one)
-                    writer.clear()
-        except Exception as fault:
-            failed.append(fault)
+        def come_and_go() -> None:
+            writer.replace(one)
+            writer.clear()
 
-    thread = threading.Thread(target=come_and_go)
-    thread.start()
-    counts = []
-    while thread.is_alive():
-        counts.append(len(lvs.services()))
-        assert lvs.stats() == pylvs.Stats()
-    thread.join()
-    assert not failed
-    assert set(counts) <= {0, 1}
-    assert len(counts) > 8
+        with Load(come_and_go) as changes:
+            limit = time.monotonic() + 60
+            while changes.rounds < 8 or min(listed.values()) < 8:
+                assert time.monotonic() < limit, (changes.rounds, changes.faults[-1:], listed)
+                listed[len(lvs.services())] += 1
+                assert lvs.stats() == pylvs.Stats()
+    assert not changes.faults

@@ -188,19 +188,19 @@ def test_the_command_refuses_with_a_sentence_and_an_exit_code(
 
 @ONE_FARM
 def test_the_manager_changes_replaces_and_announces_rules(farm: Farm, lvs: pylvs.Manager) -> None:
-    events = lvs.events()
-    service = lvs.add_service("tcp", farm.service(80), "wrr")
-    lvs.add_real(service, farm.real(0, 80))
-    lvs.edit_real(service, farm.real(0, 80), weight=7)
-    assert [each.rule().reals for each in lvs.services()] == [
-        (pylvs.Real(pylvs.Endpoint(farm.reals[0], 80), 7, pylvs.Method.NAT),)
-    ]
-    with pytest.raises(pylvs.AlreadyExists):
+    with contextlib.closing(lvs.events()) as events:
+        service = lvs.add_service("tcp", farm.service(80), "wrr")
         lvs.add_real(service, farm.real(0, 80))
-    other = pylvs.Service(pylvs.Protocol.UDP, pylvs.Endpoint(farm.vip, 53), "rr")
-    lvs.replace(pylvs.Ruleset((other,)))
-    assert lvs.rules().services == (other,)
-    seen = [each.kind for each in islice(events, 4)]
+        lvs.edit_real(service, farm.real(0, 80), weight=7)
+        assert [each.rule().reals for each in lvs.services()] == [
+            (pylvs.Real(pylvs.Endpoint(farm.reals[0], 80), 7, pylvs.Method.NAT),)
+        ]
+        with pytest.raises(pylvs.AlreadyExists):
+            lvs.add_real(service, farm.real(0, 80))
+        other = pylvs.Service(pylvs.Protocol.UDP, pylvs.Endpoint(farm.vip, 53), "rr")
+        lvs.replace(pylvs.Ruleset((other,)))
+        assert lvs.rules().services == (other,)
+        seen = [each.kind for each in islice(events, 4)]
     assert seen == ["service_new", "real_new", "real_set", "replace"]
 
 

@@ -3,8 +3,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
-from ippfvslab.cli import main
+from ippfvslab.cli import INTERRUPTED, main
 
-sys.exit(main())
+code = main()
+if code == INTERRUPTED:
+    # Threads may still wait for guests, and Python cannot end beside them.
+    sys.stdout.flush()
+    os._exit(code)
+sys.exit(code)

@@ -11,6 +11,9 @@ from typing import Any, NoReturn
 
 from ippfvslab import process, say
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
+
 
 class _Parser(argparse.ArgumentParser):
     def __init__(self, **words: Any) -> None:
@@ -75,7 +78,7 @@ def main() -> int:
         return 2
     except KeyboardInterrupt:
         print("tools/lab: interrupted; no guest, namespace or process is left", file=sys.stderr)
-        return 130
+        return INTERRUPTED
 
 
 def _refuse(words: argparse.Namespace) -> None:

@@ -22,11 +22,12 @@ def usable(kernel: Kernel) -> bool:
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return False
     answer = paths.CACHE / f"kvm-{_BOOT_ID.read_text().strip()}"
-    if not answer.exists():
-        for old in paths.CACHE.glob("kvm-*"):
-            old.unlink()
-        answer.write_text("yes" if _try(kernel) else "no")
-    return answer.read_text() == "yes"
+    with paths.locked("kvm"):
+        if not answer.exists():
+            for old in paths.CACHE.glob("kvm-*"):
+                old.unlink()
+            answer.write_text("yes" if _try(kernel) else "no")
+        return answer.read_text() == "yes"
 
 
 def _try(kernel: Kernel) -> bool:
