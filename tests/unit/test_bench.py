@@ -142,8 +142,8 @@ def test_stream_is_as_long_as_the_module_reads_it() -> None:
     assert packed.endswith(b"frame".ljust(128, b"\0"))
 
 
-def slice_of(sent: int, came: int) -> flood.Slice:
-    return flood.Slice(0, 0, sent, 1000, sent, came, 0)
+def slice_of(sent: int, came: int, wall_ns: int = 1000) -> flood.Slice:
+    return flood.Slice(0, 0, sent, 1000, wall_ns, sent, came, 0)
 
 
 def test_slice_counts_only_if_every_packet_was_forwarded() -> None:
@@ -159,6 +159,9 @@ def test_two_cpus_share_what_they_forwarded() -> None:
     host: Any = SimpleNamespace(name="v0")
     both = [slice_of(5, 12), slice_of(7, 12)]
     assert sittings.honest("ippfvs, 2 CPUs", Variant(host, Case()), both) == 12
+    in_turns = [slice_of(5, 12, wall_ns=2000), slice_of(7, 12, wall_ns=2000)]
+    with pytest.raises(RuntimeError, match="too busy to run 2 CPUs at a time"):
+        sittings.honest("ippfvs, 2 CPUs", Variant(host, Case()), in_turns)
 
 
 def test_tally_compares_with_the_first_variant() -> None:

@@ -14,7 +14,7 @@ import ipaddress
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -312,19 +312,15 @@ def settled(value: Callable[[], object], still_s: float = 0.25, limit_s: float =
 def directors(cases: dict[str, Case]) -> Iterator[dict[str, Variant]]:
     """Each variant of CASES in a namespace of its own, started; all gone afterwards."""
     hosts = {label: Host(f"v{number}") for number, label in enumerate(cases)}
-    netns.ip([f"netns add {host.name}" for host in hosts.values()])
-    started: list[Variant] = []
-    try:
-        variants = {label: VARIANTS[kind(label)](hosts[label], cases[label]) for label in cases}
+    variants = {label: VARIANTS[kind(label)](hosts[label], cases[label]) for label in cases}
+    with ExitStack() as stack:
         for variant in variants.values():
+            netns.ip([f"netns add {variant.host.name}"])
+            stack.callback(netns.ip, [f"netns del {variant.host.name}"])
             _build(variant.host, variant.case)
             variant.start()
-            started.append(variant)
+            stack.callback(variant.stop)
         yield variants
-    finally:
-        for variant in started:
-            variant.stop()
-        netns.ip([f"netns del {host.name}" for host in hosts.values()])
 
 
 def _build(host: Host, case: Case) -> None:
@@ -339,6 +335,8 @@ def _build(host: Host, case: Case) -> None:
     host.ip(
         f"link add in0 address {MAC_IN} type dummy",
         f"link add out0 address {MAC_OUT} type dummy",
+        # Without a link-local address, so that IPv6 sends nothing of its own.
+        *("link set in0 addrgenmode none", "link set out0 addrgenmode none"),
         *("link set lo up", "link set in0 up", "link set out0 up"),
         f"addr add {VIP[4]}/32 dev in0",
         f"addr add {VIP[6]}/128 dev in0 nodad",

@@ -21,7 +21,7 @@ _CLEAR, _ADD, _RUN = range(3)
 _FIELD = struct.Struct("=HHIIII")
 _HEAD = struct.Struct("=III16s16sHHHHI")
 _SCHEDULE = struct.Struct(f"=IIIIIIII{STEPS}Q")
-_RESULT = struct.Struct("=IIQQQQQ")
+_RESULT = struct.Struct("=IIQQQQQQ")
 LONG, LONG_S = 100_000, 0.1
 """Packets and seconds without a pause; longer slices let other tasks run in between."""
 
@@ -45,6 +45,7 @@ class Slice(NamedTuple):
     packets: int
     ns: int
     """That the CPU worked for the guest."""
+    wall_ns: int
     sent: int
     came: int
     worst_ns: int

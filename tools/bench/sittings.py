@@ -19,6 +19,8 @@ from bench.flood import Flood, Slice, flood
 from bench.model import Benchmark, Record
 from bench.stats import LEAST_SITTINGS, Estimate, estimate, pair
 
+LEAST_TOGETHER = 0.6
+"""The share of its time that a CPU of a step with two works; it is half when they take turns."""
 Prepare = Callable[[Flood, Mapping[str, Variant]], dict[str, list[int]]]
 """Adds streams for each variant, makes its connections, returns the streams to be measured."""
 
@@ -120,7 +122,14 @@ def _steps(
 
 
 def honest(label: str, variant: Variant, step: Sequence[Slice]) -> int:
-    """Return how many packets STEP has sent; raise if not all of them were forwarded."""
+    """Return how many packets STEP has sent.
+
+    Raises if not all of them were forwarded, or if streams that should run at the same time took
+    turns, since the host had no CPU for each.
+    """
+    worked, wall = sum(each.ns for each in step), sum(each.wall_ns for each in step)
+    if len(step) > 1 and worked < LEAST_TOGETHER * wall:
+        raise RuntimeError(f"{label}: the host was too busy to run {len(step)} CPUs at a time")
     sent = sum(each.sent for each in step)
     wanted = sent if variant.forwards else 0
     for each in step:

@@ -15,6 +15,7 @@
  */
 #include <linux/etherdevice.h>
 #include <linux/if_ether.h>
+#include <linux/ip.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
@@ -74,6 +75,7 @@ struct flood_result {
 	__u32 stream, step;
 	__u64 packets;	/* within @ns */
 	__u64 ns;	/* that the CPU worked for this kernel */
+	__u64 wall_ns;
 	__u64 sent;	/* with those of the lead */
 	__u64 came;	/* packets that left by the stream's out device meanwhile */
 	__u64 worst;	/* ns of the slowest batch, with @slowest */
@@ -249,6 +251,7 @@ static int send(struct stream *s, u32 packets, u64 ns)
 	} while (packets ? sent < packets : ktime_get_ns() - began < ns);
 
 	r->ns = worked_ns() - worked;
+	r->wall_ns = ktime_get_ns() - began;
 	r->packets = sent;
 	r->sent += sent;
 	return 0;
@@ -315,6 +318,21 @@ static int run_step(unsigned int step)
 	return err;
 }
 
+/* The streams of a step wait for each other, so each needs a CPU of its own. */
+static bool valid_step(u64 step)
+{
+	unsigned int i, k;
+
+	if (!step || fls64(step) > stream_count)
+		return false;
+	for (i = 0; i < stream_count; i++)
+		for (k = 0; k < i; k++)
+			if ((step & BIT_ULL(i)) && (step & BIT_ULL(k)) &&
+			    streams[i]->spec.cpu == streams[k]->spec.cpu)
+				return false;
+	return true;
+}
+
 static int run(void)
 {
 	size_t slices = 0;
@@ -325,7 +343,7 @@ static int run(void)
 	    (!plan.packets && !plan.slice_us))
 		return -EINVAL;
 	for (i = 0; i < plan.steps; i++) {
-		if (!plan.step[i] || fls64(plan.step[i]) > stream_count)
+		if (!valid_step(plan.step[i]))
 			return -EINVAL;
 		slices += hweight64(plan.step[i]);
 	}
@@ -357,20 +375,29 @@ static void clear(void)
 	result_count = 0;
 }
 
+static bool valid_gso(const struct flood_add *spec)
+{
+	if (!spec->gso_size)
+		return !spec->payload;
+	return spec->payload && spec->payload <= PAGE_SIZE << PAYLOAD_ORDER &&
+	       spec->len >= ETH_HLEN + sizeof(struct iphdr) + sizeof(struct tcphdr);
+}
+
 static bool valid(const struct flood_add *spec)
 {
 	unsigned int i;
 
-	if (spec->len < ETH_HLEN || spec->len > FRAME || !cpu_online(spec->cpu) ||
-	    spec->payload > PAGE_SIZE << PAYLOAD_ORDER ||
-	    spec->ip_check > FRAME - 2 || spec->l4_check > FRAME - 2)
+	if (spec->len < ETH_HLEN || spec->len > FRAME || spec->cpu >= nr_cpu_ids ||
+	    !cpu_online(spec->cpu) || spec->ip_check > spec->len - 2 ||
+	    spec->l4_check > spec->len - 2 || !valid_gso(spec))
 		return false;
 	for (i = 0; i < FIELDS; i++) {
 		const struct flood_field *field = &spec->field[i];
 
 		if (field->count &&
 		    ((field->size != 2 && field->size != 4) ||
-		     field->at > FRAME - 4 || field->stride > field->count))
+		     field->at + field->size > spec->len ||
+		     field->stride > field->count))
 			return false;
 	}
 	return true;

@@ -134,10 +134,13 @@ static void rewrite(struct iphdr *iph, __be32 server)
 	struct udphdr *uh = (void *)(iph + 1);
 
 	csum_replace4(&iph->check, iph->daddr, server);
-	if (iph->protocol == IPPROTO_TCP)
+	if (iph->protocol == IPPROTO_TCP) {
 		csum_replace4(&th->check, iph->daddr, server);
-	else if (uh->check)
+	} else if (uh->check) {
 		csum_replace4(&uh->check, iph->daddr, server);
+		if (!uh->check)
+			uh->check = CSUM_MANGLED_0;
+	}
 	iph->daddr = server;
 	ip_decrease_ttl(iph);
 }
