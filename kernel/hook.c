@@ -1,157 +1,167 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where packets come in, and the only file with hooks and netfilter's verdicts.
+ * The hooks, and the only file with netfilter's hook numbers and verdicts.
  *
- * Arriving packets are met behind the raw table and before conntrack: what the
- * host drops there never reaches us, what belongs to a connection needs neither
- * conntrack nor routing. New connections are made behind the host's own filter,
- * or on arrival where there is none (shortcut.h).
+ * PRE_ROUTING comes behind the raw table and before conntrack. What the raw table drops never gets
+ * here, and packets of known connections need neither conntrack nor routing. The other hooks come
+ * behind the filter tables, so that the whole firewall decides about new connections.
  */
 #include "hook.h"
 
-#include "bridged.h"
-#include "journey.h"
+#include "input.h"
 #include "net.h"
 #include "packet.h"
 
 #include <linux/bottom_half.h>
 #include <linux/errno.h>
+#include <linux/etherdevice.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter_bridge.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
 
-/* Of a variable: not to be zeroed by kernels that zero all of the stack. */
+static_assert((int)IPPFVS_PREROUTING == (int)NF_INET_PRE_ROUTING);
+static_assert((int)IPPFVS_LOCAL_IN == (int)NF_INET_LOCAL_IN);
+static_assert((int)IPPFVS_FORWARD == (int)NF_INET_FORWARD);
+static_assert((int)IPPFVS_LOCAL_OUT == (int)NF_INET_LOCAL_OUT);
+
+/* For a variable that a kernel which zeroes the stack need not zero. */
 #if __has_attribute(__uninitialized__)
-#define IPPFVS_UNINITIALIZED	__attribute__((__uninitialized__))
+#define IPPFVS_UNINITIALIZED __attribute__((__uninitialized__))
 #else
 #define IPPFVS_UNINITIALIZED
 #endif
 
-typedef enum ippfvs_verdict handler(struct ippfvs_packet *pkt);
-
-static const unsigned int verdicts[] = {
-	[IPPFVS_PASS]	= NF_ACCEPT,
-	[IPPFVS_DROP]	= NF_DROP,
-	[IPPFVS_TAKEN]	= NF_STOLEN,
-	[IPPFVS_ENDED]	= NF_ACCEPT,	/* to where it is scheduled anew */
+/* clang-format off */
+static const unsigned int nf_verdict[] = {
+	[IPPFVS_PASS]		= NF_ACCEPT,
+	[IPPFVS_DROP]		= NF_DROP,
+	[IPPFVS_STOLEN]		= NF_STOLEN,
+	[IPPFVS_RESCHEDULE]	= NF_ACCEPT,	/* a later hook schedules the packet */
 };
+/* clang-format on */
 
 /*
- * Malformed packets and fragments are not ours to judge: whatever has neither a
- * five-tuple of a protocol we know nor quotes one goes on to the stack.
+ * Packets without a five-tuple of a known protocol, and without a quoted one, pass: among them
+ * malformed packets and fragments. The fields are set one by one, because reading fills the rest,
+ * and zeroing all of it costs 10 ns.
  */
 static __always_inline enum ippfvs_verdict
-judge(struct sk_buff *skb, const struct nf_hook_state *state,
-	enum ippfvs_place place, handler *handler)
+process(struct sk_buff *skb, const struct nf_hook_state *state,
+	enum ippfvs_verdict (*input)(struct ippfvs_packet *pkt))
 {
 	struct ippfvs_packet pkt IPPFVS_UNINITIALIZED;
 	int err;
 
-	/* One by one: reading fills the rest; zeroing it first costs 10 ns. */
 	pkt.skb = skb;
 	pkt.net = state->net;
 	pkt.ipn = ippfvs_net(state->net);
 	pkt.in = state->in;
-	pkt.place = place;
-	pkt.hook = state->hook;
+	pkt.hook = (enum ippfvs_hook)state->hook;
 
 	err = ippfvs_packet_read(&pkt);
-	/* Ours or not: the stack would take one of a known connection for its own. */
+	/* The packet may belong to a known connection, which the stack would take for its own. */
 	if (unlikely(err == -ENOMEM))
 		return ippfvs_packet_drop(&pkt, IPPFVS_DROP_NO_MEMORY);
-	/* A raw socket may send any version by either family's hook. */
+	/* A raw socket may send any IP version through the hook of either family. */
 	if (err || pkt.wire.tuple.family != state->pf)
 		return IPPFVS_PASS;
-	return handler(&pkt);
+	return input(&pkt);
 }
 
 /*
- * Process context comes here with bottom halves on: the director's own packets,
- * and any that a program has let pass (NFQUEUE). Inlined into each hook, which so
- * calls its handler directly.
+ * Packets from process context (the director's own, and those that a program accepted by NFQUEUE)
+ * arrive with bottom halves on. Inlined, so that each hook calls its input function directly.
  */
-static __always_inline unsigned int
-handle(struct sk_buff *skb, const struct nf_hook_state *state,
-	enum ippfvs_place place, handler *handler)
+static __always_inline unsigned int handle(struct sk_buff *skb, const struct nf_hook_state *state,
+					   enum ippfvs_verdict (*input)(struct ippfvs_packet *pkt))
 {
-	bool process = !softirq_count();
+	bool process_context = !softirq_count();
 	enum ippfvs_verdict verdict;
 
-	if (unlikely(process))
+	if (unlikely(process_context))
 		local_bh_disable();
-	verdict = judge(skb, state, place, handler);
-	if (unlikely(process))
+	verdict = process(skb, state, input);
+	if (unlikely(process_context))
 		local_bh_enable();
-	return verdicts[verdict];
+	return nf_verdict[verdict];
 }
 
-static unsigned int arriving(void *priv, struct sk_buff *skb,
-			     const struct nf_hook_state *state)
+#if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
+
+/* Whether a bridge of the host carries the frame to another machine (br_netfilter). */
+static bool is_bridged_past(const struct sk_buff *skb, const struct net_device *in)
 {
-	if (unlikely(skb->pkt_type != PACKET_HOST &&
-		     skb->pkt_type != PACKET_LOOPBACK))
+	const struct nf_bridge_info *info = nf_bridge_info_get(skb);
+
+	return info && info->pkt_otherhost && !ether_addr_equal(eth_hdr(skb)->h_dest, in->dev_addr);
+}
+
+/* Whether a bridge of the host forwards the frame between ports; its TTL was not taken then. */
+static bool is_bridged_through(const struct sk_buff *skb)
+{
+	return nf_bridge_get_physoutdev(skb);
+}
+
+#else
+
+static bool is_bridged_past(const struct sk_buff *skb, const struct net_device *in)
+{
+	return false;
+}
+
+static bool is_bridged_through(const struct sk_buff *skb)
+{
+	return false;
+}
+
+#endif
+
+static unsigned int prerouting(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	if (unlikely(skb->pkt_type != PACKET_HOST && skb->pkt_type != PACKET_LOOPBACK))
 		return NF_ACCEPT;
-	if (unlikely(ippfvs_bridged_past(skb, state->in)))
-		return handle(skb, state, IPPFVS_ARRIVING, ippfvs_overheard);
-	return handle(skb, state, IPPFVS_ARRIVING, ippfvs_arrived);
+	if (unlikely(is_bridged_past(skb, state->in)))
+		return handle(skb, state, ippfvs_input_bridged);
+	return handle(skb, state, ippfvs_input_early);
 }
 
-static unsigned int for_us(void *priv, struct sk_buff *skb,
-			   const struct nf_hook_state *state)
+static unsigned int local_in(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	return handle(skb, state, IPPFVS_FOR_US, ippfvs_admitted);
+	return handle(skb, state, ippfvs_input);
 }
 
-static unsigned int through(void *priv, struct sk_buff *skb,
-			    const struct nf_hook_state *state)
+static unsigned int forward(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	if (ippfvs_bridged_through(skb))
-		return NF_ACCEPT;
-	return handle(skb, state, IPPFVS_THROUGH, ippfvs_admitted);
+	return is_bridged_through(skb) ? NF_ACCEPT : handle(skb, state, ippfvs_input);
 }
 
-static unsigned int our_own(void *priv, struct sk_buff *skb,
-			    const struct nf_hook_state *state)
+static unsigned int local_out(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	return handle(skb, state, IPPFVS_OUR_OWN, ippfvs_admitted);
+	return handle(skb, state, ippfvs_input);
 }
 
-#define HOOK(family, where, when, function) {	\
+/* The private pointer tells our hooks from others: see is_unfiltered() in schedule.c. */
+/* clang-format off */
+#define HOOK(family, number, order, function) {	\
 	.hook = (function),			\
+	.priv = &ippfvs_net_id,			\
 	.pf = (family),				\
-	.hooknum = NF_INET_##where,		\
-	.priority = (when),			\
+	.hooknum = NF_INET_##number,		\
+	.priority = (order),			\
 }
 
 static const struct nf_hook_ops hooks[] = {
-	HOOK(NFPROTO_IPV4, PRE_ROUTING, NF_IP_PRI_CONNTRACK - 1,  arriving),
-	HOOK(NFPROTO_IPV4, LOCAL_IN,	NF_IP_PRI_NAT_SRC - 1,	  for_us),
-	HOOK(NFPROTO_IPV4, FORWARD,	NF_IP_PRI_NAT_SRC - 1,	  through),
-	HOOK(NFPROTO_IPV4, LOCAL_OUT,	NF_IP_PRI_NAT_SRC - 1,	  our_own),
-	HOOK(NFPROTO_IPV6, PRE_ROUTING, NF_IP6_PRI_CONNTRACK - 1, arriving),
-	HOOK(NFPROTO_IPV6, LOCAL_IN,	NF_IP6_PRI_NAT_SRC - 1,	  for_us),
-	HOOK(NFPROTO_IPV6, FORWARD,	NF_IP6_PRI_NAT_SRC - 1,	  through),
-	HOOK(NFPROTO_IPV6, LOCAL_OUT,	NF_IP6_PRI_NAT_SRC - 1,	  our_own),
+	HOOK(NFPROTO_IPV4, PRE_ROUTING, NF_IP_PRI_CONNTRACK - 1,  prerouting),
+	HOOK(NFPROTO_IPV4, LOCAL_IN,	NF_IP_PRI_NAT_SRC - 1,	  local_in),
+	HOOK(NFPROTO_IPV4, FORWARD,	NF_IP_PRI_NAT_SRC - 1,	  forward),
+	HOOK(NFPROTO_IPV4, LOCAL_OUT,	NF_IP_PRI_NAT_SRC - 1,	  local_out),
+	HOOK(NFPROTO_IPV6, PRE_ROUTING, NF_IP6_PRI_CONNTRACK - 1, prerouting),
+	HOOK(NFPROTO_IPV6, LOCAL_IN,	NF_IP6_PRI_NAT_SRC - 1,	  local_in),
+	HOOK(NFPROTO_IPV6, FORWARD,	NF_IP6_PRI_NAT_SRC - 1,	  forward),
+	HOOK(NFPROTO_IPV6, LOCAL_OUT,	NF_IP6_PRI_NAT_SRC - 1,	  local_out),
 };
-
-static const struct nf_hook_entries *entries(const struct net *net, u8 family,
-					     enum nf_inet_hooks hook)
-{
-	return family == NFPROTO_IPV4 ?
-	       rcu_dereference(net->nf.hooks_ipv4[hook]) :
-	       rcu_dereference(net->nf.hooks_ipv6[hook]);
-}
-
-/* On arrival others may come before us, say those who join fragments. */
-bool ippfvs_hooks_alone(const struct net *net, u8 family)
-{
-	const struct nf_hook_entries *first, *last;
-
-	first = entries(net, family, NF_INET_PRE_ROUTING);
-	last = entries(net, family, NF_INET_LOCAL_IN);
-	return first && last && last->num_hook_entries == 1 &&
-	       first->hooks[first->num_hook_entries - 1].hook == arriving;
-}
+/* clang-format on */
 
 int ippfvs_hooks_register(struct net *net)
 {

@@ -1,17 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Where packets reach us. */
+/* Registration at netfilter's hooks. */
 #ifndef _IPPFVS_HOOK_H
 #define _IPPFVS_HOOK_H
 
-#include <linux/types.h>
-
 struct net;
 
-/* Process context, the namespace's lock. */
+/**
+ * ippfvs_hooks_register() - let packets of a namespace reach the director
+ * @net: the namespace
+ *
+ * Context: process, the namespace's lock.
+ * Return: 0 or -errno.
+ */
 int ippfvs_hooks_register(struct net *net);
-void ippfvs_hooks_unregister(struct net *net);
 
-/* RCU. Does nobody else look at a packet between its arrival and its delivery? */
-bool ippfvs_hooks_alone(const struct net *net, u8 family);
+/**
+ * ippfvs_hooks_unregister() - undo ippfvs_hooks_register()
+ * @net: the namespace
+ *
+ * Packets may be in a hook until the next RCU grace period has ended.
+ *
+ * Context: process, the namespace's lock.
+ */
+void ippfvs_hooks_unregister(struct net *net);
 
 #endif /* _IPPFVS_HOOK_H */

@@ -2,8 +2,8 @@
 #include "main.h"
 
 #include "addr_filter.h"
-#include "conn/buckets.h"
-#include "conn/make.h"
+#include "conn/bucket.h"
+#include "conn/conn.h"
 #include "net.h"
 #include "nl/netlink.h"
 #include "version.h"
@@ -34,7 +34,7 @@ static const struct kernel_param_ops conn_tab_bits_ops = {
 module_param_cb(conn_tab_bits, &conn_tab_bits_ops, &ippfvs_conn_tab_bits, 0444);
 __MODULE_PARM_TYPE(conn_tab_bits, "uint");
 MODULE_PARM_DESC(conn_tab_bits,
-		 "A connection table starts with 2^conn_tab_bits buckets of 7 places, 8..24 (default 12)");
+		 "A connection table starts with 2^conn_tab_bits buckets of 7 slots, 8..24 (default 12)");
 
 unsigned int ippfvs_conn_limit;
 

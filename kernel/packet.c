@@ -3,15 +3,14 @@
 
 #include "net.h"
 
-#include <linux/ip.h>
-#include <linux/ipv6.h>
-#include <net/ip.h>
-#include <net/ipv6.h>
-
-/* Calls @read, directly, until it has seen all that it asks for, before @end. */
-static __always_inline int
-read_headers(struct sk_buff *skb, u32 offset, u32 end, struct ippfvs_wire *wire,
-	     int (*read)(struct ippfvs_wire *, const u8 *, u32, u32))
+/*
+ * Call @read for the headers at @offset until all bytes that it asks for are linear. They end
+ * before @end, so a failure to pull them is for lack of memory. Inlined, so that the call of @read
+ * is direct.
+ */
+static __always_inline int read_headers(struct sk_buff *skb, u32 offset, u32 end,
+					struct ippfvs_wire *wire,
+					int (*read)(struct ippfvs_wire *, const u8 *, u32, u32))
 {
 	int need;
 
@@ -26,36 +25,30 @@ read_headers(struct sk_buff *skb, u32 offset, u32 end, struct ippfvs_wire *wire,
 		if (need <= 0)
 			return need;
 		if (!pskb_may_pull(skb, offset + need))
-			return -ENOMEM;	/* they are there: @end says so */
+			return -ENOMEM;
 	}
 }
 
 int ippfvs_packet_pull_and_read(struct ippfvs_packet *pkt)
 {
-	return read_headers(pkt->skb, 0, pkt->skb->len, &pkt->wire,
-			    ippfvs_wire_read);
+	return read_headers(pkt->skb, 0, pkt->skb->len, &pkt->wire, ippfvs_wire_read);
 }
 
-/* The quote ends with the error itself; padding is no part of either. */
-int ippfvs_packet_read_quoted(struct ippfvs_packet *pkt, u32 offset,
-			      struct ippfvs_wire *quoted)
+/* The quote ends where the ICMP error ends by its own length; padding belongs to neither. */
+int ippfvs_packet_read_quoted(struct ippfvs_packet *pkt, u32 offset, struct ippfvs_wire *quoted)
 {
-	return read_headers(pkt->skb, offset, pkt->wire.length, quoted,
-			    ippfvs_wire_read_quoted);
+	return read_headers(pkt->skb, offset, pkt->wire.length, quoted, ippfvs_wire_read_quoted);
 }
 
-bool ippfvs_packet_make_writable(struct ippfvs_packet *pkt,
-				 unsigned int headroom)
+bool ippfvs_packet_make_writable(struct ippfvs_packet *pkt, unsigned int headroom)
 {
 	struct sk_buff *skb = pkt->skb;
 
-	return !skb_ensure_writable(skb, min_t(u32, skb->len,
-					       pkt->wire.l4 + pkt->wire.l4_size)) &&
+	return !skb_ensure_writable(skb, min_t(u32, skb->len, pkt->wire.l4 + pkt->wire.l4_size)) &&
 	       !skb_cow_head(skb, headroom);
 }
 
-enum ippfvs_verdict ippfvs_packet_drop(const struct ippfvs_packet *pkt,
-				       enum ippfvs_drop reason)
+enum ippfvs_verdict ippfvs_packet_drop(const struct ippfvs_packet *pkt, enum ippfvs_drop reason)
 {
 	ippfvs_drop(pkt->ipn, reason);
 	return IPPFVS_DROP;

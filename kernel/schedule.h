@@ -1,16 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* New connections: a service, a server, an entry. */
+/*
+ * New connections: find the service, choose a real server, create the entry.
+ *
+ * Normally this happens behind the host's firewall and routing. Early scheduling does it at
+ * PREROUTING, if no hook on the way to LOCAL_IN could refuse the packet, and if an earlier packet
+ * for the same pool from the same device has come to LOCAL_IN since routes last changed.
+ */
 #ifndef _IPPFVS_SCHEDULE_H
 #define _IPPFVS_SCHEDULE_H
 
 #include "packet.h"
 
-/* All under RCU with bottom halves off; no connection of @pkt is known. */
-
-/* The host's firewall has let it through. PASS: the stack shall have it. */
+/**
+ * ippfvs_schedule() - open a connection for a packet that the firewall has accepted
+ * @pkt: no connection of it is known
+ *
+ * Context: RCU, bottom halves off.
+ * Return: IPPFVS_PASS if the packet is for the stack.
+ */
 enum ippfvs_verdict ippfvs_schedule(struct ippfvs_packet *pkt);
 
-/* It arrives. PASS: the firewall, or the stack, is to be asked first (shortcut.h). */
+/**
+ * ippfvs_schedule_early() - open a connection before the firewall has seen the packet
+ * @pkt: at PREROUTING; no connection of it is known
+ *
+ * Context: RCU, bottom halves off.
+ * Return: IPPFVS_PASS if the firewall or the stack must see the packet first.
+ */
 enum ippfvs_verdict ippfvs_schedule_early(struct ippfvs_packet *pkt);
 
 #endif /* _IPPFVS_SCHEDULE_H */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A connection: which client speaks to which real server, and in what state.
+ * A connection entry: which client speaks to which real server, and in which state.
  *
- * Who owns an entry: the packet path makes it and inserts it into the table; from
- * then on only the table's worker takes it out and frees it, after a grace
- * period. Everyone else reads it under RCU, and ends it by marking it dead.
+ * Ownership: the packet path creates an entry and links it into the table. From then on only the
+ * table's worker unlinks it and frees it, after a grace period. Everyone else reads it under RCU
+ * and ends it by setting IPPFVS_CONN_F_DEAD in its state word.
  */
 #ifndef _IPPFVS_CONN_H
 #define _IPPFVS_CONN_H
@@ -13,56 +13,56 @@
 #include "../uapi/ippfvs.h"
 
 #include <linux/atomic.h>
+#include <linux/cpumask.h>
+#include <linux/percpu_counter.h>
 
+struct ippfvs_packet;
 struct ippfvs_real;
 
-/* The two ways that a packet of a connection goes. */
+/* The two directions of a connection's packets. */
 enum ippfvs_conn_dir {
-	IPPFVS_CONN_IN,			/* client to virtual server */
-	IPPFVS_CONN_OUT,		/* real server to client */
+	IPPFVS_CONN_IN,	 /* from the client to the virtual service */
+	IPPFVS_CONN_OUT, /* from the real server to the client */
 	IPPFVS_CONN_DIRS
 };
 
 /* The three ends of a connection. */
-enum ippfvs_conn_end {
-	IPPFVS_END_CLIENT,
-	IPPFVS_END_VIRTUAL,
-	IPPFVS_END_REAL,
-	IPPFVS_CONN_ENDS
-};
+enum ippfvs_conn_end { IPPFVS_END_CLIENT, IPPFVS_END_VIRTUAL, IPPFVS_END_REAL, IPPFVS_CONN_ENDS };
 
-static inline enum ippfvs_conn_end ippfvs_conn_from(enum ippfvs_conn_dir dir)
+/* The end that sends packets of direction @dir. */
+static inline enum ippfvs_conn_end ippfvs_conn_source(enum ippfvs_conn_dir dir)
 {
 	return dir == IPPFVS_CONN_IN ? IPPFVS_END_CLIENT : IPPFVS_END_REAL;
 }
 
-static inline enum ippfvs_conn_end ippfvs_conn_to(enum ippfvs_conn_dir dir)
+/* The end that packets of direction @dir are addressed to. */
+static inline enum ippfvs_conn_end ippfvs_conn_dest(enum ippfvs_conn_dir dir)
 {
 	return dir == IPPFVS_CONN_IN ? IPPFVS_END_VIRTUAL : IPPFVS_END_CLIENT;
 }
 
-/* Aligned so, its address leaves six low bits to a link (link.h). */
-#define IPPFVS_CONN_ALIGN	64
+/* The alignment leaves six zero bits in an entry's address, which slots use (bucket.h). */
+#define IPPFVS_CONN_ALIGN 64
 
 /**
- * struct ippfvs_conn - a connection; 64 bytes for IPv4: one cache line
- * @life: see life.h: time of the last packet, state, dead or not
- * @real: its real server; holds a reference
- * @hash: where it is linked, so that the table can grow without hashing again: at
- *	IPPFVS_CONN_IN; when @spread and @two_way at IPPFVS_CONN_OUT, too
+ * struct ippfvs_conn - a connection entry; 64 bytes for IPv4, which is one cache line
+ * @state: the state word, see below
+ * @real: the real server; the entry holds a reference
+ * @hash: hashes by which the entry is linked, so that a resize need not compute them again:
+ *	[IPPFVS_CONN_IN] always, [IPPFVS_CONN_OUT] only if @by_tuple and @two_way
  * @port: by enum ippfvs_conn_end, network byte order
  * @protocol: IPPROTO_TCP or IPPROTO_UDP
  * @family: IPPFVS_FAMILY_*
- * @method: enum ippfvs_method; stays what it was when the connection was made
- * @two_way: answers come through us
- * @spread: linked by whole tuples, not at its client (insert.c)
- * @ip: addresses by enum ippfvs_conn_end, IPv4
- * @ip6: the same for IPv6; such an entry is longer
+ * @method: enum ippfvs_method; a later change of the real server's method does not alter it
+ * @two_way: replies pass the director
+ * @by_tuple: linked in the five-tuple index and not at its client (insert.c)
+ * @ip: IPv4 addresses by enum ippfvs_conn_end
+ * @ip6: IPv6 addresses by enum ippfvs_conn_end; such an entry is longer
  *
- * Everything but @life is written before the entry is in the table.
+ * Everything except @state is written before the entry is linked, and never changes afterwards.
  */
 struct ippfvs_conn {
-	atomic64_t life;
+	atomic64_t state;
 	struct ippfvs_real *real;
 	u32 hash[IPPFVS_CONN_DIRS];
 	__be16 port[IPPFVS_CONN_ENDS];
@@ -70,7 +70,7 @@ struct ippfvs_conn {
 	u8 family;
 	u8 method;
 	bool two_way;
-	bool spread;
+	bool by_tuple;
 	union {
 		__be32 ip[IPPFVS_CONN_ENDS];
 		struct in6_addr ip6[IPPFVS_CONN_ENDS];
@@ -78,28 +78,51 @@ struct ippfvs_conn {
 };
 
 /*
- * RCU, BH off: a packet has passed just now and has led to state @to. false: its
- * life is not any more what was @seen (life.h): judge the packet again.
+ * The state word: jiffies of the last packet in the upper 32 bits, flags in bits 8 and 9, and the
+ * enum ippfvs_state in bits 0 to 7. It is changed by compare-and-swap, so that no update is lost
+ * between a packet and the worker.
  */
-bool ippfvs_conn_move(struct ippfvs_conn *conn, u64 seen, u8 to);
+#define IPPFVS_CONN_F_DEAD (1ULL << 8)	    /* lookups skip the entry; the worker frees it */
+#define IPPFVS_CONN_F_TOMBSTONE (1ULL << 9) /* dead, but kept to drop late packets (table.h) */
 
-/* RCU. Not found again from now on; the worker frees it. */
-void ippfvs_conn_end(struct ippfvs_conn *conn);
+static inline u64 ippfvs_conn_word(u32 stamp, u8 state)
+{
+	return (u64)stamp << 32 | state;
+}
 
-/* The same; @how: LIFE_DEAD, perhaps with LIFE_ORPHAN (life.h). false: it had ended. */
-bool ippfvs_conn_end_as(struct ippfvs_conn *conn, u64 how);
+static inline u64 ippfvs_conn_word_read(const struct ippfvs_conn *conn)
+{
+	return atomic64_read(&conn->state);
+}
 
-/* The same if its life is still what was @seen. Was it? */
-bool ippfvs_conn_end_seen(struct ippfvs_conn *conn, u64 seen, u64 how);
+static inline u32 ippfvs_conn_word_stamp(u64 word)
+{
+	return word >> 32;
+}
 
-u8 ippfvs_conn_state(const struct ippfvs_conn *conn);
+static inline u8 ippfvs_conn_word_state(u64 word)
+{
+	return word;
+}
 
-/* The tuple of packets that go @dir. */
-void ippfvs_conn_tuple(const struct ippfvs_conn *conn,
-		       enum ippfvs_conn_dir dir, struct ippfvs_tuple *tuple);
+static inline bool ippfvs_conn_is_dead(const struct ippfvs_conn *conn)
+{
+	return ippfvs_conn_word_read(conn) & IPPFVS_CONN_F_DEAD;
+}
 
-static inline void ippfvs_conn_addr(const struct ippfvs_conn *conn,
-				    enum ippfvs_conn_end end,
+static inline bool ippfvs_conn_is_tombstone(const struct ippfvs_conn *conn)
+{
+	return ippfvs_conn_word_read(conn) & IPPFVS_CONN_F_TOMBSTONE;
+}
+
+/* The connection's enum ippfvs_state. Context: RCU. */
+static inline u8 ippfvs_conn_state(const struct ippfvs_conn *conn)
+{
+	return ippfvs_conn_word_state(ippfvs_conn_word_read(conn));
+}
+
+/* Copy the address of @end to @addr. Context: RCU. */
+static inline void ippfvs_conn_addr(const struct ippfvs_conn *conn, enum ippfvs_conn_end end,
 				    union ippfvs_addr *addr)
 {
 	if (conn->family == IPPFVS_FAMILY_IPV4)
@@ -107,5 +130,127 @@ static inline void ippfvs_conn_addr(const struct ippfvs_conn *conn,
 	else
 		addr->ip6 = conn->ip6[end];
 }
+
+/**
+ * struct ippfvs_conn_plan - what scheduling decided about a connection that does not exist yet
+ * @tuple: five-tuple of the client's first packet
+ * @hash: ippfvs_conn_hash() of @tuple
+ * @real: the real server; the entry takes its own reference
+ * @addr: where packets go: the address of @real, or for Local Node the director's address from
+ *	which the reply will come
+ * @port: port at the real server, network byte order, never 0
+ * @method: enum ippfvs_method
+ * @state: enum ippfvs_state after the first packet
+ * @two_way: replies pass the director
+ */
+struct ippfvs_conn_plan {
+	const struct ippfvs_tuple *tuple;
+	u32 hash;
+	struct ippfvs_real *real;
+	union ippfvs_addr addr;
+	__be16 port;
+	u8 method;
+	u8 state;
+	bool two_way;
+};
+
+/**
+ * ippfvs_conn_advance() - record a packet in the state word
+ * @conn: its connection
+ * @pkt: the packet
+ * @dir: its direction
+ *
+ * Writes nothing if the state stays the same and the stamp is recent.
+ *
+ * Context: RCU, bottom halves off.
+ */
+void ippfvs_conn_advance(struct ippfvs_conn *conn, const struct ippfvs_packet *pkt,
+			 enum ippfvs_conn_dir dir);
+
+/**
+ * ippfvs_conn_end() - end a connection
+ * @conn: the connection; it may have ended already
+ *
+ * Lookups do not return it from now on. The worker frees it.
+ *
+ * Context: RCU.
+ */
+void ippfvs_conn_end(struct ippfvs_conn *conn);
+
+/**
+ * ippfvs_conn_try_end() - end a connection if its state word has not changed
+ * @conn: the connection, not dead when @word was read
+ * @word: the state word that the caller decided upon
+ * @flags: IPPFVS_CONN_F_DEAD, alone or with IPPFVS_CONN_F_TOMBSTONE
+ *
+ * Context: RCU.
+ * Return: false if the state word has changed; the caller must decide again.
+ */
+bool ippfvs_conn_try_end(struct ippfvs_conn *conn, u64 word, u64 flags);
+
+/**
+ * ippfvs_conn_tuple() - build the five-tuple of a connection's packets
+ * @conn: the connection
+ * @dir: direction of the packets
+ * @tuple: result
+ *
+ * Context: RCU.
+ */
+void ippfvs_conn_tuple(const struct ippfvs_conn *conn, enum ippfvs_conn_dir dir,
+		       struct ippfvs_tuple *tuple);
+
+/**
+ * ippfvs_conn_create() - allocate an entry that is in no table yet
+ * @plan: its contents
+ * @limit: maximum number of entries in all namespaces together
+ *
+ * Takes a reference to the real server and counts the connection in its load.
+ *
+ * Context: RCU, bottom halves off.
+ * Return: the entry, or ERR_PTR(-ENOMEM), or ERR_PTR(-ENOSPC) if @limit is reached.
+ */
+struct ippfvs_conn *ippfvs_conn_create(const struct ippfvs_conn_plan *plan, u32 limit);
+
+/**
+ * ippfvs_conn_destroy() - undo ippfvs_conn_create() for an entry that was never linked
+ * @conn: the entry
+ *
+ * Context: bottom halves off.
+ */
+void ippfvs_conn_destroy(struct ippfvs_conn *conn);
+
+/**
+ * ippfvs_conn_free_bulk() - free entries after their grace period
+ * @conns: entries that no reader can hold, and whose real servers were put
+ * @n: number of entries
+ *
+ * Context: any.
+ */
+void ippfvs_conn_free_bulk(struct ippfvs_conn **conns, u32 n);
+
+/**
+ * ippfvs_conn_limit_reached() - check a counter of entries against a limit
+ * @count: the counter
+ * @limit: the limit
+ *
+ * An exact sum would make all CPUs wait for one another for each packet of a flood. So the sum is
+ * exact only if the per-CPU shares that it lacks may exceed a sixteenth of the limit.
+ *
+ * Context: any.
+ * Return: whether @count is at least @limit.
+ */
+static inline bool ippfvs_conn_limit_reached(struct percpu_counter *count, u32 limit)
+{
+#ifdef CONFIG_SMP /* without it there are no per-CPU shares and no batch size */
+	if (limit >> 4 > percpu_counter_batch * num_online_cpus())
+		return percpu_counter_read(count) >= limit;
+#endif
+	return percpu_counter_compare(count, limit) >= 0;
+}
+
+/* Create and destroy the slab caches. Context: process, with the module. */
+int ippfvs_conn_init(void);
+/* All RCU callbacks that free entries must have run. */
+void ippfvs_conn_exit(void);
 
 #endif /* _IPPFVS_CONN_H */

@@ -1,53 +1,70 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where a new connection is linked into the table: at its client, if nothing there
- * objects; elsewhere, if too many are there.
+ * Insertion: check a new entry for conflicts, then link it at its client, or in the five-tuple
+ * index if the client has many connections already.
+ *
+ * Locks nest in this order: tuple_lock, the lock of the client's hash (home), the lock of a
+ * five-tuple's hash. Only a holder of tuple_lock holds two locks of the table.
  */
-#include "table.h"
+#include "insert.h"
 
 #include "../core/tcp_state.h"
 #include "../rules/real.h"
-#include "buckets.h"
-#include "find.h"
-#include "hash.h"
-#include "life.h"
-#include "make.h"
-#include "orphan.h"
-#include "plan.h"
+#include "bucket.h"
 #include "worker.h"
 
 #include <linux/err.h>
 #include <linux/lockdep.h>
 #include <net/ipv6.h>
 
-/* So many connections are linked at one client; few enough to look at all. */
-#define AT_CLIENT_MAX	4
+/* Entries linked at one client. Few, because each insertion compares with all of them. */
+#define AT_CLIENT_MAX 4
 
 /*
- * So many ended connections of one client may wait for the worker in one bucket, for
- * about 8 seconds: one that opens and ends faster from one port would make looks
- * long, and leave no place to others. Two such clients leave some.
+ * Dead entries of one client that may wait for the worker in one bucket, for about 8 seconds. A
+ * client that opens and closes connections from one port faster than this would make lookups slow
+ * and leave no slots to others. Two such clients in a bucket leave some.
  */
-#define ENDED_MAX	100
+#define DEAD_MAX 100
 
-/* Orphans wait longer (orphan.h). So many of one client may, of those in one bucket. */
-#define ORPHANS_MAX	8
+/* Tombstones of one client in one bucket; they wait longer than other dead entries. */
+#define TOMBSTONES_MAX 8
 
 /**
- * struct survey - what an entry to be inserted meets in the table
- * @twin: has the same tuple: another CPU was faster
- * @rival: its answers could not be told from the new one's
- * @living: how many have the same client
- * @ended: how many of that client's have ended and are still linked
- * @orphans: how many of these are orphans
+ * struct conflicts - entries that a new one conflicts with
+ * @duplicate: has the same client and the same virtual address and port
+ * @collision: its replies could not be told from those of the new one
+ * @living: number of living entries with the same client
+ * @dead: number of dead entries with the same client that are still linked
+ * @tombstones: number of tombstones among @dead
  */
-struct survey {
-	struct ippfvs_conn *twin;
-	struct ippfvs_conn *rival;
+struct conflicts {
+	struct ippfvs_conn *duplicate;
+	struct ippfvs_conn *collision;
 	u32 living;
-	u32 ended;
-	u32 orphans;
+	u32 dead;
+	u32 tombstones;
 };
+
+/**
+ * struct insertion - an insertion in progress
+ * @table: the table
+ * @buckets: its array
+ * @conn: the new entry
+ * @home: hash of the client
+ * @conflicts: what find_conflicts() has found
+ * @linked: @conn is linked at least once and so belongs to the worker
+ */
+struct insertion {
+	struct ippfvs_conn_table *table;
+	struct ippfvs_buckets *buckets;
+	struct ippfvs_conn *conn;
+	u32 home;
+	struct conflicts conflicts;
+	bool linked;
+};
+
+/* Conflicts */
 
 static bool same_end(const struct ippfvs_conn *a, const struct ippfvs_conn *b,
 		     enum ippfvs_conn_end end)
@@ -59,98 +76,88 @@ static bool same_end(const struct ippfvs_conn *a, const struct ippfvs_conn *b,
 	return ipv6_addr_equal(&a->ip6[end], &b->ip6[end]);
 }
 
-/* No more orphans than may wait: of the others, any may be forgotten. */
-static void survey_ended(struct survey *survey, struct ippfvs_conn_table *table,
-			 struct ippfvs_conn *other)
+/* Of more tombstones than allowed, any may become an ordinary dead entry. */
+static void note_dead(struct conflicts *conflicts, struct ippfvs_conn_table *table,
+		      struct ippfvs_conn *other)
 {
-	survey->ended++;
-	if (life_orphan(other) && ++survey->orphans > ORPHANS_MAX)
-		ippfvs_conn_forget(table, other);
+	conflicts->dead++;
+	if (ippfvs_conn_is_tombstone(other) && ++conflicts->tombstones > TOMBSTONES_MAX)
+		ippfvs_conn_remove_tombstone(table, other);
 }
 
-static void survey_conn(struct survey *survey, struct ippfvs_conn_table *table,
-			const struct ippfvs_conn *conn,
-			struct ippfvs_conn *other)
+static void note_conflict(struct conflicts *conflicts, struct ippfvs_conn_table *table,
+			  const struct ippfvs_conn *conn, struct ippfvs_conn *other)
 {
-	if (other->protocol != conn->protocol ||
-	    other->family != conn->family ||
+	if (other->protocol != conn->protocol || other->family != conn->family ||
 	    !same_end(other, conn, IPPFVS_END_CLIENT))
 		return;
-	if (life_dead(other)) {
-		survey_ended(survey, table, other);
+	if (ippfvs_conn_is_dead(other)) {
+		note_dead(conflicts, table, other);
 		return;
 	}
 
-	survey->living++;
+	conflicts->living++;
 	if (same_end(other, conn, IPPFVS_END_VIRTUAL))
-		survey->twin = other;
-	else if (other->two_way && conn->two_way &&
-		 same_end(other, conn, IPPFVS_END_REAL))
-		survey->rival = other;
+		conflicts->duplicate = other;
+	else if (other->two_way && conn->two_way && same_end(other, conn, IPPFVS_END_REAL))
+		conflicts->collision = other;
 }
 
-/* The lock of @hash: all that is linked there stays, and nothing is added. */
-static void survey_bucket(struct survey *survey,
-			  struct ippfvs_conn_table *table,
-			  const struct ippfvs_buckets *buckets, u32 hash,
-			  const struct ippfvs_conn *conn)
+static void check_bucket(struct conflicts *conflicts, struct ippfvs_conn_table *table,
+			 const struct ippfvs_buckets *buckets, u32 hash,
+			 const struct ippfvs_conn *conn)
 {
-	const struct ippfvs_line *line;
+	const struct ippfvs_bucket *bucket;
 	struct ippfvs_conn *other;
-	unsigned int hits;
+	unsigned int mask;
 
-	ippfvs_for_each_line(line, ippfvs_buckets_line(buckets, hash)) {
-		hits = ippfvs_line_hits(line, hash);
-		for (; hits; hits &= hits - 1) {
-			other = ippfvs_line_conn(line, __ffs(hits));
+	ippfvs_bucket_for_each_rcu(bucket, ippfvs_bucket(buckets, hash)) {
+		mask = ippfvs_bucket_match(bucket, hash);
+		for (; mask; mask &= mask - 1) {
+			other = ippfvs_bucket_conn(bucket, __ffs(mask));
 			if (other)
-				survey_conn(survey, table, conn, other);
+				note_conflict(conflicts, table, conn, other);
 		}
 	}
 }
 
-static void survey_spread(struct survey *survey,
-			  struct ippfvs_conn_table *table,
-			  const struct ippfvs_buckets *buckets,
-			  const struct ippfvs_conn *conn,
-			  enum ippfvs_conn_dir dir)
+/* Compare @conn with all entries that are linked under @hash, whose lock is held. */
+static void check_hash(struct conflicts *conflicts, struct ippfvs_conn_table *table,
+		       const struct ippfvs_buckets *buckets, u32 hash,
+		       const struct ippfvs_conn *conn)
+{
+	const struct ippfvs_buckets *next = rcu_dereference(buckets->next);
+
+	check_bucket(conflicts, table, buckets, hash, conn);
+	if (unlikely(next))
+		check_bucket(conflicts, table, next, hash, conn);
+}
+
+static void check_index(struct insertion *ins, enum ippfvs_conn_dir dir)
 {
 	struct ippfvs_tuple tuple = {};
 	struct ippfvs_conn *other;
 
-	ippfvs_conn_tuple(conn, dir, &tuple);
-	other = ippfvs_conn_find_spread(table, buckets, &tuple, dir);
+	ippfvs_conn_tuple(ins->conn, dir, &tuple);
+	other = ippfvs_conn_lookup_by_tuple(ins->table, ins->buckets, &tuple, dir);
 	if (other)
-		survey_conn(survey, table, conn, other);
+		note_conflict(&ins->conflicts, ins->table, ins->conn, other);
 }
 
-/* In all that holds @hash, the lock of which is held. */
-static void survey_hash(struct survey *survey, struct ippfvs_conn_table *table,
-			const struct ippfvs_buckets *buckets, u32 hash,
-			const struct ippfvs_conn *conn)
+/* The lock of the home bucket is held, so that no conflicting entry can be added meanwhile. */
+static void find_conflicts(struct insertion *ins)
 {
-	const struct ippfvs_buckets *next = rcu_dereference(buckets->next);
-
-	survey_bucket(survey, table, buckets, hash, conn);
-	if (unlikely(next))
-		survey_bucket(survey, table, next, hash, conn);
-}
-
-/* At home, the lock of which is held, and among those that are spread. */
-static void survey_all(struct survey *survey, struct ippfvs_conn_table *table,
-		       const struct ippfvs_buckets *buckets, u32 home,
-		       const struct ippfvs_conn *conn)
-{
-	survey_hash(survey, table, buckets, home, conn);
-	if (likely(!atomic_read(&table->spread)))
+	ins->conflicts = (struct conflicts){};
+	check_hash(&ins->conflicts, ins->table, ins->buckets, ins->home, ins->conn);
+	if (likely(!atomic_read(&ins->table->by_tuple)))
 		return;
-	survey_spread(survey, table, buckets, conn, IPPFVS_CONN_IN);
-	if (conn->two_way)
-		survey_spread(survey, table, buckets, conn, IPPFVS_CONN_OUT);
+	check_index(ins, IPPFVS_CONN_IN);
+	if (ins->conn->two_way)
+		check_index(ins, IPPFVS_CONN_OUT);
 }
 
-/* Is it closing, or its server removed, so that a new one may take its place? */
-static bool gives_way(const struct ippfvs_conn *conn)
+/* Whether a new connection may replace @conn: it is closing, or its real server was removed. */
+static bool is_replaceable(const struct ippfvs_conn *conn)
 {
 	if (READ_ONCE(conn->real->removed))
 		return true;
@@ -158,204 +165,190 @@ static bool gives_way(const struct ippfvs_conn *conn)
 	       ippfvs_tcp_reopens(ippfvs_conn_state(conn), IPPFVS_TCP_SYN);
 }
 
-/* 0: nothing objects, or it would give way. -EEXIST: the twin; -EADDRINUSE. */
-static int objection(const struct survey *survey)
+static int conflict_error(const struct conflicts *conflicts)
 {
-	if (survey->twin && !gives_way(survey->twin))
+	if (conflicts->duplicate && !is_replaceable(conflicts->duplicate))
 		return -EEXIST;
-	if (survey->rival && !gives_way(survey->rival))
+	if (conflicts->collision && !is_replaceable(conflicts->collision))
 		return -EADDRINUSE;
 	return 0;
 }
 
-static void make_way(const struct survey *survey)
+static void evict_conflicts(const struct conflicts *conflicts)
 {
-	if (survey->twin)
-		ippfvs_conn_end(survey->twin);
-	if (survey->rival)
-		ippfvs_conn_end(survey->rival);
+	if (conflicts->duplicate)
+		ippfvs_conn_end(conflicts->duplicate);
+	if (conflicts->collision)
+		ippfvs_conn_end(conflicts->collision);
 }
 
-static struct ippfvs_buckets *newest(struct ippfvs_buckets *buckets)
-{
-	/* Under a lock: the mover publishes next before it takes one. */
-	return rcu_dereference(buckets->next) ?: buckets;
-}
+/* Links */
 
-/* The lock of the hash. 0, -ENOMEM, or -ENOSPC: the bucket has no place. */
-static int add_link(struct ippfvs_buckets *buckets, struct ippfvs_conn *conn,
-		    enum ippfvs_conn_dir dir)
+/* The lock of the hash is held. A resize publishes the next array before it takes the lock. */
+static int add_link(struct insertion *ins, enum ippfvs_conn_dir dir)
 {
-	return ippfvs_buckets_add(newest(buckets), conn->hash[dir],
-				  ippfvs_link(conn, dir));
-}
-
-/*
- * The lock of the hash. Ended already: the worker must not find it linked behind its
- * back.
- */
-static int add_link_if_fit(struct ippfvs_conn_table *table,
-			   struct ippfvs_buckets *buckets,
-			   struct ippfvs_conn *conn, enum ippfvs_conn_dir dir)
-{
-	struct survey survey = {};
-
-	if (life_dead(conn))
-		return 0;
-	survey_hash(&survey, table, buckets, conn->hash[dir], conn);
-	return survey.ended < ENDED_MAX ? add_link(buckets, conn, dir) :
-					  -ENOSPC;
-}
-
-/*
- * By one of its whole tuples. The lock of its home, and @spread_lock: nobody else
- * holds two locks of the table.
- */
-static int add_spread_link(struct ippfvs_conn_table *table,
-			   struct ippfvs_buckets *buckets, u32 home,
-			   struct ippfvs_conn *conn, enum ippfvs_conn_dir dir)
-{
-	spinlock_t *lock = ippfvs_conn_table_lock(table, conn->hash[dir]);
-	spinlock_t *held = ippfvs_conn_table_lock(table, home);
+	struct ippfvs_buckets *next = rcu_dereference(ins->buckets->next);
 	int err;
 
-	lockdep_assert_held(&table->spread_lock);
+	err = ippfvs_buckets_add(next ?: ins->buckets, ins->conn->hash[dir],
+				 ippfvs_slot(ins->conn, dir));
+	if (!err)
+		ins->linked = true;
+	return err;
+}
+
+static int link_at_client(struct insertion *ins)
+{
+	if (ins->conflicts.dead >= DEAD_MAX)
+		return -ENOSPC;
+	evict_conflicts(&ins->conflicts);
+	return add_link(ins, IPPFVS_CONN_IN);
+}
+
+/*
+ * The lock of the hash is held. An entry that has ended meanwhile is not linked again, because the
+ * worker may be unlinking it.
+ */
+static int add_index_link_locked(struct insertion *ins, enum ippfvs_conn_dir dir)
+{
+	struct conflicts conflicts = {};
+
+	if (ippfvs_conn_is_dead(ins->conn))
+		return 0;
+	check_hash(&conflicts, ins->table, ins->buckets, ins->conn->hash[dir], ins->conn);
+	return conflicts.dead < DEAD_MAX ? add_link(ins, dir) : -ENOSPC;
+}
+
+static int add_index_link(struct insertion *ins, enum ippfvs_conn_dir dir)
+{
+	spinlock_t *lock = ippfvs_conn_table_lock(ins->table, ins->conn->hash[dir]);
+	spinlock_t *held = ippfvs_conn_table_lock(ins->table, ins->home);
+	int err;
+
+	lockdep_assert_held(&ins->table->tuple_lock);
 	lockdep_assert_held(held);
 
 	if (lock == held)
-		return add_link_if_fit(table, buckets, conn, dir);
+		return add_index_link_locked(ins, dir);
 
 	spin_lock_nested(lock, SINGLE_DEPTH_NESTING);
-	err = add_link_if_fit(table, buckets, conn, dir);
+	err = add_index_link_locked(ins, dir);
 	spin_unlock(lock);
 	return err;
 }
 
-static u32 hash_of(const struct ippfvs_conn_table *table,
-		   const struct ippfvs_conn *conn, enum ippfvs_conn_dir dir)
+static u32 tuple_hash(const struct insertion *ins, enum ippfvs_conn_dir dir)
 {
 	struct ippfvs_tuple tuple = {};
 
-	ippfvs_conn_tuple(conn, dir, &tuple);
-	return ippfvs_conn_hash_whole(table, &tuple);
+	ippfvs_conn_tuple(ins->conn, dir, &tuple);
+	return ippfvs_conn_hash_tuple(ins->table, &tuple);
 }
 
 /*
- * Hashes and the count are set before the first link makes it visible. On error it is
- * in no bucket, unless it is left @spread: then it has ended, and is the worker's.
+ * The hashes and the counter are set before the first link makes the entry visible. If only the
+ * second link fails, the entry ends, because its replies would not find it.
  */
-static int insert_spread(struct ippfvs_conn_table *table,
-			 struct ippfvs_buckets *buckets, u32 home,
-			 struct ippfvs_conn *conn)
+static int link_by_tuple(struct insertion *ins)
 {
+	struct ippfvs_conn *conn = ins->conn;
 	int err;
 
-	conn->spread = true;
-	conn->hash[IPPFVS_CONN_IN] = hash_of(table, conn, IPPFVS_CONN_IN);
-	conn->hash[IPPFVS_CONN_OUT] = hash_of(table, conn, IPPFVS_CONN_OUT);
-	atomic_inc(&table->spread);
-	err = add_spread_link(table, buckets, home, conn, IPPFVS_CONN_IN);
+	evict_conflicts(&ins->conflicts);
+	conn->by_tuple = true;
+	conn->hash[IPPFVS_CONN_IN] = tuple_hash(ins, IPPFVS_CONN_IN);
+	conn->hash[IPPFVS_CONN_OUT] = tuple_hash(ins, IPPFVS_CONN_OUT);
+	atomic_inc(&ins->table->by_tuple);
+
+	err = add_index_link(ins, IPPFVS_CONN_IN);
 	if (err) {
-		conn->spread = false;
-		atomic_dec(&table->spread);
+		atomic_dec(&ins->table->by_tuple);
 		return err;
 	}
 	if (!conn->two_way)
 		return 0;
 
-	err = add_spread_link(table, buckets, home, conn, IPPFVS_CONN_OUT);
+	err = add_index_link(ins, IPPFVS_CONN_OUT);
 	if (err)
-		ippfvs_conn_end(conn);	/* its answers would be lost */
+		ippfvs_conn_end(conn);
 	return err;
 }
 
-/*
- * Nothing objects. At its client; where there are many, elsewhere, or without leave to
- * @spread not at all: -EXFULL. -ENOSPC, too: too many have ended there.
- */
-static int link_conn(struct ippfvs_conn_table *table,
-		     struct ippfvs_buckets *buckets, u32 home,
-		     struct ippfvs_conn *conn, const struct survey *survey,
-		     bool spread)
-{
-	if (survey->living < AT_CLIENT_MAX) {
-		if (survey->ended >= ENDED_MAX)
-			return -ENOSPC;
-		make_way(survey);
-		return add_link(buckets, conn, IPPFVS_CONN_IN);
-	}
+/* Insertion */
 
-	if (!spread)
-		return -EXFULL;
-	make_way(survey);
-	return insert_spread(table, buckets, home, conn);
+static bool client_has_many(const struct insertion *ins)
+{
+	return ins->conflicts.living >= AT_CLIENT_MAX;
 }
 
-/* As objection() and link_conn(); sets the @twin. On error see insert_spread(). */
-static int insert_once(struct ippfvs_conn_table *table,
-		       struct ippfvs_conn *conn, u32 home, bool spread,
-		       struct ippfvs_conn **twin)
+/* Nothing is known any more of the conflicts that were found before tuple_lock was taken. */
+static int insert_with_index(struct insertion *ins)
 {
-	struct ippfvs_buckets *buckets = rcu_dereference(table->buckets);
-	spinlock_t *lock = ippfvs_conn_table_lock(table, home);
-	struct survey survey = {};
+	spinlock_t *lock = ippfvs_conn_table_lock(ins->table, ins->home);
+	int err;
+
+	spin_lock(&ins->table->tuple_lock);
+	spin_lock(lock);
+	find_conflicts(ins);
+	err = conflict_error(&ins->conflicts);
+	if (!err)
+		err = client_has_many(ins) ? link_by_tuple(ins) : link_at_client(ins);
+	spin_unlock(lock);
+	spin_unlock(&ins->table->tuple_lock);
+	return err;
+}
+
+/* Return: 0, or -EEXIST, -EADDRINUSE, -ENOSPC, -ENOMEM; see also @ins->linked. */
+static int insert(struct insertion *ins)
+{
+	spinlock_t *lock = ippfvs_conn_table_lock(ins->table, ins->home);
 	int err;
 
 	spin_lock(lock);
-	survey_all(&survey, table, buckets, home, conn);
-	err = objection(&survey);
-	if (!err)
-		err = link_conn(table, buckets, home, conn, &survey, spread);
+	find_conflicts(ins);
+	err = conflict_error(&ins->conflicts);
+	if (likely(!err && !client_has_many(ins)))
+		err = link_at_client(ins);
 	spin_unlock(lock);
 
-	*twin = survey.twin;
+	if (unlikely(!err && !ins->linked))
+		return insert_with_index(ins);
 	return err;
 }
 
-static int insert(struct ippfvs_conn_table *table, struct ippfvs_conn *conn,
-		  u32 home, struct ippfvs_conn **twin)
+struct ippfvs_conn *ippfvs_conn_add(struct ippfvs_conn_table *table,
+				    const struct ippfvs_conn_plan *plan)
 {
-	int err = insert_once(table, conn, home, false, twin);
-
-	if (likely(err != -EXFULL))
-		return err;
-
-	spin_lock(&table->spread_lock);
-	err = insert_once(table, conn, home, true, twin);
-	spin_unlock(&table->spread_lock);
-	return err;
-}
-
-struct ippfvs_conn *ippfvs_conn_create(struct ippfvs_conn_table *table,
-				       const struct ippfvs_conn_plan *plan)
-{
-	u32 most = ippfvs_config_conn_max(table->config);
-	struct ippfvs_conn *conn, *twin;
+	struct insertion ins = {
+		.table = table,
+		.buckets = rcu_dereference(table->buckets),
+		.home = plan->hash,
+	};
 	int err;
 
 	lockdep_assert_in_softirq();
 
-	if (ippfvs_conn_full(&table->conns, most))
+	if (ippfvs_conn_limit_reached(&table->conns, ippfvs_config_conn_max(table->config)))
 		return ERR_PTR(-ENOSPC);
 
-	/* Counted before the full barrier of a load's change: see ippfvs_conn_wake(). */
+	/* Counted before the full barrier in ippfvs_real_load_add(): see ippfvs_conn_wake(). */
 	percpu_counter_inc(&table->conns);
-	conn = ippfvs_conn_make(plan, ippfvs_config_conn_limit(table->config));
-	if (IS_ERR(conn)) {
+	ins.conn = ippfvs_conn_create(plan, ippfvs_config_conn_limit(table->config));
+	if (IS_ERR(ins.conn)) {
 		percpu_counter_dec(&table->conns);
-		return conn;
+		return ins.conn;
 	}
 
-	err = insert(table, conn, plan->hash, &twin);
+	err = insert(&ins);
 	if (unlikely(err)) {
-		if (!conn->spread) {	/* else the worker has it */
+		if (!ins.linked) {
 			percpu_counter_dec(&table->conns);
-			ippfvs_conn_abandon(conn);
+			ippfvs_conn_destroy(ins.conn);
 		}
-		return err == -EEXIST ? twin : ERR_PTR(err);
+		return err == -EEXIST ? ins.conflicts.duplicate : ERR_PTR(err);
 	}
 
 	ippfvs_stats_conn(&this_cpu_ptr(plan->real->cpu)->stats);
 	ippfvs_conn_wake(table);
-	return conn;
+	return ins.conn;
 }

@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The table's start with the first service of a namespace, its end, its timeouts. */
 #include "table.h"
 
 #include "../main.h"
 #include "../rules/real.h"
-#include "buckets.h"
-#include "life.h"
-#include "orphan.h"
+#include "bucket.h"
 #include "worker.h"
 
 #include <linux/mm.h>
 #include <linux/random.h>
 #include <linux/sched.h>
+#include <net/ipv6.h>
 
-int ippfvs_conn_table_init(struct ippfvs_conn_table *table,
-			   const struct ippfvs_config *config)
+/* Tombstones take memory from connections: at most one in this many entries may be one. */
+#define TOMBSTONE_SHARE 8
+
+/* Start and stop */
+
+int ippfvs_conn_table_init(struct ippfvs_conn_table *table, const struct ippfvs_config *config)
 {
 	table->config = config;
-	atomic_set(&table->spread, 0);
-	atomic_set(&table->orphans, 0);
-	spin_lock_init(&table->spread_lock);
+	atomic_set(&table->by_tuple, 0);
+	atomic_set(&table->tombstones, 0);
+	spin_lock_init(&table->tuple_lock);
 	INIT_DELAYED_WORK(&table->work, ippfvs_conn_work);
 	return percpu_counter_init(&table->conns, 0, GFP_KERNEL);
 }
@@ -29,7 +31,7 @@ void ippfvs_conn_table_exit(struct ippfvs_conn_table *table)
 	percpu_counter_destroy(&table->conns);
 }
 
-static struct ippfvs_conn_lock *make_locks(void)
+static struct ippfvs_conn_lock *create_locks(void)
 {
 	struct ippfvs_conn_lock *lock;
 	int i;
@@ -44,47 +46,43 @@ int ippfvs_conn_table_start(struct ippfvs_conn_table *table)
 {
 	struct ippfvs_buckets *buckets;
 
-	/* One lock covers whole buckets, whatever their number. */
+	/* A lock covers whole buckets, whatever their number. */
 	BUILD_BUG_ON(IPPFVS_BUCKETS_MIN_BITS < IPPFVS_CONN_LOCKS_SHIFT);
 
-	table->lock = make_locks();
+	table->lock = create_locks();
 	if (!table->lock)
 		return -ENOMEM;
-	buckets = ippfvs_buckets_alloc(ippfvs_conn_tab_bits);
+	buckets = ippfvs_buckets_create(ippfvs_conn_tab_bits);
 	if (!buckets) {
 		kvfree(table->lock);
 		return -ENOMEM;
 	}
 
-	get_random_bytes(&table->key, sizeof(table->key));
-	get_random_bytes(&table->spread_key, sizeof(table->spread_key));
+	get_random_bytes(&table->client_key, sizeof(table->client_key));
+	get_random_bytes(&table->tuple_key, sizeof(table->tuple_key));
 	table->position = 0;
-	table->hurry = false;
+	table->resize_pending = false;
 	rcu_assign_pointer(table->buckets, buckets);
 	return 0;
 }
 
-/* Everything in it ends, whatever its time. */
-static void end_conn(struct ippfvs_conn_table *table, unsigned long link)
+static void end_all(struct ippfvs_conn_table *table, const struct ippfvs_buckets *buckets)
 {
-	struct ippfvs_conn *conn = ippfvs_link_conn(link);
-
-	ippfvs_conn_end(conn);
-	ippfvs_conn_forget(table, conn);
-}
-
-static void end_all(struct ippfvs_conn_table *table,
-		    const struct ippfvs_buckets *buckets)
-{
-	const struct ippfvs_line *line;
+	const struct ippfvs_bucket *bucket;
+	struct ippfvs_conn *conn;
 	unsigned long i;
 	int j;
 
 	for (i = 0; i < 1UL << buckets->bits; i++) {
-		ippfvs_for_each_own_line(line, &buckets->line[i])
-			for (j = 0; j < IPPFVS_LINKS; j++)
-				if (line->link[j])
-					end_conn(table, line->link[j]);
+		ippfvs_bucket_for_each(bucket, &buckets->bucket[i]) {
+			for (j = 0; j < IPPFVS_BUCKET_SLOTS; j++) {
+				conn = ippfvs_slot_conn(bucket->slot[j]);
+				if (!conn)
+					continue;
+				ippfvs_conn_end(conn);
+				ippfvs_conn_remove_tombstone(table, conn);
+			}
+		}
 		cond_resched();
 	}
 }
@@ -93,11 +91,10 @@ void ippfvs_conn_table_stop(struct ippfvs_conn_table *table)
 {
 	struct ippfvs_buckets *buckets, *next;
 
-	/* Not before it has gone: it replaces the array, and frees it. */
+	/* The worker replaces and frees the array, so it must have finished first. */
 	cancel_delayed_work_sync(&table->work);
 	buckets = ippfvs_conn_own_buckets(table);
 
-	/* Packets are gone; a list that is being read may still be here. */
 	next = rcu_dereference_raw(buckets->next);
 	end_all(table, buckets);
 	if (next)
@@ -106,28 +103,212 @@ void ippfvs_conn_table_stop(struct ippfvs_conn_table *table)
 
 	RCU_INIT_POINTER(table->buckets, NULL);
 	synchronize_rcu();
-	ippfvs_buckets_free(buckets);
+	ippfvs_buckets_destroy(buckets);
 	if (next)
-		ippfvs_buckets_free(next);
+		ippfvs_buckets_destroy(next);
 	kvfree(table->lock);
 	table->lock = NULL;
 }
 
-static u32 timeout_of(const struct ippfvs_conn_table *table, u8 state)
+/* Hashes */
+
+u32 ippfvs_conn_hash_end6(const struct ippfvs_conn_table *table, const union ippfvs_addr *addr,
+			  u32 rest)
+{
+	u32 words[5];
+
+	memcpy(words, addr, sizeof(*addr));
+	words[4] = rest;
+	return hsiphash(words, sizeof(words), &table->client_key);
+}
+
+u32 ippfvs_conn_hash_tuple(const struct ippfvs_conn_table *table, const struct ippfvs_tuple *tuple)
+{
+	return siphash(tuple, offsetofend(struct ippfvs_tuple, protocol), &table->tuple_key);
+}
+
+/* Lookup */
+
+static __always_inline bool has_addr(const struct ippfvs_conn *conn, enum ippfvs_conn_end end,
+				     const union ippfvs_addr *addr)
+{
+	if (conn->family == IPPFVS_FAMILY_IPV4)
+		return conn->ip[end] == addr->ip;
+	return ipv6_addr_equal(&conn->ip6[end], &addr->ip6);
+}
+
+static __always_inline bool matches(const struct ippfvs_conn *conn, enum ippfvs_conn_dir dir,
+				    const struct ippfvs_tuple *tuple)
+{
+	enum ippfvs_conn_end source = ippfvs_conn_source(dir);
+	enum ippfvs_conn_end dest = ippfvs_conn_dest(dir);
+
+	return conn->port[source] == tuple->sport && conn->port[dest] == tuple->dport &&
+	       conn->protocol == tuple->protocol && conn->family == tuple->family &&
+	       (dir == IPPFVS_CONN_IN || conn->two_way) && has_addr(conn, source, &tuple->saddr) &&
+	       has_addr(conn, dest, &tuple->daddr);
+}
+
+static __always_inline struct ippfvs_conn *lookup_in_array(const struct ippfvs_buckets *buckets,
+							   u32 hash,
+							   const struct ippfvs_tuple *tuple,
+							   enum ippfvs_conn_dir dir, bool tombstone)
+{
+	const struct ippfvs_bucket *bucket;
+	struct ippfvs_conn *conn;
+	unsigned int mask;
+
+	ippfvs_bucket_for_each_rcu(bucket, ippfvs_bucket(buckets, hash)) {
+		mask = ippfvs_bucket_match(bucket, hash);
+		for (; mask; mask &= mask - 1) {
+			conn = ippfvs_bucket_conn(bucket, __ffs(mask));
+			if (conn && matches(conn, dir, tuple) &&
+			    (tombstone ? ippfvs_conn_is_tombstone(conn) :
+					 !ippfvs_conn_is_dead(conn)))
+				return conn;
+		}
+	}
+	return NULL;
+}
+
+/*
+ * During a resize an entry is in the next array before it leaves this one. So a lookup in this
+ * array first and in the next one second never misses it.
+ */
+static struct ippfvs_conn *lookup_in_next(const struct ippfvs_buckets *buckets, u32 hash,
+					  const struct ippfvs_tuple *tuple,
+					  enum ippfvs_conn_dir dir, bool tombstone)
+{
+	const struct ippfvs_buckets *next;
+
+	smp_rmb(); /* pairs with smp_store_release() in move_bucket() */
+	next = rcu_dereference(buckets->next);
+	return unlikely(next) ? lookup_in_array(next, hash, tuple, dir, tombstone) : NULL;
+}
+
+static __always_inline struct ippfvs_conn *lookup(const struct ippfvs_buckets *buckets, u32 hash,
+						  const struct ippfvs_tuple *tuple,
+						  enum ippfvs_conn_dir dir, bool tombstone)
+{
+	struct ippfvs_conn *conn = lookup_in_array(buckets, hash, tuple, dir, tombstone);
+
+	return likely(conn) ? conn : lookup_in_next(buckets, hash, tuple, dir, tombstone);
+}
+
+struct ippfvs_conn *ippfvs_conn_lookup_by_tuple(const struct ippfvs_conn_table *table,
+						const struct ippfvs_buckets *buckets,
+						const struct ippfvs_tuple *tuple,
+						enum ippfvs_conn_dir dir)
+{
+	return lookup(buckets, ippfvs_conn_hash_tuple(table, tuple), tuple, dir, false);
+}
+
+/* Search the five-tuple index, then for a tombstone at the client (@dest_hash) or in the index. */
+static noinline struct ippfvs_conn *lookup_rare(const struct ippfvs_conn_table *table,
+						const struct ippfvs_buckets *buckets,
+						const struct ippfvs_tuple *tuple, u32 dest_hash,
+						enum ippfvs_conn_dir *dir)
+{
+	bool by_tuple = atomic_read(&table->by_tuple);
+	struct ippfvs_conn *conn;
+	u32 tuple_hash = 0;
+
+	if (by_tuple) {
+		tuple_hash = ippfvs_conn_hash_tuple(table, tuple);
+		*dir = IPPFVS_CONN_IN;
+		conn = lookup(buckets, tuple_hash, tuple, *dir, false);
+		if (conn)
+			return conn;
+		*dir = IPPFVS_CONN_OUT;
+		conn = lookup(buckets, tuple_hash, tuple, *dir, false);
+		if (conn)
+			return conn;
+	}
+
+	if (!atomic_read(&table->tombstones))
+		return NULL;
+	*dir = IPPFVS_CONN_OUT;
+	conn = lookup(buckets, dest_hash, tuple, *dir, true);
+	return conn || !by_tuple ? conn : lookup(buckets, tuple_hash, tuple, *dir, true);
+}
+
+struct ippfvs_conn *ippfvs_conn_lookup(struct ippfvs_conn_table *table,
+				       const struct ippfvs_tuple *tuple, u32 hash,
+				       enum ippfvs_conn_dir *dir)
+{
+	const struct ippfvs_buckets *buckets = rcu_dereference(table->buckets);
+	struct ippfvs_conn *conn;
+	u32 dest_hash;
+
+	if (unlikely(!buckets))
+		return NULL;
+
+	*dir = IPPFVS_CONN_IN;
+	conn = lookup(buckets, hash, tuple, *dir, false);
+	if (likely(conn))
+		return conn;
+
+	*dir = IPPFVS_CONN_OUT;
+	dest_hash = ippfvs_conn_hash_end(table, tuple->family, tuple->protocol, &tuple->daddr,
+					 tuple->dport);
+	conn = lookup(buckets, dest_hash, tuple, *dir, false);
+	if (conn)
+		return conn;
+
+	smp_rmb(); /* a tombstone is counted before its state word says so */
+	if (likely(!atomic_read(&table->by_tuple) && !atomic_read(&table->tombstones)))
+		return NULL;
+	return lookup_rare(table, buckets, tuple, dest_hash, dir);
+}
+
+/* Timeouts and tombstones */
+
+static u32 state_timeout(const struct ippfvs_conn_table *table, u8 state)
 {
 	return READ_ONCE(table->config->timeout[state]);
 }
 
-/*
- * One whose real server was removed stays a little: for its client, who is told when
- * it goes on, and for what the server still sends, which is dropped.
- */
-u32 ippfvs_conn_timeout(const struct ippfvs_conn_table *table,
-			const struct ippfvs_conn *conn, u64 life)
+u32 ippfvs_conn_timeout(const struct ippfvs_conn_table *table, const struct ippfvs_conn *conn,
+			u64 word)
 {
-	u32 time = timeout_of(table, life_state(life));
+	u32 timeout = state_timeout(table, ippfvs_conn_word_state(word));
 
 	if (READ_ONCE(conn->real->removed))
-		return min(time, timeout_of(table, IPPFVS_STATE_TIME_WAIT));
-	return time;
+		return min(timeout, state_timeout(table, IPPFVS_STATE_TIME_WAIT));
+	return timeout;
+}
+
+static bool count_tombstone(struct ippfvs_conn_table *table)
+{
+	u32 limit = ippfvs_config_conn_max(table->config) / TOMBSTONE_SHARE;
+
+	if (atomic_inc_return(&table->tombstones) <= limit)
+		return true;
+	atomic_dec(&table->tombstones);
+	return false;
+}
+
+/* Counted first, because ippfvs_conn_remove_tombstone() may follow at once on another CPU. */
+void ippfvs_conn_entomb(struct ippfvs_conn_table *table, struct ippfvs_conn *conn)
+{
+	u64 word;
+
+	if (!conn->two_way || conn->method == IPPFVS_METHOD_LOCAL || !count_tombstone(table)) {
+		ippfvs_conn_end(conn);
+		return;
+	}
+
+	do {
+		word = ippfvs_conn_word_read(conn);
+		if (word & IPPFVS_CONN_F_DEAD) {
+			atomic_dec(&table->tombstones);
+			return;
+		}
+	} while (!ippfvs_conn_try_end(conn, word, IPPFVS_CONN_F_DEAD | IPPFVS_CONN_F_TOMBSTONE));
+}
+
+void ippfvs_conn_remove_tombstone(struct ippfvs_conn_table *table, struct ippfvs_conn *conn)
+{
+	if (atomic64_fetch_andnot(IPPFVS_CONN_F_TOMBSTONE, &conn->state) & IPPFVS_CONN_F_TOMBSTONE)
+		atomic_dec(&table->tombstones);
 }

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The table that finds connections.
+ * The connection table of a namespace: its memory, its hashes, lookups and tombstones.
  *
- * An entry is linked at its client: in the bucket of a keyed hash of the client's
- * address, port and protocol. Packets of both directions know their client, so
- * one link serves both, and a new connection touches one bucket. A packet is
- * first looked up as if its sender were the client, then as if its receiver
- * were.
+ * An entry is linked at its client: in the bucket of a keyed hash of the client's address, port and
+ * protocol. Packets of both directions carry these, so one link serves both, and a new connection
+ * touches one bucket. A packet is looked up as if its source were the client, then as if its
+ * destination were.
  *
- * This is the face of table.c, find.c and insert.c; what takes
- * entries out again has its own (worker.h).
+ * Few connections share a client's address and port. Further ones are linked in the five-tuple
+ * index, which means by a hash of each direction's whole five-tuple in the same buckets, so that
+ * no client can fill a bucket on purpose (insert.c).
  *
- * Few connections share a client's address and port. Those of a client that has
- * too many are spread over the table by their whole five-tuples, so that nobody
- * can fill a bucket on purpose.
+ * A tombstone is a dead entry whose real server was removed. Packets from that server still find
+ * it and are dropped. Packets from the client do not find it.
  */
 #ifndef _IPPFVS_CONN_TABLE_H
 #define _IPPFVS_CONN_TABLE_H
@@ -27,10 +26,9 @@
 #include <linux/workqueue.h>
 
 struct ippfvs_buckets;
-struct ippfvs_conn_plan;
 
-#define IPPFVS_CONN_LOCKS_SHIFT	8
-#define IPPFVS_CONN_LOCKS	(1 << IPPFVS_CONN_LOCKS_SHIFT)
+#define IPPFVS_CONN_LOCKS_SHIFT 8
+#define IPPFVS_CONN_LOCKS (1 << IPPFVS_CONN_LOCKS_SHIFT)
 
 struct ippfvs_conn_lock {
 	spinlock_t lock;
@@ -39,79 +37,179 @@ struct ippfvs_conn_lock {
 /**
  * struct ippfvs_conn_table - the connections of a namespace
  * @buckets: RCU; NULL while the namespace has no service
- * @key: of the hash of clients; random
- * @spread_key: of the hash of whole tuples; random
- * @lock: chosen by the upper bits of a hash, as buckets are: one lock covers a
- *	bucket before, while and after the table grows
- * @config: timeouts, the limit
- * @spread: how many entries are spread: while there are any, look further
- * @orphans: how many are orphans (orphan.h): the same
- * @spread_lock: one at a time makes entries that are spread
- * @conns: how many entries, dead ones included
- * @work: expiry, growth and freeing; the only one that takes entries out
- * @position: hash up to which @work has looked for expired entries
- * @hurry: the table is crowded, and @work has been called or has seen it
+ * @client_key: random key of the hash of clients
+ * @tuple_key: random key of the hash of five-tuples
+ * @lock: selected by the upper bits of a hash, as buckets are, so that the same lock covers a
+ *	bucket before, during and after a resize
+ * @config: timeouts and limits
+ * @by_tuple: number of entries in the five-tuple index; lookups skip the index at 0
+ * @tombstones: number of tombstones; lookups skip the search for them at 0
+ * @tuple_lock: serialises insertions into the five-tuple index
+ * @conns: number of entries, including dead ones that the worker has not freed
+ * @work: the worker: expiry, resize and freeing; nobody else unlinks entries
+ * @position: hash up to which the worker has looked for expired entries
+ * @resize_pending: the table is overfull and the worker knows or was told
  *
- * What every packet reads comes first, and is on no line that is written often.
+ * What each packet reads comes first, in cache lines that are seldom written.
  */
 struct ippfvs_conn_table {
 	struct ippfvs_buckets __rcu *buckets ____cacheline_aligned_in_smp;
-	hsiphash_key_t key;
-	siphash_key_t spread_key;
+	hsiphash_key_t client_key;
+	siphash_key_t tuple_key;
 	struct ippfvs_conn_lock *lock;
 	const struct ippfvs_config *config;
 
-	atomic_t spread ____cacheline_aligned_in_smp;
-	atomic_t orphans;
-	spinlock_t spread_lock;
+	atomic_t by_tuple ____cacheline_aligned_in_smp;
+	atomic_t tombstones;
+	spinlock_t tuple_lock;
 
 	struct percpu_counter conns ____cacheline_aligned_in_smp;
 	struct delayed_work work;
 	u32 position;
-	bool hurry;
+	bool resize_pending;
 };
 
-/* Process context; init/exit with the namespace, start/stop with its services. */
-int ippfvs_conn_table_init(struct ippfvs_conn_table *table,
-			   const struct ippfvs_config *config);
+/**
+ * ippfvs_conn_table_init() - initialise the table of a new namespace, without buckets
+ * @table: zeroed memory
+ * @config: settings of the namespace
+ *
+ * Context: process.
+ * Return: 0 or -ENOMEM.
+ */
+int ippfvs_conn_table_init(struct ippfvs_conn_table *table, const struct ippfvs_config *config);
+
+/* Undo ippfvs_conn_table_init(); the table is stopped. Context: process. */
 void ippfvs_conn_table_exit(struct ippfvs_conn_table *table);
+
+/**
+ * ippfvs_conn_table_start() - allocate buckets before the namespace's first service
+ * @table: of the namespace
+ *
+ * Context: process, the namespace's lock.
+ * Return: 0 or -ENOMEM.
+ */
 int ippfvs_conn_table_start(struct ippfvs_conn_table *table);
 
-/* No packet reaches the table any more: ends and frees everything in it. */
+/**
+ * ippfvs_conn_table_stop() - end and free all entries after the namespace's last service
+ * @table: of the namespace; no packet can reach it any more, dumps may still read it
+ *
+ * Context: process, the namespace's lock.
+ */
 void ippfvs_conn_table_stop(struct ippfvs_conn_table *table);
 
-/* What protects the links of that hash. */
-static inline spinlock_t *
-ippfvs_conn_table_lock(struct ippfvs_conn_table *table, u32 hash)
+/* The lock that covers the bucket of @hash. */
+static inline spinlock_t *ippfvs_conn_table_lock(struct ippfvs_conn_table *table, u32 hash)
 {
 	return &table->lock[hash >> (32 - IPPFVS_CONN_LOCKS_SHIFT)].lock;
 }
 
-/* Jiffies without a packet after which an entry with that @life (life.h) ends. */
-u32 ippfvs_conn_timeout(const struct ippfvs_conn_table *table,
-			const struct ippfvs_conn *conn, u64 life);
-
-/*
- * RCU. The living entry for a packet with this tuple and ippfvs_conn_hash() of
- * it, and which way the packet goes; if there is none, an orphan for a packet of
- * its server.
+/**
+ * ippfvs_conn_hash_end6() - hash an IPv6 end; see ippfvs_conn_hash_end()
+ * @table: holds the key
+ * @addr: address
+ * @rest: port and protocol
+ *
+ * Context: any.
+ * Return: the hash.
  */
-struct ippfvs_conn *ippfvs_conn_find(struct ippfvs_conn_table *table,
-				     const struct ippfvs_tuple *tuple, u32 hash,
-				     enum ippfvs_conn_dir *dir);
+u32 ippfvs_conn_hash_end6(const struct ippfvs_conn_table *table, const union ippfvs_addr *addr,
+			  u32 rest);
+
+/* The keyed hash of one end: its address, port and protocol. Context: any. */
+static inline u32 ippfvs_conn_hash_end(const struct ippfvs_conn_table *table, u8 family,
+				       u8 protocol, const union ippfvs_addr *addr, __be16 port)
+{
+	u32 rest = (__force u32)port << 16 | protocol;
+
+	if (family == IPPFVS_FAMILY_IPV4)
+		return hsiphash_2u32((__force u32)addr->ip, rest, &table->client_key);
+	return ippfvs_conn_hash_end6(table, addr, rest);
+}
+
+/* The hash of a packet's source, under which its connection is found if a client sent it. */
+static inline u32 ippfvs_conn_hash(const struct ippfvs_conn_table *table,
+				   const struct ippfvs_tuple *tuple)
+{
+	return ippfvs_conn_hash_end(table, tuple->family, tuple->protocol, &tuple->saddr,
+				    tuple->sport);
+}
 
 /**
- * ippfvs_conn_create() - make an entry and insert it into the table
- * @table: of the namespace
- * @plan: what it shall be
+ * ippfvs_conn_hash_tuple() - the keyed hash of a whole five-tuple
+ * @table: holds the key
+ * @tuple: the five-tuple
  *
- * RCU, BH off. When another CPU was faster, its entry is returned.
- *
- * Return: the entry, or ERR_PTR: -ENOSPC (the limit; too many of one client that
- * have ended; a bucket that has no place), -ENOMEM, -EADDRINUSE (the
- * answers could not be told from those of another connection).
+ * Context: any.
+ * Return: the hash.
  */
-struct ippfvs_conn *ippfvs_conn_create(struct ippfvs_conn_table *table,
-				       const struct ippfvs_conn_plan *plan);
+u32 ippfvs_conn_hash_tuple(const struct ippfvs_conn_table *table, const struct ippfvs_tuple *tuple);
+
+/**
+ * ippfvs_conn_lookup() - find the connection of a packet
+ * @table: of the namespace
+ * @tuple: five-tuple of the packet
+ * @hash: ippfvs_conn_hash() of @tuple
+ * @dir: result: the direction of the packet
+ *
+ * Context: RCU.
+ * Return: an entry that was alive when it was found; if there is none, a tombstone if the packet
+ * comes from the removed real server; otherwise NULL.
+ */
+struct ippfvs_conn *ippfvs_conn_lookup(struct ippfvs_conn_table *table,
+				       const struct ippfvs_tuple *tuple, u32 hash,
+				       enum ippfvs_conn_dir *dir);
+
+/**
+ * ippfvs_conn_lookup_by_tuple() - find a living entry in the five-tuple index
+ * @table: of the namespace
+ * @buckets: the table's array
+ * @tuple: five-tuple of packets of direction @dir
+ * @dir: direction
+ *
+ * Context: RCU.
+ * Return: the entry or NULL.
+ */
+struct ippfvs_conn *ippfvs_conn_lookup_by_tuple(const struct ippfvs_conn_table *table,
+						const struct ippfvs_buckets *buckets,
+						const struct ippfvs_tuple *tuple,
+						enum ippfvs_conn_dir dir);
+
+/**
+ * ippfvs_conn_timeout() - how long a connection may stay idle
+ * @table: of the namespace
+ * @conn: the connection
+ * @word: its state word
+ *
+ * A connection whose real server was removed gets at most the timeout of TIME_WAIT: long enough to
+ * answer its client with RST and to drop the server's late packets.
+ *
+ * Context: any.
+ * Return: jiffies.
+ */
+u32 ippfvs_conn_timeout(const struct ippfvs_conn_table *table, const struct ippfvs_conn *conn,
+			u64 word);
+
+/**
+ * ippfvs_conn_entomb() - end a connection whose real server was removed
+ * @table: of the namespace
+ * @conn: the connection
+ *
+ * It becomes a tombstone for the rest of its timeout. It just ends if the server's packets do not
+ * pass the director, if it is of Local Node, or if tombstones fill their share of the table.
+ *
+ * Context: RCU, bottom halves off.
+ */
+void ippfvs_conn_entomb(struct ippfvs_conn_table *table, struct ippfvs_conn *conn);
+
+/**
+ * ippfvs_conn_remove_tombstone() - make a tombstone an ordinary dead entry
+ * @table: of the namespace
+ * @conn: any entry
+ *
+ * Context: RCU, or there are no readers.
+ */
+void ippfvs_conn_remove_tombstone(struct ippfvs_conn_table *table, struct ippfvs_conn *conn);
 
 #endif /* _IPPFVS_CONN_TABLE_H */

@@ -1,153 +1,159 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The worker of a connection table: ends what has expired, frees what has
- * ended, lets the table grow and shrink.
+ * The worker: ends idle connections, frees dead ones, resizes the table.
+ *
+ * For a resize it moves bucket after bucket into an array of another size, while packets look in
+ * both arrays.
  */
 #include "worker.h"
 
 #include "../main.h"
 #include "../rules/real.h"
-#include "buckets.h"
-#include "life.h"
-#include "make.h"
-#include "orphan.h"
-#include "resize.h"
+#include "bucket.h"
 
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
-/* It looks at the whole table once in SWEEP_TICKS ticks: in about 8 seconds. */
-#define SWEEP_TICK	(HZ / 8 + 1)
-#define SWEEP_TICKS	64
+/* The worker looks at the whole table once in SWEEP_TICKS ticks, which is about 8 seconds. */
+#define SWEEP_TICK (HZ / 8 + 1)
+#define SWEEP_TICKS 64
 
-#define BATCH	509
+/* Buckets between two voluntary reschedules. */
+#define RESCHED_INTERVAL 256
 
-/* Entries that are linked nowhere any more, until the last reader has gone. */
+/* Entries whose grace period is awaited together. */
+#define BATCH 509
+
+/* The table shrinks if it has fewer than one connection in this many buckets. */
+#define SPARSE_SHARE 4
+
+/* With this many connections per bucket any array would soon be overfull. */
+#define DENSE 2
+
+/* Freeing */
+
+/* Entries that are linked nowhere any more, until the last reader has left. */
 struct batch {
 	struct rcu_head rcu;
 	u32 n;
 	struct ippfvs_conn *conn[BATCH];
 };
 
-static void batch_free(struct rcu_head *rcu)
+static void free_batch(struct rcu_head *rcu)
 {
 	struct batch *batch = container_of(rcu, struct batch, rcu);
 
-	ippfvs_conn_free(batch->conn, batch->n);
+	ippfvs_conn_free_bulk(batch->conn, batch->n);
 	kfree(batch);
 }
 
-/* Without memory for a batch, wait for the readers instead. */
-static void free_later(struct ippfvs_conn *conn, struct batch **batch)
+/* Without memory for a batch the worker waits for the readers itself. */
+static void free_after_grace_period(struct ippfvs_conn *conn, struct batch **batch)
 {
 	if (!*batch)
 		*batch = kzalloc(sizeof(**batch), GFP_KERNEL | __GFP_NOWARN);
 	if (!*batch) {
 		synchronize_rcu();
-		ippfvs_conn_free(&conn, 1);
+		ippfvs_conn_free_bulk(&conn, 1);
 		return;
 	}
 
 	(*batch)->conn[(*batch)->n++] = conn;
 	if ((*batch)->n == BATCH) {
-		call_rcu(&(*batch)->rcu, batch_free);
+		call_rcu(&(*batch)->rcu, free_batch);
 		*batch = NULL;
 	}
 }
 
-static void remove_link(struct ippfvs_conn_table *table,
-			struct ippfvs_conn *conn, enum ippfvs_conn_dir dir)
+/* Expiry */
+
+static void unlink_dir(struct ippfvs_conn_table *table, struct ippfvs_conn *conn,
+		       enum ippfvs_conn_dir dir)
 {
 	struct ippfvs_buckets *buckets = ippfvs_conn_own_buckets(table);
 	struct ippfvs_buckets *next = rcu_dereference_raw(buckets->next);
 	u32 hash = conn->hash[dir];
-	unsigned long link = ippfvs_link(conn, dir);
+	unsigned long slot = ippfvs_slot(conn, dir);
 	spinlock_t *lock = ippfvs_conn_table_lock(table, hash);
 
 	spin_lock_bh(lock);
-	if (!ippfvs_buckets_del(buckets, hash, link) && next)
-		ippfvs_buckets_del(next, hash, link);
+	if (!ippfvs_buckets_remove(buckets, hash, slot) && next)
+		ippfvs_buckets_remove(next, hash, slot);
 	spin_unlock_bh(lock);
 }
 
-/* The second link, and the mark that there is something to look further for. */
-static void remove_spread(struct ippfvs_conn_table *table,
-			  struct ippfvs_conn *conn)
+static void unlink_conn(struct ippfvs_conn_table *table, struct ippfvs_conn *conn)
 {
-	if (conn->two_way)
-		remove_link(table, conn, IPPFVS_CONN_OUT);
-	atomic_dec(&table->spread);
+	unlink_dir(table, conn, IPPFVS_CONN_IN);
+	if (conn->by_tuple) {
+		if (conn->two_way)
+			unlink_dir(table, conn, IPPFVS_CONN_OUT);
+		atomic_dec(&table->by_tuple);
+	}
+	percpu_counter_dec(&table->conns);
 }
 
-static bool idle_for(u64 life, u32 time)
+/* The difference is signed, because the stamp may be newer than the jiffies that this CPU sees. */
+static bool is_idle(u64 word, u32 timeout)
 {
-	/* Signed: the stamp may be newer than what we see of jiffies. */
-	return (s32)((u32)jiffies - life_stamp(life)) > (s32)time;
+	return (s32)((u32)jiffies - ippfvs_conn_word_stamp(word)) > (s32)timeout;
 }
 
-/*
- * End the entry if it was idle for too long. Return: has it ended, and is to go?
- * An orphan stays as long as if it had not.
- */
-static bool end_if_idle(struct ippfvs_conn_table *table,
-			struct ippfvs_conn *conn)
+/* End the entry if it is idle. Return: whether it is dead and must be freed now. */
+static bool expire(struct ippfvs_conn_table *table, struct ippfvs_conn *conn)
 {
-	u64 life = life_read(conn);
+	u64 word = ippfvs_conn_word_read(conn);
+	bool dead = word & IPPFVS_CONN_F_DEAD;
 
-	if ((life & LIFE_DEAD) && !(life & LIFE_ORPHAN))
+	if (dead && !(word & IPPFVS_CONN_F_TOMBSTONE))
 		return true;
-	if (!idle_for(life, ippfvs_conn_timeout(table, conn, life)))
+	if (!is_idle(word, ippfvs_conn_timeout(table, conn, word)))
 		return false;
-	if (!(life & LIFE_DEAD))
-		return ippfvs_conn_end_seen(conn, life, LIFE_DEAD);
-	ippfvs_conn_forget(table, conn);
+	if (!dead)
+		return ippfvs_conn_try_end(conn, word, IPPFVS_CONN_F_DEAD);
+	ippfvs_conn_remove_tombstone(table, conn);
 	return true;
 }
 
-static void sweep_bucket(struct ippfvs_conn_table *table,
-			 const struct ippfvs_line *first,
+static void sweep_bucket(struct ippfvs_conn_table *table, const struct ippfvs_bucket *first,
 			 struct batch **batch)
 {
-	const struct ippfvs_line *line;
+	const struct ippfvs_bucket *bucket;
 	struct ippfvs_conn *conn;
-	unsigned long link;
+	unsigned long slot;
 	int i;
 
-	ippfvs_for_each_own_line(line, first) {
-		for (i = 0; i < IPPFVS_LINKS; i++) {
-			link = READ_ONCE(line->link[i]);
-			if (!link || ippfvs_link_dir(link) != IPPFVS_CONN_IN)
+	ippfvs_bucket_for_each(bucket, first) {
+		for (i = 0; i < IPPFVS_BUCKET_SLOTS; i++) {
+			slot = READ_ONCE(bucket->slot[i]);
+			if (!slot || ippfvs_slot_dir(slot) != IPPFVS_CONN_IN)
 				continue;
-			conn = ippfvs_link_conn(link);
-			if (!end_if_idle(table, conn))
+			conn = ippfvs_slot_conn(slot);
+			if (!expire(table, conn))
 				continue;
-			remove_link(table, conn, IPPFVS_CONN_IN);
-			if (conn->spread)
-				remove_spread(table, conn);
-			percpu_counter_dec(&table->conns);
+			unlink_conn(table, conn);
 			ippfvs_real_put(conn->real);
-			free_later(conn, batch);
+			free_after_grace_period(conn, batch);
 		}
 	}
 }
 
-/* By the worker, or once it has stopped: no entry vanishes meanwhile. */
-static void sweep(struct ippfvs_conn_table *table,
-		  struct ippfvs_buckets *buckets, u32 first, u64 end)
+static void sweep_array(struct ippfvs_conn_table *table, struct ippfvs_buckets *buckets, u32 first,
+			u64 end)
 {
 	u64 position = first, step = 1ULL << (32 - buckets->bits);
 	struct batch *batch = NULL;
 	u32 n = 0;
 
 	for (; position < end; position += step) {
-		sweep_bucket(table, ippfvs_buckets_line(buckets, position),
-			     &batch);
-		if (++n % IPPFVS_CONN_RESCHED_EVERY == 0)
+		sweep_bucket(table, ippfvs_bucket(buckets, position), &batch);
+		if (++n % RESCHED_INTERVAL == 0)
 			cond_resched();
 	}
 	if (batch)
-		call_rcu(&batch->rcu, batch_free);
+		call_rcu(&batch->rcu, free_batch);
 }
 
 void ippfvs_conn_sweep(struct ippfvs_conn_table *table, u32 first, u64 end)
@@ -155,43 +161,157 @@ void ippfvs_conn_sweep(struct ippfvs_conn_table *table, u32 first, u64 end)
 	struct ippfvs_buckets *buckets = ippfvs_conn_own_buckets(table);
 	struct ippfvs_buckets *next = rcu_dereference_raw(buckets->next);
 
-	sweep(table, buckets, first, end);
+	sweep_array(table, buckets, first, end);
 	if (next)
-		sweep(table, next, first, end);
+		sweep_array(table, next, first, end);
 }
+
+/* Resize */
+
+static int move_bucket(struct ippfvs_bucket *first, struct ippfvs_buckets *to)
+{
+	struct ippfvs_bucket *bucket;
+	struct ippfvs_conn *conn;
+	unsigned long slot;
+	int i, err;
+
+	ippfvs_bucket_for_each(bucket, first) {
+		for (i = 0; i < IPPFVS_BUCKET_SLOTS; i++) {
+			slot = bucket->slot[i];
+			if (!slot)
+				continue;
+			conn = ippfvs_slot_conn(slot);
+			err = ippfvs_buckets_add(to, conn->hash[ippfvs_slot_dir(slot)], slot);
+			if (err)
+				return err;
+			/* Lookups read this array first: the entry is in the next one already. */
+			smp_store_release(&bucket->slot[i], 0);
+		}
+	}
+	return 0;
+}
+
+/* A packet waits for one bucket at most. After an error the next run moves the rest. */
+static int move_all(struct ippfvs_conn_table *table, struct ippfvs_buckets *from,
+		    struct ippfvs_buckets *to)
+{
+	unsigned long i;
+	int err = 0;
+
+	for (i = 0; i < 1UL << from->bits && !err; i++) {
+		spinlock_t *lock = ippfvs_conn_table_lock(table, i << (32 - from->bits));
+
+		spin_lock_bh(lock);
+		err = move_bucket(&from->bucket[i], to);
+		spin_unlock_bh(lock);
+		if (i % RESCHED_INTERVAL == 0)
+			cond_resched();
+	}
+	return err;
+}
+
+/* The binary logarithm of the number of buckets that the table should have now. */
+static unsigned int wanted_bits(struct ippfvs_conn_table *table,
+				const struct ippfvs_buckets *buckets)
+{
+	u64 conns = percpu_counter_sum_positive(&table->conns);
+	unsigned int bits = buckets->bits;
+
+	if (ippfvs_buckets_overfull(buckets) && conns > 1ULL << bits &&
+	    bits < IPPFVS_BUCKETS_MAX_BITS) {
+		do {
+			bits++;
+		} while (2ULL << bits < conns && bits < IPPFVS_BUCKETS_MAX_BITS);
+		return bits;
+	}
+
+	/* Shrink only a table that is far too large, so that it need not grow again soon. */
+	if (bits > ippfvs_conn_tab_bits && SPARSE_SHARE * conns < 1ULL << bits)
+		bits = max_t(unsigned int, ippfvs_conn_tab_bits, order_base_2(conns + 1));
+	return bits;
+}
+
+/*
+ * Whether the array should be replaced by a new one of the same size, because its overflow buckets
+ * were needed by connections that are gone. It is done at most once per sweep of the whole table.
+ * Otherwise dead entries would be moved before the sweep reaches them and would fill the new array.
+ */
+static bool needs_renewal(struct ippfvs_conn_table *table, const struct ippfvs_buckets *buckets)
+{
+	return ippfvs_buckets_overfull(buckets) && !table->position &&
+	       percpu_counter_read_positive(&table->conns) >> buckets->bits < DENSE;
+}
+
+/* An array of 2^@bits buckets, or of fewer if memory is short, but of more than 2^@now. */
+static struct ippfvs_buckets *create_largest(unsigned int bits, unsigned int now)
+{
+	struct ippfvs_buckets *buckets;
+
+	do {
+		buckets = ippfvs_buckets_create(bits);
+	} while (!buckets && --bits > now);
+	return buckets;
+}
+
+static void resize(struct ippfvs_conn_table *table)
+{
+	struct ippfvs_buckets *buckets = ippfvs_conn_own_buckets(table);
+	struct ippfvs_buckets *next = rcu_dereference_raw(buckets->next);
+
+	if (!next) {
+		unsigned int bits = wanted_bits(table, buckets);
+
+		if (bits == buckets->bits && !needs_renewal(table, buckets))
+			return;
+		next = create_largest(bits, buckets->bits);
+		if (!next)
+			return;
+		rcu_assign_pointer(buckets->next, next);
+	}
+
+	if (move_all(table, buckets, next))
+		return;
+
+	rcu_assign_pointer(table->buckets, next);
+	synchronize_rcu();
+	ippfvs_buckets_destroy(buckets);
+}
+
+/* The work function, and its start */
 
 void ippfvs_conn_work(struct work_struct *work)
 {
 	struct ippfvs_conn_table *table =
-		container_of(to_delayed_work(work), struct ippfvs_conn_table,
-			     work);
+		container_of(to_delayed_work(work), struct ippfvs_conn_table, work);
 	u64 end = (u64)table->position + (1ULL << 32) / SWEEP_TICKS;
+	const struct ippfvs_buckets *buckets;
 
-	ippfvs_conn_table_resize(table);
-	/* Still crowded, it could not be helped: to be tried again later, by the tick. */
-	WRITE_ONCE(table->hurry, ippfvs_buckets_crowded(ippfvs_conn_own_buckets(table)));
+	resize(table);
+	buckets = ippfvs_conn_own_buckets(table);
+	/* If the table is still overfull, the next tick tries again, but no packet asks for it. */
+	WRITE_ONCE(table->resize_pending, ippfvs_buckets_overfull(buckets));
 
 	ippfvs_conn_sweep(table, table->position, end);
 	table->position = end;
 
-	/* An empty table is left alone when it is as small as it was, and not crowded. */
-	if (percpu_counter_sum(&table->conns) > 0 || table->hurry ||
-	    ippfvs_conn_own_buckets(table)->bits > ippfvs_conn_tab_bits)
+	/* An empty table needs no worker if it has its initial size and is not overfull. */
+	if (percpu_counter_sum(&table->conns) > 0 || table->resize_pending ||
+	    buckets->bits > ippfvs_conn_tab_bits)
 		queue_delayed_work(ippfvs_wq, &table->work, SWEEP_TICK);
 }
 
 /*
- * The worker sleeps while the table is empty: it clears that it is pending, then
- * counts; who inserts has counted, then looks whether it is pending (a full barrier
- * is between the two, in ippfvs_real_load_add()). Growth wants it at once, but not
- * on every packet of a flood: until it has run, one call is enough.
+ * The worker sleeps while the table is empty. It clears its pending bit and then counts the
+ * entries. An insertion has counted its entry and then looks at the pending bit; the full barrier
+ * between the two is in ippfvs_real_load_add(). A resize is wanted at once, but one call is enough
+ * until the worker has run.
  */
 void ippfvs_conn_wake(struct ippfvs_conn_table *table)
 {
 	struct ippfvs_buckets *buckets = rcu_dereference(table->buckets);
 
-	if (unlikely(ippfvs_buckets_crowded(buckets)) && !READ_ONCE(table->hurry)) {
-		WRITE_ONCE(table->hurry, true);
+	if (unlikely(ippfvs_buckets_overfull(buckets)) && !READ_ONCE(table->resize_pending)) {
+		WRITE_ONCE(table->resize_pending, true);
 		mod_delayed_work(ippfvs_wq, &table->work, 0);
 	} else if (!delayed_work_pending(&table->work)) {
 		queue_delayed_work(ippfvs_wq, &table->work, SWEEP_TICK);

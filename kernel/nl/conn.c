@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "../conn/walk.h"
+#include "../conn/dump.h"
 #include "../rules/pool.h"
 #include "../rules/real.h"
 #include "dump.h"
@@ -189,7 +189,7 @@ int ippfvs_nl_conn_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	dump->skb = skb;
 	dump->table = &ipn->conns;
 	while (!err && !dump->cursor.done) {
-		err = ippfvs_conn_walk(&ipn->conns, &dump->cursor, visit, dump);
+		err = ippfvs_conn_dump(&ipn->conns, &dump->cursor, visit, dump);
 		cond_resched();
 	}
 	return ippfvs_nl_dump_end(skb, cb, head, err);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "put.h"
-#include "../conn/walk.h"
+#include "../conn/dump.h"
 #include "../net.h"
 #include "../rules/pool.h"
 #include "../rules/real.h"

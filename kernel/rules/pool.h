@@ -9,12 +9,13 @@
 
 #include "../core/tuple.h"
 #include "../sched/sched.h"
-#include "../shortcut.h"
 
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 
 struct ippfvs_real;
+
+#define IPPFVS_EARLY_SLOTS	4
 
 /**
  * struct ippfvs_pool_real - a real server's place in a pool
@@ -29,12 +30,13 @@ struct ippfvs_pool_real {
 };
 
 /**
- * struct ippfvs_pool - an array of real servers; @state and @shortcut alone change
+ * struct ippfvs_pool - an array of real servers; only @state and @early change
  * @sched: who picks
  * @view: what it sees; @view.real[i] belongs to @real[i]
  * @state: what it remembers
  * @lock: serialises @sched->changed(); BH off
- * @shortcut: where packets have come from; single words, written without a lock
+ * @early: for early scheduling (schedule.c): by which device, DSCP and generation of the routes
+ *	packets have come to LOCAL_IN, or 0; single words, written without a lock
  * @rcu: frees it after a grace period
  * @any_local: Local Node is one of them
  * @n: how many
@@ -45,7 +47,7 @@ struct ippfvs_pool {
 	struct ippfvs_sched_view view;
 	void *state;
 	spinlock_t lock;
-	struct ippfvs_shortcut shortcut;
+	u64 early[IPPFVS_EARLY_SLOTS];
 	struct rcu_head rcu;
 	bool any_local;
 	u32 n;

@@ -11,7 +11,7 @@
 #define _IPPFVS_REAL_H
 
 #include "../core/tuple.h"
-#include "../fwd/route.h"
+#include "../forward/route.h"
 #include "../sched/sched.h"
 #include "../stats.h"
 

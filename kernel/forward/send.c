@@ -12,7 +12,7 @@
 #include <net/neighbour.h>
 #include <net/route.h>
 
-/* The largest fragment the stack has put the packet together from, or 0. */
+/* The size of the largest fragment if the stack has reassembled the packet, else 0. */
 static u32 fragment_size(const struct ippfvs_packet *pkt)
 {
 	return ippfvs_packet_ipv4(pkt) ? IPCB(pkt->skb)->frag_max_size :
@@ -23,7 +23,7 @@ bool ippfvs_send_too_big(const struct ippfvs_packet *pkt, u32 mtu)
 {
 	const struct sk_buff *skb = pkt->skb;
 
-	if (likely(skb->len <= mtu) || !pkt->wire.dont_fragment)
+	if (!pkt->wire.dont_fragment)
 		return false;
 	if (fragment_size(pkt))
 		return fragment_size(pkt) > mtu;
@@ -32,7 +32,7 @@ bool ippfvs_send_too_big(const struct ippfvs_packet *pkt, u32 mtu)
 	return !(skb_is_gso(skb) && skb_gso_validate_network_len(skb, mtu));
 }
 
-/* Packets that the stack's own output must see. */
+/* Whether the stack's own output must send the packet: to fragment it, or by a special route. */
 static __always_inline bool needs_stack(const struct ippfvs_packet *pkt,
 					const struct dst_entry *dst, u32 mtu)
 {
@@ -45,42 +45,40 @@ static __always_inline bool needs_stack(const struct ippfvs_packet *pkt,
 	return !(skb_is_gso(skb) && skb_gso_validate_network_len(skb, mtu));
 }
 
-/* Who takes the packet over on its way to @towards. */
-static __always_inline struct neighbour *
-neighbour(const struct ippfvs_packet *pkt, struct dst_entry *dst,
-	  const union ippfvs_addr *towards, bool *is_v6gw)
+/* The neighbour that the packet is sent to on its way to @daddr. */
+static __always_inline struct neighbour *lookup_neighbour(const struct ippfvs_packet *pkt,
+							  struct dst_entry *dst,
+							  const union ippfvs_addr *daddr,
+							  bool *is_v6gw)
 {
 	struct rtable *rt;
 
 	if (!ippfvs_packet_ipv4(pkt))
 		return ip_neigh_gw6(dst->dev,
-				    rt6_nexthop(dst_rt6_info(dst),
-						(struct in6_addr *)&towards->ip6));
+				    rt6_nexthop(dst_rt6_info(dst), (struct in6_addr *)&daddr->ip6));
 
 	rt = dst_rtable(dst);
 	*is_v6gw = rt->rt_gw_family == AF_INET6;
 	if (*is_v6gw)
 		return ip_neigh_gw6(dst->dev, &rt->rt_gw6);
-	return ip_neigh_gw4(dst->dev, rt->rt_gw_family ? rt->rt_gw4 :
-							 towards->ip);
+	return ip_neigh_gw4(dst->dev, rt->rt_gw_family ? rt->rt_gw4 : daddr->ip);
 }
 
-/* What is not this packet's any more, or not what the device wants to see. */
-static __always_inline void clean(struct ippfvs_packet *pkt)
+/* Clear what belongs to the packet's way here and must not reach the device. */
+static __always_inline void scrub(struct ippfvs_packet *pkt)
 {
 	struct sk_buff *skb = pkt->skb;
 
-	/* The stack has guessed a socket, but the packet goes elsewhere. */
-	if (pkt->place != IPPFVS_OUR_OWN)
+	/* Early demultiplexing may have assigned a socket. */
+	if (pkt->hook != IPPFVS_LOCAL_OUT)
 		skb_orphan(skb);
 	nf_reset_ct(skb);
 	skb_clear_tstamp(skb);
 	skb_forward_csum(skb);
 }
 
-/* The stack knows only the packet's own address, unless its route knows better. */
-static bool write_next_hop(struct ippfvs_packet *pkt,
-			   const struct ippfvs_real *real)
+/* The stack would send to the packet's own address, unless its route has another next hop. */
+static bool set_next_hop(struct ippfvs_packet *pkt, const struct ippfvs_real *real)
 {
 	struct dst_entry *dst = ippfvs_route_by_next_hop(pkt->net, real);
 
@@ -90,77 +88,72 @@ static bool write_next_hop(struct ippfvs_packet *pkt,
 	return dst;
 }
 
-/* @direct: the real server that a packet addressed to another goes to, or NULL. */
-static __always_inline enum ippfvs_verdict
-transmit(struct ippfvs_packet *pkt, u32 mtu, const union ippfvs_addr *towards,
-	 const struct ippfvs_real *direct)
+/* @direct: for VS-DR the real server, which is not the packet's destination address; else NULL. */
+static __always_inline enum ippfvs_verdict transmit(struct ippfvs_packet *pkt, u32 mtu,
+						    const union ippfvs_addr *daddr,
+						    const struct ippfvs_real *direct)
 {
 	struct sk_buff *skb = pkt->skb;
 	struct dst_entry *dst = skb_dst(skb);
 	struct neighbour *neigh;
 	bool is_v6gw = false;
 
-	/* Merged by a device in a way that cannot be taken apart again. */
+	/* Packets that a device merged by LRO cannot be segmented again. */
 	if (unlikely(skb_warn_if_lro(skb)))
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
 
-	clean(pkt);
+	scrub(pkt);
 	if (unlikely(needs_stack(pkt, dst, mtu))) {
 		if (!skb_dst_force(skb))
 			return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
 		dst_output(pkt->net, skb->sk, skb);
-		return IPPFVS_TAKEN;
+		return IPPFVS_STOLEN;
 	}
 
 	skb->dev = dst->dev;
-	skb->protocol = ippfvs_packet_ipv4(pkt) ? htons(ETH_P_IP) :
-						  htons(ETH_P_IPV6);
-	neigh = neighbour(pkt, dst, towards, &is_v6gw);
+	skb->protocol = ippfvs_packet_ipv4(pkt) ? htons(ETH_P_IP) : htons(ETH_P_IPV6);
+	neigh = lookup_neighbour(pkt, dst, daddr, &is_v6gw);
 	if (IS_ERR(neigh))
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
-	/* It waits to be resolved; the stack then looks for the neighbour anew. */
+	/* The packet waits for the neighbour, and the stack then looks it up again by the route. */
 	if (unlikely(direct && !(READ_ONCE(neigh->nud_state) & NUD_VALID)) &&
-	    !write_next_hop(pkt, direct))
+	    !set_next_hop(pkt, direct))
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
 	neigh_output(neigh, skb, is_v6gw);
-	return IPPFVS_TAKEN;
+	return IPPFVS_STOLEN;
 }
 
-static __always_inline enum ippfvs_verdict send(struct ippfvs_packet *pkt,
-						u32 mtu)
+static __always_inline enum ippfvs_verdict send_to_daddr(struct ippfvs_packet *pkt, u32 mtu)
 {
-	union ippfvs_addr towards;
+	union ippfvs_addr daddr;
 
 	if (ippfvs_packet_ipv4(pkt))
-		towards.ip = ip_hdr(pkt->skb)->daddr;
+		daddr.ip = ip_hdr(pkt->skb)->daddr;
 	else
-		towards.ip6 = ipv6_hdr(pkt->skb)->daddr;
-	return transmit(pkt, mtu, &towards, NULL);
+		daddr.ip6 = ipv6_hdr(pkt->skb)->daddr;
+	return transmit(pkt, mtu, &daddr, NULL);
 }
 
-enum ippfvs_verdict ippfvs_send(struct ippfvs_packet *pkt,
-				struct dst_entry *dst, u32 mtu)
+enum ippfvs_verdict ippfvs_send(struct ippfvs_packet *pkt, struct dst_entry *dst, u32 mtu)
 {
 	skb_dst_drop(pkt->skb);
 	skb_dst_set(pkt->skb, dst);
-	return send(pkt, mtu);
+	return send_to_daddr(pkt, mtu);
 }
 
-enum ippfvs_verdict ippfvs_send_noref(struct ippfvs_packet *pkt,
-				      struct dst_entry *dst, u32 mtu)
+enum ippfvs_verdict ippfvs_send_noref(struct ippfvs_packet *pkt, struct dst_entry *dst, u32 mtu)
 {
 	skb_dst_drop(pkt->skb);
 	skb_dst_set_noref(pkt->skb, dst);
-	return send(pkt, mtu);
+	return send_to_daddr(pkt, mtu);
 }
 
-enum ippfvs_verdict ippfvs_send_direct(struct ippfvs_packet *pkt,
-				       struct dst_entry *dst, u32 mtu,
+enum ippfvs_verdict ippfvs_send_direct(struct ippfvs_packet *pkt, struct dst_entry *dst, u32 mtu,
 				       const struct ippfvs_real *real)
 {
 	skb_dst_drop(pkt->skb);
 	skb_dst_set_noref(pkt->skb, dst);
-	if (unlikely(needs_stack(pkt, dst, mtu)) && !write_next_hop(pkt, real))
+	if (unlikely(needs_stack(pkt, dst, mtu)) && !set_next_hop(pkt, real))
 		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
 	return transmit(pkt, mtu, &real->addr, real);
 }

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The array of buckets that the connection table consists of.
+ *
+ * A bucket is one cache line: seven slots and a pointer to an overflow bucket, which few need.
+ * Reading this line tells in nearly all cases which entry, if any, is worth a second cache miss.
+ *
+ * The upper bits of a hash select the bucket. So a larger array splits a bucket into adjacent ones,
+ * and a dump in the order of the hash is not disturbed by a resize.
+ */
+#ifndef _IPPFVS_CONN_BUCKET_H
+#define _IPPFVS_CONN_BUCKET_H
+
+#include "conn.h"
+
+#include <linux/atomic.h>
+#include <linux/rcupdate.h>
+#include <linux/types.h>
+
+#define IPPFVS_BUCKET_SLOTS 7
+#define IPPFVS_BUCKET_CHAIN_MAX 32 /* buckets in one chain; bounds the time of a lookup */
+#define IPPFVS_BUCKETS_MIN_BITS 8
+#define IPPFVS_BUCKETS_MAX_BITS 24
+
+/*
+ * A slot holds 0 or the address of an entry. The alignment of entries leaves six low bits: bit 0 is
+ * the direction whose hash links the entry here, bits 1 to 5 are the low bits of that hash (tag).
+ */
+#define IPPFVS_SLOT_DIR 1UL
+#define IPPFVS_SLOT_TAG 0x3eUL
+
+static inline unsigned long ippfvs_slot_tag(u32 hash)
+{
+	return ((unsigned long)hash << 1) & IPPFVS_SLOT_TAG;
+}
+
+static inline unsigned long ippfvs_slot(const struct ippfvs_conn *conn, enum ippfvs_conn_dir dir)
+{
+	return (unsigned long)conn | dir | ippfvs_slot_tag(conn->hash[dir]);
+}
+
+static inline struct ippfvs_conn *ippfvs_slot_conn(unsigned long slot)
+{
+	return (struct ippfvs_conn *)(slot & ~(IPPFVS_SLOT_DIR | IPPFVS_SLOT_TAG));
+}
+
+static inline enum ippfvs_conn_dir ippfvs_slot_dir(unsigned long slot)
+{
+	return slot & IPPFVS_SLOT_DIR;
+}
+
+/**
+ * struct ippfvs_bucket - a bucket, or an overflow bucket in its chain
+ * @slot: written under the lock of the hash (table.h), read under RCU
+ * @overflow: RCU; the next bucket of the chain, which stays as long as the array
+ */
+struct ippfvs_bucket {
+	unsigned long slot[IPPFVS_BUCKET_SLOTS];
+	struct ippfvs_bucket __rcu *overflow;
+} __aligned(8 * sizeof(long));
+
+/**
+ * struct ippfvs_buckets - an array of buckets
+ * @next: RCU; the array that all entries are being moved to, or NULL
+ * @bits: the array has 2^@bits buckets
+ * @overfull: number of buckets that have an overflow bucket
+ * @bucket: the array
+ */
+struct ippfvs_buckets {
+	struct ippfvs_buckets __rcu *next;
+	unsigned int bits;
+	atomic_t overfull;
+	struct ippfvs_bucket *bucket;
+};
+
+/* An array is overfull if more than one in this many buckets has an overflow bucket. */
+#define IPPFVS_BUCKETS_OVERFULL_SHARE 16
+
+/* Whether the array has too many overflow buckets. Context: any. */
+static inline bool ippfvs_buckets_overfull(const struct ippfvs_buckets *buckets)
+{
+	return atomic_read(&buckets->overfull) >
+	       (1 << buckets->bits) / IPPFVS_BUCKETS_OVERFULL_SHARE;
+}
+
+/* The bucket of @hash. */
+static inline struct ippfvs_bucket *ippfvs_bucket(const struct ippfvs_buckets *buckets, u32 hash)
+{
+	return &buckets->bucket[hash >> (32 - buckets->bits)];
+}
+
+/* Iterate over the chain that starts at @first. Context: RCU. */
+#define ippfvs_bucket_for_each_rcu(bucket, first) \
+	for ((bucket) = (first); (bucket); (bucket) = rcu_dereference((bucket)->overflow))
+
+/* The same for a caller who holds the lock of the hash, or who alone may free the chain. */
+#define ippfvs_bucket_for_each(bucket, first) \
+	for ((bucket) = (first); (bucket); (bucket) = rcu_dereference_raw((bucket)->overflow))
+
+/**
+ * ippfvs_bucket_match() - compare the tags of all slots with a hash
+ * @bucket: the bucket
+ * @hash: the hash
+ *
+ * There is no branch in the loop, because its outcome could not be predicted.
+ *
+ * Context: RCU.
+ * Return: a mask of the slots whose entry may have @hash. An empty slot may be among them.
+ */
+static inline unsigned int ippfvs_bucket_match(const struct ippfvs_bucket *bucket, u32 hash)
+{
+	unsigned long tag = ippfvs_slot_tag(hash);
+	unsigned int mask = 0;
+	int i;
+
+#pragma GCC unroll 7
+	for (i = 0; i < IPPFVS_BUCKET_SLOTS; i++) {
+		unsigned long slot = READ_ONCE(bucket->slot[i]);
+
+		mask |= !((slot ^ tag) & IPPFVS_SLOT_TAG) << i;
+	}
+	return mask;
+}
+
+/* The entry in slot @i, or NULL if the slot is or became empty. Context: RCU. */
+static inline struct ippfvs_conn *ippfvs_bucket_conn(const struct ippfvs_bucket *bucket,
+						     unsigned int i)
+{
+	return ippfvs_slot_conn(READ_ONCE(bucket->slot[i]));
+}
+
+/**
+ * ippfvs_buckets_create() - allocate an empty array
+ * @bits: binary logarithm of the number of buckets
+ *
+ * The memory is charged to the memory cgroup of the caller. A resize runs in a kernel thread, which
+ * belongs to none.
+ *
+ * Context: process.
+ * Return: the array, or NULL without memory.
+ */
+struct ippfvs_buckets *ippfvs_buckets_create(unsigned int bits);
+
+/**
+ * ippfvs_buckets_destroy() - free an array, but not the entries in it
+ * @buckets: an array that no reader can hold
+ *
+ * Context: process.
+ */
+void ippfvs_buckets_destroy(struct ippfvs_buckets *buckets);
+
+/**
+ * ippfvs_buckets_add() - put a slot's value into the first empty slot of a chain
+ * @buckets: the array
+ * @hash: selects the bucket
+ * @slot: the value, see ippfvs_slot()
+ *
+ * Context: the lock of @hash is held.
+ * Return: 0, -ENOMEM, or -ENOSPC if the chain has its maximum length.
+ */
+int ippfvs_buckets_add(struct ippfvs_buckets *buckets, u32 hash, unsigned long slot);
+
+/**
+ * ippfvs_buckets_remove() - empty the slot that holds a value
+ * @buckets: the array
+ * @hash: selects the bucket
+ * @slot: the value
+ *
+ * Context: the lock of @hash is held.
+ * Return: whether the value was found.
+ */
+bool ippfvs_buckets_remove(struct ippfvs_buckets *buckets, u32 hash, unsigned long slot);
+
+#endif /* _IPPFVS_CONN_BUCKET_H */

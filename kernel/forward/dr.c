@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0
+/* VS-DR: the packet gets another destination MAC address; its headers change only in the TTL. */
+#include "forward.h"
+
+enum ippfvs_verdict ippfvs_dr_forward(struct ippfvs_packet *pkt, const struct ippfvs_conn *conn)
+{
+	enum ippfvs_verdict verdict;
+	struct ippfvs_path path;
+
+	verdict = ippfvs_path_open(pkt, conn->real, 0, &path);
+	if (unlikely(verdict != IPPFVS_PASS))
+		return verdict;
+
+	ippfvs_packet_decrement_ttl(pkt);
+	return ippfvs_send_direct(pkt, path.route->dst, path.mtu, conn->real);
+}

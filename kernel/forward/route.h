@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Routes to real servers and to clients. */
+#ifndef _IPPFVS_FORWARD_ROUTE_H
+#define _IPPFVS_FORWARD_ROUTE_H
+
+#include "../core/tuple.h"
+
+struct dst_entry;
+struct ippfvs_packet;
+struct ippfvs_real;
+struct net;
+struct sk_buff;
+
+/**
+ * struct ippfvs_ident_range - IPv4 identifications for the outer headers of a tunnel
+ * @stamp: jiffies; the range is valid only in this jiffy, because the stack's counter, from which
+ *	it was taken, continues for other senders and wraps around
+ * @next: first unused identification, host byte order
+ * @left: number of unused identifications
+ * @taken: number of identifications that were taken from the stack last time
+ *
+ * Zeroed memory is an empty range. See tun.c.
+ */
+struct ippfvs_ident_range {
+	unsigned long stamp;
+	u16 next;
+	u16 left;
+	u16 taken;
+};
+
+/**
+ * struct ippfvs_route - one CPU's route to a real server
+ * @dst: holds a reference; NULL until the first packet
+ * @cookie: argument of dst_check()
+ * @saddr: the director's address towards the real server, which is the outer source of a tunnel
+ * @idents: for the outer headers of a tunnel
+ *
+ * It belongs to the real server and is used only on its CPU with bottom halves off. Zeroed memory
+ * is an empty route. It pins no device, because the stack takes the device from a dead dst.
+ */
+struct ippfvs_route {
+	struct dst_entry *dst;
+	u32 cookie;
+	union ippfvs_addr saddr;
+	struct ippfvs_ident_range idents;
+};
+
+/**
+ * ippfvs_route_release() - empty a route
+ * @route: the route; its owner is being freed, or it is looked up again
+ *
+ * Context: no other user of @route.
+ */
+void ippfvs_route_release(struct ippfvs_route *route);
+
+/**
+ * ippfvs_route_renew() - look up the route to a real server again
+ * @net: namespace
+ * @real: the real server
+ * @route: this CPU's route to @real, empty or stale
+ *
+ * Context: RCU, bottom halves off.
+ * Return: @route, or NULL if there is no route to another machine.
+ */
+struct ippfvs_route *ippfvs_route_renew(struct net *net, const struct ippfvs_real *real,
+					struct ippfvs_route *route);
+
+/**
+ * ippfvs_route_to_client() - find the route for a reply
+ * @pkt: the reply; its mark counts
+ * @from: the virtual address
+ * @client: the client's address
+ *
+ * Context: RCU, bottom halves off.
+ * Return: the route with a reference, or NULL.
+ */
+struct dst_entry *ippfvs_route_to_client(const struct ippfvs_packet *pkt,
+					 const union ippfvs_addr *from,
+					 const union ippfvs_addr *client);
+
+/**
+ * ippfvs_route_source() - the director's own address towards a destination
+ * @net: namespace
+ * @family: IPPFVS_FAMILY_*
+ * @daddr: destination
+ * @saddr: result
+ *
+ * Context: RCU, bottom halves off.
+ * Return: false if there is no route or no address.
+ */
+bool ippfvs_route_source(struct net *net, u8 family, const union ippfvs_addr *daddr,
+			 union ippfvs_addr *saddr);
+
+/* Whether the route leads to the director itself. Context: RCU. */
+bool ippfvs_route_is_local(const struct dst_entry *dst, u8 family);
+
+/* Whether a packet of the director's own, which has its route, stays on it. Context: RCU. */
+bool ippfvs_route_is_loopback(const struct sk_buff *skb, u8 family);
+
+/**
+ * ippfvs_route_by_next_hop() - find a route for one packet with a real server as its next hop
+ * @net: namespace
+ * @real: the real server
+ *
+ * Such a route must not be kept, because it would pin its device and learn nothing of the path.
+ *
+ * Context: RCU, bottom halves off.
+ * Return: the route with a reference, or NULL.
+ */
+struct dst_entry *ippfvs_route_by_next_hop(struct net *net, const struct ippfvs_real *real);
+
+#endif /* _IPPFVS_FORWARD_ROUTE_H */

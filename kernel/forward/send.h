@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The last steps of every packet: check that it fits, then give it to the neighbour.
+ *
+ * Context of everything here: RCU, bottom halves off.
+ */
+#ifndef _IPPFVS_FORWARD_SEND_H
+#define _IPPFVS_FORWARD_SEND_H
+
+#include "../packet.h"
+#include "../reject.h"
+
+#include <linux/netdevice.h>
+#include <net/dst.h>
+
+struct ippfvs_real;
+
+/* The slow part of ippfvs_send_prepare(), for packets that are longer than @mtu. */
+bool ippfvs_send_too_big(const struct ippfvs_packet *pkt, u32 mtu);
+
+/**
+ * ippfvs_send_prepare() - check a packet against a route and make it writable
+ * @pkt: the packet, unchanged so far; an ICMP error to its sender quotes it
+ * @dst: the route
+ * @mtu: bytes that fit; inside a tunnel if there is one
+ * @headroom: bytes that will be put in front of the packet, without the link layer
+ *
+ * Return: IPPFVS_PASS if the packet may be changed and sent, else its final verdict.
+ */
+static __always_inline enum ippfvs_verdict
+ippfvs_send_prepare(struct ippfvs_packet *pkt, const struct dst_entry *dst, u32 mtu, u32 headroom)
+{
+	if (ippfvs_packet_ttl_expired(pkt))
+		return ippfvs_reject_ttl(pkt);
+	if (unlikely(pkt->skb->len > mtu && ippfvs_send_too_big(pkt, mtu))) {
+		/* If the route died after the check, its MTU is that of no device. */
+		if (READ_ONCE(dst->obsolete) > 0)
+			return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
+		return ippfvs_reject_too_big(pkt, mtu);
+	}
+	if (!ippfvs_packet_writable(pkt, LL_RESERVED_SPACE(dst->dev) + headroom))
+		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
+	return IPPFVS_PASS;
+}
+
+/**
+ * ippfvs_send() - send a packet by a route whose reference is consumed
+ * @pkt: the packet, complete
+ * @dst: the route
+ * @mtu: dst_mtu() of @dst, an indirect call that the caller has made already
+ *
+ * The packet goes to the neighbour directly. Only if it must be fragmented or its route is special,
+ * the stack's output sends it.
+ *
+ * Return: IPPFVS_STOLEN or IPPFVS_DROP.
+ */
+enum ippfvs_verdict ippfvs_send(struct ippfvs_packet *pkt, struct dst_entry *dst, u32 mtu);
+
+/* As ippfvs_send(), but without a reference: RCU keeps @dst. */
+enum ippfvs_verdict ippfvs_send_noref(struct ippfvs_packet *pkt, struct dst_entry *dst, u32 mtu);
+
+/* As ippfvs_send_noref(), to @real or the gateway towards it, whatever the destination address. */
+enum ippfvs_verdict ippfvs_send_direct(struct ippfvs_packet *pkt, struct dst_entry *dst, u32 mtu,
+				       const struct ippfvs_real *real);
+
+#endif /* _IPPFVS_FORWARD_SEND_H */

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "output.h"
+
+#include "forward/forward.h"
+#include "rules/real.h"
+
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <net/dst.h>
+
+/*
+ * Conntrack has not seen the request leave. It would call the reply invalid before LOCAL_IN, where
+ * it is rewritten to what the client on the director expects.
+ */
+static void untrack(struct sk_buff *skb)
+{
+	nf_reset_ct(skb);
+	skb_set_nfct(skb, IP_CT_UNTRACKED);
+}
+
+/*
+ * A client on the director is reached through the input path, where the packet must first be
+ * accepted as the real server's; so it is rewritten at LOCAL_IN. A reply that the director made
+ * itself (Local Node) has its route already.
+ */
+enum ippfvs_verdict ippfvs_output(struct ippfvs_packet *pkt, struct ippfvs_conn *conn)
+{
+	struct dst_entry *dst = NULL;
+
+	if (unlikely(READ_ONCE(conn->real->removed)))
+		return ippfvs_packet_drop(pkt, IPPFVS_DROP_SERVER_REMOVED);
+
+	if (pkt->hook == IPPFVS_PREROUTING || pkt->hook == IPPFVS_FORWARD) {
+		union ippfvs_addr virtual;
+
+		ippfvs_conn_addr(conn, IPPFVS_END_VIRTUAL, &virtual);
+		dst = ippfvs_route_to_client(pkt, &virtual, &pkt->wire.tuple.daddr);
+		if (!dst)
+			return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
+		if (ippfvs_route_is_local(dst, conn->family)) {
+			dst_release(dst);
+			untrack(pkt->skb);
+			return IPPFVS_PASS;
+		}
+	}
+
+	ippfvs_conn_advance(conn, pkt, IPPFVS_CONN_OUT);
+	ippfvs_stats_out(&this_cpu_ptr(conn->real->cpu)->stats, pkt->wire.length);
+	return ippfvs_nat_reply(pkt, conn, dst);
+}
