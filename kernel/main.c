@@ -43,7 +43,7 @@ MODULE_PARM_DESC(conn_limit,
 		 "Most connections of all network namespaces together (default 0: as many as fill three quarters of the memory)");
 
 /*
- * Per-CPU data is protected by local_bh_disable(). On PREEMPT_RT this excludes other tasks of the
+ * Per-CPU data is protected by local_bh_disable(), which on PREEMPT_RT excludes other tasks of the
  * CPU only with CONFIG_PREEMPT_RT_NEEDS_BH_LOCK.
  */
 static bool bh_excludes_others(void)

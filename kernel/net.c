@@ -15,7 +15,7 @@
 
 unsigned int ippfvs_net_id __read_mostly;
 
-/* Ports stand in a packet's first fragment only: the stack joins them for us. */
+/* Only the first fragment of a packet has the ports, so the stack must reassemble packets first. */
 static int defrag_enable(struct net *net)
 {
 	int err;
@@ -67,7 +67,7 @@ void ippfvs_net_stop(struct ippfvs_net *ipn)
 	lockdep_assert_held(&ipn->lock);
 
 	ippfvs_hooks_unregister(ipn->net);
-	synchronize_net(); /* packets that are in a hook now */
+	synchronize_net(); /* wait for packets that are in a hook */
 	defrag_disable(ipn->net);
 	ippfvs_conn_table_stop(&ipn->conns);
 }
@@ -92,9 +92,8 @@ static int __net_init net_init(struct net *net)
 }
 
 /*
- * Real servers hold routes, and a route counts in its namespace until it is
- * freed, two grace periods after the last connection has gone. Leaves no callback
- * of ours behind.
+ * Real servers hold routes, which the namespace counts until they are freed. This happens two grace
+ * periods after the last connection was freed. Afterwards no callback of ours is pending.
  */
 static void wait_for_routes(void)
 {
@@ -112,7 +111,7 @@ static void __net_exit net_exit(struct net *net)
 	mutex_unlock(&ipn->lock);
 }
 
-/* Namespaces that go together wait together. */
+/* Namespaces that end together wait together. */
 static void __net_exit net_exit_batch(struct list_head *list)
 {
 	struct ippfvs_net *ipn;
@@ -141,15 +140,15 @@ static struct pernet_operations net_ops = {
 };
 
 /*
- * As a device, though we are none: a namespace removes its devices before its
- * subsystems, and waits for every route through them.
+ * Registered as devices are, so that our exit function runs before the namespace removes its
+ * devices, which waits for every route through them.
  */
 int __init ippfvs_net_init(void)
 {
 	return register_pernet_device(&net_ops);
 }
 
-/* Every namespace has stopped and its callbacks have run. */
+/* On return every namespace has stopped and its callbacks have run. */
 void ippfvs_net_exit(void)
 {
 	unregister_pernet_device(&net_ops);

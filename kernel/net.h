@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a network namespace has: rules, connections, settings, counters. */
+/* The state of a network namespace, and the start and stop of its packet path. */
 #ifndef _IPPFVS_NET_H
 #define _IPPFVS_NET_H
 
@@ -17,18 +17,18 @@ struct net;
 extern unsigned int ippfvs_net_id;
 
 /**
- * struct ippfvs_net - the virtual server of one network namespace
- * @net: whose; we live no longer than it
- * @lock: every change of rules and settings
- * @rules: RCU; NULL while there is no service: then nothing is hooked
- * @changes: beginnings and ends of changes (change.h); the lock
- * @next_id: of the next service; the lock
- * @retired: counters of services that were removed; the lock
+ * struct ippfvs_net - the director of one network namespace
+ * @net: the namespace, which outlives this structure
+ * @lock: held for every change of rules and settings; process context
+ * @rules: RCU; NULL while there is no service, when nothing is hooked
+ * @changes: number of changes begun and ended (change.h); @lock
+ * @next_id: id of the next service; @lock
+ * @retired: counters of removed services; @lock
  * @config: settings
- * @conns: connections; its buckets exist only while there is a service
- * @own_addrs: its IPv4 addresses, perhaps
- * @drops: packets dropped by reason, per CPU
- * @drops_zeroed: what they were at the last zeroing; the lock
+ * @conns: connections; it has buckets only while there is a service
+ * @own_addrs: filter of the namespace's IPv4 addresses
+ * @drops: dropped packets by reason, per CPU
+ * @drops_zeroed: values of @drops at the last zeroing; @lock
  */
 struct ippfvs_net {
 	struct net *net;
@@ -49,15 +49,27 @@ static inline struct ippfvs_net *ippfvs_net(const struct net *net)
 	return net_generic(net, ippfvs_net_id);
 }
 
+/* Register and unregister the namespaces' state. Context: process, with the module. */
 int ippfvs_net_init(void);
 void ippfvs_net_exit(void);
 
-/*
- * The first service brings hooks and connection table, the last one takes them
- * away. Process context, caller holds ipn->lock. start: 0 or -errno, and what
- * it did is undone. stop: @rules are still there, and no packet asks them any more.
+/**
+ * ippfvs_net_start() - prepare for the namespace's first service
+ * @ipn: the namespace
+ *
+ * Creates the connection table, enables defragmentation and registers the hooks.
+ *
+ * Context: process, @ipn->lock.
+ * Return: 0, or -errno with nothing changed.
  */
 int ippfvs_net_start(struct ippfvs_net *ipn);
+
+/**
+ * ippfvs_net_stop() - undo ippfvs_net_start() after the namespace's last service
+ * @ipn: the namespace; its rules are still there, and on return no packet reads them
+ *
+ * Context: process, @ipn->lock; waits for RCU.
+ */
 void ippfvs_net_stop(struct ippfvs_net *ipn);
 
 #endif /* _IPPFVS_NET_H */

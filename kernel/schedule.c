@@ -98,7 +98,7 @@ static enum ippfvs_verdict open_conn(struct ippfvs_packet *pkt, struct ippfvs_po
 
 /* Early scheduling */
 
-#define EARLY_DSCP_SHIFT 32
+#define EARLY_DSCP_SHIFT   32
 #define EARLY_DEVICE_SHIFT 40
 
 static const struct nf_hook_entries *hook_entries(const struct ippfvs_packet *pkt,

@@ -17,7 +17,7 @@
 #include <linux/rcupdate.h>
 #include <linux/types.h>
 
-#define IPPFVS_BUCKET_SLOTS 7
+#define IPPFVS_BUCKET_SLOTS	7
 #define IPPFVS_BUCKET_CHAIN_MAX 32 /* buckets in one chain; bounds the time of a lookup */
 #define IPPFVS_BUCKETS_MIN_BITS 8
 #define IPPFVS_BUCKETS_MAX_BITS 24

@@ -82,7 +82,7 @@ struct ippfvs_conn {
  * enum ippfvs_state in bits 0 to 7. It is changed by compare-and-swap, so that no update is lost
  * between a packet and the worker.
  */
-#define IPPFVS_CONN_F_DEAD (1ULL << 8)	    /* lookups skip the entry; the worker frees it */
+#define IPPFVS_CONN_F_DEAD	(1ULL << 8) /* lookups skip the entry; the worker frees it */
 #define IPPFVS_CONN_F_TOMBSTONE (1ULL << 9) /* dead, but kept to drop late packets (table.h) */
 
 static inline u64 ippfvs_conn_word(u32 stamp, u8 state)

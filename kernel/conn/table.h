@@ -28,7 +28,7 @@
 struct ippfvs_buckets;
 
 #define IPPFVS_CONN_LOCKS_SHIFT 8
-#define IPPFVS_CONN_LOCKS (1 << IPPFVS_CONN_LOCKS_SHIFT)
+#define IPPFVS_CONN_LOCKS	(1 << IPPFVS_CONN_LOCKS_SHIFT)
 
 struct ippfvs_conn_lock {
 	spinlock_t lock;

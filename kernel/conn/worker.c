@@ -17,7 +17,7 @@
 #include <linux/slab.h>
 
 /* The worker looks at the whole table once in SWEEP_TICKS ticks, which is about 8 seconds. */
-#define SWEEP_TICK (HZ / 8 + 1)
+#define SWEEP_TICK  (HZ / 8 + 1)
 #define SWEEP_TICKS 64
 
 /* Buckets between two voluntary reschedules. */

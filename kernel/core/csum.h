@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Incremental Internet checksums (RFC 1624, equation 3). All inline: the length
- * is nearly always a constant, and then little is left of them.
+ * Internet checksums and their incremental update (RFC 1624, equation 3). The functions are inline,
+ * because the length is nearly always a constant.
  */
 #ifndef _IPPFVS_CORE_CSUM_H
 #define _IPPFVS_CORE_CSUM_H
@@ -9,9 +9,8 @@
 #include "port.h"
 
 /*
- * The ones' complement sum of a run of bytes, not folded. Words are taken in
- * the machine's own order: the sum then is in it too, and storing it back puts
- * the bytes right (RFC 1071, section 2B).
+ * The ones' complement sum of @len bytes, not folded. Words are read in host byte order. The sum is
+ * then in host byte order, too, and has the right bytes when it is stored (RFC 1071, section 2B).
  */
 static __always_inline u64 ippfvs_csum_sum(const u8 *data, u32 len)
 {
@@ -36,7 +35,7 @@ static __always_inline u64 ippfvs_csum_sum(const u8 *data, u32 len)
 	return total;
 }
 
-/* Carries go round until 16 bits hold the sum; only zero folds to zero. */
+/* Add the carries until 16 bits hold the sum. Only zero folds to zero. */
 static __always_inline u16 ippfvs_csum_fold(u64 total)
 {
 	total = (total & 0xffffffff) + (total >> 32);
@@ -46,17 +45,17 @@ static __always_inline u16 ippfvs_csum_fold(u64 total)
 }
 
 /**
- * ippfvs_csum_update_partial() - ippfvs_csum_update() for a field that holds the
- * folded, not complemented sum of the pseudo header (CHECKSUM_PARTIAL)
- * @check: the field as in the packet, network byte order
- * @from: the covered bytes as they were
- * @to: the same bytes as they are now
- * @len: how many; even, and at an even offset in the covered data
+ * ippfvs_csum_update_partial() - update the sum of a pseudo header (CHECKSUM_PARTIAL)
+ * @check: the checksum field, which holds the folded sum without complement; network byte order
+ * @from: old bytes that the sum covers
+ * @to: new bytes in their place
+ * @len: number of bytes; even, at an even offset in the covered data
  *
- * Return: the new field.
+ * Context: any.
+ * Return: the new value of the field, network byte order.
  */
-static __always_inline u16 ippfvs_csum_update_partial(u16 check, const void *from,
-					     const void *to, u32 len)
+static __always_inline u16 ippfvs_csum_update_partial(u16 check, const void *from, const void *to,
+						      u32 len)
 {
 	u16 gone = ~ippfvs_csum_fold(ippfvs_csum_sum(from, len));
 
@@ -64,30 +63,30 @@ static __always_inline u16 ippfvs_csum_update_partial(u16 check, const void *fro
 }
 
 /**
- * ippfvs_csum_update() - a checksum field after some covered words changed
- * @check: the field as in the packet, network byte order
- * @from: the covered bytes as they were
- * @to: the same bytes as they are now
- * @len: how many; even, and at an even offset in the covered data
+ * ippfvs_csum_update() - update a checksum after a change of covered bytes
+ * @check: the checksum field, network byte order
+ * @from: old bytes that the checksum covers
+ * @to: new bytes in their place
+ * @len: number of bytes; even, at an even offset in the covered data
  *
- * Never yields 0xffff from a sum that was right (RFC 1624, section 3). The UDP
- * rule that a computed zero is sent as 0xffff, and that zero means "none", is
- * the caller's.
+ * A correct checksum never becomes 0xffff (RFC 1624, section 3). The caller handles UDP, where 0
+ * means that there is no checksum and a computed 0 is sent as 0xffff.
  *
- * Return: the new field.
+ * Context: any.
+ * Return: the new value of the field, network byte order.
  */
-static __always_inline u16 ippfvs_csum_update(u16 check, const void *from,
-				     const void *to, u32 len)
+static __always_inline u16 ippfvs_csum_update(u16 check, const void *from, const void *to, u32 len)
 {
 	return ~ippfvs_csum_update_partial(~check, from, to, len);
 }
 
 /**
- * ippfvs_csum() - the Internet checksum of a run of bytes (RFC 1071)
- * @data: the bytes, of any alignment
- * @len: how many; an odd last byte is padded with zero
+ * ippfvs_csum() - compute an Internet checksum (RFC 1071)
+ * @data: bytes of any alignment
+ * @len: number of bytes; an odd last byte is padded with zero
  *
- * Return: the complemented sum as it stands in a packet.
+ * Context: any.
+ * Return: the complemented sum, network byte order.
  */
 static __always_inline u16 ippfvs_csum(const void *data, u32 len)
 {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What kernel/core and kernel/sched may lean on. Both are pure C: no
- * allocation, no locks, no clock, no globals that change. They are compiled
- * into ippfvs.ko, and by cffi into a Python extension that drives the very
- * same code in tests and simulations.
+ * The environment of kernel/core and kernel/sched, which are pure C: they do not allocate, lock,
+ * read a clock or have variables outside functions. They are compiled into ippfvs.ko, and by cffi
+ * into a Python extension, so that tests and simulations run the same code.
  */
 #ifndef _IPPFVS_CORE_PORT_H
 #define _IPPFVS_CORE_PORT_H
@@ -24,9 +23,9 @@
 
 typedef atomic64_t ippfvs_atomic64;
 
-#define ippfvs_atomic64_set(a, value)	atomic64_set(a, value)
-#define ippfvs_atomic64_read(a)		((u64)atomic64_read(a))
-#define ippfvs_atomic64_fetch_inc(a)	((u64)atomic64_fetch_inc_relaxed(a))
+#define ippfvs_atomic64_set(a, value) atomic64_set(a, value)
+#define ippfvs_atomic64_read(a)	      ((u64)atomic64_read(a))
+#define ippfvs_atomic64_fetch_inc(a)  ((u64)atomic64_fetch_inc_relaxed(a))
 
 #else /* compiled by cffi */
 

@@ -2,19 +2,19 @@
 #include "tcp_state.h"
 #include "wire.h"
 
-/* What a segment means for the state; of several flags the first here wins. */
+/* Events, in the order of precedence of the flags. */
 enum event {
 	EVENT_RST,
 	EVENT_SYN,
 	EVENT_FIN,
 	EVENT_ACK,
-	EVENT_BARE,	/* none of these flags: no answer to anything */
+	EVENT_BARE, /* none of these flags */
 	EVENTS
 };
 
-#define STATES	(IPPFVS_STATE_CLOSED + 1)
+#define STATES (IPPFVS_STATE_CLOSED + 1)
 
-/* Short names for the table; <asm/ptrace.h> has some in upper case. */
+/* Short names for the table; in upper case some would collide with <asm/ptrace.h>. */
 enum {
 	no = IPPFVS_STATE_NONE,
 	ss = IPPFVS_STATE_SYN_SENT,
@@ -28,11 +28,11 @@ enum {
 };
 
 /*
- * The server's silence is not consent: a client's ACK alone makes a connection
- * active only where the server's SYN+ACK cannot be seen. A FIN or an RST counts
- * at any time, since what came before it may have been lost on its way to us. A SYN
- * never leads backwards: one that opens a connection anew gets a new entry.
+ * A client's ACK makes a connection active only if the server's SYN-ACK was seen, or cannot be
+ * seen. FIN and RST count in every state, because earlier segments may have been lost before the
+ * director. A SYN never leads back, because one that opens a new connection gets a new entry.
  */
+/* clang-format off */
 static const u8 next[IPPFVS_SIDES][EVENTS][STATES] = {
 	[IPPFVS_SIDE_CLIENT] = {
 		/* state        no  ss  sr  es  fw  cw  la  tw  cl */
@@ -59,8 +59,9 @@ static const u8 next[IPPFVS_SIDES][EVENTS][STATES] = {
 		[EVENT_BARE] = {es, ss, sr, es, fw, cw, la, tw, cl},
 	},
 };
+/* clang-format on */
 
-static enum event event(u8 flags)
+static enum event event_of(u8 flags)
 {
 	if (flags & IPPFVS_TCP_RST)
 		return EVENT_RST;
@@ -77,7 +78,7 @@ u8 ippfvs_tcp_next(u8 state, enum ippfvs_side side, u8 flags)
 {
 	if (state >= STATES)
 		return state;
-	return next[side][event(flags)][state];
+	return next[side][event_of(flags)][state];
 }
 
 bool ippfvs_tcp_reopens(u8 state, u8 flags)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The TCP state of a connection as a director sees it: from both sides (NAT),
- * or from the client's alone (TUN, DR, Local Node), where the server's answers
- * take another way.
+ * The state machine of TCP connections. The director sees both directions with VS-NAT, and only the
+ * client's packets with VS-TUN, VS-DR and Local Node, whose replies take another way.
  */
 #ifndef _IPPFVS_CORE_TCP_STATE_H
 #define _IPPFVS_CORE_TCP_STATE_H
@@ -12,51 +11,50 @@
 #include "wire.h"
 
 enum ippfvs_side {
-	IPPFVS_SIDE_CLIENT,		/* from the client, both are seen */
-	IPPFVS_SIDE_SERVER,		/* from the server, both are seen */
-	IPPFVS_SIDE_CLIENT_ONLY,	/* from the client, the only one seen */
+	IPPFVS_SIDE_CLIENT,	 /* sent by the client; both directions are seen */
+	IPPFVS_SIDE_SERVER,	 /* sent by the server; both directions are seen */
+	IPPFVS_SIDE_CLIENT_ONLY, /* sent by the client; its direction alone is seen */
 	IPPFVS_SIDES
 };
 
 /**
- * ippfvs_tcp_next() - the state after one segment
- * @state: enum ippfvs_state, a TCP one or IPPFVS_STATE_NONE
- * @side: who sent the segment, and what is seen
- * @flags: byte 13 of its TCP header; RST wins over SYN over FIN over ACK
+ * ippfvs_tcp_next() - the state after a segment
+ * @state: enum ippfvs_state, one of the TCP states
+ * @side: sender of the segment
+ * @flags: byte 13 of the TCP header; RST takes precedence over SYN, SYN over FIN, FIN over ACK
  *
- * An ACK in ESTABLISHED changes nothing. With both sides seen, a FIN from the
- * client leads to FIN_WAIT, one from the server to CLOSE_WAIT, the other side's
- * to LAST_ACK, and the ACK after it to TIME_WAIT. With one side seen the
- * client's FIN leads to FIN_WAIT and there it stays. A segment without SYN that
- * finds state NONE, in mid-flow, counts as one in ESTABLISHED; a FIN or an RST
- * counts at once in any state. A SYN never leads backwards: ask
- * ippfvs_tcp_reopens() first.
+ * An ACK in ESTABLISHED changes nothing. If both directions are seen, a FIN of the client leads to
+ * FIN_WAIT, a FIN of the server to CLOSE_WAIT, the FIN of the other side to LAST_ACK, and the ACK
+ * after it to TIME_WAIT. If only the client's packets are seen, its FIN leads to FIN_WAIT, which is
+ * not left. A segment without SYN in state NONE counts as one in ESTABLISHED. FIN and RST count in
+ * every state. A SYN never leads back to an earlier state; see ippfvs_tcp_reopens().
  *
- * Return: enum ippfvs_state; @state itself when nothing changes.
+ * Context: any.
+ * Return: enum ippfvs_state; @state if nothing changes.
  */
 u8 ippfvs_tcp_next(u8 state, enum ippfvs_side side, u8 flags);
 
 /**
- * ippfvs_tcp_reopens() - is this segment the start of a new connection?
- * @state: of the connection entry found
- * @flags: byte 13 of a segment from the client
+ * ippfvs_tcp_reopens() - whether a segment opens a new connection in place of an old one
+ * @state: state of the old connection
+ * @flags: byte 13 of the TCP header of a segment from the client
  *
- * A SYN without ACK, RST or FIN on an entry that is closing or closed (FIN_WAIT
- * seen from one side included) is a client that uses its port again: RFC 9293,
- * section 3.6.1, RFC 6191.
+ * This is so for a SYN without ACK, RST or FIN if the old connection is closing or closed: the
+ * client uses its port again (RFC 9293, section 3.6.1; RFC 6191).
  *
- * Return: it is, and must be scheduled anew.
+ * Context: any.
+ * Return: true if the segment must be scheduled again.
  */
 bool ippfvs_tcp_reopens(u8 state, u8 flags);
 
-/* Is this segment from a client the first of a connection? */
+/* Whether a segment from a client is the first of a connection. Context: any. */
 static inline bool ippfvs_tcp_opens(u8 flags)
 {
-	return (flags & (IPPFVS_TCP_SYN | IPPFVS_TCP_ACK | IPPFVS_TCP_RST |
-			 IPPFVS_TCP_FIN)) == IPPFVS_TCP_SYN;
+	return (flags & (IPPFVS_TCP_SYN | IPPFVS_TCP_ACK | IPPFVS_TCP_RST | IPPFVS_TCP_FIN)) ==
+	       IPPFVS_TCP_SYN;
 }
 
-/* Does the state count as active? All others, UDP too, are inactive. */
+/* Whether a connection in this state counts as active. UDP counts as inactive. Context: any. */
 static inline bool ippfvs_state_active(u8 state)
 {
 	return state == IPPFVS_STATE_ESTABLISHED;

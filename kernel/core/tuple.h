@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The five-tuple: who speaks to whom, in network byte order. */
+/* Addresses and five-tuples, in network byte order. */
 #ifndef _IPPFVS_CORE_TUPLE_H
 #define _IPPFVS_CORE_TUPLE_H
 
 #include "port.h"
 
-#define IPPFVS_FAMILY_IPV4 2	/* = AF_INET  = NFPROTO_IPV4 */
-#define IPPFVS_FAMILY_IPV6 10	/* = AF_INET6 = NFPROTO_IPV6 */
+#define IPPFVS_FAMILY_IPV4 2  /* = AF_INET  = NFPROTO_IPV4 */
+#define IPPFVS_FAMILY_IPV6 10 /* = AF_INET6 = NFPROTO_IPV6 */
 
-/* An IPv4 address leaves words 1..3 zero, so that two unions compare whole. */
+/* Words 1 to 3 are zero for an IPv4 address, so that whole unions can be compared. */
 union ippfvs_addr {
 	__be32 ip;
 	struct in6_addr ip6;
@@ -17,7 +17,7 @@ union ippfvs_addr {
 };
 
 /**
- * struct ippfvs_tuple - the five-tuple of one packet as it is on the wire
+ * struct ippfvs_tuple - the five-tuple of a packet
  * @saddr: source address
  * @daddr: destination address
  * @sport: source port, network byte order
@@ -34,7 +34,7 @@ struct ippfvs_tuple {
 	u8 protocol;
 };
 
-/* Not by "= {}": a compiler need not clear more of a union than its first member. */
+/* An initialiser "= {}" need not clear more of a union than its first member. */
 static inline void ippfvs_addr_clear(union ippfvs_addr *addr)
 {
 	memset(addr, 0, sizeof(*addr));
@@ -51,11 +51,10 @@ static inline bool ippfvs_addr_empty(const union ippfvs_addr *addr)
 	return !(addr->word[0] | addr->word[1] | addr->word[2] | addr->word[3]);
 }
 
-static inline bool ippfvs_addr_equal(const union ippfvs_addr *a,
-				     const union ippfvs_addr *b)
+static inline bool ippfvs_addr_equal(const union ippfvs_addr *a, const union ippfvs_addr *b)
 {
-	return !((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) |
-		 (a->word[2] ^ b->word[2]) | (a->word[3] ^ b->word[3]));
+	return !((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) | (a->word[2] ^ b->word[2]) |
+		 (a->word[3] ^ b->word[3]));
 }
 
 static inline unsigned int ippfvs_addr_len(u8 family)

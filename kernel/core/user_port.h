@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The user space side of port.h: kernel names on what a compiler offers. */
+/* The user space part of port.h: the kernel's names, implemented by the compiler's builtins. */
 #ifndef _IPPFVS_CORE_USER_PORT_H
 #define _IPPFVS_CORE_USER_PORT_H
 
@@ -17,28 +17,30 @@ typedef uint32_t u32;
 typedef uint64_t u64;
 typedef int32_t s32;
 
-/* The C library has its own, which leaves the inline to itself. */
+/* The C library's definition does not include the keyword inline. */
 #undef __always_inline
 #define __always_inline inline __attribute__((__always_inline__))
 
 #define U32_MAX ((u32)~0u)
 
-#define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
-#define WRITE_ONCE(x, value)	(*(volatile __typeof__(x) *)&(x) = (value))
+#define READ_ONCE(x)	     (*(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, value) (*(volatile __typeof__(x) *)&(x) = (value))
 
-#define min(a, b) ({				\
-	__typeof__(a) _min_a = (a);		\
-	__typeof__(b) _min_b = (b);		\
-						\
-	_min_a < _min_b ? _min_a : _min_b;	\
-})
+#define min(a, b)                                  \
+	({                                         \
+		__typeof__(a) _min_a = (a);        \
+		__typeof__(b) _min_b = (b);        \
+                                                   \
+		_min_a < _min_b ? _min_a : _min_b; \
+	})
 
-#define max(a, b) ({				\
-	__typeof__(a) _max_a = (a);		\
-	__typeof__(b) _max_b = (b);		\
-						\
-	_max_a > _max_b ? _max_a : _max_b;	\
-})
+#define max(a, b)                                  \
+	({                                         \
+		__typeof__(a) _max_a = (a);        \
+		__typeof__(b) _max_b = (b);        \
+                                                   \
+		_max_a > _max_b ? _max_a : _max_b; \
+	})
 
 static inline u64 div64_u64(u64 dividend, u64 divisor)
 {

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "wire.h"
 
-#define IPV4_HEADER	20
-#define IPV6_HEADER	40
-#define EXTENSION_UNIT	8	/* IPv6 extension headers come in eights */
-#define TCP_HEADER	20
-#define UDP_HEADER	8
-#define ICMP_HEADER	8
-#define PORTS		4u	/* what TCP and UDP begin with */
+#define IPV4_HEADER    20
+#define IPV6_HEADER    40
+#define EXTENSION_UNIT 8 /* unit of the length of IPv6 extension headers */
+#define TCP_HEADER     20
+#define UDP_HEADER     8
+#define ICMP_HEADER    8
+#define PORTS	       4u /* TCP and UDP headers begin with the ports */
 
-#define IPV4_DONT_FRAGMENT	0x4000
-#define IPV4_MORE_FRAGMENTS	0x2000
-#define IPV4_FRAGMENT_OFFSET	0x1fff
-#define IPV6_MORE_FRAGMENTS	0x0001
-#define IPV6_FRAGMENT_OFFSET	0xfff8
+#define IPV4_DONT_FRAGMENT   0x4000
+#define IPV4_MORE_FRAGMENTS  0x2000
+#define IPV4_FRAGMENT_OFFSET 0x1fff
+#define IPV6_MORE_FRAGMENTS  0x0001
+#define IPV6_FRAGMENT_OFFSET 0xfff8
 
-/* A packet under the reader's eyes. */
+/* The bytes of a packet that is being read. */
 struct reading {
 	const u8 *data;
-	u32 avail;	/* bytes that may be read */
-	u32 end;	/* bytes that are the packet's, readable or not yet */
+	u32 avail; /* bytes that may be read */
+	u32 end;   /* bytes that belong to the packet, whether readable or not */
 	bool quoted;
 };
 
@@ -28,7 +28,7 @@ static u16 be16_at(const u8 *p)
 	return (u16)(p[0] << 8 | p[1]);
 }
 
-/* 0 when the first @n bytes can be read; else what the reader must return. */
+/* Return: 0 if the first @n bytes can be read, else the result of the whole read. */
 static __always_inline int need(const struct reading *r, u32 n)
 {
 	if (n > r->end)
@@ -36,15 +36,14 @@ static __always_inline int need(const struct reading *r, u32 n)
 	return n > r->avail ? (int)n : 0;
 }
 
-/* Does a length field claim more than there is? A quoted packet's may. */
+/* Whether a length field exceeds the packet. A quoted packet may be truncated. */
 static __always_inline bool exceeds(const struct reading *r, u32 claimed)
 {
 	return !r->quoted && claimed > r->end;
 }
 
-/* A quote may show the first fragment; that one has the ports. */
-static __always_inline bool refused_fragment(const struct reading *r,
-					     bool offset, bool more)
+/* A quoted packet may be the first fragment, which has the ports. */
+static __always_inline bool refused_fragment(const struct reading *r, bool offset, bool more)
 {
 	return offset || (more && !r->quoted);
 }
@@ -55,8 +54,7 @@ static __always_inline void read_addr4(union ippfvs_addr *addr, const u8 *ip)
 	memcpy(&addr->ip, ip, sizeof(addr->ip));
 }
 
-static __always_inline int read_ipv4(struct ippfvs_wire *wire,
-				     struct reading *r)
+static __always_inline int read_ipv4(struct ippfvs_wire *wire, struct reading *r)
 {
 	const u8 *ip = r->data;
 	u16 fragment;
@@ -76,15 +74,13 @@ static __always_inline int read_ipv4(struct ippfvs_wire *wire,
 	wire->ttl = ip[8];
 	wire->options = wire->l4 > IPV4_HEADER;
 
-	if (wire->l4 < IPV4_HEADER || wire->length < wire->l4 ||
-	    exceeds(r, wire->length))
+	if (wire->l4 < IPV4_HEADER || wire->length < wire->l4 || exceeds(r, wire->length))
 		return -IPPFVS_WIRE_MALFORMED;
 	r->end = min(r->end, wire->length);
 
 	fragment = be16_at(ip + 6);
 	wire->dont_fragment = fragment & IPV4_DONT_FRAGMENT;
-	if (refused_fragment(r, fragment & IPV4_FRAGMENT_OFFSET,
-			     fragment & IPV4_MORE_FRAGMENTS))
+	if (refused_fragment(r, fragment & IPV4_FRAGMENT_OFFSET, fragment & IPV4_MORE_FRAGMENTS))
 		return -IPPFVS_WIRE_FRAGMENT;
 	return 0;
 }
@@ -102,14 +98,13 @@ static u32 extension_size(u8 protocol, const u8 *extension)
 	return (extension[1] + 1) * EXTENSION_UNIT;
 }
 
-static int judge_extension(const struct reading *r, u8 protocol,
-			   const u8 *extension)
+static int check_extension(const struct reading *r, u8 protocol, const u8 *extension)
 {
 	u16 fragment;
 
 	switch (protocol) {
 	case IPPROTO_ROUTING:
-		/* Type 0 is forbidden (RFC 5095); a segment left: not there. */
+		/* Type 0 is deprecated (RFC 5095). With segments left, the destination is not final. */
 		if (extension[2] == 0 || extension[3] != 0)
 			return -IPPFVS_WIRE_OTHER;
 		return 0;
@@ -124,18 +119,18 @@ static int judge_extension(const struct reading *r, u8 protocol,
 	}
 }
 
-/* From the IPv6 header to the transport header, which it finds. */
-static int walk_extensions(struct ippfvs_wire *wire, const struct reading *r)
+/* Find the transport header behind the extension headers. */
+static int skip_extensions(struct ippfvs_wire *wire, const struct reading *r)
 {
 	u8 protocol = r->data[6];
 	u32 at = IPV6_HEADER;
-	unsigned int walked;
+	unsigned int skipped;
 	int err;
 
-	for (walked = 0; is_extension(protocol); walked++) {
+	for (skipped = 0; is_extension(protocol); skipped++) {
 		const u8 *extension = r->data + at;
 
-		if (walked == IPPFVS_WIRE_EXTENSIONS_MAX)
+		if (skipped == IPPFVS_WIRE_EXTENSIONS_MAX)
 			return -IPPFVS_WIRE_OTHER;
 		err = need(r, at + EXTENSION_UNIT);
 		if (err)
@@ -143,7 +138,7 @@ static int walk_extensions(struct ippfvs_wire *wire, const struct reading *r)
 		at += extension_size(protocol, extension);
 		if (at > r->end)
 			return -IPPFVS_WIRE_MALFORMED;
-		err = judge_extension(r, protocol, extension);
+		err = check_extension(r, protocol, extension);
 		if (err)
 			return err;
 		protocol = extension[0];
@@ -151,7 +146,7 @@ static int walk_extensions(struct ippfvs_wire *wire, const struct reading *r)
 
 	wire->tuple.protocol = protocol;
 	wire->l4 = (u16)at;
-	wire->options = walked > 0;
+	wire->options = skipped > 0;
 	return 0;
 }
 
@@ -175,12 +170,12 @@ static int read_ipv6(struct ippfvs_wire *wire, struct reading *r)
 	if (exceeds(r, wire->length))
 		return -IPPFVS_WIRE_MALFORMED;
 	r->end = min(r->end, wire->length);
-	return walk_extensions(wire, r);
+	return skip_extensions(wire, r);
 }
 
-/* Make the transport header readable: whole, or what a quote has left of it. */
-static __always_inline int need_transport(struct ippfvs_wire *wire,
-					  const struct reading *r, u32 whole)
+/* Require the whole transport header, or the part of it that a quoted packet has. */
+static __always_inline int need_transport(struct ippfvs_wire *wire, const struct reading *r,
+					  u32 whole)
 {
 	u32 size = whole;
 
@@ -196,8 +191,7 @@ static void read_ports(struct ippfvs_wire *wire, const u8 *transport)
 	memcpy(&wire->tuple.dport, transport + 2, sizeof(wire->tuple.dport));
 }
 
-static __always_inline int read_tcp(struct ippfvs_wire *wire,
-				    const struct reading *r)
+static __always_inline int read_tcp(struct ippfvs_wire *wire, const struct reading *r)
 {
 	const u8 *tcp = r->data + wire->l4;
 	u32 header;
@@ -218,8 +212,7 @@ static __always_inline int read_tcp(struct ippfvs_wire *wire,
 	return 0;
 }
 
-static __always_inline int read_udp(struct ippfvs_wire *wire,
-				    const struct reading *r)
+static __always_inline int read_udp(struct ippfvs_wire *wire, const struct reading *r)
 {
 	const u8 *udp = r->data + wire->l4;
 	u16 length;
@@ -241,10 +234,10 @@ static __always_inline int read_udp(struct ippfvs_wire *wire,
 static bool is_icmp_error(u8 type)
 {
 	switch (type) {
-	case 3:		/* destination unreachable */
-	case 4:		/* source quench */
-	case 11:	/* time exceeded */
-	case 12:	/* parameter problem */
+	case 3:	 /* destination unreachable */
+	case 4:	 /* source quench */
+	case 11: /* time exceeded */
+	case 12: /* parameter problem */
 		return true;
 	default:
 		return false;
@@ -254,10 +247,10 @@ static bool is_icmp_error(u8 type)
 static bool is_icmpv6_error(u8 type)
 {
 	switch (type) {
-	case 1:		/* destination unreachable */
-	case 2:		/* packet too big */
-	case 3:		/* time exceeded */
-	case 4:		/* parameter problem */
+	case 1: /* destination unreachable */
+	case 2: /* packet too big */
+	case 3: /* time exceeded */
+	case 4: /* parameter problem */
 		return true;
 	default:
 		return false;
@@ -273,8 +266,8 @@ static int read_icmp(struct ippfvs_wire *wire, const struct reading *r)
 	if (err)
 		return err;
 
-	if (wire->tuple.family == IPPFVS_FAMILY_IPV4 ?
-	    !is_icmp_error(icmp[0]) : !is_icmpv6_error(icmp[0]))
+	if (wire->tuple.family == IPPFVS_FAMILY_IPV4 ? !is_icmp_error(icmp[0]) :
+						       !is_icmpv6_error(icmp[0]))
 		return -IPPFVS_WIRE_OTHER;
 	wire->icmp_type = icmp[0];
 	wire->icmp_code = icmp[1];
@@ -287,8 +280,7 @@ static u8 icmp_of(u8 family)
 	return family == IPPFVS_FAMILY_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
 }
 
-static __always_inline int read_transport(struct ippfvs_wire *wire,
-					  const struct reading *r)
+static __always_inline int read_transport(struct ippfvs_wire *wire, const struct reading *r)
 {
 	switch (wire->tuple.protocol) {
 	case IPPROTO_TCP:
@@ -297,8 +289,7 @@ static __always_inline int read_transport(struct ippfvs_wire *wire,
 		return read_udp(wire, r);
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
-		if (r->quoted ||
-		    wire->tuple.protocol != icmp_of(wire->tuple.family))
+		if (r->quoted || wire->tuple.protocol != icmp_of(wire->tuple.family))
 			return -IPPFVS_WIRE_OTHER;
 		return read_icmp(wire, r);
 	case IPPROTO_IPIP:
@@ -312,8 +303,7 @@ static __always_inline int read_transport(struct ippfvs_wire *wire,
 	}
 }
 
-static __always_inline int read_network(struct ippfvs_wire *wire,
-					struct reading *r)
+static __always_inline int read_network(struct ippfvs_wire *wire, struct reading *r)
 {
 	int err;
 
@@ -331,7 +321,7 @@ static __always_inline int read_network(struct ippfvs_wire *wire,
 	}
 }
 
-/* What not every packet has. Zeroing all of it would take longer. */
+/* Clear the fields that not every packet sets. Clearing everything would take longer. */
 static __always_inline void clear_optional(struct ippfvs_wire *wire)
 {
 	wire->tuple.sport = 0;
@@ -343,9 +333,8 @@ static __always_inline void clear_optional(struct ippfvs_wire *wire)
 	wire->icmp_code = 0;
 }
 
-/* Once for each of the two callers, who both know whether it is a quote. */
-static __always_inline int read_packet(struct ippfvs_wire *wire,
-				       struct reading *r)
+/* Inlined into both callers, because r->quoted is a constant in each. */
+static __always_inline int read_packet(struct ippfvs_wire *wire, struct reading *r)
 {
 	int err;
 
@@ -356,19 +345,20 @@ static __always_inline int read_packet(struct ippfvs_wire *wire,
 	return read_transport(wire, r);
 }
 
-int ippfvs_wire_read(struct ippfvs_wire *wire, const u8 *data, u32 avail,
-		     u32 total)
+int ippfvs_wire_read(struct ippfvs_wire *wire, const u8 *data, u32 avail, u32 total)
 {
 	struct reading r = { .data = data, .avail = avail, .end = total };
 
 	return read_packet(wire, &r);
 }
 
-int ippfvs_wire_read_quoted(struct ippfvs_wire *wire, const u8 *data, u32 avail,
-			    u32 total)
+int ippfvs_wire_read_quoted(struct ippfvs_wire *wire, const u8 *data, u32 avail, u32 total)
 {
 	struct reading r = {
-		.data = data, .avail = avail, .end = total, .quoted = true,
+		.data = data,
+		.avail = avail,
+		.end = total,
+		.quoted = true,
 	};
 
 	return read_packet(wire, &r);

@@ -1,42 +1,42 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Reads the headers of a packet once; changes nothing, believes nothing. */
+/* Reading of packet headers. The packet is not changed, and no field of it is trusted. */
 #ifndef _IPPFVS_CORE_WIRE_H
 #define _IPPFVS_CORE_WIRE_H
 
 #include "tuple.h"
 
-/* Why a packet has no five-tuple; returned negative. */
+/* Why no five-tuple could be read; returned as negative numbers. */
 enum ippfvs_wire_error {
-	IPPFVS_WIRE_MALFORMED = 1,	/* a length or version field lies */
-	IPPFVS_WIRE_FRAGMENT,		/* not a whole packet */
-	IPPFVS_WIRE_OTHER,		/* neither TCP, UDP nor an ICMP error */
+	IPPFVS_WIRE_MALFORMED = 1, /* a length or version field is wrong */
+	IPPFVS_WIRE_FRAGMENT,	   /* a fragment */
+	IPPFVS_WIRE_OTHER,	   /* neither TCP, UDP nor an ICMP error */
 };
 
-#define IPPFVS_WIRE_EXTENSIONS_MAX	8	/* IPv6 headers walked over */
+#define IPPFVS_WIRE_EXTENSIONS_MAX 8 /* IPv6 extension headers that are skipped */
 
-/* TCP flag bits as in byte 13 of the header (RFC 9293). */
-#define IPPFVS_TCP_FIN	0x01
-#define IPPFVS_TCP_SYN	0x02
-#define IPPFVS_TCP_RST	0x04
-#define IPPFVS_TCP_ACK	0x10
+/* TCP flags in byte 13 of the header (RFC 9293). */
+#define IPPFVS_TCP_FIN 0x01
+#define IPPFVS_TCP_SYN 0x02
+#define IPPFVS_TCP_RST 0x04
+#define IPPFVS_TCP_ACK 0x10
 
 /**
- * struct ippfvs_wire - what the headers of one packet say
- * @tuple: addresses, ports; an ICMP error has ports 0 and protocol
- *	IPPROTO_ICMP or IPPROTO_ICMPV6
- * @length: bytes of the packet by its own header, network header included
+ * struct ippfvs_wire - the contents of a packet's headers
+ * @tuple: five-tuple; for an ICMP error the ports are 0 and the protocol is IPPROTO_ICMP or
+ *	IPPROTO_ICMPV6
+ * @length: bytes of the packet according to its own header, including the network header
  * @l4: offset of the transport header from the network header
- * @l4_size: bytes of the transport header that were read: TCP 20 (at least),
- *	UDP 8, ICMP 8; a quoted packet may show fewer, at least the ports
- * @inner: ICMP errors (and quoted tunnels): offset of the packet within from
- *	the network header, else 0
- * @ttl: time to live, or hop limit
- * @tos: type of service, or traffic class
- * @tcp_flags: byte 13 of a TCP header, else 0
- * @icmp_type: type of an ICMP error, else 0
- * @icmp_code: code of an ICMP error, else 0
- * @options: the IPv4 header has options, or IPv6 has extension headers
- * @dont_fragment: IPv4 DF; always set for IPv6
+ * @l4_size: bytes of the transport header that were read: 20 for TCP, 8 for UDP and ICMP; fewer in
+ *	a truncated quoted packet, but at least the ports
+ * @inner: offset of the inner packet from the network header, in an ICMP error and in a quoted
+ *	tunnel packet; otherwise 0
+ * @ttl: time to live or hop limit
+ * @tos: type of service or traffic class
+ * @tcp_flags: byte 13 of a TCP header, otherwise 0
+ * @icmp_type: type of an ICMP error, otherwise 0
+ * @icmp_code: code of an ICMP error, otherwise 0
+ * @options: the packet has IPv4 options or IPv6 extension headers
+ * @dont_fragment: DF bit of IPv4; always set for IPv6
  */
 struct ippfvs_wire {
 	struct ippfvs_tuple tuple;
@@ -55,55 +55,48 @@ struct ippfvs_wire {
 
 /**
  * ippfvs_wire_read() - read the headers of a packet
- * @wire: filled when 0 is returned
- * @data: the packet from its network header on
- * @avail: how many bytes may be read at @data
- * @total: how many bytes the packet has in all, as the stack counts them
+ * @wire: result, valid if 0 is returned
+ * @data: the packet, starting with its network header
+ * @avail: number of bytes that may be read at @data
+ * @total: number of bytes of the packet as the stack counts them
  *
- * Reads at most @avail bytes, whatever the headers claim. Fragments (any but a
- * whole packet) are refused: the stack puts them together before us. The
- * checksum of an IPv4 header is not examined: the stack has done so.
+ * At most @avail bytes are read, whatever the headers claim. Fragments are refused, because the
+ * stack reassembles packets first. The checksum of an IPv4 header is not checked, because the stack
+ * has done so.
  *
- * Version 4 or 6, else MALFORMED. IPv4: ihl >= 5, total length within @total
- * and not less than the header. IPv6: payload length within @total (jumbograms
- * are MALFORMED); walks at most IPPFVS_WIRE_EXTENSIONS_MAX of hop-by-hop,
- * routing, destination options and an atomic fragment header (offset 0, no
- * more fragments: passed over); a routing header of type 0 or with segments
- * left is OTHER: its destination is not final. AH and ESP are OTHER, and so is
- * one extension header too many. TCP: data offset >= 5 and within the packet.
- * UDP: length field >= 8 and within the packet (0 is allowed for neither
- * family: no jumbograms).
+ * IPv4: the header length is at least 20 and the total length is within @total. IPv6: the payload
+ * length is within @total (jumbograms are MALFORMED). At most IPPFVS_WIRE_EXTENSIONS_MAX
+ * hop-by-hop, routing, destination options and atomic fragment headers are skipped; one more is
+ * OTHER, and so are AH, ESP, and a routing header of type 0 or with segments left, because the
+ * destination address is not final. TCP: the data offset is at least 5 and within the packet. UDP:
+ * the length is at least 8 and within the packet.
  *
- * ICMP errors are destination unreachable, source quench, time exceeded,
- * parameter problem; ICMPv6 destination unreachable, packet too big, time
- * exceeded, parameter problem. Every other ICMP message is OTHER, also a
- * redirect, which is never ours to forward.
+ * ICMP errors are destination unreachable, source quench, time exceeded and parameter problem;
+ * ICMPv6 errors are destination unreachable, packet too big, time exceeded and parameter problem.
+ * Every other ICMP message is OTHER. This includes redirects, which must not be forwarded.
  *
- * Return: 0 when read; n > 0 when n bytes must be readable at @data (n >
- * @avail, n <= @total): make them so and call again; or a negative enum
- * ippfvs_wire_error.
+ * Context: any.
+ * Return: 0; or a positive number of bytes that must be readable at @data, at most @total, before
+ * this is called again; or a negative enum ippfvs_wire_error.
  */
-int ippfvs_wire_read(struct ippfvs_wire *wire, const u8 *data, u32 avail,
-		     u32 total);
+int ippfvs_wire_read(struct ippfvs_wire *wire, const u8 *data, u32 avail, u32 total);
 
 /**
- * ippfvs_wire_read_quoted() - read the packet that an ICMP error quotes
- * @wire: filled when 0 is returned; @l4_size tells how much of the transport
- *	header is there: 4 (ports only) up to the whole
- * @data: the quoted packet from its network header on
- * @avail: bytes that may be read at @data
- * @total: bytes of the quote, usually far fewer than the quoted header claims
+ * ippfvs_wire_read_quoted() - read the headers of a packet that an ICMP error quotes
+ * @wire: result, valid if 0 is returned
+ * @data: the quoted packet, starting with its network header
+ * @avail: number of bytes that may be read at @data
+ * @total: number of quoted bytes, usually far fewer than the quoted header claims
  *
- * As ippfvs_wire_read(), but the packet may be cut short anywhere after its
- * ports, so length fields may exceed @total; a first fragment is accepted, a
- * later one is IPPFVS_WIRE_FRAGMENT. Fields that were cut away are 0. ICMP is
- * OTHER: nobody sends an error about an error. The protocol may also be
- * IPPROTO_IPIP or IPPROTO_IPV6 (a tunnel of ours): ports and @l4_size are 0,
- * @l4 and @inner are the offset of the packet within.
+ * As ippfvs_wire_read(), with these differences. The packet may be truncated anywhere behind its
+ * ports, so that length fields may exceed @total; missing fields are 0. A first fragment is
+ * accepted, a later one is FRAGMENT. ICMP is OTHER, because no error is sent about an error. The
+ * protocol may also be IPPROTO_IPIP or IPPROTO_IPV6, for VS-TUN: then the ports and @l4_size are 0,
+ * and @l4 and @inner are the offset of the inner packet.
  *
+ * Context: any.
  * Return: as ippfvs_wire_read().
  */
-int ippfvs_wire_read_quoted(struct ippfvs_wire *wire, const u8 *data, u32 avail,
-			    u32 total);
+int ippfvs_wire_read_quoted(struct ippfvs_wire *wire, const u8 *data, u32 avail, u32 total);
 
 #endif /* _IPPFVS_CORE_WIRE_H */
