@@ -2,6 +2,7 @@
 #include "packet.h"
 
 #include "net.h"
+#include "trace.h"
 
 /*
  * Call @read for the headers at @offset until all bytes that it asks for are linear. They end
@@ -50,6 +51,7 @@ bool ippfvs_packet_make_writable(struct ippfvs_packet *pkt, unsigned int headroo
 
 enum ippfvs_verdict ippfvs_packet_drop(const struct ippfvs_packet *pkt, enum ippfvs_drop reason)
 {
+	trace_drop(pkt, reason);
 	ippfvs_drop(pkt->ipn, reason);
 	return IPPFVS_DROP;
 }

@@ -5,6 +5,7 @@
 #include "../core/tcp_state.h"
 #include "../packet.h"
 #include "../rules/real.h"
+#include "../trace.h"
 
 #include <linux/err.h>
 #include <linux/jiffies.h>
@@ -179,6 +180,7 @@ bool ippfvs_conn_try_end(struct ippfvs_conn *conn, u64 word, u64 flags)
 		return false;
 
 	ippfvs_real_load_add(conn->real, -active, -!active);
+	trace_conn_end(conn);
 	return true;
 }
 

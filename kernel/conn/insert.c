@@ -10,6 +10,7 @@
 
 #include "../core/tcp_state.h"
 #include "../rules/real.h"
+#include "../trace.h"
 #include "bucket.h"
 #include "worker.h"
 
@@ -174,12 +175,18 @@ static int conflict_error(const struct conflicts *conflicts)
 	return 0;
 }
 
+static void evict(struct ippfvs_conn *conn)
+{
+	trace_conn_evict(conn);
+	ippfvs_conn_end(conn);
+}
+
 static void evict_conflicts(const struct conflicts *conflicts)
 {
 	if (conflicts->duplicate)
-		ippfvs_conn_end(conflicts->duplicate);
+		evict(conflicts->duplicate);
 	if (conflicts->collision)
-		ippfvs_conn_end(conflicts->collision);
+		evict(conflicts->collision);
 }
 
 /* Links */
@@ -349,6 +356,7 @@ struct ippfvs_conn *ippfvs_conn_add(struct ippfvs_conn_table *table,
 	}
 
 	ippfvs_stats_conn(&this_cpu_ptr(plan->real->cpu)->stats);
+	trace_conn_new(ins.conn);
 	ippfvs_conn_wake(table);
 	return ins.conn;
 }
