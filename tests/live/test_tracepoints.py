@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The tracepoints ippfvs:conn_new, conn_end, conn_evict and drop report what they say.
 
-    edge ── director ── behind          see helpers/wiretap.py
+edge ── director ── behind          see helpers/wiretap.py
 """
 
 from __future__ import annotations
