@@ -9,6 +9,8 @@
 
 #include "conn/table.h"
 #include "forward/forward.h"
+#include "forward/route.h"
+#include "forward/send.h"
 #include "forward/rewrite.h"
 #include "net.h"
 #include "rules/real.h"

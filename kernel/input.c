@@ -4,6 +4,7 @@
 #include "conn/table.h"
 #include "core/tcp_state.h"
 #include "forward/forward.h"
+#include "forward/route.h"
 #include "icmp.h"
 #include "net.h"
 #include "output.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "net.h"
 
+#include "conn/worker.h"
 #include "hook.h"
 #include "main.h"
 #include "rules/rules.h"

@@ -2,6 +2,7 @@
 #include "output.h"
 
 #include "forward/forward.h"
+#include "forward/route.h"
 #include "rules/real.h"
 
 #include <linux/netfilter/nf_conntrack_common.h>

@@ -1,114 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "table.h"
 
-#include "../main.h"
 #include "../rules/real.h"
 #include "bucket.h"
-#include "worker.h"
 
-#include <linux/mm.h>
-#include <linux/random.h>
-#include <linux/sched.h>
 #include <net/ipv6.h>
 
 /* Tombstones take memory from connections: at most one in this many entries may be one. */
 #define TOMBSTONE_SHARE 8
-
-/* Start and stop */
-
-int ippfvs_conn_table_init(struct ippfvs_conn_table *table, const struct ippfvs_config *config)
-{
-	table->config = config;
-	atomic_set(&table->by_tuple, 0);
-	atomic_set(&table->tombstones, 0);
-	spin_lock_init(&table->tuple_lock);
-	INIT_DELAYED_WORK(&table->work, ippfvs_conn_work);
-	return percpu_counter_init(&table->conns, 0, GFP_KERNEL);
-}
-
-void ippfvs_conn_table_exit(struct ippfvs_conn_table *table)
-{
-	percpu_counter_destroy(&table->conns);
-}
-
-static struct ippfvs_conn_lock *create_locks(void)
-{
-	struct ippfvs_conn_lock *lock;
-	int i;
-
-	lock = kvcalloc(IPPFVS_CONN_LOCKS, sizeof(*lock), GFP_KERNEL_ACCOUNT);
-	for (i = 0; lock && i < IPPFVS_CONN_LOCKS; i++)
-		spin_lock_init(&lock[i].lock);
-	return lock;
-}
-
-int ippfvs_conn_table_start(struct ippfvs_conn_table *table)
-{
-	struct ippfvs_buckets *buckets;
-
-	/* A lock covers whole buckets, whatever their number. */
-	BUILD_BUG_ON(IPPFVS_BUCKETS_MIN_BITS < IPPFVS_CONN_LOCKS_SHIFT);
-
-	table->lock = create_locks();
-	if (!table->lock)
-		return -ENOMEM;
-	buckets = ippfvs_buckets_create(ippfvs_conn_tab_bits);
-	if (!buckets) {
-		kvfree(table->lock);
-		return -ENOMEM;
-	}
-
-	get_random_bytes(&table->client_key, sizeof(table->client_key));
-	get_random_bytes(&table->tuple_key, sizeof(table->tuple_key));
-	table->position = 0;
-	table->resize_pending = false;
-	rcu_assign_pointer(table->buckets, buckets);
-	return 0;
-}
-
-static void end_all(struct ippfvs_conn_table *table, const struct ippfvs_buckets *buckets)
-{
-	const struct ippfvs_bucket *bucket;
-	struct ippfvs_conn *conn;
-	unsigned long i;
-	int j;
-
-	for (i = 0; i < 1UL << buckets->bits; i++) {
-		ippfvs_bucket_for_each(bucket, &buckets->bucket[i]) {
-			for (j = 0; j < IPPFVS_BUCKET_SLOTS; j++) {
-				conn = ippfvs_slot_conn(bucket->slot[j]);
-				if (!conn)
-					continue;
-				ippfvs_conn_end(conn);
-				ippfvs_conn_remove_tombstone(table, conn);
-			}
-		}
-		cond_resched();
-	}
-}
-
-void ippfvs_conn_table_stop(struct ippfvs_conn_table *table)
-{
-	struct ippfvs_buckets *buckets, *next;
-
-	/* The worker replaces and frees the array, so it must have finished first. */
-	cancel_delayed_work_sync(&table->work);
-	buckets = ippfvs_conn_own_buckets(table);
-
-	next = rcu_dereference_raw(buckets->next);
-	end_all(table, buckets);
-	if (next)
-		end_all(table, next);
-	ippfvs_conn_sweep(table, 0, 1ULL << 32);
-
-	RCU_INIT_POINTER(table->buckets, NULL);
-	synchronize_rcu();
-	ippfvs_buckets_destroy(buckets);
-	if (next)
-		ippfvs_buckets_destroy(next);
-	kvfree(table->lock);
-	table->lock = NULL;
-}
 
 /* Hashes */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The connection table of a namespace: its memory, its hashes, lookups and tombstones.
+ * The connection table of a namespace: hashes, lookups, timeouts and tombstones.
  *
  * An entry is linked at its client: in the bucket of a keyed hash of the client's address, port and
  * protocol. Packets of both directions carry these, so one link serves both, and a new connection
@@ -68,36 +68,6 @@ struct ippfvs_conn_table {
 	u32 position;
 	bool resize_pending;
 };
-
-/**
- * ippfvs_conn_table_init() - initialise the table of a new namespace, without buckets
- * @table: zeroed memory
- * @config: settings of the namespace
- *
- * Context: process.
- * Return: 0 or -ENOMEM.
- */
-int ippfvs_conn_table_init(struct ippfvs_conn_table *table, const struct ippfvs_config *config);
-
-/* Undo ippfvs_conn_table_init(); the table is stopped. Context: process. */
-void ippfvs_conn_table_exit(struct ippfvs_conn_table *table);
-
-/**
- * ippfvs_conn_table_start() - allocate buckets before the namespace's first service
- * @table: of the namespace
- *
- * Context: process, the namespace's lock.
- * Return: 0 or -ENOMEM.
- */
-int ippfvs_conn_table_start(struct ippfvs_conn_table *table);
-
-/**
- * ippfvs_conn_table_stop() - end and free all entries after the namespace's last service
- * @table: of the namespace; no packet can reach it any more, dumps may still read it
- *
- * Context: process, the namespace's lock.
- */
-void ippfvs_conn_table_stop(struct ippfvs_conn_table *table);
 
 /* The lock that covers the bucket of @hash. */
 static inline spinlock_t *ippfvs_conn_table_lock(struct ippfvs_conn_table *table, u32 hash)

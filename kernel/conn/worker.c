@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The worker: ends idle connections, frees dead ones, resizes the table.
- *
- * For a resize it moves bucket after bucket into an array of another size, while packets look in
- * both arrays.
+ * The worker ends idle connections, frees dead ones, and resizes the table. For a resize it moves bucket
+ * after bucket into an array of another size, while packets look in both arrays.
  */
 #include "worker.h"
 
@@ -13,6 +11,7 @@
 
 #include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -31,6 +30,12 @@
 
 /* With this many connections per bucket any array would soon be overfull. */
 #define DENSE 2
+
+/* The array of a table whose worker is the caller or is stopped: nobody else replaces it. */
+static struct ippfvs_buckets *own_buckets(const struct ippfvs_conn_table *table)
+{
+	return rcu_dereference_raw(table->buckets);
+}
 
 /* Freeing */
 
@@ -72,7 +77,7 @@ static void free_after_grace_period(struct ippfvs_conn *conn, struct batch **bat
 static void unlink_dir(struct ippfvs_conn_table *table, struct ippfvs_conn *conn,
 		       enum ippfvs_conn_dir dir)
 {
-	struct ippfvs_buckets *buckets = ippfvs_conn_own_buckets(table);
+	struct ippfvs_buckets *buckets = own_buckets(table);
 	struct ippfvs_buckets *next = rcu_dereference_raw(buckets->next);
 	u32 hash = conn->hash[dir];
 	unsigned long slot = ippfvs_slot(conn, dir);
@@ -156,9 +161,10 @@ static void sweep_array(struct ippfvs_conn_table *table, struct ippfvs_buckets *
 		call_rcu(&batch->rcu, free_batch);
 }
 
-void ippfvs_conn_sweep(struct ippfvs_conn_table *table, u32 first, u64 end)
+/* End idle entries, unlink dead ones and free them, of hashes from @first to @end - 1. */
+static void sweep(struct ippfvs_conn_table *table, u32 first, u64 end)
 {
-	struct ippfvs_buckets *buckets = ippfvs_conn_own_buckets(table);
+	struct ippfvs_buckets *buckets = own_buckets(table);
 	struct ippfvs_buckets *next = rcu_dereference_raw(buckets->next);
 
 	sweep_array(table, buckets, first, end);
@@ -255,7 +261,7 @@ static struct ippfvs_buckets *create_largest(unsigned int bits, unsigned int now
 
 static void resize(struct ippfvs_conn_table *table)
 {
-	struct ippfvs_buckets *buckets = ippfvs_conn_own_buckets(table);
+	struct ippfvs_buckets *buckets = own_buckets(table);
 	struct ippfvs_buckets *next = rcu_dereference_raw(buckets->next);
 
 	if (!next) {
@@ -279,7 +285,7 @@ static void resize(struct ippfvs_conn_table *table)
 
 /* The work function, and its start */
 
-void ippfvs_conn_work(struct work_struct *work)
+static void work(struct work_struct *work)
 {
 	struct ippfvs_conn_table *table =
 		container_of(to_delayed_work(work), struct ippfvs_conn_table, work);
@@ -287,11 +293,11 @@ void ippfvs_conn_work(struct work_struct *work)
 	const struct ippfvs_buckets *buckets;
 
 	resize(table);
-	buckets = ippfvs_conn_own_buckets(table);
+	buckets = own_buckets(table);
 	/* If the table is still overfull, the next tick tries again, but no packet asks for it. */
 	WRITE_ONCE(table->resize_pending, ippfvs_buckets_overfull(buckets));
 
-	ippfvs_conn_sweep(table, table->position, end);
+	sweep(table, table->position, end);
 	table->position = end;
 
 	/* An empty table needs no worker if it has its initial size and is not overfull. */
@@ -316,4 +322,100 @@ void ippfvs_conn_wake(struct ippfvs_conn_table *table)
 	} else if (!delayed_work_pending(&table->work)) {
 		queue_delayed_work(ippfvs_wq, &table->work, SWEEP_TICK);
 	}
+}
+
+/* Start and stop */
+
+int ippfvs_conn_table_init(struct ippfvs_conn_table *table, const struct ippfvs_config *config)
+{
+	table->config = config;
+	atomic_set(&table->by_tuple, 0);
+	atomic_set(&table->tombstones, 0);
+	spin_lock_init(&table->tuple_lock);
+	INIT_DELAYED_WORK(&table->work, work);
+	return percpu_counter_init(&table->conns, 0, GFP_KERNEL);
+}
+
+void ippfvs_conn_table_exit(struct ippfvs_conn_table *table)
+{
+	percpu_counter_destroy(&table->conns);
+}
+
+static struct ippfvs_conn_lock *create_locks(void)
+{
+	struct ippfvs_conn_lock *lock;
+	int i;
+
+	lock = kvcalloc(IPPFVS_CONN_LOCKS, sizeof(*lock), GFP_KERNEL_ACCOUNT);
+	for (i = 0; lock && i < IPPFVS_CONN_LOCKS; i++)
+		spin_lock_init(&lock[i].lock);
+	return lock;
+}
+
+int ippfvs_conn_table_start(struct ippfvs_conn_table *table)
+{
+	struct ippfvs_buckets *buckets;
+
+	/* A lock covers whole buckets, whatever their number. */
+	BUILD_BUG_ON(IPPFVS_BUCKETS_MIN_BITS < IPPFVS_CONN_LOCKS_SHIFT);
+
+	table->lock = create_locks();
+	if (!table->lock)
+		return -ENOMEM;
+	buckets = ippfvs_buckets_create(ippfvs_conn_tab_bits);
+	if (!buckets) {
+		kvfree(table->lock);
+		return -ENOMEM;
+	}
+
+	get_random_bytes(&table->client_key, sizeof(table->client_key));
+	get_random_bytes(&table->tuple_key, sizeof(table->tuple_key));
+	table->position = 0;
+	table->resize_pending = false;
+	rcu_assign_pointer(table->buckets, buckets);
+	return 0;
+}
+
+static void end_all(struct ippfvs_conn_table *table, const struct ippfvs_buckets *buckets)
+{
+	const struct ippfvs_bucket *bucket;
+	struct ippfvs_conn *conn;
+	unsigned long i;
+	int j;
+
+	for (i = 0; i < 1UL << buckets->bits; i++) {
+		ippfvs_bucket_for_each(bucket, &buckets->bucket[i]) {
+			for (j = 0; j < IPPFVS_BUCKET_SLOTS; j++) {
+				conn = ippfvs_slot_conn(bucket->slot[j]);
+				if (!conn)
+					continue;
+				ippfvs_conn_end(conn);
+				ippfvs_conn_remove_tombstone(table, conn);
+			}
+		}
+		cond_resched();
+	}
+}
+
+void ippfvs_conn_table_stop(struct ippfvs_conn_table *table)
+{
+	struct ippfvs_buckets *buckets, *next;
+
+	/* The worker replaces and frees the array, so it must have finished first. */
+	cancel_delayed_work_sync(&table->work);
+	buckets = own_buckets(table);
+
+	next = rcu_dereference_raw(buckets->next);
+	end_all(table, buckets);
+	if (next)
+		end_all(table, next);
+	sweep(table, 0, 1ULL << 32);
+
+	RCU_INIT_POINTER(table->buckets, NULL);
+	synchronize_rcu();
+	ippfvs_buckets_destroy(buckets);
+	if (next)
+		ippfvs_buckets_destroy(next);
+	kvfree(table->lock);
+	table->lock = NULL;
 }

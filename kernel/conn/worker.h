@@ -1,18 +1,42 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The worker of a connection table. It alone unlinks entries and replaces the array of buckets, so
- * that whatever it finds in a bucket stays there until it removes it. The same holds for a caller
- * who has stopped the worker.
+ * Start and stop of a connection table, and its worker. The worker alone unlinks entries and replaces
+ * the array of buckets, so that whatever it finds in a bucket stays there until it removes it.
  */
 #ifndef _IPPFVS_CONN_WORKER_H
 #define _IPPFVS_CONN_WORKER_H
 
 #include "table.h"
 
-struct work_struct;
+/**
+ * ippfvs_conn_table_init() - initialise the table of a new namespace, without buckets
+ * @table: zeroed memory
+ * @config: settings of the namespace
+ *
+ * Context: process.
+ * Return: 0 or -ENOMEM.
+ */
+int ippfvs_conn_table_init(struct ippfvs_conn_table *table, const struct ippfvs_config *config);
 
-/* The work function of &ippfvs_conn_table.work. Context: process. */
-void ippfvs_conn_work(struct work_struct *work);
+/* Undo ippfvs_conn_table_init(); the table is stopped. Context: process. */
+void ippfvs_conn_table_exit(struct ippfvs_conn_table *table);
+
+/**
+ * ippfvs_conn_table_start() - allocate buckets before the namespace's first service
+ * @table: of the namespace
+ *
+ * Context: process, the namespace's lock.
+ * Return: 0 or -ENOMEM.
+ */
+int ippfvs_conn_table_start(struct ippfvs_conn_table *table);
+
+/**
+ * ippfvs_conn_table_stop() - end and free all entries after the namespace's last service
+ * @table: of the namespace; no packet can reach it any more, dumps may still read it
+ *
+ * Context: process, the namespace's lock.
+ */
+void ippfvs_conn_table_stop(struct ippfvs_conn_table *table);
 
 /**
  * ippfvs_conn_wake() - make sure that the worker runs
@@ -21,21 +45,5 @@ void ippfvs_conn_work(struct work_struct *work);
  * Context: RCU.
  */
 void ippfvs_conn_wake(struct ippfvs_conn_table *table);
-
-/**
- * ippfvs_conn_sweep() - end idle entries, unlink dead ones and free them after a grace period
- * @table: the table
- * @first: first hash to look at
- * @end: one more than the last hash, at most 2^32
- *
- * Context: process; the caller is the worker or has stopped it.
- */
-void ippfvs_conn_sweep(struct ippfvs_conn_table *table, u32 first, u64 end);
-
-/* The array, for the worker or a caller who has stopped it: nobody else replaces it. */
-static inline struct ippfvs_buckets *ippfvs_conn_own_buckets(const struct ippfvs_conn_table *table)
-{
-	return rcu_dereference_raw(table->buckets);
-}
 
 #endif /* _IPPFVS_CONN_WORKER_H */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* VS-DR: the packet gets another destination MAC address; its headers change only in the TTL. */
 #include "forward.h"
+#include "send.h"
 
 enum ippfvs_verdict ippfvs_dr_forward(struct ippfvs_packet *pkt, const struct ippfvs_conn *conn)
 {

@@ -12,63 +12,9 @@
 
 #include "../conn/conn.h"
 #include "../packet.h"
-#include "../reject.h"
 #include "../rules/real.h"
-#include "route.h"
-#include "send.h"
 
-#include <linux/lockdep.h>
-#include <net/dst.h>
-
-/* This CPU's route to a real server, looked up again when it is stale, or NULL. */
-static inline struct ippfvs_route *ippfvs_route_to_real(struct net *net,
-							const struct ippfvs_real *real)
-{
-	struct ippfvs_route *route = &this_cpu_ptr(real->cpu)->route;
-
-	lockdep_assert_in_softirq();
-
-	if (likely(route->dst && dst_check(route->dst, route->cookie)))
-		return route;
-	return ippfvs_route_renew(net, real, route);
-}
-
-/**
- * struct ippfvs_path - the way of one packet to its real server
- * @route: this CPU's route to the real server
- * @mtu: MTU of the route in bytes
- */
-struct ippfvs_path {
-	struct ippfvs_route *route;
-	u32 mtu;
-};
-
-/**
- * ippfvs_path_open() - find the path to a real server and prepare a packet for it
- * @pkt: the packet
- * @real: the real server
- * @overhead: bytes of the header that encapsulation will put in front of the packet, or 0
- * @path: result
- *
- * IPv6 must carry packets of IPV6_MIN_MTU bytes, in fragments if need be, also in a tunnel.
- *
- * Return: IPPFVS_PASS if the packet may be changed and sent, else its final verdict.
- */
-static __always_inline enum ippfvs_verdict ippfvs_path_open(struct ippfvs_packet *pkt,
-							    const struct ippfvs_real *real,
-							    u32 overhead, struct ippfvs_path *path)
-{
-	u32 mtu;
-
-	path->route = ippfvs_route_to_real(pkt->net, real);
-	if (!path->route)
-		return ippfvs_reject_no_route(pkt);
-	path->mtu = dst_mtu(path->route->dst);
-	mtu = path->mtu - overhead;
-	if (overhead && !ippfvs_packet_ipv4(pkt))
-		mtu = max_t(u32, mtu, IPV6_MIN_MTU);
-	return ippfvs_send_prepare(pkt, path->route->dst, mtu, overhead);
-}
+struct dst_entry;
 
 /* VS-NAT: rewrite the destination of a packet from the client (nat.c). */
 enum ippfvs_verdict ippfvs_nat_forward(struct ippfvs_packet *pkt, const struct ippfvs_conn *conn);

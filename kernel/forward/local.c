@@ -8,8 +8,10 @@
  * the socket's own address and are rewritten.
  */
 #include "forward.h"
+#include "route.h"
 
 #include "../core/tcp_state.h"
+#include "../reject.h"
 
 #include <net/inet_timewait_sock.h>
 #include <net/netfilter/nf_tproxy.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* VS-NAT: the packet is rewritten on its way to the real server, the reply on its way back. */
 #include "forward.h"
+#include "send.h"
 #include "rewrite.h"
 
 enum ippfvs_verdict ippfvs_nat_forward(struct ippfvs_packet *pkt, const struct ippfvs_conn *conn)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* VS-TUN: the packet is encapsulated, IP in IP (RFC 2003) or IPv6 in IPv6 (RFC 2473). */
 #include "forward.h"
+#include "send.h"
 
 #include <linux/ip.h>
 #include <linux/jiffies.h>
