@@ -61,8 +61,10 @@ process(struct sk_buff *skb, const struct nf_hook_state *state,
 
 	err = ippfvs_packet_read(&pkt);
 	/* The packet may belong to a known connection, which the stack would take for its own. */
-	if (unlikely(err == -ENOMEM))
+	if (unlikely(err == -ENOMEM)) {
+		memset(&pkt.wire.tuple, 0, sizeof(pkt.wire.tuple));	/* for the tracepoint */
 		return ippfvs_packet_drop(&pkt, IPPFVS_DROP_NO_MEMORY);
+	}
 	/* A raw socket may send any IP version through the hook of either family. */
 	if (err || pkt.wire.tuple.family != state->pf)
 		return IPPFVS_PASS;

@@ -104,6 +104,7 @@ static void __exit ippfvs_exit(void)
 module_init(ippfvs_init);
 module_exit(ippfvs_exit);
 MODULE_LICENSE("GPL");
+MODULE_AUTHOR("The ippfvs developers");
 MODULE_VERSION(IPPFVS_VERSION);
 MODULE_DESCRIPTION("IP port forwarding and virtual server: a layer-4 load balancer");
 MODULE_ALIAS_GENL_FAMILY(IPPFVS_GENL_NAME);
