@@ -65,7 +65,6 @@ steps = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 1 << 16)), max_size
 
 
 @pytest.mark.parametrize("name", BY_LOAD)
-@settings(deadline=None)
 @given(farm=weights.filter(any), steps=steps)
 def test_least_is_brute_force(name: str, farm: list[int], steps: list[tuple[int, int]]) -> None:
     scheduler = Scheduler(name, farm)
@@ -78,7 +77,7 @@ def test_least_is_brute_force(name: str, farm: list[int], steps: list[tuple[int,
 
 @pytest.mark.parametrize("name", BY_LOAD)
 @pytest.mark.parametrize("size", [1, 2, 3, 255, 256, 257, 1000])
-@settings(deadline=None, max_examples=5)
+@settings(max_examples=5)
 @given(random=st.randoms(use_true_random=False))
 def test_least_is_brute_force_in_farms_of(name: str, size: int, random: Random) -> None:
     farm = [random.choice([0, 1, 1, 2, 3, 100, WEIGHT_MAX]) for _ in range(size - 1)] + [1]
@@ -90,7 +89,6 @@ def test_least_is_brute_force_in_farms_of(name: str, size: int, random: Random) 
 
 
 @pytest.mark.parametrize("name", BY_LOAD)
-@settings(deadline=None)
 @given(before=weights.filter(any), after=weights.filter(any), steps=steps)
 def test_least_after_a_change_of_weights(
     name: str, before: list[int], after: list[int], steps: list[tuple[int, int]]
@@ -168,7 +166,6 @@ def test_wlc_keeps_the_greatest_load_for_its_weight_minimal(farm: list[int]) -> 
 
 @pytest.mark.parametrize("established", [False, True])
 @given(farm=small_weights)
-@settings(deadline=None)
 def test_wlc_shares_as_the_weights_say(established: bool, farm: list[int]) -> None:
     length, shares = cycle(farm)
     scheduler = Scheduler("wlc", farm)

@@ -8,7 +8,7 @@ import math
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pylvs.core import REALS_MAX, WEIGHT_MAX, Scheduler
@@ -88,7 +88,6 @@ def smooth_wrr(farm: list[int], count: int) -> list[int]:
     return picks
 
 
-@settings(deadline=None)
 @given(farm=small_weights)
 def test_wrr_is_a_good_mix(farm: list[int]) -> None:
     length, _ = cycle(farm)

@@ -114,14 +114,14 @@ either = pytest.mark.parametrize("quoted", [False, True], ids=["packet", "quote"
 
 
 @either
-@settings(deadline=None, max_examples=1500)
+@settings(max_examples=1500)
 @given(packet=p.packets())
 def test_twin(quoted: bool, packet: bytes) -> None:
     assert outcome(packet, quoted) == naive(packet, quoted)
 
 
 @either
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(packet=p.ipv4_packets | p.ipv6_packets)
 def test_every_truncation(quoted: bool, packet: bytes) -> None:
     for end in range(len(packet)):
@@ -129,7 +129,7 @@ def test_every_truncation(quoted: bool, packet: bytes) -> None:
 
 
 @either
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(noise=st.binary(max_size=100), version=st.sampled_from([4, 6]))
 def test_noise(quoted: bool, noise: bytes, version: int) -> None:
     packet = bytes([version << 4 | 5]) + noise
@@ -137,7 +137,7 @@ def test_noise(quoted: bool, noise: bytes, version: int) -> None:
 
 
 @either
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(packet=p.packets())
 def test_no_byte_beyond_avail_matters(quoted: bool, packet: bytes) -> None:
     total = len(packet)
@@ -153,7 +153,7 @@ def test_no_byte_beyond_avail_matters(quoted: bool, packet: bytes) -> None:
 
 
 @either
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(packet=p.packets())
 def test_no_field_is_left_as_it_was(quoted: bool, packet: bytes) -> None:
     total = len(packet)
@@ -165,7 +165,7 @@ def test_no_field_is_left_as_it_was(quoted: bool, packet: bytes) -> None:
 
 
 @either
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(packet=p.packets(), data=st.data())
 def test_asking_for_more_ends(quoted: bool, packet: bytes, data: st.DataObject) -> None:
     total = len(packet)
