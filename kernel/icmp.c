@@ -14,7 +14,7 @@
 #include "fwd/rewrite.h"
 #include "fwd/ttl.h"
 #include "net.h"
-#include "rules/real.h"
+#include "service/real.h"
 
 #include <linux/errno.h>
 #include <linux/icmp.h>

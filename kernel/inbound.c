@@ -7,7 +7,7 @@
 #include "fwd/forward.h"
 #include "net.h"
 #include "reject.h"
-#include "rules/real.h"
+#include "service/real.h"
 
 /* Its server is gone: say so to a TCP client, find another for a UDP one. */
 static enum ippfvs_verdict server_removed(struct ippfvs_packet *pkt,

@@ -5,7 +5,7 @@
 #include "conn/buckets.h"
 #include "conn/make.h"
 #include "net.h"
-#include "nl/netlink.h"
+#include "nl/nl.h"
 #include "version.h"
 
 #include <linux/bottom_half.h>
@@ -76,7 +76,7 @@ static int __init ippfvs_init(void)
 	if (err)
 		goto out_exit_net;
 
-	err = ippfvs_netlink_init();
+	err = ippfvs_nl_init();
 	if (err)
 		goto out_exit_addr_filter;
 	return 0;
@@ -94,7 +94,7 @@ out_destroy_wq:
 
 static void __exit ippfvs_exit(void)
 {
-	ippfvs_netlink_exit();
+	ippfvs_nl_exit();
 	ippfvs_addr_filter_exit();
 	ippfvs_net_exit();
 	ippfvs_conn_exit();

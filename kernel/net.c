@@ -3,7 +3,7 @@
 
 #include "hook.h"
 #include "main.h"
-#include "rules/rules.h"
+#include "service/table.h"
 
 #include <linux/netdevice.h>
 #include <linux/rcupdate.h>
@@ -49,7 +49,7 @@ int ippfvs_net_start(struct ippfvs_net *ipn)
 	if (err)
 		goto out_stop_table;
 
-	ippfvs_addr_filter_learn(ipn);
+	ippfvs_addr_filter_fill(ipn);
 	err = ippfvs_hooks_register(ipn->net);
 	if (err)
 		goto out_defrag_disable;
@@ -98,7 +98,7 @@ static int __net_init net_init(struct net *net)
  */
 static void wait_for_routes(void)
 {
-	ippfvs_rules_flush();
+	ippfvs_services_barrier();
 	rcu_barrier();
 	rcu_barrier();
 }
@@ -108,7 +108,7 @@ static void __net_exit net_exit(struct net *net)
 	struct ippfvs_net *ipn = ippfvs_net(net);
 
 	mutex_lock(&ipn->lock);
-	ippfvs_rules_clear(ipn);
+	ippfvs_services_flush(ipn);
 	mutex_unlock(&ipn->lock);
 }
 

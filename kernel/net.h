@@ -11,7 +11,7 @@
 #include <linux/mutex.h>
 #include <net/netns/generic.h>
 
-struct ippfvs_rules;
+struct ippfvs_service_table;
 struct net;
 
 extern unsigned int ippfvs_net_id;
@@ -20,7 +20,7 @@ extern unsigned int ippfvs_net_id;
  * struct ippfvs_net - the virtual server of one network namespace
  * @net: whose; we live no longer than it
  * @lock: every change of rules and settings
- * @rules: RCU; NULL while there is no service: then nothing is hooked
+ * @services: RCU; NULL while there is no service: then nothing is hooked
  * @changes: beginnings and ends of changes (change.h); the lock
  * @next_id: of the next service; the lock
  * @retired: counters of services that were removed; the lock
@@ -33,7 +33,7 @@ extern unsigned int ippfvs_net_id;
 struct ippfvs_net {
 	struct net *net;
 	struct mutex lock;
-	struct ippfvs_rules __rcu *rules;
+	struct ippfvs_service_table __rcu *services;
 	u32 changes;
 	u32 next_id;
 	struct ippfvs_counters retired;

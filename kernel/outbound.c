@@ -3,7 +3,7 @@
 
 #include "conn/advance.h"
 #include "fwd/forward.h"
-#include "rules/real.h"
+#include "service/real.h"
 
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <net/dst.h>

@@ -7,10 +7,10 @@
 #include "fwd/forward.h"
 #include "net.h"
 #include "reject.h"
-#include "rules/pool.h"
-#include "rules/real.h"
-#include "rules/rules.h"
-#include "rules/service.h"
+#include "service/pool.h"
+#include "service/real.h"
+#include "service/service.h"
+#include "service/table.h"
 #include "shortcut.h"
 
 /* Where the first packet of a connection leads its state. */
@@ -43,14 +43,14 @@ static void plan_answers(const struct ippfvs_packet *pkt,
 }
 
 /* Network byte order; a service of every port leaves it to the packet. */
-static __be16 port_at(const struct ippfvs_pool_real *member,
+static __be16 port_at(const struct ippfvs_member *member,
 		      const struct ippfvs_packet *pkt)
 {
 	return member->real->port ?: pkt->wire.tuple.dport;
 }
 
 static struct ippfvs_conn *connect(struct ippfvs_packet *pkt,
-				   const struct ippfvs_pool_real *member)
+				   const struct ippfvs_member *member)
 {
 	struct ippfvs_conn_plan plan = {
 		.tuple = &pkt->wire.tuple,
@@ -68,7 +68,7 @@ static struct ippfvs_conn *connect(struct ippfvs_packet *pkt,
 
 /* Without a server of our own there is nothing to remember of the packet. */
 static bool nobody_listens(const struct ippfvs_packet *pkt,
-			   const struct ippfvs_pool_real *member)
+			   const struct ippfvs_member *member)
 {
 	return member->method == IPPFVS_METHOD_LOCAL &&
 	       !ippfvs_local_serves(pkt, &member->real->addr,
@@ -79,7 +79,7 @@ static enum ippfvs_verdict assign(struct ippfvs_packet *pkt,
 				  struct ippfvs_pool *pool)
 {
 	const struct ippfvs_flow flow = { .hash = pkt->hash };
-	const struct ippfvs_pool_real *member;
+	const struct ippfvs_member *member;
 	struct ippfvs_conn *conn;
 
 	member = ippfvs_pool_pick(pool, &flow);
@@ -112,12 +112,13 @@ static enum ippfvs_verdict unknown(struct ippfvs_packet *pkt)
 static struct ippfvs_service *service_of(const struct ippfvs_packet *pkt)
 {
 	const struct ippfvs_tuple *tuple = &pkt->wire.tuple;
-	const struct ippfvs_rules *rules = rcu_dereference(pkt->ipn->rules);
+	const struct ippfvs_service_table *table;
 
-	if (unlikely(!rules))
+	table = rcu_dereference(pkt->ipn->services);
+	if (unlikely(!table))
 		return NULL;
-	return ippfvs_rules_find(rules, tuple->family, tuple->protocol,
-				 &tuple->daddr, tuple->dport);
+	return ippfvs_service_lookup(table, tuple->family, tuple->protocol,
+				     &tuple->daddr, tuple->dport);
 }
 
 static bool opens(const struct ippfvs_packet *pkt)

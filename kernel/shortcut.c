@@ -5,7 +5,7 @@
 #include "hook.h"
 #include "net.h"
 #include "packet.h"
-#include "rules/pool.h"
+#include "service/pool.h"
 
 #include <linux/inetdevice.h>
 #include <linux/netdevice.h>

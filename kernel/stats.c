@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Counters: sums over the CPUs, made when somebody asks.
+ * Counters are kept per CPU and summed when somebody reads them.
  *
- * Readers hold no lock. What a writer keeps beside the running counts (a base
- * at the last zeroing, the sums of what was removed) is therefore read and
- * written word by word.
+ * Readers hold no lock. So what a writer keeps beside the running counts (their value
+ * at the last zeroing, the sums of what was removed) is read and written word by word.
  */
 #include "stats.h"
 #include "net.h"
 
-#define add(sum, field, more) \
+#define add_field(sum, field, more) \
 	WRITE_ONCE((sum)->field, (sum)->field + (more))
 
 void ippfvs_stats_fold(struct ippfvs_counters *sum,
@@ -33,21 +32,21 @@ void ippfvs_stats_fold(struct ippfvs_counters *sum,
 void ippfvs_counters_add(struct ippfvs_counters *sum,
 			 const struct ippfvs_counters *more)
 {
-	add(sum, conns, READ_ONCE(more->conns));
-	add(sum, packets_in, READ_ONCE(more->packets_in));
-	add(sum, packets_out, READ_ONCE(more->packets_out));
-	add(sum, bytes_in, READ_ONCE(more->bytes_in));
-	add(sum, bytes_out, READ_ONCE(more->bytes_out));
+	add_field(sum, conns, READ_ONCE(more->conns));
+	add_field(sum, packets_in, READ_ONCE(more->packets_in));
+	add_field(sum, packets_out, READ_ONCE(more->packets_out));
+	add_field(sum, bytes_in, READ_ONCE(more->bytes_in));
+	add_field(sum, bytes_out, READ_ONCE(more->bytes_out));
 }
 
 void ippfvs_counters_sub(struct ippfvs_counters *sum,
 			 const struct ippfvs_counters *less)
 {
-	add(sum, conns, -READ_ONCE(less->conns));
-	add(sum, packets_in, -READ_ONCE(less->packets_in));
-	add(sum, packets_out, -READ_ONCE(less->packets_out));
-	add(sum, bytes_in, -READ_ONCE(less->bytes_in));
-	add(sum, bytes_out, -READ_ONCE(less->bytes_out));
+	add_field(sum, conns, -READ_ONCE(less->conns));
+	add_field(sum, packets_in, -READ_ONCE(less->packets_in));
+	add_field(sum, packets_out, -READ_ONCE(less->packets_out));
+	add_field(sum, bytes_in, -READ_ONCE(less->bytes_in));
+	add_field(sum, bytes_out, -READ_ONCE(less->bytes_out));
 }
 
 void ippfvs_counters_set(struct ippfvs_counters *counters,
@@ -65,7 +64,7 @@ void ippfvs_drop(struct ippfvs_net *ipn, enum ippfvs_drop reason)
 	this_cpu_inc(ipn->drops->count[reason]);
 }
 
-static u64 drops(const struct ippfvs_net *ipn, u32 reason)
+static u64 sum_drops(const struct ippfvs_net *ipn, u32 reason)
 {
 	u64 sum = 0;
 	int cpu;
@@ -82,8 +81,8 @@ void ippfvs_drops_read(struct ippfvs_net *ipn, u64 *counts)
 	for (i = 0; i < __IPPFVS_DROP_MAX; i++) {
 		u64 base = READ_ONCE(ipn->drops_zeroed.count[i]);
 
-		smp_rmb();	/* the base first, or it might exceed the sum */
-		counts[i] = drops(ipn, i) - base;
+		smp_rmb();	/* read the base first: a newer base could exceed the sum */
+		counts[i] = sum_drops(ipn, i) - base;
 	}
 }
 
@@ -94,7 +93,7 @@ void ippfvs_drops_zero(struct ippfvs_net *ipn)
 	lockdep_assert_held(&ipn->lock);
 
 	for (i = 0; i < __IPPFVS_DROP_MAX; i++) {
-		u64 base = drops(ipn, i);
+		u64 base = sum_drops(ipn, i);
 
 		smp_wmb();	/* pairs with ippfvs_drops_read() */
 		WRITE_ONCE(ipn->drops_zeroed.count[i], base);

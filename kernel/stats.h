@@ -10,7 +10,7 @@
 
 struct ippfvs_net;
 
-/* Sums, as they are shown. */
+/* Sums, as they are shown. A writer serialises changes; readers may run meanwhile. */
 struct ippfvs_counters {
 	u64 conns;
 	u64 packets_in;
@@ -19,7 +19,7 @@ struct ippfvs_counters {
 	u64 bytes_out;
 };
 
-/* One CPU's share; written only there, with bottom halves off. */
+/* One CPU's share. Only that CPU writes it, with bottom halves off. */
 struct ippfvs_stats {
 	u64_stats_t conns;
 	u64_stats_t packets_in;
@@ -29,12 +29,17 @@ struct ippfvs_stats {
 	struct u64_stats_sync sync;
 };
 
-/* Drops of a namespace by reason, per CPU. */
+/* The drops of a namespace by enum ippfvs_drop, per CPU. */
 struct ippfvs_drops {
 	u64 count[__IPPFVS_DROP_MAX];
 };
 
-/* Packet path, bottom halves off. */
+/**
+ * ippfvs_stats_conn() - count a new connection
+ * @stats: this CPU's share
+ *
+ * Context: packet path, BH off.
+ */
 static inline void ippfvs_stats_conn(struct ippfvs_stats *stats)
 {
 	u64_stats_update_begin(&stats->sync);
@@ -42,6 +47,13 @@ static inline void ippfvs_stats_conn(struct ippfvs_stats *stats)
 	u64_stats_update_end(&stats->sync);
 }
 
+/**
+ * ippfvs_stats_in() - count a packet from the client
+ * @stats: this CPU's share
+ * @bytes: its length from the network header on
+ *
+ * Context: packet path, BH off.
+ */
 static inline void ippfvs_stats_in(struct ippfvs_stats *stats, u32 bytes)
 {
 	u64_stats_update_begin(&stats->sync);
@@ -50,6 +62,13 @@ static inline void ippfvs_stats_in(struct ippfvs_stats *stats, u32 bytes)
 	u64_stats_update_end(&stats->sync);
 }
 
+/**
+ * ippfvs_stats_out() - count a packet from the real server
+ * @stats: this CPU's share
+ * @bytes: its length from the network header on
+ *
+ * Context: packet path, BH off.
+ */
 static inline void ippfvs_stats_out(struct ippfvs_stats *stats, u32 bytes)
 {
 	u64_stats_update_begin(&stats->sync);
@@ -58,23 +77,70 @@ static inline void ippfvs_stats_out(struct ippfvs_stats *stats, u32 bytes)
 	u64_stats_update_end(&stats->sync);
 }
 
-/* Add one CPU's share to @sum; may be called while it is being written. */
+/**
+ * ippfvs_stats_fold() - add one CPU's share to sums
+ * @sum: the sums
+ * @stats: the share, which may be written meanwhile
+ *
+ * Context: any; the caller serialises writers of @sum.
+ */
 void ippfvs_stats_fold(struct ippfvs_counters *sum,
 		       const struct ippfvs_stats *stats);
+
+/**
+ * ippfvs_counters_add() - add counters to sums
+ * @sum: the sums
+ * @more: what is added; it may be written meanwhile
+ *
+ * Context: any; the caller serialises writers of @sum.
+ */
 void ippfvs_counters_add(struct ippfvs_counters *sum,
 			 const struct ippfvs_counters *more);
+
+/**
+ * ippfvs_counters_sub() - subtract counters from sums
+ * @sum: the sums
+ * @less: what is subtracted; it may be written meanwhile
+ *
+ * Context: any; the caller serialises writers of @sum.
+ */
 void ippfvs_counters_sub(struct ippfvs_counters *sum,
 			 const struct ippfvs_counters *less);
+
+/**
+ * ippfvs_counters_set() - overwrite counters
+ * @counters: the counters
+ * @value: their new value
+ *
+ * Context: any; the caller serialises writers of @counters.
+ */
 void ippfvs_counters_set(struct ippfvs_counters *counters,
 			 const struct ippfvs_counters *value);
 
-/* Count one drop; any context. */
+/**
+ * ippfvs_drop() - count a dropped packet
+ * @ipn: the namespace
+ * @reason: why it is dropped
+ *
+ * Context: any.
+ */
 void ippfvs_drop(struct ippfvs_net *ipn, enum ippfvs_drop reason);
 
-/* Sum of all CPUs since the last zeroing, IPPFVS_DROP_MAX + 1 counts. */
+/**
+ * ippfvs_drops_read() - sum the drops of all CPUs since the last zeroing
+ * @ipn: the namespace
+ * @counts: gets IPPFVS_DROP_MAX + 1 sums by enum ippfvs_drop
+ *
+ * Context: any.
+ */
 void ippfvs_drops_read(struct ippfvs_net *ipn, u64 *counts);
 
-/* Count from here on. Caller holds the namespace's lock. */
+/**
+ * ippfvs_drops_zero() - count drops from 0 again
+ * @ipn: the namespace
+ *
+ * Context: the caller holds ipn->lock.
+ */
 void ippfvs_drops_zero(struct ippfvs_net *ipn);
 
 #endif /* _IPPFVS_STATS_H */

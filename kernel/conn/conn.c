@@ -2,7 +2,7 @@
 #include "conn.h"
 
 #include "../core/tcp_state.h"
-#include "../rules/real.h"
+#include "../service/pool.h"
 #include "life.h"
 
 void ippfvs_conn_tuple(const struct ippfvs_conn *conn,
@@ -28,7 +28,7 @@ static void count_end(struct ippfvs_conn *conn, u8 state)
 {
 	bool active = ippfvs_state_active(state);
 
-	ippfvs_real_load_add(conn->real, -active, -!active);
+	ippfvs_pool_load_add(conn->real, -active, -!active);
 }
 
 bool ippfvs_conn_move(struct ippfvs_conn *conn, u64 seen, u8 to)
@@ -41,7 +41,7 @@ bool ippfvs_conn_move(struct ippfvs_conn *conn, u64 seen, u8 to)
 		return false;
 
 	if (active)
-		ippfvs_real_load_add(conn->real, active, -active);
+		ippfvs_pool_load_add(conn->real, active, -active);
 	return true;
 }
 

@@ -6,7 +6,7 @@
 #include "table.h"
 
 #include "../core/tcp_state.h"
-#include "../rules/real.h"
+#include "../service/real.h"
 #include "buckets.h"
 #include "find.h"
 #include "hash.h"

@@ -2,7 +2,8 @@
 #include "make.h"
 
 #include "../core/tcp_state.h"
-#include "../rules/real.h"
+#include "../service/pool.h"
+#include "../service/real.h"
 #include "conn.h"
 #include "life.h"
 #include "plan.h"
@@ -92,7 +93,7 @@ struct ippfvs_conn *ippfvs_conn_make(const struct ippfvs_conn_plan *plan,
 	set_addr(conn, IPPFVS_END_REAL, &plan->addr);
 
 	ippfvs_real_get(conn->real);
-	ippfvs_real_load_add(conn->real, active, !active);
+	ippfvs_pool_load_add(conn->real, active, !active);
 	return conn;
 }
 

@@ -3,7 +3,7 @@
 #include "table.h"
 
 #include "../main.h"
-#include "../rules/real.h"
+#include "../service/real.h"
 #include "buckets.h"
 #include "life.h"
 #include "orphan.h"

@@ -6,7 +6,7 @@
 #include "worker.h"
 
 #include "../main.h"
-#include "../rules/real.h"
+#include "../service/real.h"
 #include "buckets.h"
 #include "life.h"
 #include "make.h"
@@ -183,7 +183,7 @@ void ippfvs_conn_work(struct work_struct *work)
 /*
  * The worker sleeps while the table is empty: it clears that it is pending, then
  * counts; who inserts has counted, then looks whether it is pending (a full barrier
- * is between the two, in ippfvs_real_load_add()). Growth wants it at once, but not
+ * is between the two, in ippfvs_pool_load_add()). Growth wants it at once, but not
  * on every packet of a flood: until it has run, one call is enough.
  */
 void ippfvs_conn_wake(struct ippfvs_conn_table *table)

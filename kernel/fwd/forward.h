@@ -8,7 +8,7 @@
 
 #include "../conn/conn.h"
 #include "../packet.h"
-#include "../rules/real.h"
+#include "../service/real.h"
 #include "route.h"
 #include "send.h"
 

@@ -13,7 +13,7 @@
 #include "../conn/conn.h"
 #include "../core/tcp_state.h"
 #include "../reject.h"
-#include "../rules/real.h"
+#include "../service/real.h"
 
 #include <net/inet_timewait_sock.h>
 #include <net/netfilter/nf_tproxy.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "send.h"
 
-#include "../rules/real.h"
+#include "../service/real.h"
 
 #include <linux/if_ether.h>
 #include <linux/netfilter.h>

@@ -7,7 +7,7 @@
 
 #include "../conn/conn.h"
 #include "../reject.h"
-#include "../rules/real.h"
+#include "../service/real.h"
 #include "ident.h"
 #include "ready.h"
 #include "ttl.h"

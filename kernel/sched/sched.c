@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* The list of schedulers. A new scheduler adds its line here and in sched.h. */
 #include "sched.h"
 
 const struct ippfvs_scheduler *const ippfvs_schedulers[] = {
@@ -9,7 +10,7 @@ const struct ippfvs_scheduler *const ippfvs_schedulers[] = {
 	NULL
 };
 
-const struct ippfvs_scheduler *ippfvs_sched_find(const char *name)
+const struct ippfvs_scheduler *ippfvs_sched_lookup(const char *name)
 {
 	const struct ippfvs_scheduler *const *each;
 
