@@ -130,8 +130,8 @@ enum ippfvs_refusal ippfvs_check_member(struct net *net,
 	return reason ?: check_port(key, spec);
 }
 
-/* Equal elements are sorted by their place in the array, so the first one stays first. */
-static int compare_places(const void *a, const void *b)
+/* Equal elements keep the order that they have in the array. */
+static int compare_positions(const void *a, const void *b)
 {
 	return a < b ? -1 : 1;
 }
@@ -146,7 +146,7 @@ static int compare_services(const void *a, const void *b)
 {
 	const struct ippfvs_service_spec *const *one = a, *const *other = b;
 
-	return compare_keys(*one, *other) ?: compare_places(*one, *other);
+	return compare_keys(*one, *other) ?: compare_positions(*one, *other);
 }
 
 static int compare_addresses(const struct ippfvs_member_spec *a,
@@ -160,7 +160,7 @@ static int compare_members(const void *a, const void *b)
 {
 	const struct ippfvs_member_spec *const *one = a, *const *other = b;
 
-	return compare_addresses(*one, *other) ?: compare_places(*one, *other);
+	return compare_addresses(*one, *other) ?: compare_positions(*one, *other);
 }
 
 /* Return a service of the @n in @spec whose key another one before it has, or NULL. */

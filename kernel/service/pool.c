@@ -261,7 +261,7 @@ struct ippfvs_pool *ippfvs_pool_copy_remove(const struct ippfvs_pool *before,
 	return pool_start(pool, before);
 }
 
-static void tell_scheduler(struct ippfvs_pool *pool, u32 index)
+static void inform_scheduler(struct ippfvs_pool *pool, u32 index)
 {
 	/* The worker comes here from process context, packets in softirq. */
 	spin_lock_bh(&pool->lock);
@@ -270,10 +270,10 @@ static void tell_scheduler(struct ippfvs_pool *pool, u32 index)
 }
 
 /*
- * Before the barrier, a change of load may have seen the pool before this one, or a
- * stale index, and told this pool nothing. After the barrier, every change of load
- * sees this pool and the right index. So the loads that are read after it include
- * every change that this pool was not told of.
+ * A change of load that runs before the barrier may find the pool before this one, or a
+ * stale index. Then this pool's scheduler is not informed. Every change of load that
+ * runs after the barrier finds this pool and the right index. So the loads that the
+ * scheduler reads after the barrier include all changes of which it was not informed.
  */
 void ippfvs_pool_sync(struct ippfvs_pool *pool)
 {
@@ -287,7 +287,7 @@ void ippfvs_pool_sync(struct ippfvs_pool *pool)
 	if (!pool->sched->changed)
 		return;
 	for (i = 0; i < pool->n; i++)
-		tell_scheduler(pool, i);
+		inform_scheduler(pool, i);
 }
 
 /* Drop references only now: a packet may take more from what it finds in a pool. */
@@ -351,7 +351,7 @@ static void load_changed(const struct ippfvs_real *real)
 	index = READ_ONCE(real->index);
 	if (pool->sched->changed && index < pool->n &&
 	    pool->member[index].real == real)
-		tell_scheduler(pool, index);
+		inform_scheduler(pool, index);
 out_unlock:
 	rcu_read_unlock();
 }

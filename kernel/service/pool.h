@@ -186,7 +186,7 @@ const struct ippfvs_member *ippfvs_pool_lookup(const struct ippfvs_pool *pool,
 					       __be16 port);
 
 /**
- * ippfvs_pool_load_add() - count connections of a real server and tell its scheduler
+ * ippfvs_pool_load_add() - count connections of a real server and inform its scheduler
  * @real: the real server
  * @active: how many established connections came, or, if negative, went
  * @inactive: how many other connections came, or, if negative, went

@@ -33,7 +33,7 @@ struct ippfvs_real_cpu {
  * @family: IPPFVS_FAMILY_*
  * @removed: no current pool lists it, and its connections end; written under the
  *	namespace's lock, read anywhere
- * @index: its place in the current pool; a hint that readers verify
+ * @index: its index in the current pool; a hint that readers verify
  * @service: the service that it belongs to; RCU; written under the namespace's lock;
  *	NULL once removed
  * @cpu: counters and route of each CPU

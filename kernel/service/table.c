@@ -169,7 +169,7 @@ int ippfvs_service_table_insert(struct ippfvs_net *ipn,
 	if (err)
 		return err;
 
-	/* any_port comes first, so that packets look for it when it is there. */
+	/* Count it first: once it can be found, packets look for every port, too. */
 	count_service(table, service, 1);
 	err = rhashtable_insert_fast(&table->by_key, &service->node,
 				     by_key_params);

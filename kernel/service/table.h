@@ -9,8 +9,8 @@
  * only and never wait.
  *
  * The first service starts the network side of the namespace, and the last one stops
- * it: ippfvs_service_table_start() and ippfvs_services_flush() are the only callers of
- * net.h.
+ * it: only ippfvs_service_table_start() calls ippfvs_net_start(), and only
+ * ippfvs_services_flush() calls ippfvs_net_stop().
  */
 #ifndef _IPPFVS_SERVICE_TABLE_H
 #define _IPPFVS_SERVICE_TABLE_H
