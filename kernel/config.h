@@ -43,9 +43,10 @@ void ippfvs_config_init(struct ippfvs_config *config, bool unprivileged);
 u32 ippfvs_config_conn_max(const struct ippfvs_config *config);
 
 /**
- * ippfvs_config_conn_limit() - get the number of connections of all namespaces together
- * at which this namespace may create no more
+ * ippfvs_config_conn_limit() - get the limit of all namespaces together
  * @config: the settings
+ *
+ * When all namespaces together have that many connections, this one may create no more.
  *
  * Context: any.
  * Return: the number, never 0.
