@@ -1,40 +1,76 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Settings of a namespace: written under its lock, read anywhere. */
+/* The settings of a namespace: written under its lock, read anywhere. */
 #ifndef _IPPFVS_CONFIG_H
 #define _IPPFVS_CONFIG_H
 
 #include "uapi/ippfvs.h"
 
 /**
- * struct ippfvs_config - what an administrator may set, and who that is
- * @guest: one who rules no more than namespaces of his own; never changes
- * @default_method: enum ippfvs_method for a real server given without a port
- * @conn_max: most connections; 0: ippfvs_config_conn_max() works it out
- * @timeout: jiffies without a packet after which a connection in that state
- *	ends, by enum ippfvs_state
+ * struct ippfvs_config - the settings of a namespace, owned by struct ippfvs_net
+ * @unprivileged: another user namespace than the initial one owns the namespace; never
+ *	changes
+ * @default_method: enum ippfvs_method of a real server given without a port
+ * @conn_max: most connections; 0: ippfvs_config_conn_max() computes it from the memory
+ * @timeout: by enum ippfvs_state, the time in jiffies without a packet after which a
+ *	connection in that state ends
  *
- * Fields are single words, written with WRITE_ONCE; read with READ_ONCE, but for
- * who holds the lock.
+ * Fields are single words. They are written with WRITE_ONCE() under the namespace's
+ * lock, and read with READ_ONCE() without it.
  */
 struct ippfvs_config {
-	bool guest;
+	bool unprivileged;
 	u8 default_method;
 	u32 conn_max;
 	u32 timeout[__IPPFVS_STATE_MAX];
 };
 
-void ippfvs_config_init(struct ippfvs_config *config, bool guest);
+/**
+ * ippfvs_config_init() - set the defaults of a new namespace
+ * @config: the settings
+ * @unprivileged: another user namespace than the initial one owns the namespace
+ *
+ * Context: any; nobody else knows @config.
+ */
+void ippfvs_config_init(struct ippfvs_config *config, bool unprivileged);
 
-/*
- * The most connections a namespace may have, and with which number in all together
- * it may make no more; never 0.
+/**
+ * ippfvs_config_conn_max() - get the most connections that the namespace may have
+ * @config: the settings
+ *
+ * Context: any.
+ * Return: the number, never 0.
  */
 u32 ippfvs_config_conn_max(const struct ippfvs_config *config);
+
+/**
+ * ippfvs_config_conn_limit() - get the limit of all namespaces together
+ * @config: the settings
+ *
+ * When all namespaces together have that many connections, this one may create no more.
+ *
+ * Context: any.
+ * Return: the number, never 0.
+ */
 u32 ippfvs_config_conn_limit(const struct ippfvs_config *config);
 
-/* In seconds, at most IPPFVS_TIMEOUT_MAX_S; set: caller holds the lock. */
+/**
+ * ippfvs_config_timeout() - get the timeout of a state
+ * @config: the settings
+ * @state: enum ippfvs_state
+ *
+ * Context: any.
+ * Return: the timeout in seconds.
+ */
 u32 ippfvs_config_timeout(const struct ippfvs_config *config, u8 state);
-void ippfvs_config_set_timeout(struct ippfvs_config *config, u8 state,
-			       u32 seconds);
+
+/**
+ * ippfvs_config_set_timeout() - set the timeout of a state
+ * @config: the settings
+ * @state: enum ippfvs_state
+ * @seconds: the timeout, at most IPPFVS_TIMEOUT_MAX_S
+ *
+ * Context: the caller holds the namespace's lock, or nobody else knows @config.
+ */
+void ippfvs_config_set_timeout(struct ippfvs_config *config, u8 state, u32 seconds);
 
 #endif /* _IPPFVS_CONFIG_H */

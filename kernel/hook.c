@@ -11,6 +11,7 @@
 #include "input.h"
 #include "net.h"
 #include "packet.h"
+#include "reject.h"
 
 #include <linux/bottom_half.h>
 #include <linux/errno.h>
@@ -62,8 +63,8 @@ process(struct sk_buff *skb, const struct nf_hook_state *state,
 	err = ippfvs_packet_read(&pkt);
 	/* The packet may belong to a known connection, which the stack would take for its own. */
 	if (unlikely(err == -ENOMEM)) {
-		memset(&pkt.wire.tuple, 0, sizeof(pkt.wire.tuple));	/* for the tracepoint */
-		return ippfvs_packet_drop(&pkt, IPPFVS_DROP_NO_MEMORY);
+		memset(&pkt.wire.tuple, 0, sizeof(pkt.wire.tuple)); /* for the tracepoint */
+		return ippfvs_drop(&pkt, IPPFVS_DROP_NO_MEMORY);
 	}
 	/* A raw socket may send any IP version through the hook of either family. */
 	if (err || pkt.wire.tuple.family != state->pf)

@@ -13,7 +13,7 @@
 #include "forward/send.h"
 #include "forward/rewrite.h"
 #include "net.h"
-#include "rules/real.h"
+#include "service/real.h"
 
 #include <linux/errno.h>
 #include <linux/icmp.h>
@@ -111,11 +111,11 @@ static enum ippfvs_verdict rewrite_and_send(struct icmp_error *error, enum ippfv
 	ippfvs_new_end_set(error->conn, known, source, &end);
 	if (dst && ippfvs_packet_ttl_expired(pkt)) {
 		dst_release(dst);
-		return ippfvs_packet_drop(pkt, IPPFVS_DROP_TTL);
+		return ippfvs_drop(pkt, IPPFVS_DROP_TTL);
 	}
 	if (!make_quote_writable(pkt, &error->quoted, dst ? LL_RESERVED_SPACE(dst->dev) : 0)) {
 		dst_release(dst);
-		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
+		return ippfvs_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
 	}
 
 	ippfvs_rewrite(pkt->skb->data + pkt->wire.inner, &error->quoted, &end, false);
@@ -151,7 +151,7 @@ static enum ippfvs_verdict to_client(struct icmp_error *error)
 	ippfvs_conn_addr(error->conn, IPPFVS_END_CLIENT, &client);
 	dst = ippfvs_route_to_client(pkt, &virtual, &client);
 	if (!dst)
-		return ippfvs_packet_drop(pkt, IPPFVS_DROP_ICMP);
+		return ippfvs_drop(pkt, IPPFVS_DROP_ICMP);
 	if (ippfvs_route_is_local(dst, error->conn->family)) {
 		dst_release(dst);
 		return IPPFVS_PASS;
@@ -166,7 +166,7 @@ static enum ippfvs_verdict to_nat_real(struct icmp_error *error)
 
 	route = ippfvs_route_to_real(pkt->net, error->conn->real);
 	if (!route)
-		return ippfvs_packet_drop(pkt, IPPFVS_DROP_ICMP);
+		return ippfvs_drop(pkt, IPPFVS_DROP_ICMP);
 	dst_hold(route->dst);
 	return rewrite_and_send(error, IPPFVS_END_REAL, &error->conn->real->addr, route->dst);
 }
@@ -254,7 +254,7 @@ enum ippfvs_verdict ippfvs_icmp_input(struct ippfvs_packet *pkt)
 	err = ippfvs_packet_read_quoted(pkt, pkt->wire.inner, &error.quoted);
 	/* The quote may show the address of a real server, which clients must not learn. */
 	if (unlikely(err == -ENOMEM))
-		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_MEMORY);
+		return ippfvs_drop(pkt, IPPFVS_DROP_NO_MEMORY);
 	if (err || error.quoted.tuple.family != pkt->wire.tuple.family)
 		return IPPFVS_PASS;
 	if (error.quoted.inner)
@@ -268,8 +268,8 @@ enum ippfvs_verdict ippfvs_icmp_input(struct ippfvs_packet *pkt)
 	if (dir == IPPFVS_CONN_OUT && error.conn->method == IPPFVS_METHOD_LOCAL)
 		return IPPFVS_PASS;
 	if (!has_valid_checksum(pkt))
-		return ippfvs_packet_drop(pkt, IPPFVS_DROP_ICMP_CHECKSUM);
+		return ippfvs_drop(pkt, IPPFVS_DROP_ICMP_CHECKSUM);
 	if (READ_ONCE(error.conn->real->removed))
-		return ippfvs_packet_drop(pkt, IPPFVS_DROP_SERVER_REMOVED);
+		return ippfvs_drop(pkt, IPPFVS_DROP_SERVER_REMOVED);
 	return dir == IPPFVS_CONN_OUT ? to_client(&error) : to_real(&error);
 }

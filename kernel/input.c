@@ -9,7 +9,7 @@
 #include "net.h"
 #include "output.h"
 #include "reject.h"
-#include "rules/real.h"
+#include "service/real.h"
 #include "schedule.h"
 
 #include <linux/netdevice.h>
@@ -43,7 +43,7 @@ static enum ippfvs_verdict input_known(struct ippfvs_packet *pkt, struct ippfvs_
 		return IPPFVS_RESCHEDULE;
 	}
 
-	ippfvs_conn_advance(conn, pkt, IPPFVS_CONN_IN);
+	ippfvs_conn_advance(conn, IPPFVS_CONN_IN, pkt->wire.tcp_flags);
 	return ippfvs_forward(pkt, conn);
 }
 

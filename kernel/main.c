@@ -1,46 +1,202 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "main.h"
-
-#include "addr_filter.h"
-#include "conn/bucket.h"
-#include "conn/conn.h"
+/*
+ * The module, and its state in each network namespace: what starts with the first service of a
+ * namespace, and what ends with the last service, the namespace or the module.
+ */
+#include "conn/worker.h"
+#include "hook.h"
 #include "net.h"
-#include "nl/netlink.h"
+#include "nl/nl.h"
+#include "service/table.h"
 #include "version.h"
 
 #include <linux/bottom_half.h>
+#include <linux/inetdevice.h>
 #include <linux/module.h>
-#include <linux/workqueue.h>
+#include <linux/netdevice.h>
+#include <linux/notifier.h>
+#include <linux/rcupdate.h>
+#include <linux/user_namespace.h>
 #include <net/genetlink.h>
+#include <net/net_namespace.h>
+#include <net/netfilter/ipv4/nf_defrag_ipv4.h>
+#include <net/netfilter/ipv6/nf_defrag_ipv6.h>
 
 #if !IS_ENABLED(CONFIG_IPV6)
 #error "ippfvs needs a kernel with CONFIG_IPV6"
 #endif
 
-struct workqueue_struct *ippfvs_wq;
+unsigned int ippfvs_net_id __read_mostly;
 
-unsigned int ippfvs_conn_tab_bits = 12;
-
-static int set_conn_tab_bits(const char *value, const struct kernel_param *param)
+/* Only the first fragment of a packet has the ports, so the stack must reassemble packets first. */
+static int defrag_enable(struct net *net)
 {
-	return param_set_uint_minmax(value, param, IPPFVS_BUCKETS_MIN_BITS,
-				     IPPFVS_BUCKETS_MAX_BITS);
+	int err;
+
+	err = nf_defrag_ipv4_enable(net);
+	if (err)
+		return err;
+	err = nf_defrag_ipv6_enable(net);
+	if (err)
+		nf_defrag_ipv4_disable(net);
+	return err;
 }
 
-static const struct kernel_param_ops conn_tab_bits_ops = {
-	.set = set_conn_tab_bits,
-	.get = param_get_uint,
+static void defrag_disable(struct net *net)
+{
+	nf_defrag_ipv6_disable(net);
+	nf_defrag_ipv4_disable(net);
+}
+
+/* Before the first service of a namespace is published. */
+static int start(struct ippfvs_net *ipn)
+{
+	int err;
+
+	lockdep_assert_held(&ipn->lock);
+
+	err = ippfvs_conn_table_start(&ipn->conns);
+	if (err)
+		return err;
+
+	err = defrag_enable(ipn->net);
+	if (err)
+		goto out_stop_table;
+
+	ippfvs_addr_filter_fill(&ipn->own_addrs, ipn->net);
+	err = ippfvs_hooks_register(ipn->net);
+	if (err)
+		goto out_defrag_disable;
+	return 0;
+
+out_defrag_disable:
+	defrag_disable(ipn->net);
+out_stop_table:
+	ippfvs_conn_table_stop(&ipn->conns);
+	return err;
+}
+
+/* After the last service was removed, but before it is unpublished. */
+static void stop(struct ippfvs_net *ipn)
+{
+	lockdep_assert_held(&ipn->lock);
+
+	ippfvs_hooks_unregister(ipn->net);
+	synchronize_net(); /* wait for packets that are in a hook */
+	defrag_disable(ipn->net);
+	ippfvs_conn_table_stop(&ipn->conns);
+}
+
+static const struct ippfvs_service_events service_events = {
+	.first = start,
+	.last = stop,
 };
-module_param_cb(conn_tab_bits, &conn_tab_bits_ops, &ippfvs_conn_tab_bits, 0444);
-__MODULE_PARM_TYPE(conn_tab_bits, "uint");
-MODULE_PARM_DESC(conn_tab_bits,
-		 "A connection table starts with 2^conn_tab_bits buckets of 7 slots, 8..24 (default 12)");
 
-unsigned int ippfvs_conn_limit;
+static int __net_init net_init(struct net *net)
+{
+	struct ippfvs_net *ipn = ippfvs_net(net);
+	int err;
 
-module_param_named(conn_limit, ippfvs_conn_limit, uint, 0644);
-MODULE_PARM_DESC(conn_limit,
-		 "Most connections of all network namespaces together (default 0: as many as fill three quarters of the memory)");
+	ipn->net = net;
+	mutex_init(&ipn->lock);
+	ippfvs_config_init(&ipn->config, net->user_ns != &init_user_ns);
+
+	err = ippfvs_drops_init(&ipn->drops);
+	if (err)
+		return err;
+
+	err = ippfvs_conn_table_init(&ipn->conns, &ipn->config);
+	if (err)
+		ippfvs_drops_exit(&ipn->drops);
+	return err;
+}
+
+/*
+ * Real servers hold routes, which the namespace counts until they are freed. This happens two grace
+ * periods after the last connection was freed. Afterwards no callback of ours is pending.
+ */
+static void wait_for_routes(void)
+{
+	ippfvs_services_barrier();
+	rcu_barrier();
+	rcu_barrier();
+}
+
+static void __net_exit net_exit(struct net *net)
+{
+	struct ippfvs_net *ipn = ippfvs_net(net);
+
+	mutex_lock(&ipn->lock);
+	ippfvs_services_flush(ipn);
+	mutex_unlock(&ipn->lock);
+}
+
+/* Namespaces that end together wait together. */
+static void __net_exit net_exit_batch(struct list_head *list)
+{
+	struct ippfvs_net *ipn;
+	bool used = false;
+	struct net *net;
+
+	list_for_each_entry(net, list, exit_list)
+		used |= ippfvs_net(net)->changes;
+	if (used)
+		wait_for_routes();
+
+	list_for_each_entry(net, list, exit_list) {
+		ipn = ippfvs_net(net);
+		ippfvs_conn_table_exit(&ipn->conns);
+		ippfvs_drops_exit(&ipn->drops);
+		mutex_destroy(&ipn->lock);
+	}
+}
+
+static struct pernet_operations net_ops = {
+	.init = net_init,
+	.exit = net_exit,
+	.exit_batch = net_exit_batch,
+	.id = &ippfvs_net_id,
+	.size = sizeof(struct ippfvs_net),
+};
+
+static int addr_event(struct notifier_block *block, unsigned long event, void *data)
+{
+	const struct in_ifaddr *ifa = data;
+	struct ippfvs_net *ipn = ippfvs_net(dev_net(ifa->ifa_dev->dev));
+
+	if (event == NETDEV_UP)
+		ippfvs_addr_filter_add(&ipn->own_addrs, ifa->ifa_local);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block addr_notifier = {
+	.notifier_call = addr_event,
+};
+
+/*
+ * Registered as devices are, so that our exit function runs before the namespace removes its
+ * devices, which waits for every route through them.
+ */
+static int __init register_namespaces(void)
+{
+	int err;
+
+	err = register_pernet_device(&net_ops);
+	if (err)
+		return err;
+	err = register_inetaddr_notifier(&addr_notifier);
+	if (err)
+		unregister_pernet_device(&net_ops);
+	return err;
+}
+
+/* On return every namespace has stopped and its callbacks have run. */
+static void unregister_namespaces(void)
+{
+	unregister_inetaddr_notifier(&addr_notifier);
+	unregister_pernet_device(&net_ops);
+	wait_for_routes();
+}
 
 /*
  * Per-CPU data is protected by local_bh_disable(), which on PREEMPT_RT excludes other tasks of the
@@ -60,45 +216,41 @@ static int __init ippfvs_init(void)
 		return -EOPNOTSUPP;
 	}
 
-	ippfvs_wq = alloc_workqueue("ippfvs", WQ_UNBOUND, 0);
-	if (!ippfvs_wq)
-		return -ENOMEM;
-
 	err = ippfvs_conn_init();
 	if (err)
-		goto out_destroy_wq;
-
-	err = ippfvs_net_init();
+		return err;
+	err = ippfvs_conn_worker_init();
 	if (err)
 		goto out_exit_conn;
-
-	err = ippfvs_addr_filter_init();
+	err = ippfvs_services_init(&service_events);
 	if (err)
-		goto out_exit_net;
-
-	err = ippfvs_netlink_init();
+		goto out_exit_worker;
+	err = register_namespaces();
 	if (err)
-		goto out_exit_addr_filter;
+		goto out_exit_services;
+	err = ippfvs_nl_init();
+	if (err)
+		goto out_unregister_namespaces;
 	return 0;
 
-out_exit_addr_filter:
-	ippfvs_addr_filter_exit();
-out_exit_net:
-	ippfvs_net_exit();
+out_unregister_namespaces:
+	unregister_namespaces();
+out_exit_services:
+	ippfvs_services_exit();
+out_exit_worker:
+	ippfvs_conn_worker_exit();
 out_exit_conn:
 	ippfvs_conn_exit();
-out_destroy_wq:
-	destroy_workqueue(ippfvs_wq);
 	return err;
 }
 
 static void __exit ippfvs_exit(void)
 {
-	ippfvs_netlink_exit();
-	ippfvs_addr_filter_exit();
-	ippfvs_net_exit();
+	ippfvs_nl_exit();
+	unregister_namespaces();
+	ippfvs_services_exit();
+	ippfvs_conn_worker_exit();
 	ippfvs_conn_exit();
-	destroy_workqueue(ippfvs_wq);
 }
 
 module_init(ippfvs_init);

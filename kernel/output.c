@@ -2,8 +2,9 @@
 #include "output.h"
 
 #include "forward/forward.h"
+#include "reject.h"
 #include "forward/route.h"
-#include "rules/real.h"
+#include "service/real.h"
 
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <net/dst.h>
@@ -28,7 +29,7 @@ enum ippfvs_verdict ippfvs_output(struct ippfvs_packet *pkt, struct ippfvs_conn 
 	struct dst_entry *dst = NULL;
 
 	if (unlikely(READ_ONCE(conn->real->removed)))
-		return ippfvs_packet_drop(pkt, IPPFVS_DROP_SERVER_REMOVED);
+		return ippfvs_drop(pkt, IPPFVS_DROP_SERVER_REMOVED);
 
 	if (pkt->hook == IPPFVS_PREROUTING || pkt->hook == IPPFVS_FORWARD) {
 		union ippfvs_addr virtual;
@@ -36,7 +37,7 @@ enum ippfvs_verdict ippfvs_output(struct ippfvs_packet *pkt, struct ippfvs_conn 
 		ippfvs_conn_addr(conn, IPPFVS_END_VIRTUAL, &virtual);
 		dst = ippfvs_route_to_client(pkt, &virtual, &pkt->wire.tuple.daddr);
 		if (!dst)
-			return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
+			return ippfvs_drop(pkt, IPPFVS_DROP_NO_ROUTE);
 		if (ippfvs_route_is_local(dst, conn->family)) {
 			dst_release(dst);
 			untrack(pkt->skb);
@@ -44,7 +45,7 @@ enum ippfvs_verdict ippfvs_output(struct ippfvs_packet *pkt, struct ippfvs_conn 
 		}
 	}
 
-	ippfvs_conn_advance(conn, pkt, IPPFVS_CONN_OUT);
+	ippfvs_conn_advance(conn, IPPFVS_CONN_OUT, pkt->wire.tcp_flags);
 	ippfvs_stats_out(&this_cpu_ptr(conn->real->cpu)->stats, pkt->wire.length);
 	return ippfvs_nat_reply(pkt, conn, dst);
 }

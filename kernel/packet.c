@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "packet.h"
 
-#include "net.h"
-#include "trace.h"
-
 /*
  * Call @read for the headers at @offset until all bytes that it asks for are linear. They end
  * before @end, so a failure to pull them is for lack of memory. Inlined, so that the call of @read
@@ -47,11 +44,4 @@ bool ippfvs_packet_make_writable(struct ippfvs_packet *pkt, unsigned int headroo
 
 	return !skb_ensure_writable(skb, min_t(u32, skb->len, pkt->wire.l4 + pkt->wire.l4_size)) &&
 	       !skb_cow_head(skb, headroom);
-}
-
-enum ippfvs_verdict ippfvs_packet_drop(const struct ippfvs_packet *pkt, enum ippfvs_drop reason)
-{
-	trace_drop(pkt, reason);
-	ippfvs_drop(pkt->ipn, reason);
-	return IPPFVS_DROP;
 }

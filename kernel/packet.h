@@ -4,7 +4,6 @@
 #define _IPPFVS_PACKET_H
 
 #include "core/wire.h"
-#include "stats.h"
 
 #include <linux/ipv6.h>
 #include <linux/skbuff.h>
@@ -131,15 +130,5 @@ static inline void ippfvs_packet_decrement_ttl(struct ippfvs_packet *pkt)
 	else
 		ipv6_hdr(pkt->skb)->hop_limit--;
 }
-
-/**
- * ippfvs_packet_drop() - count a drop
- * @pkt: the packet
- * @reason: why
- *
- * Context: any.
- * Return: IPPFVS_DROP.
- */
-enum ippfvs_verdict ippfvs_packet_drop(const struct ippfvs_packet *pkt, enum ippfvs_drop reason);
 
 #endif /* _IPPFVS_PACKET_H */

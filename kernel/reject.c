@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "reject.h"
 
+#include "net.h"
+#include "trace.h"
+
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <net/dst_metadata.h>
@@ -9,6 +12,13 @@
 #include <net/netfilter/ipv4/nf_reject.h>
 #include <net/netfilter/ipv6/nf_reject.h>
 #include <net/route.h>
+
+enum ippfvs_verdict ippfvs_drop(const struct ippfvs_packet *pkt, enum ippfvs_drop reason)
+{
+	trace_drop(pkt, reason);
+	ippfvs_drops_count(&pkt->ipn->drops, reason);
+	return IPPFVS_DROP;
+}
 
 /* The IPv4 stack answers only packets that have a route, which is not so at PREROUTING. */
 static bool ensure_route(struct ippfvs_packet *pkt)
@@ -99,23 +109,23 @@ enum ippfvs_verdict ippfvs_reject(struct ippfvs_packet *pkt, enum ippfvs_drop re
 		send_reset(pkt);
 	else
 		send_error(pkt, &port_unreachable, 0);
-	return ippfvs_packet_drop(pkt, reason);
+	return ippfvs_drop(pkt, reason);
 }
 
 enum ippfvs_verdict ippfvs_reject_too_big(struct ippfvs_packet *pkt, u32 mtu)
 {
 	send_error(pkt, &too_big, mtu);
-	return ippfvs_packet_drop(pkt, IPPFVS_DROP_TOO_BIG);
+	return ippfvs_drop(pkt, IPPFVS_DROP_TOO_BIG);
 }
 
 enum ippfvs_verdict ippfvs_reject_ttl(struct ippfvs_packet *pkt)
 {
 	send_error(pkt, &ttl_exceeded, 0);
-	return ippfvs_packet_drop(pkt, IPPFVS_DROP_TTL);
+	return ippfvs_drop(pkt, IPPFVS_DROP_TTL);
 }
 
 enum ippfvs_verdict ippfvs_reject_no_route(struct ippfvs_packet *pkt)
 {
 	send_error(pkt, &host_unreachable, 0);
-	return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
+	return ippfvs_drop(pkt, IPPFVS_DROP_NO_ROUTE);
 }

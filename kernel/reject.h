@@ -1,12 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Refusals: drop a packet and tell its sender, by RST or an ICMP error. */
+/* Drops, with or without telling the sender by RST or an ICMP error. */
 #ifndef _IPPFVS_REJECT_H
 #define _IPPFVS_REJECT_H
 
 #include "packet.h"
+#include "uapi/ippfvs.h"
+
+/**
+ * ippfvs_drop() - count a drop
+ * @pkt: the packet
+ * @reason: why
+ *
+ * Context: any.
+ * Return: IPPFVS_DROP.
+ */
+enum ippfvs_verdict ippfvs_drop(const struct ippfvs_packet *pkt, enum ippfvs_drop reason);
 
 /*
- * All of them count the drop and return IPPFVS_DROP.
+ * All of the following count the drop and return IPPFVS_DROP.
  * Context: RCU, bottom halves off. The packet must be unchanged, because the error quotes it.
  */
 

@@ -6,10 +6,10 @@
 #include "forward/forward.h"
 #include "net.h"
 #include "reject.h"
-#include "rules/pool.h"
-#include "rules/real.h"
-#include "rules/rules.h"
-#include "rules/service.h"
+#include "service/pool.h"
+#include "service/real.h"
+#include "service/table.h"
+#include "service/service.h"
 
 #include <linux/inetdevice.h>
 #include <linux/netdevice.h>
@@ -38,14 +38,13 @@ static enum ippfvs_drop drop_reason(long err)
 }
 
 /* Network byte order. In a service on all ports, the packet's own port is used. */
-static __be16 real_port(const struct ippfvs_pool_real *member, const struct ippfvs_packet *pkt)
+static __be16 real_port(const struct ippfvs_member *member, const struct ippfvs_packet *pkt)
 {
 	return member->real->port ?: pkt->wire.tuple.dport;
 }
 
 /* Replies of Local Node come from the address that its socket uses, which the plan takes over. */
-static struct ippfvs_conn *add_conn(struct ippfvs_packet *pkt,
-				    const struct ippfvs_pool_real *member)
+static struct ippfvs_conn *add_conn(struct ippfvs_packet *pkt, const struct ippfvs_member *member)
 {
 	struct ippfvs_conn_plan plan = {
 		.tuple = &pkt->wire.tuple,
@@ -66,7 +65,7 @@ static struct ippfvs_conn *add_conn(struct ippfvs_packet *pkt,
 }
 
 /* A Local Node without a socket gets no connection entry. */
-static bool has_no_listener(const struct ippfvs_packet *pkt, const struct ippfvs_pool_real *member)
+static bool has_no_listener(const struct ippfvs_packet *pkt, const struct ippfvs_member *member)
 {
 	return member->method == IPPFVS_METHOD_LOCAL &&
 	       !ippfvs_local_has_socket(pkt, &member->real->addr, real_port(member, pkt));
@@ -75,7 +74,7 @@ static bool has_no_listener(const struct ippfvs_packet *pkt, const struct ippfvs
 static enum ippfvs_verdict open_conn(struct ippfvs_packet *pkt, struct ippfvs_pool *pool)
 {
 	const struct ippfvs_flow flow = { .hash = pkt->hash };
-	const struct ippfvs_pool_real *member;
+	const struct ippfvs_member *member;
 	struct ippfvs_conn *conn;
 
 	member = ippfvs_pool_pick(pool, &flow);
@@ -86,7 +85,7 @@ static enum ippfvs_verdict open_conn(struct ippfvs_packet *pkt, struct ippfvs_po
 
 	conn = add_conn(pkt, member);
 	if (IS_ERR(conn))
-		return ippfvs_packet_drop(pkt, drop_reason(PTR_ERR(conn)));
+		return ippfvs_drop(pkt, drop_reason(PTR_ERR(conn)));
 	/*
 	 * During a replacement of the rules, another CPU may have opened this connection to Local
 	 * Node, whose packets the firewall must see first.
@@ -228,12 +227,12 @@ static void early_learn(struct ippfvs_pool *pool, const struct ippfvs_packet *pk
 static struct ippfvs_service *lookup_service(const struct ippfvs_packet *pkt)
 {
 	const struct ippfvs_tuple *tuple = &pkt->wire.tuple;
-	const struct ippfvs_rules *rules = rcu_dereference(pkt->ipn->rules);
+	const struct ippfvs_service_table *rules = rcu_dereference(pkt->ipn->services);
 
 	if (unlikely(!rules))
 		return NULL;
-	return ippfvs_rules_find(rules, tuple->family, tuple->protocol, &tuple->daddr,
-				 tuple->dport);
+	return ippfvs_service_lookup(rules, tuple->family, tuple->protocol, &tuple->daddr,
+				     tuple->dport);
 }
 
 static bool may_open(const struct ippfvs_packet *pkt)

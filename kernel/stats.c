@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Counters: sums over the CPUs, made when somebody asks.
+ * Counters are kept per CPU and summed when somebody reads them.
  *
- * Readers hold no lock. What a writer keeps beside the running counts (a base
- * at the last zeroing, the sums of what was removed) is therefore read and
- * written word by word.
+ * Readers hold no lock. So what a writer keeps beside the running counts (their value
+ * at the last zeroing, the sums of what was removed) is read and written word by word.
  */
 #include "stats.h"
-#include "net.h"
 
-#define add(sum, field, more) \
-	WRITE_ONCE((sum)->field, (sum)->field + (more))
+#include <linux/errno.h>
 
-void ippfvs_stats_fold(struct ippfvs_counters *sum,
-		       const struct ippfvs_stats *stats)
+#define add_field(sum, field, more) WRITE_ONCE((sum)->field, (sum)->field + (more))
+
+void ippfvs_stats_fold(struct ippfvs_counters *sum, const struct ippfvs_stats *stats)
 {
 	struct ippfvs_counters now;
 	unsigned int start;
@@ -30,28 +28,25 @@ void ippfvs_stats_fold(struct ippfvs_counters *sum,
 	ippfvs_counters_add(sum, &now);
 }
 
-void ippfvs_counters_add(struct ippfvs_counters *sum,
-			 const struct ippfvs_counters *more)
+void ippfvs_counters_add(struct ippfvs_counters *sum, const struct ippfvs_counters *more)
 {
-	add(sum, conns, READ_ONCE(more->conns));
-	add(sum, packets_in, READ_ONCE(more->packets_in));
-	add(sum, packets_out, READ_ONCE(more->packets_out));
-	add(sum, bytes_in, READ_ONCE(more->bytes_in));
-	add(sum, bytes_out, READ_ONCE(more->bytes_out));
+	add_field(sum, conns, READ_ONCE(more->conns));
+	add_field(sum, packets_in, READ_ONCE(more->packets_in));
+	add_field(sum, packets_out, READ_ONCE(more->packets_out));
+	add_field(sum, bytes_in, READ_ONCE(more->bytes_in));
+	add_field(sum, bytes_out, READ_ONCE(more->bytes_out));
 }
 
-void ippfvs_counters_sub(struct ippfvs_counters *sum,
-			 const struct ippfvs_counters *less)
+void ippfvs_counters_sub(struct ippfvs_counters *sum, const struct ippfvs_counters *less)
 {
-	add(sum, conns, -READ_ONCE(less->conns));
-	add(sum, packets_in, -READ_ONCE(less->packets_in));
-	add(sum, packets_out, -READ_ONCE(less->packets_out));
-	add(sum, bytes_in, -READ_ONCE(less->bytes_in));
-	add(sum, bytes_out, -READ_ONCE(less->bytes_out));
+	add_field(sum, conns, -READ_ONCE(less->conns));
+	add_field(sum, packets_in, -READ_ONCE(less->packets_in));
+	add_field(sum, packets_out, -READ_ONCE(less->packets_out));
+	add_field(sum, bytes_in, -READ_ONCE(less->bytes_in));
+	add_field(sum, bytes_out, -READ_ONCE(less->bytes_out));
 }
 
-void ippfvs_counters_set(struct ippfvs_counters *counters,
-			 const struct ippfvs_counters *value)
+void ippfvs_counters_set(struct ippfvs_counters *counters, const struct ippfvs_counters *value)
 {
 	WRITE_ONCE(counters->conns, value->conns);
 	WRITE_ONCE(counters->packets_in, value->packets_in);
@@ -60,43 +55,47 @@ void ippfvs_counters_set(struct ippfvs_counters *counters,
 	WRITE_ONCE(counters->bytes_out, value->bytes_out);
 }
 
-void ippfvs_drop(struct ippfvs_net *ipn, enum ippfvs_drop reason)
+int ippfvs_drops_init(struct ippfvs_drops *drops)
 {
-	this_cpu_inc(ipn->drops->count[reason]);
+	drops->cpu = alloc_percpu(struct ippfvs_drops_cpu);
+	return drops->cpu ? 0 : -ENOMEM;
 }
 
-static u64 drops(const struct ippfvs_net *ipn, u32 reason)
+void ippfvs_drops_exit(struct ippfvs_drops *drops)
+{
+	free_percpu(drops->cpu);
+}
+
+static u64 sum_drops(const struct ippfvs_drops *drops, u32 reason)
 {
 	u64 sum = 0;
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(per_cpu_ptr(ipn->drops, cpu)->count[reason]);
+		sum += READ_ONCE(per_cpu_ptr(drops->cpu, cpu)->count[reason]);
 	return sum;
 }
 
-void ippfvs_drops_read(struct ippfvs_net *ipn, u64 *counts)
+void ippfvs_drops_read(const struct ippfvs_drops *drops, u64 *counts)
 {
 	u32 i;
 
 	for (i = 0; i < __IPPFVS_DROP_MAX; i++) {
-		u64 base = READ_ONCE(ipn->drops_zeroed.count[i]);
+		u64 base = READ_ONCE(drops->zeroed.count[i]);
 
-		smp_rmb();	/* the base first, or it might exceed the sum */
-		counts[i] = drops(ipn, i) - base;
+		smp_rmb(); /* the base is read first, else it might exceed the sum */
+		counts[i] = sum_drops(drops, i) - base;
 	}
 }
 
-void ippfvs_drops_zero(struct ippfvs_net *ipn)
+void ippfvs_drops_zero(struct ippfvs_drops *drops)
 {
 	u32 i;
 
-	lockdep_assert_held(&ipn->lock);
-
 	for (i = 0; i < __IPPFVS_DROP_MAX; i++) {
-		u64 base = drops(ipn, i);
+		u64 base = sum_drops(drops, i);
 
-		smp_wmb();	/* pairs with ippfvs_drops_read() */
-		WRITE_ONCE(ipn->drops_zeroed.count[i], base);
+		smp_wmb(); /* pairs with ippfvs_drops_read() */
+		WRITE_ONCE(drops->zeroed.count[i], base);
 	}
 }

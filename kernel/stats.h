@@ -8,9 +8,7 @@
 #include <linux/percpu.h>
 #include <linux/u64_stats_sync.h>
 
-struct ippfvs_net;
-
-/* Sums, as they are shown. */
+/* Sums, as they are shown. A writer serialises changes; readers may run meanwhile. */
 struct ippfvs_counters {
 	u64 conns;
 	u64 packets_in;
@@ -19,7 +17,7 @@ struct ippfvs_counters {
 	u64 bytes_out;
 };
 
-/* One CPU's share; written only there, with bottom halves off. */
+/* One CPU's share. Only that CPU writes it, with bottom halves off. */
 struct ippfvs_stats {
 	u64_stats_t conns;
 	u64_stats_t packets_in;
@@ -29,12 +27,27 @@ struct ippfvs_stats {
 	struct u64_stats_sync sync;
 };
 
-/* Drops of a namespace by reason, per CPU. */
-struct ippfvs_drops {
+/* One CPU's dropped packets, by enum ippfvs_drop. */
+struct ippfvs_drops_cpu {
 	u64 count[__IPPFVS_DROP_MAX];
 };
 
-/* Packet path, bottom halves off. */
+/**
+ * struct ippfvs_drops - the dropped packets of a namespace
+ * @cpu: running counts, never zeroed
+ * @zeroed: their sums at the last zeroing; the namespace's lock
+ */
+struct ippfvs_drops {
+	struct ippfvs_drops_cpu __percpu *cpu;
+	struct ippfvs_drops_cpu zeroed;
+};
+
+/**
+ * ippfvs_stats_conn() - count a new connection
+ * @stats: this CPU's share
+ *
+ * Context: packet path, BH off.
+ */
 static inline void ippfvs_stats_conn(struct ippfvs_stats *stats)
 {
 	u64_stats_update_begin(&stats->sync);
@@ -42,6 +55,13 @@ static inline void ippfvs_stats_conn(struct ippfvs_stats *stats)
 	u64_stats_update_end(&stats->sync);
 }
 
+/**
+ * ippfvs_stats_in() - count a packet from the client
+ * @stats: this CPU's share
+ * @bytes: its length from the network header on
+ *
+ * Context: packet path, BH off.
+ */
 static inline void ippfvs_stats_in(struct ippfvs_stats *stats, u32 bytes)
 {
 	u64_stats_update_begin(&stats->sync);
@@ -50,6 +70,13 @@ static inline void ippfvs_stats_in(struct ippfvs_stats *stats, u32 bytes)
 	u64_stats_update_end(&stats->sync);
 }
 
+/**
+ * ippfvs_stats_out() - count a packet from the real server
+ * @stats: this CPU's share
+ * @bytes: its length from the network header on
+ *
+ * Context: packet path, BH off.
+ */
 static inline void ippfvs_stats_out(struct ippfvs_stats *stats, u32 bytes)
 {
 	u64_stats_update_begin(&stats->sync);
@@ -58,23 +85,75 @@ static inline void ippfvs_stats_out(struct ippfvs_stats *stats, u32 bytes)
 	u64_stats_update_end(&stats->sync);
 }
 
-/* Add one CPU's share to @sum; may be called while it is being written. */
-void ippfvs_stats_fold(struct ippfvs_counters *sum,
-		       const struct ippfvs_stats *stats);
-void ippfvs_counters_add(struct ippfvs_counters *sum,
-			 const struct ippfvs_counters *more);
-void ippfvs_counters_sub(struct ippfvs_counters *sum,
-			 const struct ippfvs_counters *less);
-void ippfvs_counters_set(struct ippfvs_counters *counters,
-			 const struct ippfvs_counters *value);
+/**
+ * ippfvs_stats_fold() - add one CPU's share to sums
+ * @sum: the sums
+ * @stats: the share, which may be written meanwhile
+ *
+ * Context: any; the caller serialises writers of @sum.
+ */
+void ippfvs_stats_fold(struct ippfvs_counters *sum, const struct ippfvs_stats *stats);
 
-/* Count one drop; any context. */
-void ippfvs_drop(struct ippfvs_net *ipn, enum ippfvs_drop reason);
+/**
+ * ippfvs_counters_add() - add counters to sums
+ * @sum: the sums
+ * @more: what is added; it may be written meanwhile
+ *
+ * Context: any; the caller serialises writers of @sum.
+ */
+void ippfvs_counters_add(struct ippfvs_counters *sum, const struct ippfvs_counters *more);
 
-/* Sum of all CPUs since the last zeroing, IPPFVS_DROP_MAX + 1 counts. */
-void ippfvs_drops_read(struct ippfvs_net *ipn, u64 *counts);
+/**
+ * ippfvs_counters_sub() - subtract counters from sums
+ * @sum: the sums
+ * @less: what is subtracted; it may be written meanwhile
+ *
+ * Context: any; the caller serialises writers of @sum.
+ */
+void ippfvs_counters_sub(struct ippfvs_counters *sum, const struct ippfvs_counters *less);
 
-/* Count from here on. Caller holds the namespace's lock. */
-void ippfvs_drops_zero(struct ippfvs_net *ipn);
+/**
+ * ippfvs_counters_set() - overwrite counters
+ * @counters: the counters
+ * @value: their new value
+ *
+ * Context: any; the caller serialises writers of @counters.
+ */
+void ippfvs_counters_set(struct ippfvs_counters *counters, const struct ippfvs_counters *value);
+
+/**
+ * ippfvs_drops_init() - allocate the counters of a new namespace
+ * @drops: zeroed memory
+ *
+ * Context: process.
+ * Return: 0 or -ENOMEM.
+ */
+int ippfvs_drops_init(struct ippfvs_drops *drops);
+
+/* Undo ippfvs_drops_init(). Context: process. */
+void ippfvs_drops_exit(struct ippfvs_drops *drops);
+
+/* Count a dropped packet. Context: any. */
+static inline void ippfvs_drops_count(struct ippfvs_drops *drops, enum ippfvs_drop reason)
+{
+	this_cpu_inc(drops->cpu->count[reason]);
+}
+
+/**
+ * ippfvs_drops_read() - sum the drops of all CPUs since the last zeroing
+ * @drops: of the namespace
+ * @counts: gets IPPFVS_DROP_MAX + 1 sums by enum ippfvs_drop
+ *
+ * Context: any.
+ */
+void ippfvs_drops_read(const struct ippfvs_drops *drops, u64 *counts);
+
+/**
+ * ippfvs_drops_zero() - count drops from 0 again
+ * @drops: of the namespace
+ *
+ * Context: the caller holds the namespace's lock.
+ */
+void ippfvs_drops_zero(struct ippfvs_drops *drops);
 
 #endif /* _IPPFVS_STATS_H */

@@ -20,8 +20,8 @@ SOURCES = (
     "kernel/core/wire.c",
     "kernel/sched/least.c",
     "kernel/sched/lc.c",
-    "kernel/sched/list.c",
     "kernel/sched/rr.c",
+    "kernel/sched/sched.c",
     "kernel/sched/wlc.c",
     "kernel/sched/wrr.c",
 )
@@ -153,8 +153,8 @@ struct ippfvs_flow {
 struct ippfvs_scheduler {
     const char *name;
     size_t (*state_size)(u32 n);
-    void (*init)(const struct ippfvs_sched_view *view, void *state, u64 ticket);
-    u64 (*ticket)(const void *state);
+    void (*init)(const struct ippfvs_sched_view *view, void *state, u64 cursor);
+    u64 (*cursor)(const void *state);
     int (*pick)(const struct ippfvs_sched_view *view, void *state,
                 const struct ippfvs_flow *flow);
     void (*changed)(const struct ippfvs_sched_view *view, void *state, u32 index);
@@ -177,7 +177,7 @@ bool ippfvs_state_active(u8 state);
 
 u64 ippfvs_load_cost(const struct ippfvs_load *load);
 extern const struct ippfvs_scheduler *const ippfvs_schedulers[];
-const struct ippfvs_scheduler *ippfvs_sched_find(const char *name);
+const struct ippfvs_scheduler *ippfvs_sched_lookup(const char *name);
 """
 
 

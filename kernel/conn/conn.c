@@ -3,8 +3,8 @@
 #include "conn.h"
 
 #include "../core/tcp_state.h"
-#include "../packet.h"
-#include "../rules/real.h"
+#include "../service/pool.h"
+#include "../service/real.h"
 #include "../trace.h"
 
 #include <linux/err.h>
@@ -91,7 +91,7 @@ struct ippfvs_conn *ippfvs_conn_create(const struct ippfvs_conn_plan *plan, u32 
 	set_addr(conn, IPPFVS_END_REAL, &plan->addr);
 
 	ippfvs_real_get(conn->real);
-	ippfvs_real_load_add(conn->real, active, !active);
+	ippfvs_pool_load_add(conn->real, active, !active);
 	return conn;
 }
 
@@ -129,12 +129,12 @@ static enum ippfvs_side side_of(const struct ippfvs_conn *conn, enum ippfvs_conn
 	return conn->two_way ? IPPFVS_SIDE_CLIENT : IPPFVS_SIDE_CLIENT_ONLY;
 }
 
-static u8 next_state(const struct ippfvs_conn *conn, const struct ippfvs_packet *pkt, u8 state,
-		     enum ippfvs_conn_dir dir)
+static u8 next_state(const struct ippfvs_conn *conn, u8 state, enum ippfvs_conn_dir dir,
+		     u8 tcp_flags)
 {
-	if (!ippfvs_packet_tcp(pkt))
+	if (conn->protocol != IPPROTO_TCP)
 		return IPPFVS_STATE_UDP;
-	return ippfvs_tcp_next(state, side_of(conn, dir), pkt->wire.tcp_flags);
+	return ippfvs_tcp_next(state, side_of(conn, dir), tcp_flags);
 }
 
 /* Whether a packet that leads to @state has nothing to write into @word. */
@@ -152,12 +152,11 @@ static bool try_update(struct ippfvs_conn *conn, u64 word, u8 state)
 		return false;
 
 	if (active)
-		ippfvs_real_load_add(conn->real, active, -active);
+		ippfvs_pool_load_add(conn->real, active, -active);
 	return true;
 }
 
-void ippfvs_conn_advance(struct ippfvs_conn *conn, const struct ippfvs_packet *pkt,
-			 enum ippfvs_conn_dir dir)
+void ippfvs_conn_advance(struct ippfvs_conn *conn, enum ippfvs_conn_dir dir, u8 tcp_flags)
 {
 	u64 word;
 	u8 state;
@@ -166,7 +165,7 @@ void ippfvs_conn_advance(struct ippfvs_conn *conn, const struct ippfvs_packet *p
 		word = ippfvs_conn_word_read(conn);
 		if (word & IPPFVS_CONN_F_DEAD)
 			return;
-		state = next_state(conn, pkt, ippfvs_conn_word_state(word), dir);
+		state = next_state(conn, ippfvs_conn_word_state(word), dir, tcp_flags);
 		if (likely(is_recent(word, state)))
 			return;
 	} while (!try_update(conn, word, state));
@@ -179,7 +178,7 @@ bool ippfvs_conn_try_end(struct ippfvs_conn *conn, u64 word, u64 flags)
 	if (!atomic64_try_cmpxchg(&conn->state, (s64 *)&word, word | flags))
 		return false;
 
-	ippfvs_real_load_add(conn->real, -active, -!active);
+	ippfvs_pool_load_add(conn->real, -active, -!active);
 	trace_conn_end(conn);
 	return true;
 }

@@ -16,7 +16,6 @@
 #include <linux/cpumask.h>
 #include <linux/percpu_counter.h>
 
-struct ippfvs_packet;
 struct ippfvs_real;
 
 /* The two directions of a connection's packets. */
@@ -157,15 +156,14 @@ struct ippfvs_conn_plan {
 /**
  * ippfvs_conn_advance() - record a packet in the state word
  * @conn: its connection
- * @pkt: the packet
  * @dir: its direction
+ * @tcp_flags: byte 13 of the TCP header; ignored for UDP
  *
  * Writes nothing if the state stays the same and the stamp is recent.
  *
  * Context: RCU, bottom halves off.
  */
-void ippfvs_conn_advance(struct ippfvs_conn *conn, const struct ippfvs_packet *pkt,
-			 enum ippfvs_conn_dir dir);
+void ippfvs_conn_advance(struct ippfvs_conn *conn, enum ippfvs_conn_dir dir, u8 tcp_flags);
 
 /**
  * ippfvs_conn_end() - end a connection

@@ -9,7 +9,7 @@
 #include "insert.h"
 
 #include "../core/tcp_state.h"
-#include "../rules/real.h"
+#include "../service/real.h"
 #include "../trace.h"
 #include "bucket.h"
 #include "worker.h"
@@ -338,7 +338,7 @@ struct ippfvs_conn *ippfvs_conn_add(struct ippfvs_conn_table *table,
 	if (ippfvs_conn_limit_reached(&table->conns, ippfvs_config_conn_max(table->config)))
 		return ERR_PTR(-ENOSPC);
 
-	/* Counted before the full barrier in ippfvs_real_load_add(): see ippfvs_conn_wake(). */
+	/* Counted before the full barrier in ippfvs_pool_load_add(): see ippfvs_conn_wake(). */
 	percpu_counter_inc(&table->conns);
 	ins.conn = ippfvs_conn_create(plan, ippfvs_config_conn_limit(table->config));
 	if (IS_ERR(ins.conn)) {

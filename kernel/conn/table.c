@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "table.h"
 
-#include "../rules/real.h"
+#include "../service/real.h"
 #include "bucket.h"
 
 #include <net/ipv6.h>

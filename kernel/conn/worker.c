@@ -5,15 +5,16 @@
  */
 #include "worker.h"
 
-#include "../main.h"
-#include "../rules/real.h"
+#include "../service/real.h"
 #include "bucket.h"
 
 #include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 /* The worker looks at the whole table once in SWEEP_TICKS ticks, which is about 8 seconds. */
 #define SWEEP_TICK  (HZ / 8 + 1)
@@ -30,6 +31,37 @@
 
 /* With this many connections per bucket any array would soon be overfull. */
 #define DENSE 2
+
+static struct workqueue_struct *wq;
+
+static unsigned int conn_tab_bits = 12;
+
+static int set_conn_tab_bits(const char *value, const struct kernel_param *param)
+{
+	return param_set_uint_minmax(value, param, IPPFVS_BUCKETS_MIN_BITS,
+				     IPPFVS_BUCKETS_MAX_BITS);
+}
+
+static const struct kernel_param_ops conn_tab_bits_ops = {
+	.set = set_conn_tab_bits,
+	.get = param_get_uint,
+};
+module_param_cb(conn_tab_bits, &conn_tab_bits_ops, &conn_tab_bits, 0444);
+__MODULE_PARM_TYPE(conn_tab_bits, "uint");
+MODULE_PARM_DESC(
+	conn_tab_bits,
+	"A connection table starts with 2^conn_tab_bits buckets of 7 slots, 8..24 (default 12)");
+
+int ippfvs_conn_worker_init(void)
+{
+	wq = alloc_workqueue("ippfvs_conn", WQ_UNBOUND, 0);
+	return wq ? 0 : -ENOMEM;
+}
+
+void ippfvs_conn_worker_exit(void)
+{
+	destroy_workqueue(wq);
+}
 
 /* The array of a table whose worker is the caller or is stopped: nobody else replaces it. */
 static struct ippfvs_buckets *own_buckets(const struct ippfvs_conn_table *table)
@@ -232,8 +264,8 @@ static unsigned int wanted_bits(struct ippfvs_conn_table *table,
 	}
 
 	/* Shrink only a table that is far too large, so that it need not grow again soon. */
-	if (bits > ippfvs_conn_tab_bits && SPARSE_SHARE * conns < 1ULL << bits)
-		bits = max_t(unsigned int, ippfvs_conn_tab_bits, order_base_2(conns + 1));
+	if (bits > conn_tab_bits && SPARSE_SHARE * conns < 1ULL << bits)
+		bits = max_t(unsigned int, conn_tab_bits, order_base_2(conns + 1));
 	return bits;
 }
 
@@ -302,14 +334,14 @@ static void work(struct work_struct *work)
 
 	/* An empty table needs no worker if it has its initial size and is not overfull. */
 	if (percpu_counter_sum(&table->conns) > 0 || table->resize_pending ||
-	    buckets->bits > ippfvs_conn_tab_bits)
-		queue_delayed_work(ippfvs_wq, &table->work, SWEEP_TICK);
+	    buckets->bits > conn_tab_bits)
+		queue_delayed_work(wq, &table->work, SWEEP_TICK);
 }
 
 /*
  * The worker sleeps while the table is empty. It clears its pending bit and then counts the
  * entries. An insertion has counted its entry and then looks at the pending bit; the full barrier
- * between the two is in ippfvs_real_load_add(). A resize is wanted at once, but one call is enough
+ * between the two is in ippfvs_pool_load_add(). A resize is wanted at once, but one call is enough
  * until the worker has run.
  */
 void ippfvs_conn_wake(struct ippfvs_conn_table *table)
@@ -318,9 +350,9 @@ void ippfvs_conn_wake(struct ippfvs_conn_table *table)
 
 	if (unlikely(ippfvs_buckets_overfull(buckets)) && !READ_ONCE(table->resize_pending)) {
 		WRITE_ONCE(table->resize_pending, true);
-		mod_delayed_work(ippfvs_wq, &table->work, 0);
+		mod_delayed_work(wq, &table->work, 0);
 	} else if (!delayed_work_pending(&table->work)) {
-		queue_delayed_work(ippfvs_wq, &table->work, SWEEP_TICK);
+		queue_delayed_work(wq, &table->work, SWEEP_TICK);
 	}
 }
 
@@ -362,7 +394,7 @@ int ippfvs_conn_table_start(struct ippfvs_conn_table *table)
 	table->lock = create_locks();
 	if (!table->lock)
 		return -ENOMEM;
-	buckets = ippfvs_buckets_create(ippfvs_conn_tab_bits);
+	buckets = ippfvs_buckets_create(conn_tab_bits);
 	if (!buckets) {
 		kvfree(table->lock);
 		return -ENOMEM;

@@ -9,6 +9,17 @@
 #include "table.h"
 
 /**
+ * ippfvs_conn_worker_init() - create the workqueue of all workers
+ *
+ * Context: process, with the module.
+ * Return: 0 or -ENOMEM.
+ */
+int ippfvs_conn_worker_init(void);
+
+/* Destroy the workqueue; all tables are stopped. Context: process. */
+void ippfvs_conn_worker_exit(void);
+
+/**
  * ippfvs_conn_table_init() - initialise the table of a new namespace, without buckets
  * @table: zeroed memory
  * @config: settings of the namespace

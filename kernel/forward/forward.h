@@ -12,7 +12,7 @@
 
 #include "../conn/conn.h"
 #include "../packet.h"
-#include "../rules/real.h"
+#include "../service/real.h"
 
 struct dst_entry;
 

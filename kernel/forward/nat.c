@@ -30,7 +30,7 @@ enum ippfvs_verdict ippfvs_nat_reply(struct ippfvs_packet *pkt, const struct ipp
 	ippfvs_new_end_set(conn, IPPFVS_END_VIRTUAL, true, &source);
 	if (!dst) {
 		if (!ippfvs_packet_writable(pkt, 0))
-			return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
+			return ippfvs_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
 		ippfvs_rewrite_skb(pkt->skb, &pkt->wire, &source);
 		return IPPFVS_PASS;
 	}

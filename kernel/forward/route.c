@@ -2,7 +2,7 @@
 #include "route.h"
 
 #include "../packet.h"
-#include "../rules/real.h"
+#include "../service/real.h"
 
 #include <net/addrconf.h>
 #include <net/dst.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "send.h"
 
-#include "../rules/real.h"
+#include "../service/real.h"
 
 #include <linux/if_ether.h>
 #include <linux/netfilter.h>
@@ -100,12 +100,12 @@ static __always_inline enum ippfvs_verdict transmit(struct ippfvs_packet *pkt, u
 
 	/* Packets that a device merged by LRO cannot be segmented again. */
 	if (unlikely(skb_warn_if_lro(skb)))
-		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
+		return ippfvs_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
 
 	scrub(pkt);
 	if (unlikely(needs_stack(pkt, dst, mtu))) {
 		if (!skb_dst_force(skb))
-			return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
+			return ippfvs_drop(pkt, IPPFVS_DROP_NO_ROUTE);
 		dst_output(pkt->net, skb->sk, skb);
 		return IPPFVS_STOLEN;
 	}
@@ -114,11 +114,11 @@ static __always_inline enum ippfvs_verdict transmit(struct ippfvs_packet *pkt, u
 	skb->protocol = ippfvs_packet_ipv4(pkt) ? htons(ETH_P_IP) : htons(ETH_P_IPV6);
 	neigh = lookup_neighbour(pkt, dst, daddr, &is_v6gw);
 	if (IS_ERR(neigh))
-		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
+		return ippfvs_drop(pkt, IPPFVS_DROP_NO_ROUTE);
 	/* The packet waits for the neighbour, and the stack then looks it up again by the route. */
 	if (unlikely(direct && !(READ_ONCE(neigh->nud_state) & NUD_VALID)) &&
 	    !set_next_hop(pkt, direct))
-		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
+		return ippfvs_drop(pkt, IPPFVS_DROP_NO_ROUTE);
 	neigh_output(neigh, skb, is_v6gw);
 	return IPPFVS_STOLEN;
 }
@@ -154,6 +154,6 @@ enum ippfvs_verdict ippfvs_send_direct(struct ippfvs_packet *pkt, struct dst_ent
 	skb_dst_drop(pkt->skb);
 	skb_dst_set_noref(pkt->skb, dst);
 	if (unlikely(needs_stack(pkt, dst, mtu)) && !set_next_hop(pkt, real))
-		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
+		return ippfvs_drop(pkt, IPPFVS_DROP_NO_ROUTE);
 	return transmit(pkt, mtu, &real->addr, real);
 }

@@ -10,7 +10,7 @@
 
 #include "../packet.h"
 #include "../reject.h"
-#include "../rules/real.h"
+#include "../service/real.h"
 #include "route.h"
 
 #include <linux/lockdep.h>
@@ -37,11 +37,11 @@ ippfvs_send_prepare(struct ippfvs_packet *pkt, const struct dst_entry *dst, u32 
 	if (unlikely(pkt->skb->len > mtu && ippfvs_send_too_big(pkt, mtu))) {
 		/* If the route died after the check, its MTU is that of no device. */
 		if (READ_ONCE(dst->obsolete) > 0)
-			return ippfvs_packet_drop(pkt, IPPFVS_DROP_NO_ROUTE);
+			return ippfvs_drop(pkt, IPPFVS_DROP_NO_ROUTE);
 		return ippfvs_reject_too_big(pkt, mtu);
 	}
 	if (!ippfvs_packet_writable(pkt, LL_RESERVED_SPACE(dst->dev) + headroom))
-		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
+		return ippfvs_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
 	return IPPFVS_PASS;
 }
 

@@ -191,12 +191,12 @@ enum ippfvs_verdict ippfvs_tun_forward(struct ippfvs_packet *pkt, const struct i
 	if (!has_source(pkt, path.route))
 		return ippfvs_reject_no_route(pkt);
 	if (is_too_long(pkt))
-		return ippfvs_packet_drop(pkt, IPPFVS_DROP_TOO_BIG);
+		return ippfvs_drop(pkt, IPPFVS_DROP_TOO_BIG);
 
 	ippfvs_packet_decrement_ttl(pkt);
 	fragment = needs_fragments(pkt, path.mtu); /* before prepare_offloads() moves headers */
 	if (!prepare_offloads(pkt))
-		return ippfvs_packet_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
+		return ippfvs_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
 	/* Set before the outer header is made, because fragments need an identification. */
 	pkt->skb->ignore_df = fragment;
 	if (ippfvs_packet_ipv4(pkt))

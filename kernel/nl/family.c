@@ -1,50 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The family as data: what a request may hold, who answers it. */
-#include "family.h"
-#include "netlink.h"
-#include "refuse.h"
-#include "resolve.h"
+/* The family as data: the policies of the requests, and the operations. */
+#include "nl.h"
+
+#include "request.h"
 
 #include <linux/in.h>
 
 #define READ_ONLY(what) \
 	{ .type = NLA_REJECT, .reject_message = what " is for answers only" }
 
-static int check_address(const struct nlattr *attr,
-			 struct netlink_ext_ack *extack)
+static int validate_address(const struct nlattr *attr,
+			    struct netlink_ext_ack *extack)
 {
 	if (nla_len(attr) == 4 || nla_len(attr) == 16)
 		return 0;
-	return ippfvs_nl_refuse(extack, attr, -EINVAL,
-				"an address has 4 bytes (IPv4) or 16 (IPv6)");
+	return ippfvs_nl_invalid(extack, attr,
+				 "an address has 4 bytes (IPv4) or 16 (IPv6)");
 }
 
-static int check_protocol(const struct nlattr *attr,
-			  struct netlink_ext_ack *extack)
+static int validate_protocol(const struct nlattr *attr,
+			     struct netlink_ext_ack *extack)
 {
 	switch (nla_get_u8(attr)) {
 	case IPPROTO_TCP:
 	case IPPROTO_UDP:
 		return 0;
 	}
-	return ippfvs_nl_refuse(extack, attr, -EINVAL,
-				"the protocol of a service is TCP (6) or UDP (17)");
+	return ippfvs_nl_invalid(extack, attr,
+				 "the protocol of a service is TCP (6) or UDP (17)");
 }
 
-/* Not const: old kernels say so. */
-static struct netlink_range_validation weights = {
+/* They are not const, because policies of old kernels have a plain pointer. */
+static struct netlink_range_validation weight_range = {
 	.max = IPPFVS_WEIGHT_MAX,
 };
 
-static struct netlink_range_validation timeouts = {
+static struct netlink_range_validation timeout_range = {
 	.min = 1,
 	.max = IPPFVS_TIMEOUT_MAX_S,
 };
 
-#define ADDRESS		NLA_POLICY_VALIDATE_FN(NLA_BINARY, check_address)
-#define PROTOCOL	NLA_POLICY_VALIDATE_FN(NLA_U8, check_protocol)
+#define ADDRESS		NLA_POLICY_VALIDATE_FN(NLA_BINARY, validate_address)
+#define PROTOCOL	NLA_POLICY_VALIDATE_FN(NLA_U8, validate_protocol)
 
-const struct nla_policy ippfvs_nl_service_policy[IPPFVS_SERVICE_MAX + 1] = {
+static const struct nla_policy service_policy[IPPFVS_SERVICE_MAX + 1] = {
 	[IPPFVS_SERVICE_ADDRESS]	= ADDRESS,
 	[IPPFVS_SERVICE_PROTOCOL]	= PROTOCOL,
 	[IPPFVS_SERVICE_PORT]		= { .type = NLA_BE16 },
@@ -59,16 +58,16 @@ static const struct nla_policy service_key_policy[IPPFVS_SERVICE_MAX + 1] = {
 	[IPPFVS_SERVICE_PROTOCOL]	= PROTOCOL,
 	[IPPFVS_SERVICE_PORT]		= { .type = NLA_BE16 },
 	[IPPFVS_SERVICE_SCHEDULER]	= { .type = NLA_REJECT,
-					    .reject_message = "the service is only named here: give address, protocol and port" },
+					    .reject_message = "the request only names the service: give address, protocol and port" },
 	[IPPFVS_SERVICE_STATS]		= READ_ONLY("STATS"),
 	[IPPFVS_SERVICE_REALS]		= READ_ONLY("REALS"),
 };
 
-const struct nla_policy ippfvs_nl_real_policy[IPPFVS_REAL_MAX + 1] = {
+static const struct nla_policy real_policy[IPPFVS_REAL_MAX + 1] = {
 	[IPPFVS_REAL_ADDRESS]		= ADDRESS,
 	[IPPFVS_REAL_PORT]		= { .type = NLA_BE16 },
 	[IPPFVS_REAL_WEIGHT]		= NLA_POLICY_FULL_RANGE(NLA_U32,
-								&weights),
+								&weight_range),
 	[IPPFVS_REAL_METHOD]		= NLA_POLICY_RANGE(NLA_U8,
 							   IPPFVS_METHOD_NAT,
 							   IPPFVS_METHOD_LOCAL),
@@ -79,7 +78,7 @@ const struct nla_policy ippfvs_nl_real_policy[IPPFVS_REAL_MAX + 1] = {
 
 #define REAL_KEY_ONLY \
 	{ .type = NLA_REJECT, \
-	  .reject_message = "the real server is only named here: give address and port" }
+	  .reject_message = "the request only names the real server: give address and port" }
 
 static const struct nla_policy real_key_policy[IPPFVS_REAL_MAX + 1] = {
 	[IPPFVS_REAL_ADDRESS]		= ADDRESS,
@@ -91,16 +90,16 @@ static const struct nla_policy real_key_policy[IPPFVS_REAL_MAX + 1] = {
 	[IPPFVS_REAL_INACTIVE]		= READ_ONLY("INACTIVE"),
 };
 
-const struct nla_policy ippfvs_nl_config_policy[IPPFVS_CONFIG_MAX + 1] = {
+static const struct nla_policy config_policy[IPPFVS_CONFIG_MAX + 1] = {
 	[IPPFVS_CONFIG_DEFAULT_METHOD]	= NLA_POLICY_RANGE(NLA_U8,
 							   IPPFVS_METHOD_NAT,
 							   IPPFVS_METHOD_DR),
 	[IPPFVS_CONFIG_TCP_TIMEOUT_S]	= NLA_POLICY_FULL_RANGE(NLA_U32,
-								&timeouts),
+								&timeout_range),
 	[IPPFVS_CONFIG_FIN_TIMEOUT_S]	= NLA_POLICY_FULL_RANGE(NLA_U32,
-								&timeouts),
+								&timeout_range),
 	[IPPFVS_CONFIG_UDP_TIMEOUT_S]	= NLA_POLICY_FULL_RANGE(NLA_U32,
-								&timeouts),
+								&timeout_range),
 	[IPPFVS_CONFIG_CONN_MAX]	= { .type = NLA_U32 },
 	[IPPFVS_CONFIG_VERSION]		= READ_ONLY("VERSION"),
 	[IPPFVS_CONFIG_CONNS]		= READ_ONLY("CONNS"),
@@ -110,7 +109,7 @@ const struct nla_policy ippfvs_nl_config_policy[IPPFVS_CONFIG_MAX + 1] = {
 };
 
 static const struct nla_policy service_request[] = {
-	[IPPFVS_A_SERVICE]	= NLA_POLICY_NESTED(ippfvs_nl_service_policy),
+	[IPPFVS_A_SERVICE]	= NLA_POLICY_NESTED(service_policy),
 };
 
 static const struct nla_policy service_key_request[] = {
@@ -118,13 +117,13 @@ static const struct nla_policy service_key_request[] = {
 };
 
 static const struct nla_policy real_new_request[] = {
-	[IPPFVS_A_SERVICE]	= NLA_POLICY_NESTED(ippfvs_nl_service_policy),
-	[IPPFVS_A_REAL]		= NLA_POLICY_NESTED(ippfvs_nl_real_policy),
+	[IPPFVS_A_SERVICE]	= NLA_POLICY_NESTED(service_policy),
+	[IPPFVS_A_REAL]		= NLA_POLICY_NESTED(real_policy),
 };
 
 static const struct nla_policy real_set_request[] = {
 	[IPPFVS_A_SERVICE]	= NLA_POLICY_NESTED(service_key_policy),
-	[IPPFVS_A_REAL]		= NLA_POLICY_NESTED(ippfvs_nl_real_policy),
+	[IPPFVS_A_REAL]		= NLA_POLICY_NESTED(real_policy),
 };
 
 static const struct nla_policy real_key_request[] = {
@@ -133,13 +132,13 @@ static const struct nla_policy real_key_request[] = {
 };
 
 static const struct nla_policy config_request[] = {
-	[IPPFVS_A_CONFIG]	= NLA_POLICY_NESTED(ippfvs_nl_config_policy),
+	[IPPFVS_A_CONFIG]	= NLA_POLICY_NESTED(config_policy),
 };
 
 static const struct nla_policy replace_request[] = {
-	[IPPFVS_A_SERVICE]	= NLA_POLICY_NESTED(ippfvs_nl_service_policy),
-	[IPPFVS_A_REAL]		= NLA_POLICY_NESTED(ippfvs_nl_real_policy),
-	[IPPFVS_A_CONFIG]	= NLA_POLICY_NESTED(ippfvs_nl_config_policy),
+	[IPPFVS_A_SERVICE]	= NLA_POLICY_NESTED(service_policy),
+	[IPPFVS_A_REAL]		= NLA_POLICY_NESTED(real_policy),
+	[IPPFVS_A_CONFIG]	= NLA_POLICY_NESTED(config_policy),
 };
 
 static const struct nla_policy nothing_request[] = {
@@ -158,41 +157,45 @@ static const struct genl_ops ops[] = {
 		.cmd	= IPPFVS_CMD_SERVICE_NEW,
 		.doit	= ippfvs_nl_service_new,
 		ATTRS(service_request),
-		CHANGE(0),
+		CHANGE(IPPFVS_NL_KEY),
 	}, {
 		.cmd	= IPPFVS_CMD_SERVICE_SET,
 		.doit	= ippfvs_nl_service_set,
 		ATTRS(service_request),
-		CHANGE(IPPFVS_NL_SERVICE),
+		CHANGE(IPPFVS_NL_KEY | IPPFVS_NL_SERVICE),
 	}, {
 		.cmd	= IPPFVS_CMD_SERVICE_DEL,
 		.doit	= ippfvs_nl_service_del,
 		ATTRS(service_key_request),
-		CHANGE(IPPFVS_NL_SERVICE),
+		CHANGE(IPPFVS_NL_KEY | IPPFVS_NL_SERVICE),
 	}, {
 		.cmd	= IPPFVS_CMD_SERVICE_GET,
 		.doit	= ippfvs_nl_service_get,
 		.start	= ippfvs_nl_service_dump_start,
 		.dumpit	= ippfvs_nl_service_dump,
 		ATTRS(service_key_request),
+		.internal_flags = IPPFVS_NL_KEY,
 	}, {
 		.cmd	= IPPFVS_CMD_REAL_NEW,
 		.doit	= ippfvs_nl_real_new,
 		ATTRS(real_new_request),
-		CHANGE(IPPFVS_NL_MAY_CREATE),
+		CHANGE(IPPFVS_NL_KEY | IPPFVS_NL_SERVICE | IPPFVS_NL_REAL |
+		       IPPFVS_NL_MAY_CREATE),
 	}, {
 		.cmd	= IPPFVS_CMD_REAL_SET,
 		.doit	= ippfvs_nl_real_set,
 		ATTRS(real_set_request),
-		CHANGE(IPPFVS_NL_SERVICE),
+		CHANGE(IPPFVS_NL_KEY | IPPFVS_NL_SERVICE | IPPFVS_NL_REAL |
+		       IPPFVS_NL_MEMBER),
 	}, {
 		.cmd	= IPPFVS_CMD_REAL_DEL,
 		.doit	= ippfvs_nl_real_del,
 		ATTRS(real_key_request),
-		CHANGE(IPPFVS_NL_SERVICE),
+		CHANGE(IPPFVS_NL_KEY | IPPFVS_NL_SERVICE | IPPFVS_NL_REAL |
+		       IPPFVS_NL_MEMBER),
 	}, {
 		.cmd	= IPPFVS_CMD_REAL_GET,
-		.start	= ippfvs_nl_members_dump_start,
+		.start	= ippfvs_nl_member_dump_start,
 		.dumpit	= ippfvs_nl_real_dump,
 		ATTRS(service_key_request),
 	}, {
@@ -218,7 +221,7 @@ static const struct genl_ops ops[] = {
 		.cmd	= IPPFVS_CMD_ZERO,
 		.doit	= ippfvs_nl_zero,
 		ATTRS(service_key_request),
-		CHANGE(0),
+		CHANGE(IPPFVS_NL_KEY_IF_ANY | IPPFVS_NL_SERVICE),
 	}, {
 		.cmd	= IPPFVS_CMD_REPLACE,
 		.doit	= ippfvs_nl_replace,
@@ -226,7 +229,7 @@ static const struct genl_ops ops[] = {
 		CHANGE(0),
 	}, {
 		.cmd	= IPPFVS_CMD_RULES_GET,
-		.start	= ippfvs_nl_members_dump_start,
+		.start	= ippfvs_nl_member_dump_start,
 		.dumpit	= ippfvs_nl_rules_dump,
 		ATTRS(nothing_request),
 	},
@@ -244,7 +247,10 @@ struct genl_family ippfvs_nl_family __ro_after_init = {
 	.parallel_ops	= true,
 	.ops		= ops,
 	.n_ops		= ARRAY_SIZE(ops),
-	/* It knows no NLM_F_CREATE; ippfvs_nl_pre() checks flags up to here. */
+	/*
+	 * From here on, generic netlink refuses NLM_F_CREATE. ippfvs_nl_pre() checks
+	 * the flags of all commands.
+	 */
 	.resv_start_op	= IPPFVS_CMD_REAL_NEW + 1,
 	.mcgrps		= groups,
 	.n_mcgrps	= ARRAY_SIZE(groups),
@@ -252,12 +258,12 @@ struct genl_family ippfvs_nl_family __ro_after_init = {
 	.post_doit	= ippfvs_nl_post,
 };
 
-int __init ippfvs_netlink_init(void)
+int __init ippfvs_nl_init(void)
 {
 	return genl_register_family(&ippfvs_nl_family);
 }
 
-void ippfvs_netlink_exit(void)
+void ippfvs_nl_exit(void)
 {
 	genl_unregister_family(&ippfvs_nl_family);
 }

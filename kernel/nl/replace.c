@@ -1,162 +1,93 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A whole set from one message: [CONFIG], then SERVICE followed by its REALs,
- * again and again. Twice over the attributes: count, then fill. By then every
- * nest has passed its policy; what one alone cannot tell is checked here.
+ * REPLACE: a whole set from one message, which holds [CONFIG] and then, any number of
+ * times, SERVICE followed by its REALs.
+ *
+ * The attributes are walked twice: to count the objects, and to fill the
+ * specifications. Policies have validated every nest before; service/check.c decides
+ * the rest.
  */
-#include "../rules/pool.h"
-#include "check.h"
-#include "config.h"
-#include "event.h"
-#include "family.h"
-#include "parse.h"
-#include "refuse.h"
-#include "resolve.h"
+#include "../service/check.h"
+#include "../service/pool.h"
+#include "../service/replace.h"
+#include "../service/service.h"
+#include "answer.h"
+#include "nl.h"
+#include "request.h"
 
+#include <linux/err.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
-#include <linux/sort.h>
-#include <linux/stringify.h>
-
-#define refuse ippfvs_nl_refuse
-
-/* Something that must be there once, and the nest that brought it. */
-struct item {
-	const void *key;
-	const struct nlattr *attr;
-};
 
 /**
- * struct set - what the message asks for
- * @config: settings to be taken after it, or NULL
+ * struct replace_set - the set that the message asks for
+ * @config: the nest of settings that go with it, or NULL
  * @service: all services
- * @real: all real servers, those of a service side by side
- * @service_item: one for each service
- * @real_item: one for each real server
- * @services: how many
- * @reals: how many
+ * @member: all members, those of a service side by side
+ * @services: the number of services
+ * @members: the number of members
  */
-struct set {
+struct replace_set {
 	const struct nlattr *config;
 	struct ippfvs_service_spec *service;
-	struct ippfvs_real_spec *real;
-	struct item *service_item;
-	struct item *real_item;
+	struct ippfvs_member_spec *member;
 	u32 services;
-	u32 reals;
+	u32 members;
 };
 
 /* The attributes of a generic netlink message, in their order. */
-#define for_each_attr(attr, info, rest)					\
-	nla_for_each_attr(attr, genlmsg_data((info)->genlhdr),		\
-			  genlmsg_len((info)->genlhdr), rest)
+#define for_each_attr(attr, info, rest) \
+	nla_for_each_attr(attr, genlmsg_data((info)->genlhdr), genlmsg_len((info)->genlhdr), rest)
 
-static int count_one(struct set *set, const struct nlattr *attr,
-		     u32 *reals_here, struct netlink_ext_ack *extack)
+static int count_config(struct replace_set *set, const struct nlattr *attr,
+			struct netlink_ext_ack *extack)
 {
-	switch (nla_type(attr)) {
-	case IPPFVS_A_CONFIG:
-		if (set->services || set->config)
-			return refuse(extack, attr, -EINVAL,
-				      "settings stand once, before the first service");
-		set->config = attr;
-		return 0;
-	case IPPFVS_A_SERVICE:
-		if (set->services == IPPFVS_SERVICES_MAX)
-			return refuse(extack, attr, -ENOSPC,
-				      "too many services: at most "
-				      __stringify(IPPFVS_SERVICES_MAX));
-		set->services++;
-		*reals_here = 0;
-		return 0;
-	default: /* IPPFVS_A_REAL, as the policy lets nothing else pass */
-		if (!set->services)
-			return refuse(extack, attr, -EINVAL,
-				      "a real server before the first service: whose is it?");
-		if (*reals_here == IPPFVS_REALS_MAX)
-			return refuse(extack, attr, -ENOSPC,
-				      "too many real servers of one service: at most "
-				      __stringify(IPPFVS_REALS_MAX));
-		set->reals++;
-		++*reals_here;
-		return 0;
-	}
-}
-
-static int count(struct set *set, struct genl_info *info)
-{
-	const struct nlattr *attr;
-	u32 reals_here = 0;
-	int rest;
-	int err;
-
-	for_each_attr(attr, info, rest) {
-		err = count_one(set, attr, &reals_here, info->extack);
-		if (err)
-			return err;
-	}
+	if (set->services || set->config)
+		return ippfvs_nl_invalid(extack, attr,
+					 "settings stand once, before the first service");
+	set->config = attr;
 	return 0;
 }
 
-static int fill_service(struct ippfvs_service_spec *service,
-			const struct nlattr *attr, struct genl_info *info)
+static int count_service_nest(struct replace_set *set, const struct nlattr *attr,
+			      struct netlink_ext_ack *extack)
 {
-	struct nlattr *tb[IPPFVS_SERVICE_MAX + 1];
-	int err;
-
-	err = ippfvs_nl_service_parse(attr, tb, &service->key, info->extack);
-	if (err)
-		return err;
-	err = ippfvs_nl_service_check(genl_info_net(info), &service->key, tb,
-				      info->extack);
-	if (err)
-		return err;
-	return ippfvs_nl_scheduler(tb, IPPFVS_NL_SCHEDULER, &service->sched,
-				   info->extack);
+	if (set->services == IPPFVS_SERVICES_MAX)
+		return ippfvs_nl_refuse(extack, attr, IPPFVS_REFUSAL_SERVICES_FULL);
+	set->services++;
+	return 0;
 }
 
-static int fill_real(struct ippfvs_real_spec *real,
-		     const struct ippfvs_service_spec *service,
-		     const struct nlattr *attr, u8 default_method,
-		     struct genl_info *info)
+static int count_real_nest(struct replace_set *set, const struct nlattr *attr, u32 members_here,
+			   struct netlink_ext_ack *extack)
 {
-	struct nlattr *tb[IPPFVS_REAL_MAX + 1];
-	int err;
-
-	err = ippfvs_nl_real_parse(attr, tb, &service->key, real,
-				   info->extack);
-	if (err)
-		return err;
-	real->weight = IPPFVS_NL_WEIGHT;
-	real->method = IPPFVS_METHOD_UNSPEC;
-	return ippfvs_nl_real_check(genl_info_net(info), &service->key, attr,
-				    tb, default_method, real, info->extack);
+	if (!set->services)
+		return ippfvs_nl_invalid(extack, attr, "a real server must follow its service");
+	if (members_here == IPPFVS_REALS_MAX)
+		return ippfvs_nl_refuse(extack, attr, IPPFVS_REFUSAL_REALS_FULL);
+	set->members++;
+	return 0;
 }
 
-static int fill(struct set *set, u8 default_method, struct genl_info *info)
+static int count_objects(struct replace_set *set, struct genl_info *info)
 {
-	struct ippfvs_service_spec *service = set->service;
-	struct ippfvs_real_spec *real = set->real;
 	const struct nlattr *attr;
+	u32 members_here = 0;
 	int err = 0;
 	int rest;
 
-	for_each_attr(attr, info, rest) {
+	for_each_attr(attr, info, rest)
+	{
 		switch (nla_type(attr)) {
-		case IPPFVS_A_SERVICE:
-			service = &set->service[set->services++];
-			service->real = real;
-			set->service_item[set->services - 1] =
-				(struct item){ &service->key, attr };
-			err = fill_service(service, attr, info);
-			cond_resched();
+		case IPPFVS_A_CONFIG:
+			err = count_config(set, attr, info->extack);
 			break;
-		case IPPFVS_A_REAL:
-			service->n++;
-			set->real_item[real - set->real] =
-				(struct item){ real, attr };
-			err = fill_real(real++, service, attr, default_method,
-					info);
+		case IPPFVS_A_SERVICE:
+			err = count_service_nest(set, attr, info->extack);
+			members_here = 0;
+			break;
+		default: /* IPPFVS_A_REAL; the policy lets nothing else pass */
+			err = count_real_nest(set, attr, members_here++, info->extack);
 			break;
 		}
 		if (err)
@@ -165,129 +96,136 @@ static int fill(struct set *set, u8 default_method, struct genl_info *info)
 	return 0;
 }
 
-static int order_items(const struct item *a, const struct item *b, int order)
+static int fill_service(struct ippfvs_service_spec *service, const struct nlattr *attr,
+			struct genl_info *info)
 {
-	if (order)
-		return order;
-	return a->attr < b->attr ? -1 : 1;	/* the first one is in its right */
-}
-
-static int order_services(const void *a, const void *b)
-{
-	const struct item *one = a, *other = b;
-
-	return order_items(one, other,
-			   memcmp(one->key, other->key,
-				  sizeof(struct ippfvs_service_key)));
-}
-
-static int compare_reals(const struct ippfvs_real_spec *a,
-			 const struct ippfvs_real_spec *b)
-{
-	return memcmp(&a->addr, &b->addr, sizeof(a->addr)) ?:
-	       memcmp(&a->port, &b->port, sizeof(a->port));
-}
-
-static int order_reals(const void *a, const void *b)
-{
-	const struct item *one = a, *other = b;
-
-	return order_items(one, other, compare_reals(one->key, other->key));
-}
-
-static int check_services(struct set *set, struct netlink_ext_ack *extack)
-{
-	struct item *item = set->service_item;
-	u32 i;
-
-	sort(item, set->services, sizeof(*item), order_services, NULL);
-	for (i = 1; i < set->services; i++)
-		if (!memcmp(item[i - 1].key, item[i].key,
-			    sizeof(struct ippfvs_service_key)))
-			return refuse(extack, item[i].attr, -EEXIST,
-				      "that service is in the set already");
-	return 0;
-}
-
-static int check_reals(struct item *item, u32 n, struct netlink_ext_ack *extack)
-{
-	u32 i;
-
-	sort(item, n, sizeof(*item), order_reals, NULL);
-	for (i = 1; i < n; i++)
-		if (!compare_reals(item[i - 1].key, item[i].key))
-			return refuse(extack, item[i].attr, -EEXIST,
-				      "that real server of the service is in the set already");
-	return 0;
-}
-
-static int check(struct set *set, struct netlink_ext_ack *extack)
-{
-	struct item *item = set->real_item;
+	struct nlattr *tb[IPPFVS_SERVICE_MAX + 1];
 	int err;
-	u32 i;
 
-	err = check_services(set, extack);
-	for (i = 0; !err && i < set->services; i++) {
-		err = check_reals(item, set->service[i].n, extack);
-		item += set->service[i].n;
-		cond_resched();
-	}
-	return err;
+	err = ippfvs_nl_parse_service(attr, tb, &service->key, info->extack);
+	if (err)
+		return err;
+	return ippfvs_nl_parse_new_service(genl_info_net(info), tb, service, info->extack);
 }
 
-static int allocate(struct set *set)
+static int fill_member(struct ippfvs_member_spec *member, const struct ippfvs_service_spec *service,
+		       const struct nlattr *attr, u8 default_method, struct genl_info *info)
 {
-	set->service = kvcalloc(set->services, sizeof(*set->service),
-				GFP_KERNEL);
-	set->service_item = kvcalloc(set->services, sizeof(*set->service_item),
-				     GFP_KERNEL);
-	set->real = kvcalloc(set->reals, sizeof(*set->real), GFP_KERNEL);
-	set->real_item = kvcalloc(set->reals, sizeof(*set->real_item),
-				  GFP_KERNEL);
-	if (!set->service || !set->service_item || !set->real ||
-	    !set->real_item)
-		return -ENOMEM;
+	struct nlattr *tb[IPPFVS_REAL_MAX + 1];
+	int err;
 
-	set->services = 0;	/* counted again while filling */
+	err = ippfvs_nl_parse_real(attr, tb, &service->key, member, info->extack);
+	if (err)
+		return err;
+	return ippfvs_nl_parse_member(genl_info_net(info), attr, tb, &service->key, NULL,
+				      default_method, member, info->extack);
+}
+
+static int fill_set(struct replace_set *set, u8 default_method, struct genl_info *info)
+{
+	struct ippfvs_member_spec *member = set->member;
+	struct ippfvs_service_spec *service = NULL;
+	const struct nlattr *attr;
+	u32 services = 0;
+	int err = 0;
+	int rest;
+
+	for_each_attr(attr, info, rest)
+	{
+		switch (nla_type(attr)) {
+		case IPPFVS_A_SERVICE:
+			service = &set->service[services++];
+			service->member = member;
+			err = fill_service(service, attr, info);
+			cond_resched();
+			break;
+		case IPPFVS_A_REAL:
+			service->n++;
+			err = fill_member(member++, service, attr, default_method, info);
+			break;
+		}
+		if (err)
+			return err;
+	}
 	return 0;
 }
 
-static void release(struct set *set)
+/* Return the nest of a service or, if @member is not -1, of that member of it. */
+static const struct nlattr *find_nest(struct genl_info *info, int service, int member)
 {
-	kvfree(set->real_item);
-	kvfree(set->real);
-	kvfree(set->service_item);
+	const struct nlattr *attr;
+	int services = -1;
+	int members = -1;
+	int rest;
+
+	for_each_attr(attr, info, rest)
+	{
+		if (nla_type(attr) == IPPFVS_A_SERVICE) {
+			services++;
+			members = -1;
+		} else if (nla_type(attr) == IPPFVS_A_REAL) {
+			members++;
+		}
+		if (services == service && members == member)
+			return attr;
+	}
+	return NULL;
+}
+
+static int refuse_duplicates(const struct replace_set *set, struct genl_info *info)
+{
+	struct ippfvs_duplicate found;
+	const struct nlattr *attr;
+	int err;
+
+	err = ippfvs_check_duplicates(set->service, set->services, &found);
+	if (err || found.reason == IPPFVS_REFUSAL_NONE)
+		return err;
+
+	attr = find_nest(info, found.service, found.member);
+	return ippfvs_nl_refuse(info->extack, attr, found.reason);
+}
+
+static int allocate_set(struct replace_set *set)
+{
+	set->service = kvcalloc(set->services, sizeof(*set->service), GFP_KERNEL);
+	set->member = kvcalloc(set->members, sizeof(*set->member), GFP_KERNEL);
+	return set->service && set->member ? 0 : -ENOMEM;
+}
+
+static void free_set(struct replace_set *set)
+{
+	kvfree(set->member);
 	kvfree(set->service);
 }
 
-static int replace(struct set *set, struct nlattr **config,
-		   struct genl_info *info)
+static int replace_services(struct replace_set *set, struct nlattr **config, struct genl_info *info)
 {
 	struct nlattr *attr = config[IPPFVS_CONFIG_DEFAULT_METHOD];
-	struct ippfvs_net *ipn = ippfvs_nl_net(info);
+	struct ippfvs_net *ipn = ippfvs_nl_request(info)->ipn;
 	int err;
 
-	err = allocate(set);
+	err = allocate_set(set);
 	if (err)
 		return err;
-	err = fill(set, attr ? nla_get_u8(attr) : ipn->config.default_method,
-		   info);
+	err = fill_set(set, attr ? nla_get_u8(attr) : ipn->config.default_method, info);
 	if (err)
 		return err;
-	err = check(set, info->extack);
+	err = refuse_duplicates(set, info);
 	if (err)
 		return err;
-	return ippfvs_rules_replace(ipn, set->service, set->services);
+	return ippfvs_services_replace(ipn, set->service, set->services);
 }
 
 int ippfvs_nl_replace(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *config[IPPFVS_CONFIG_MAX + 1] = {};
-	struct set set = {};
+	struct replace_set set = {};
+	struct sk_buff *event;
+	void *head;
 	int err;
 
-	err = count(&set, info);
+	err = count_objects(&set, info);
 	if (err)
 		return err;
 	if (set.config) {
@@ -296,12 +234,15 @@ int ippfvs_nl_replace(struct sk_buff *skb, struct genl_info *info)
 			return err;
 	}
 
-	err = replace(&set, config, info);
-	release(&set);
+	err = replace_services(&set, config, info);
+	free_set(&set);
 	if (err)
 		return err;
 
-	ippfvs_nl_config_take(ippfvs_nl_net(info), config);
-	ippfvs_nl_event_send(info, ippfvs_nl_event_replace(info));
+	ippfvs_nl_config_apply(ippfvs_nl_request(info)->ipn, config);
+	event = ippfvs_nl_event_begin(info, IPPFVS_CMD_REPLACE, &head);
+	if (!IS_ERR_OR_NULL(event))
+		event = ippfvs_nl_event_end(event, head, 0);
+	ippfvs_nl_event_send(info, event);
 	return 0;
 }

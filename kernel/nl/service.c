@@ -1,209 +1,379 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "../rules/change.h"
-#include "../rules/pool.h"
-#include "check.h"
-#include "dump.h"
-#include "event.h"
-#include "family.h"
-#include "parse.h"
-#include "put.h"
-#include "refuse.h"
-#include "resolve.h"
+/* SERVICE_*, REAL_* and RULES_GET: services, their real servers, dumps of both. */
+#include "../service/pool.h"
+#include "../service/service.h"
+#include "../service/table.h"
+#include "answer.h"
+#include "nl.h"
+#include "request.h"
 
 #include <linux/err.h>
-#include <linux/stringify.h>
 
-static int explain(int err, const struct nlattr *attr,
-		   struct netlink_ext_ack *extack)
+/* Add the service of @spec and send the event. Return the service or ERR_PTR. */
+static struct ippfvs_service *create_service(struct genl_info *info,
+					     const struct ippfvs_service_spec *spec)
 {
-	if (err == -EEXIST)
-		NL_SET_ERR_MSG_ATTR(extack, attr,
-				    "that service is there already");
-	if (err == -ENOSPC)
-		NL_SET_ERR_MSG_ATTR(extack, attr,
-				    "no room for another service: "
-				    __stringify(IPPFVS_SERVICES_MAX) " are there");
-	return err;
-}
+	struct ippfvs_nl_request *request = ippfvs_nl_request(info);
+	struct nlattr *attr = info->attrs[IPPFVS_A_SERVICE];
+	struct ippfvs_service *service;
 
-int ippfvs_nl_service_make(struct genl_info *info,
-			   const struct ippfvs_service_spec *spec)
-{
-	const struct ippfvs_service *service;
-	int err;
+	service = ippfvs_service_add(request->ipn, spec);
+	if (service == ERR_PTR(-EEXIST))
+		ippfvs_nl_refuse(info->extack, attr, IPPFVS_REFUSAL_SERVICE_EXISTS);
+	if (service == ERR_PTR(-ENOSPC))
+		ippfvs_nl_refuse(info->extack, attr, IPPFVS_REFUSAL_SERVICES_FULL);
+	if (IS_ERR(service))
+		return service;
 
-	err = ippfvs_service_add(ippfvs_nl_net(info), spec);
-	if (err)
-		return explain(err, info->attrs[IPPFVS_A_SERVICE],
-			       info->extack);
-
-	service = ippfvs_rules_lookup(ippfvs_nl_rules(ippfvs_nl_net(info)),
-				      &spec->key);
-	ippfvs_nl_event_send(info,
-			     ippfvs_nl_event_service(info,
-						     IPPFVS_CMD_SERVICE_NEW,
-						     service));
-	return 0;
+	ippfvs_nl_event_send(info, ippfvs_nl_event_service(info, IPPFVS_CMD_SERVICE_NEW, service));
+	return service;
 }
 
 int ippfvs_nl_service_new(struct sk_buff *skb, struct genl_info *info)
 {
-	struct nlattr *attr = info->attrs[IPPFVS_A_SERVICE];
-	struct nlattr *tb[IPPFVS_SERVICE_MAX + 1];
-	struct ippfvs_service_spec spec = {};
+	struct ippfvs_nl_request *request = ippfvs_nl_request(info);
+	struct ippfvs_service_spec spec = { .key = request->key };
 	int err;
 
-	err = ippfvs_nl_service_parse(attr, tb, &spec.key, info->extack);
+	err = ippfvs_nl_parse_new_service(request->ipn->net, request->service_tb, &spec,
+					  info->extack);
 	if (err)
 		return err;
-	err = ippfvs_nl_service_check(genl_info_net(info), &spec.key, tb,
-				      info->extack);
-	if (err)
-		return err;
-	err = ippfvs_nl_scheduler(tb, IPPFVS_NL_SCHEDULER, &spec.sched,
-				  info->extack);
-	if (err)
-		return err;
-	return ippfvs_nl_service_make(info, &spec);
+	return PTR_ERR_OR_ZERO(create_service(info, &spec));
 }
 
 int ippfvs_nl_service_set(struct sk_buff *skb, struct genl_info *info)
 {
-	struct nlattr *attr = info->attrs[IPPFVS_A_SERVICE];
-	struct ippfvs_service *service = ippfvs_nl_service(info);
-	struct ippfvs_net *ipn = ippfvs_nl_net(info);
-	struct nlattr *tb[IPPFVS_SERVICE_MAX + 1];
+	struct ippfvs_nl_request *request = ippfvs_nl_request(info);
 	const struct ippfvs_scheduler *sched;
 	const struct ippfvs_pool *pool;
-	struct ippfvs_service_key key;
 	int err;
 
-	err = ippfvs_nl_service_parse(attr, tb, &key, info->extack);
+	pool = ippfvs_service_pool(request->ipn, request->service);
+	err = ippfvs_nl_parse_scheduler(request->service_tb, pool->sched, &sched, info->extack);
 	if (err)
 		return err;
 
-	pool = ippfvs_service_pool(ipn, service);
-	err = ippfvs_nl_scheduler(tb, pool->sched, &sched, info->extack);
+	err = ippfvs_service_set_scheduler(request->ipn, request->service, sched);
 	if (err)
 		return err;
-
-	err = ippfvs_service_set(ipn, service, sched);
-	if (err)
-		return err;
-	ippfvs_nl_event_send(info,
-			     ippfvs_nl_event_service(info,
-						     IPPFVS_CMD_SERVICE_SET,
-						     service));
+	ippfvs_nl_event_send(info, ippfvs_nl_event_service(info, IPPFVS_CMD_SERVICE_SET,
+							   request->service));
 	return 0;
 }
 
 int ippfvs_nl_service_del(struct sk_buff *skb, struct genl_info *info)
 {
-	struct ippfvs_service *service = ippfvs_nl_service(info);
+	struct ippfvs_nl_request *request = ippfvs_nl_request(info);
 	struct sk_buff *event;
 
-	event = ippfvs_nl_event_service(info, IPPFVS_CMD_SERVICE_DEL, service);
-	ippfvs_service_remove(ippfvs_nl_net(info), service);
+	event = ippfvs_nl_event_service(info, IPPFVS_CMD_SERVICE_DEL, request->service);
+	ippfvs_service_remove(request->ipn, request->service);
 	ippfvs_nl_event_send(info, event);
 	return 0;
 }
 
-static int put_answer(struct sk_buff *skb, struct genl_info *info,
-		      const struct ippfvs_service *service)
+static void send_member_event(struct genl_info *info, u8 cmd, const struct ippfvs_service *service,
+			      const struct ippfvs_member *member)
+{
+	ippfvs_nl_event_send(info, ippfvs_nl_event_member(info, cmd, service, member));
+}
+
+/* Create the service and its first real server in one step. */
+static int create_service_with_real(struct genl_info *info)
+{
+	struct ippfvs_nl_request *request = ippfvs_nl_request(info);
+	struct ippfvs_service_spec spec = {
+		.key = request->key,
+		.member = &request->spec,
+		.n = 1,
+	};
+	struct ippfvs_service *service;
+	const struct ippfvs_pool *pool;
+	int err;
+
+	err = ippfvs_nl_parse_new_service(request->ipn->net, request->service_tb, &spec,
+					  info->extack);
+	if (err)
+		return err;
+	service = create_service(info, &spec);
+	if (IS_ERR(service))
+		return PTR_ERR(service);
+
+	pool = ippfvs_service_pool(request->ipn, service);
+	send_member_event(info, IPPFVS_CMD_REAL_NEW, service, &pool->member[0]);
+	return 0;
+}
+
+int ippfvs_nl_real_new(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ippfvs_nl_request *request = ippfvs_nl_request(info);
+	struct nlattr *attr = info->attrs[IPPFVS_A_REAL];
+	const struct ippfvs_member *member;
+	int err;
+
+	if (request->member)
+		return ippfvs_nl_refuse(info->extack, attr, IPPFVS_REFUSAL_REAL_EXISTS);
+	err = ippfvs_nl_parse_member(request->ipn->net, attr, request->real_tb, &request->key, NULL,
+				     request->ipn->config.default_method, &request->spec,
+				     info->extack);
+	if (err)
+		return err;
+	if (!request->service)
+		return create_service_with_real(info);
+
+	member = ippfvs_service_member_add(request->ipn, request->service, &request->spec);
+	if (member == ERR_PTR(-ENOSPC))
+		return ippfvs_nl_refuse(info->extack, attr, IPPFVS_REFUSAL_REALS_FULL);
+	if (IS_ERR(member))
+		return PTR_ERR(member);
+	send_member_event(info, IPPFVS_CMD_REAL_NEW, request->service, member);
+	return 0;
+}
+
+int ippfvs_nl_real_set(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ippfvs_nl_request *request = ippfvs_nl_request(info);
+	const struct ippfvs_member *member;
+	int err;
+
+	err = ippfvs_nl_parse_member(request->ipn->net, info->attrs[IPPFVS_A_REAL],
+				     request->real_tb, &request->key, request->member,
+				     request->ipn->config.default_method, &request->spec,
+				     info->extack);
+	if (err)
+		return err;
+
+	member = ippfvs_service_member_set(request->ipn, request->service, request->member,
+					   request->spec.weight, request->spec.method);
+	if (IS_ERR(member))
+		return PTR_ERR(member);
+	send_member_event(info, IPPFVS_CMD_REAL_SET, request->service, member);
+	return 0;
+}
+
+int ippfvs_nl_real_del(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ippfvs_nl_request *request = ippfvs_nl_request(info);
+	struct sk_buff *event;
+	int err;
+
+	event = ippfvs_nl_event_member(info, IPPFVS_CMD_REAL_DEL, request->service,
+				       request->member);
+	err = ippfvs_service_member_remove(request->ipn, request->service, request->member);
+	if (err) {
+		ippfvs_nl_event_drop(event);
+		return err;
+	}
+	ippfvs_nl_event_send(info, event);
+	return 0;
+}
+
+/* What read_service() needs: the request and the reply that it fills. */
+struct service_read {
+	struct genl_info *info;
+	struct sk_buff *reply;
+};
+
+static int put_service_reply(struct sk_buff *reply, struct genl_info *info,
+			     const struct ippfvs_service *service)
 {
 	void *head;
 	int err;
 
-	head = genlmsg_put_reply(skb, info, &ippfvs_nl_family, 0,
-				 IPPFVS_CMD_SERVICE_GET);
+	head = genlmsg_put_reply(reply, info, &ippfvs_nl_family, 0, IPPFVS_CMD_SERVICE_GET);
 	if (!head)
 		return -EMSGSIZE;
 
-	err = ippfvs_nl_put_service(skb, service, true);
+	err = ippfvs_nl_put_service(reply, service, true);
 	if (err) {
-		genlmsg_cancel(skb, head);
+		genlmsg_cancel(reply, head);
 		return err;
 	}
-	genlmsg_end(skb, head);
+	genlmsg_end(reply, head);
 	return 0;
 }
 
-static int answer(struct sk_buff *skb, struct genl_info *info,
-		  const struct ippfvs_service_key *key)
+static int read_service(void *arg)
 {
-	const struct ippfvs_rules *rules;
+	struct service_read *read = arg;
+	struct ippfvs_nl_request *request = ippfvs_nl_request(read->info);
 	const struct ippfvs_service *service;
-	int err;
+	int err = -ESRCH;
 
+	skb_trim(read->reply, 0);
 	rcu_read_lock();
-	rules = ippfvs_nl_rules(ippfvs_nl_net(info));
-	service = rules ? ippfvs_rules_lookup(rules, key) : NULL;
-	err = service ? put_answer(skb, info, service) : -ESRCH;
+	service =
+		ippfvs_service_lookup_exact(ippfvs_service_table_rcu(request->ipn), &request->key);
+	if (service)
+		err = put_service_reply(read->reply, read->info, service);
 	rcu_read_unlock();
 	return err;
 }
 
 int ippfvs_nl_service_get(struct sk_buff *skb, struct genl_info *info)
 {
-	struct nlattr *attr = info->attrs[IPPFVS_A_SERVICE];
-	struct ippfvs_net *ipn = ippfvs_nl_net(info);
-	struct nlattr *tb[IPPFVS_SERVICE_MAX + 1];
-	struct ippfvs_look look = {};
-	struct ippfvs_service_key key;
-	struct sk_buff *reply;
+	struct ippfvs_nl_request *request = ippfvs_nl_request(info);
+	struct service_read read = { .info = info };
 	int err;
 
-	err = ippfvs_nl_service_parse(attr, tb, &key, info->extack);
-	if (err)
-		return err;
-
-	reply = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
-	if (!reply)
+	read.reply = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (!read.reply)
 		return -ENOMEM;
 
-	do {
-		skb_trim(reply, 0);
-		ippfvs_look_begin(ipn, &look);
-		err = answer(reply, info, &key);
-	} while (ippfvs_look_again(ipn, &look));
+	err = ippfvs_nl_read_consistent(request->ipn, read_service, &read);
 	if (!err)
-		return genlmsg_reply(reply, info);
+		return genlmsg_reply(read.reply, info);
 
-	nlmsg_free(reply);
-	return err == -ESRCH ? ippfvs_nl_refuse(info->extack, attr, err,
-						"no such service") : err;
+	nlmsg_free(read.reply);
+	if (err == -ESRCH)
+		return ippfvs_nl_refuse(info->extack, info->attrs[IPPFVS_A_SERVICE],
+					IPPFVS_REFUSAL_SERVICE_MISSING);
+	return err;
 }
 
-static int resolve(struct netlink_callback *cb)
+static int parse_service_dump(struct netlink_callback *cb)
 {
 	struct nlattr *attr = genl_info_dump(cb)->attrs[IPPFVS_A_SERVICE];
-	struct ippfvs_nl_progress *progress = (void *)cb->ctx;
+	struct ippfvs_nl_cursor *cursor = (void *)cb->ctx;
 
 	if (attr)
-		return ippfvs_nl_refuse(cb->extack, attr, -EINVAL,
-					"a dump lists every service; for one ask without NLM_F_DUMP");
-	progress->resolved = true;
-	progress->last = ULONG_MAX;
-	return ippfvs_nl_dump_flags(cb);
+		return ippfvs_nl_invalid(
+			cb->extack, attr,
+			"a dump lists every service; for one ask without NLM_F_DUMP");
+	cursor->parsed = true;
+	cursor->last = ULONG_MAX;
+	return ippfvs_nl_dump_check_flags(cb);
 }
 
 int ippfvs_nl_service_dump_start(struct netlink_callback *cb)
 {
-	return ippfvs_nl_dump_early(cb) ? resolve(cb) : 0;
+	return ippfvs_nl_dump_start_refuses(cb) ? parse_service_dump(cb) : 0;
 }
 
-static int put(struct sk_buff *skb, const struct ippfvs_service *service,
-	       u32 *index)
+static int put_with_stats(struct sk_buff *skb, const struct ippfvs_service *service, u32 *index)
 {
 	return ippfvs_nl_put_service(skb, service, true);
 }
 
 int ippfvs_nl_service_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
-	const struct ippfvs_nl_progress *progress = (void *)cb->ctx;
+	const struct ippfvs_nl_cursor *cursor = (void *)cb->ctx;
 	int err;
 
-	err = progress->resolved ? 0 : resolve(cb);
-	return err ?: ippfvs_nl_dump_services(skb, cb, IPPFVS_CMD_SERVICE_GET,
-					      put);
+	err = cursor->parsed ? 0 : parse_service_dump(cb);
+	return err ?: ippfvs_nl_dump_services(skb, cb, IPPFVS_CMD_SERVICE_GET, put_with_stats);
+}
+
+/* Let the dump list the real servers of one service only. */
+static int select_service(struct netlink_callback *cb, const struct nlattr *attr)
+{
+	struct ippfvs_nl_cursor *cursor = (void *)cb->ctx;
+	struct nlattr *tb[IPPFVS_SERVICE_MAX + 1];
+	const struct ippfvs_service *service;
+	struct ippfvs_service_key key;
+	int err;
+
+	err = ippfvs_nl_parse_service(attr, tb, &key, cb->extack);
+	if (err)
+		return err;
+
+	rcu_read_lock();
+	service = ippfvs_nl_find_service(ippfvs_nl_dump_net(cb), &key, attr, cb->extack);
+	if (IS_ERR(service)) {
+		err = PTR_ERR(service);
+	} else {
+		cursor->id = service->id;
+		cursor->last = service->id;
+	}
+	rcu_read_unlock();
+	return err;
+}
+
+static int parse_member_dump(struct netlink_callback *cb)
+{
+	struct nlattr *attr = genl_info_dump(cb)->attrs[IPPFVS_A_SERVICE];
+	struct ippfvs_nl_cursor *cursor = (void *)cb->ctx;
+	int err;
+
+	cursor->parsed = true;
+	cursor->last = ULONG_MAX;
+	err = ippfvs_nl_dump_check_flags(cb);
+	if (err || !attr)
+		return err;
+	return select_service(cb, attr);
+}
+
+int ippfvs_nl_member_dump_start(struct netlink_callback *cb)
+{
+	return ippfvs_nl_dump_start_refuses(cb) ? parse_member_dump(cb) : 0;
+}
+
+static int put_members(struct sk_buff *skb, const struct ippfvs_pool *pool, u32 *index,
+		       bool counters)
+{
+	int err;
+
+	for (; *index < pool->n; ++*index) {
+		err = ippfvs_nl_put_member(skb, &pool->member[*index], counters);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/*
+ * Put a service and behind it its members from *index on. If no member was put, put
+ * nothing, except a service without members when @empty_too is set.
+ */
+static int put_with_members(struct sk_buff *skb, const struct ippfvs_service *service, u32 *index,
+			    bool counters, bool empty_too)
+{
+	const struct ippfvs_pool *pool = rcu_dereference(service->pool);
+	unsigned char *before = skb_tail_pointer(skb);
+	u32 first = *index;
+	int err;
+
+	err = ippfvs_nl_put_service(skb, service, false);
+	if (err)
+		return err;
+	err = put_members(skb, pool, index, counters);
+	if (*index == first && (err || !empty_too))
+		nlmsg_trim(skb, before);
+	return err;
+}
+
+/*
+ * The service is put with its scheduler, so that a reader of two dumps sees whether
+ * both are of the same set of services.
+ */
+static int put_reals(struct sk_buff *skb, const struct ippfvs_service *service, u32 *index)
+{
+	return put_with_members(skb, service, index, true, false);
+}
+
+static int put_rules(struct sk_buff *skb, const struct ippfvs_service *service, u32 *index)
+{
+	return put_with_members(skb, service, index, false, true);
+}
+
+static int dump_members(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
+			int (*put)(struct sk_buff *skb, const struct ippfvs_service *service,
+				   u32 *index))
+{
+	const struct ippfvs_nl_cursor *cursor = (void *)cb->ctx;
+	int err;
+
+	err = cursor->parsed ? 0 : parse_member_dump(cb);
+	return err ?: ippfvs_nl_dump_services(skb, cb, cmd, put);
+}
+
+int ippfvs_nl_real_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	return dump_members(skb, cb, IPPFVS_CMD_REAL_GET, put_reals);
+}
+
+int ippfvs_nl_rules_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	return dump_members(skb, cb, IPPFVS_CMD_RULES_GET, put_rules);
 }

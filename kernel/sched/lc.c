@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Least connection: the fewest connections, whatever the weights. */
+/* Least connection: the real server that has the fewest, whatever the weights. */
 #include "least.h"
 
-static void init(const struct ippfvs_sched_view *view, void *state, u64 ticket)
+static void lc_init(const struct ippfvs_sched_view *view, void *state, u64 cursor)
 {
 	ippfvs_least_init(view, state, 1);
 }
@@ -10,7 +10,7 @@ static void init(const struct ippfvs_sched_view *view, void *state, u64 ticket)
 const struct ippfvs_scheduler ippfvs_sched_lc = {
 	.name = "lc",
 	.state_size = ippfvs_least_state_size,
-	.init = init,
+	.init = lc_init,
 	.pick = ippfvs_least_pick,
 	.changed = ippfvs_least_changed,
 };

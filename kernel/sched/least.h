@@ -1,31 +1,52 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A tournament among the real servers of a service, for schedulers that look
- * for the least loaded one. The winner is always known, so that a pick costs
- * one read; a changed load costs one path to the top of the tree.
+ * The least loaded real server, as the winner of a tournament tree, so that a pick
+ * costs one read. A changed load costs one path from a leaf to the root.
  */
 #ifndef _IPPFVS_SCHED_LEAST_H
 #define _IPPFVS_SCHED_LEAST_H
 
 #include "sched.h"
 
+/**
+ * ippfvs_least_state_size() - size of the tree
+ * @n: the number of real servers
+ *
+ * Context: any.
+ * Return: the size in bytes.
+ */
 size_t ippfvs_least_state_size(u32 n);
 
 /**
- * ippfvs_least_init() - play the whole tournament
+ * ippfvs_least_init() - build the tree
  * @view: the real servers
  * @state: ippfvs_least_state_size() bytes
  * @weight_max: greater weights count as this one: 1 makes all weights equal
+ *
+ * Context: any; nobody else uses @state.
  */
-void ippfvs_least_init(const struct ippfvs_sched_view *view, void *state,
-		       u32 weight_max);
+void ippfvs_least_init(const struct ippfvs_sched_view *view, void *state, u32 weight_max);
 
-/* The least loaded real server, or -1 when all weights are 0. Lock-free. */
+/**
+ * ippfvs_least_pick() - get the least loaded real server
+ * @view: the real servers
+ * @state: the tree
+ * @flow: the new connection; not used
+ *
+ * Context: any; on many CPUs at once.
+ * Return: its index, or -1 if all weights are 0.
+ */
 int ippfvs_least_pick(const struct ippfvs_sched_view *view, void *state,
 		      const struct ippfvs_flow *flow);
 
-/* The load of real server @index has changed. One caller at a time. */
-void ippfvs_least_changed(const struct ippfvs_sched_view *view, void *state,
-			  u32 index);
+/**
+ * ippfvs_least_changed() - update the tree after a load has changed
+ * @view: the real servers
+ * @state: the tree
+ * @index: of the real server
+ *
+ * Context: any; the caller serialises it, picks may run meanwhile.
+ */
+void ippfvs_least_changed(const struct ippfvs_sched_view *view, void *state, u32 index);
 
 #endif /* _IPPFVS_SCHED_LEAST_H */

@@ -2,53 +2,52 @@
 /* Round robin: each real server in its turn, whatever its weight or load. */
 #include "sched.h"
 
-struct round {
-	ippfvs_atomic64 ticket;
+struct rr_state {
+	ippfvs_atomic64 cursor;
 	u32 n;
-	u32 eligible[];		/* indexes of the real servers with a weight */
+	u32 eligible[]; /* indexes of the real servers that have a weight */
 };
 
-static size_t state_size(u32 n)
+static size_t rr_state_size(u32 n)
 {
-	return sizeof(struct round) + n * sizeof(u32);
+	return sizeof(struct rr_state) + n * sizeof(u32);
 }
 
-static void init(const struct ippfvs_sched_view *view, void *state, u64 ticket)
+static void rr_init(const struct ippfvs_sched_view *view, void *state, u64 cursor)
 {
-	struct round *round = state;
+	struct rr_state *rr = state;
 	u32 i;
 
-	ippfvs_atomic64_set(&round->ticket, ticket);
-	round->n = 0;
+	ippfvs_atomic64_set(&rr->cursor, cursor);
+	rr->n = 0;
 	for (i = 0; i < view->n; i++)
 		if (view->real[i].weight)
-			round->eligible[round->n++] = i;
+			rr->eligible[rr->n++] = i;
 }
 
-static u64 ticket(const void *state)
+static u64 rr_cursor(const void *state)
 {
-	const struct round *round = state;
+	const struct rr_state *rr = state;
 
-	return ippfvs_atomic64_read(&round->ticket);
+	return ippfvs_atomic64_read(&rr->cursor);
 }
 
-static int pick(const struct ippfvs_sched_view *view, void *state,
-		const struct ippfvs_flow *flow)
+static int rr_pick(const struct ippfvs_sched_view *view, void *state,
+		   const struct ippfvs_flow *flow)
 {
-	struct round *round = state;
+	struct rr_state *rr = state;
 	u64 turn;
 
-	if (!round->n)
+	if (!rr->n)
 		return -1;
-	div64_u64_rem(ippfvs_atomic64_fetch_inc(&round->ticket), round->n,
-		      &turn);
-	return (int)round->eligible[turn];
+	div64_u64_rem(ippfvs_atomic64_fetch_inc(&rr->cursor), rr->n, &turn);
+	return (int)rr->eligible[turn];
 }
 
 const struct ippfvs_scheduler ippfvs_sched_rr = {
 	.name = "rr",
-	.state_size = state_size,
-	.init = init,
-	.ticket = ticket,
-	.pick = pick,
+	.state_size = rr_state_size,
+	.init = rr_init,
+	.cursor = rr_cursor,
+	.pick = rr_pick,
 };

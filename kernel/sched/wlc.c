@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Weighted least connection: the fewest connections for its weight. */
+/* Weighted least connection: the real server that has the fewest for its weight. */
 #include "../uapi/ippfvs.h"
 #include "least.h"
 
-static void init(const struct ippfvs_sched_view *view, void *state, u64 ticket)
+static void wlc_init(const struct ippfvs_sched_view *view, void *state, u64 cursor)
 {
 	ippfvs_least_init(view, state, IPPFVS_WEIGHT_MAX);
 }
@@ -11,7 +11,7 @@ static void init(const struct ippfvs_sched_view *view, void *state, u64 ticket)
 const struct ippfvs_scheduler ippfvs_sched_wlc = {
 	.name = "wlc",
 	.state_size = ippfvs_least_state_size,
-	.init = init,
+	.init = wlc_init,
 	.pick = ippfvs_least_pick,
 	.changed = ippfvs_least_changed,
 };

@@ -1,51 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Weighted round robin: of any W connections in a row each real server gets
- * exactly its weight, where W is the sum of the weights after division by
- * their greatest common divisor.
+ * Weighted round robin: of any W successive connections each real server gets exactly
+ * its weight. W is the sum of the weights after division by their greatest common
+ * divisor.
  *
- * The servers lie side by side on a circle of W places, each as long as its
- * weight. Connection number t goes to the server at place t * step mod W. As
- * step has no divisor in common with W, W connections visit every place once:
- * hence the exact shares. As step / W is near the golden ratio, successive
- * places lie far apart at every scale: hence the even mix. After t connections
- * from the start of a cycle a server is less than 1 from its ideal share when
- * all weights are equal, and was less than log2(W) in every farm tried (5.1
- * was the most in 40,000 farms with W up to 12,000; the well known smooth mix,
- * which looks at every server for every connection, kept below 1).
+ * A cycle has W slots. Each real server owns as many adjacent slots as its weight.
+ * Connection number t goes to the owner of slot t * step mod W. Because step and W
+ * have no common divisor, W connections use every slot once, which makes the shares
+ * exact. Because step / W is near the golden ratio, successive slots lie far apart at
+ * every scale, which mixes the servers evenly. After t connections from the start of a
+ * cycle, a server is less than 1 from its ideal share if all weights are equal, and
+ * was less than log2(W) in every farm tried (5.1 was the most in 40,000 farms with W up
+ * to 12,000). The well-known smooth weighted round robin stays below 1, but it reads
+ * every server for every connection.
  *
- * The guide tells for each stretch of the circle which servers it touches, so
- * that a search among them ends after a step or two whatever their number.
+ * An index tells which servers own the slots of each block of slots. So a search for
+ * the owner of a slot ends after one or two steps, whatever the number of servers.
  */
 #include "sched.h"
 
-#define GOLDEN		2654435769u	/* 2^32 / ((1 + sqrt(5)) / 2) */
-#define CANDIDATES	8		/* steps to choose among */
-#define STRETCHES	2		/* of the guide, for each server */
+#define GOLDEN		2654435769u /* 2^32 / ((1 + sqrt(5)) / 2) */
+#define STEP_CANDIDATES 8	    /* steps to choose among */
+#define BLOCKS		2	    /* blocks of the index for each server */
 
-struct circle {
-	ippfvs_atomic64 ticket;
-	u32 places;
+struct wrr_cycle {
+	ippfvs_atomic64 cursor;
+	u32 slots;
 	u32 step;
-	u32 shift;	/* a stretch is 2^shift places long */
+	u32 shift; /* a block has 2^shift slots */
 	u32 n;
 	/*
-	 * end[n]: the place after the last of each real server; then
-	 * guide[]: the server that holds the first place of each stretch, and
-	 * the last server that has any.
+	 * First, for each real server, the slot after its last one. Then the
+	 * index: the server that owns the first slot of each block and, at its
+	 * end, the last server that owns any slot.
 	 */
 	u32 end[];
 };
 
-static size_t state_size(u32 n)
+static size_t wrr_state_size(u32 n)
 {
-	return sizeof(struct circle) +
-	       ((size_t)n * (1 + STRETCHES) + 1) * sizeof(u32);
+	return sizeof(struct wrr_cycle) + ((size_t)n * (1 + BLOCKS) + 1) * sizeof(u32);
 }
 
-static u32 *guide_of(struct circle *circle)
+static u32 *index_of(struct wrr_cycle *cycle)
 {
-	return circle->end + circle->n;
+	return cycle->end + cycle->n;
 }
 
 static u32 common_divisor(u32 a, u32 b)
@@ -60,33 +59,33 @@ static u32 common_divisor(u32 a, u32 b)
 }
 
 /*
- * The sum of the partial quotients of step / places: the distance of a share
- * from its ideal is in proportion to it. U32_MAX if places would be left out.
+ * Return the sum of the partial quotients of step / slots, to which the distance of a
+ * share from its ideal is proportional, or U32_MAX if the step would leave out slots.
  */
-static u32 unevenness(u32 places, u32 step)
+static u32 unevenness(u32 slots, u32 step)
 {
 	u32 sum = 0;
 
 	while (step) {
-		u32 rest = places % step;
+		u32 rest = slots % step;
 
-		sum += places / step;
-		places = step;
+		sum += slots / step;
+		slots = step;
 		step = rest;
 	}
-	return places == 1 ? sum : U32_MAX;
+	return slots == 1 ? sum : U32_MAX;
 }
 
-static u32 best_step(u32 places)
+static u32 best_step(u32 slots)
 {
 	u32 least = U32_MAX;
 	u32 found = 0;
 	u32 best = 1;
 	u32 step;
 
-	step = max((u32)(((u64)places * GOLDEN) >> 32), 1u);
-	for (; step < places && found < CANDIDATES; step++) {
-		u32 uneven = unevenness(places, step);
+	step = max((u32)(((u64)slots * GOLDEN) >> 32), 1u);
+	for (; step < slots && found < STEP_CANDIDATES; step++) {
+		u32 uneven = unevenness(slots, step);
 
 		if (uneven == U32_MAX)
 			continue;
@@ -99,75 +98,74 @@ static u32 best_step(u32 places)
 	return best;
 }
 
-static void lay_out_servers(struct circle *circle,
-			    const struct ippfvs_sched_view *view)
+static void lay_out_servers(struct wrr_cycle *cycle, const struct ippfvs_sched_view *view)
 {
 	u32 divisor = 0;
-	u32 places = 0;
+	u32 slots = 0;
 	u32 i;
 
 	for (i = 0; i < view->n; i++)
 		divisor = common_divisor(view->real[i].weight, divisor);
 	for (i = 0; i < view->n; i++) {
 		if (divisor)
-			places += view->real[i].weight / divisor;
-		circle->end[i] = places;
+			slots += view->real[i].weight / divisor;
+		cycle->end[i] = slots;
 	}
-	circle->places = places;
+	cycle->slots = slots;
 }
 
-static void write_guide(struct circle *circle)
+static void write_index(struct wrr_cycle *cycle)
 {
-	u32 *guide = guide_of(circle);
+	u32 *index = index_of(cycle);
 	u32 server = 0;
-	u32 stretch;
+	u32 block;
 	u32 last;
 
-	circle->shift = 0;
-	while ((circle->places - 1) >> circle->shift >= circle->n * STRETCHES)
-		circle->shift++;
+	cycle->shift = 0;
+	while ((cycle->slots - 1) >> cycle->shift >= cycle->n * BLOCKS)
+		cycle->shift++;
 
-	last = (circle->places - 1) >> circle->shift;
-	for (stretch = 0; stretch <= last; stretch++) {
-		while (circle->end[server] <= stretch << circle->shift)
+	last = (cycle->slots - 1) >> cycle->shift;
+	for (block = 0; block <= last; block++) {
+		while (cycle->end[server] <= block << cycle->shift)
 			server++;
-		guide[stretch] = server;
+		index[block] = server;
 	}
-	while (circle->end[server] < circle->places)
+	while (cycle->end[server] < cycle->slots)
 		server++;
-	guide[stretch] = server;
+	index[block] = server;
 }
 
-static void init(const struct ippfvs_sched_view *view, void *state, u64 ticket)
+static void wrr_init(const struct ippfvs_sched_view *view, void *state, u64 cursor)
 {
-	struct circle *circle = state;
+	struct wrr_cycle *cycle = state;
 
-	ippfvs_atomic64_set(&circle->ticket, ticket);
-	circle->n = view->n;
-	lay_out_servers(circle, view);
-	if (!circle->places)
+	ippfvs_atomic64_set(&cycle->cursor, cursor);
+	cycle->n = view->n;
+	lay_out_servers(cycle, view);
+	if (!cycle->slots)
 		return;
-	circle->step = best_step(circle->places);
-	write_guide(circle);
+	cycle->step = best_step(cycle->slots);
+	write_index(cycle);
 }
 
-static u64 ticket(const void *state)
+static u64 wrr_cursor(const void *state)
 {
-	const struct circle *circle = state;
+	const struct wrr_cycle *cycle = state;
 
-	return ippfvs_atomic64_read(&circle->ticket);
+	return ippfvs_atomic64_read(&cycle->cursor);
 }
 
-static u32 server_at(struct circle *circle, u32 place)
+static u32 owner_of(struct wrr_cycle *cycle, u32 slot)
 {
-	const u32 *stretch = guide_of(circle) + (place >> circle->shift);
-	u32 low = stretch[0];
-	u32 high = stretch[1];
+	const u32 *block = index_of(cycle) + (slot >> cycle->shift);
+	u32 low = block[0];
+	u32 high = block[1];
 
 	while (low < high) {
 		u32 middle = low + (high - low) / 2;
 
-		if (circle->end[middle] <= place)
+		if (cycle->end[middle] <= slot)
 			low = middle + 1;
 		else
 			high = middle;
@@ -175,24 +173,23 @@ static u32 server_at(struct circle *circle, u32 place)
 	return low;
 }
 
-static int pick(const struct ippfvs_sched_view *view, void *state,
-		const struct ippfvs_flow *flow)
+static int wrr_pick(const struct ippfvs_sched_view *view, void *state,
+		    const struct ippfvs_flow *flow)
 {
-	struct circle *circle = state;
-	u64 turn, place;
+	struct wrr_cycle *cycle = state;
+	u64 turn, slot;
 
-	if (!circle->places)
+	if (!cycle->slots)
 		return -1;
-	div64_u64_rem(ippfvs_atomic64_fetch_inc(&circle->ticket),
-		      circle->places, &turn);
-	div64_u64_rem(turn * circle->step, circle->places, &place);
-	return (int)server_at(circle, (u32)place);
+	div64_u64_rem(ippfvs_atomic64_fetch_inc(&cycle->cursor), cycle->slots, &turn);
+	div64_u64_rem(turn * cycle->step, cycle->slots, &slot);
+	return (int)owner_of(cycle, (u32)slot);
 }
 
 const struct ippfvs_scheduler ippfvs_sched_wrr = {
 	.name = "wrr",
-	.state_size = state_size,
-	.init = init,
-	.ticket = ticket,
-	.pick = pick,
+	.state_size = wrr_state_size,
+	.init = wrr_init,
+	.cursor = wrr_cursor,
+	.pick = wrr_pick,
 };

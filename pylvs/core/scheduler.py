@@ -37,7 +37,7 @@ class Scheduler:
     """
 
     def __init__(self, name: str, weights: Sequence[int], ticket: int = 0) -> None:
-        self._ops = lib.ippfvs_sched_find(name.encode())
+        self._ops = lib.ippfvs_sched_lookup(name.encode())
         if self._ops == ffi.NULL:
             raise ValueError(f"no scheduler {name!r}; there are {', '.join(schedulers())}")
         self.name = name
@@ -82,7 +82,7 @@ class Scheduler:
     @property
     def ticket(self) -> int:
         """How far round robin has come; 0 for schedulers that know no turns."""
-        return int(self._ops.ticket(self._state)) if self._ops.ticket != ffi.NULL else 0
+        return int(self._ops.cursor(self._state)) if self._ops.cursor != ffi.NULL else 0
 
     def reweigh(self, weights: Sequence[int]) -> None:
         """Change the weights, or add and remove servers at the end.

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Requests: parse their attributes, find the objects that they name, refuse.
+ *
+ * The policies in family.c have validated every attribute, and every nest, before a
+ * function of this file sees it. What may be configured is decided by service/check.c;
+ * ippfvs_nl_refuse() translates its reasons into errors and messages.
+ */
+#ifndef _IPPFVS_NL_REQUEST_H
+#define _IPPFVS_NL_REQUEST_H
+
+#include "../net.h"
+#include "../service/check.h"
+#include "../service/pool.h"
+#include "../service/service.h"
+#include "../service/table.h"
+
+#include <net/genetlink.h>
+#include <net/sock.h>
+
+/**
+ * struct ippfvs_nl_request - a request whose objects have been found
+ * @ipn: the namespace of the requesting socket
+ * @key: the key of the service that the request names
+ * @service: that service; NULL if it is to be created, or if nobody looked for it
+ * @spec: address and port of the real server that the request names
+ * @member: that real server's member of @service's pool, or NULL
+ * @service_tb: the attributes of the service by enum ippfvs_service_attr
+ * @real_tb: the attributes of the real server by enum ippfvs_real_attr
+ *
+ * ippfvs_nl_pre() makes it before the handler runs, ippfvs_nl_post() frees it. The
+ * flags of the operation (nl.h) tell which fields are set.
+ */
+struct ippfvs_nl_request {
+	struct ippfvs_net *ipn;
+	struct ippfvs_service_key key;
+	struct ippfvs_service *service;
+	struct ippfvs_member_spec spec;
+	const struct ippfvs_member *member;
+	struct nlattr *service_tb[IPPFVS_SERVICE_MAX + 1];
+	struct nlattr *real_tb[IPPFVS_REAL_MAX + 1];
+};
+
+/**
+ * ippfvs_nl_request() - get the request that a handler is called for
+ * @info: of the request
+ *
+ * Context: any.
+ * Return: the request. It belongs to ippfvs_nl_post().
+ */
+static inline struct ippfvs_nl_request *ippfvs_nl_request(const struct genl_info *info)
+{
+	return info->user_ptr[0];
+}
+
+/**
+ * ippfvs_nl_pre() - prepare a request before its handler runs
+ * @ops: the operation, whose internal_flags tell what to do
+ * @skb: of the request
+ * @info: of the request
+ *
+ * Context: process context; it may sleep. On success it holds the namespace's lock if
+ * the operation has IPPFVS_NL_LOCK.
+ * Return: 0, or -errno with an extack message and without the lock.
+ */
+int ippfvs_nl_pre(const struct genl_split_ops *ops, struct sk_buff *skb, struct genl_info *info);
+
+/**
+ * ippfvs_nl_post() - undo ippfvs_nl_pre() after the handler has run
+ * @ops: the operation
+ * @skb: of the request
+ * @info: of the request
+ *
+ * Context: process context. It releases the lock that ippfvs_nl_pre() took.
+ */
+void ippfvs_nl_post(const struct genl_split_ops *ops, struct sk_buff *skb, struct genl_info *info);
+
+/**
+ * ippfvs_nl_invalid() - refuse a request that makes no sense
+ * @extack: gets the message, or NULL
+ * @attr: the attribute that the message is about
+ * @text: the message, a string literal
+ *
+ * Context: any.
+ * Return: -EINVAL.
+ */
+#define ippfvs_nl_invalid(extack, attr, text)            \
+	({                                               \
+		NL_SET_ERR_MSG_ATTR(extack, attr, text); \
+		-EINVAL;                                 \
+	})
+
+/**
+ * ippfvs_nl_refuse() - refuse what cannot be configured
+ * @extack: gets the message, or NULL
+ * @attr: the attribute that the message is about
+ * @reason: why it cannot be configured
+ *
+ * Context: any.
+ * Return: the -errno that the uapi header names, or 0 for IPPFVS_REFUSAL_NONE.
+ */
+int ippfvs_nl_refuse(struct netlink_ext_ack *extack, const struct nlattr *attr,
+		     enum ippfvs_refusal reason);
+
+/**
+ * ippfvs_nl_parse_service() - parse a nest that names a service
+ * @attr: the nest, or NULL, which is refused
+ * @tb: gets the attributes by enum ippfvs_service_attr
+ * @key: gets the key of the service
+ * @extack: gets the message of a refusal
+ *
+ * Context: any.
+ * Return: 0 or -errno.
+ */
+int ippfvs_nl_parse_service(const struct nlattr *attr, struct nlattr **tb,
+			    struct ippfvs_service_key *key, struct netlink_ext_ack *extack);
+
+/**
+ * ippfvs_nl_parse_scheduler() - get the scheduler that a request names
+ * @tb: the attributes of the service
+ * @otherwise: the scheduler if the request names none
+ * @sched: gets the scheduler
+ * @extack: gets the message of a refusal
+ *
+ * Context: any.
+ * Return: 0, or -EPROTONOSUPPORT.
+ */
+int ippfvs_nl_parse_scheduler(struct nlattr **tb, const struct ippfvs_scheduler *otherwise,
+			      const struct ippfvs_scheduler **sched,
+			      struct netlink_ext_ack *extack);
+
+/**
+ * ippfvs_nl_parse_new_service() - check a service to be and get its scheduler
+ * @net: the namespace
+ * @tb: the attributes of the service
+ * @spec: its key is set already; gets the scheduler
+ * @extack: gets the message of a refusal
+ *
+ * Context: process context.
+ * Return: 0 or -errno.
+ */
+int ippfvs_nl_parse_new_service(struct net *net, struct nlattr **tb,
+				struct ippfvs_service_spec *spec, struct netlink_ext_ack *extack);
+
+/**
+ * ippfvs_nl_parse_real() - parse a nest that names a real server
+ * @attr: the nest, or NULL, which is refused
+ * @tb: gets the attributes by enum ippfvs_real_attr
+ * @key: the key of its service
+ * @spec: gets address and port. A real server without a port has its service's port,
+ *	so that both names of it mean the same one
+ * @extack: gets the message of a refusal
+ *
+ * Context: any.
+ * Return: 0 or -errno.
+ */
+int ippfvs_nl_parse_real(const struct nlattr *attr, struct nlattr **tb,
+			 const struct ippfvs_service_key *key, struct ippfvs_member_spec *spec,
+			 struct netlink_ext_ack *extack);
+
+/**
+ * ippfvs_nl_parse_member() - get weight and method of a member to be, and check it
+ * @net: the namespace
+ * @attr: the nest of the real server
+ * @tb: the attributes of the real server
+ * @key: the key of its service
+ * @before: the member that it is now, or NULL
+ * @default_method: the default method of the namespace
+ * @spec: its address and port are set already; gets weight and method
+ * @extack: gets the message of a refusal
+ *
+ * Context: process context.
+ * Return: 0 or -errno.
+ */
+int ippfvs_nl_parse_member(struct net *net, const struct nlattr *attr, struct nlattr **tb,
+			   const struct ippfvs_service_key *key, const struct ippfvs_member *before,
+			   u8 default_method, struct ippfvs_member_spec *spec,
+			   struct netlink_ext_ack *extack);
+
+/**
+ * ippfvs_nl_find_service() - find the service of a key, or refuse
+ * @ipn: the namespace
+ * @key: the key of the service
+ * @attr: the nest that names it
+ * @extack: gets the message of a refusal
+ *
+ * Context: RCU read lock or ipn->lock.
+ * Return: the service, or ERR_PTR(-ESRCH).
+ */
+struct ippfvs_service *ippfvs_nl_find_service(const struct ippfvs_net *ipn,
+					      const struct ippfvs_service_key *key,
+					      const struct nlattr *attr,
+					      struct netlink_ext_ack *extack);
+
+/**
+ * ippfvs_nl_dump_net() - get the namespace of a dump
+ * @cb: of the dump
+ *
+ * Context: any.
+ * Return: the namespace of the requesting socket.
+ */
+static inline struct ippfvs_net *ippfvs_nl_dump_net(const struct netlink_callback *cb)
+{
+	return ippfvs_net(sock_net(cb->skb->sk));
+}
+
+/**
+ * ippfvs_nl_dump_start_refuses() - tell when a dump parses its request
+ * @cb: of the dump
+ *
+ * Old kernels report no message of a dump's start callback; there a dump parses its
+ * request at the first call of its dump callback.
+ *
+ * Context: any.
+ * Return: true if the start callback may refuse the request.
+ */
+static inline bool ippfvs_nl_dump_start_refuses(const struct netlink_callback *cb)
+{
+	return cb->extack;
+}
+
+/**
+ * ippfvs_nl_dump_check_flags() - refuse netlink flags that a dump does not know
+ * @cb: of the dump
+ *
+ * Context: any.
+ * Return: 0 or -EINVAL.
+ */
+int ippfvs_nl_dump_check_flags(const struct netlink_callback *cb);
+
+#endif /* _IPPFVS_NL_REQUEST_H */

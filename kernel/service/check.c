@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What may be configured: addresses, ports, methods, duplicates. */
+#include "check.h"
+
+#include "pool.h"
+#include "service.h"
+
+#include <linux/inetdevice.h>
+#include <linux/ipv6.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/sort.h>
+#include <net/addrconf.h>
+#include <net/ipv6.h>
+#include <net/route.h>
+
+static bool is_broadcast(struct net *net, __be32 ip)
+{
+	if (ipv4_is_lbcast(ip))
+		return true;
+
+	/* A namespace without any address takes every address for a broadcast one. */
+	return inet_addr_type(net, ip) == RTN_BROADCAST &&
+	       inet_addr_type(net, htonl(INADDR_LOOPBACK)) != RTN_BROADCAST;
+}
+
+static bool is_unicast(struct net *net, u8 family, const union ippfvs_addr *addr)
+{
+	int type;
+
+	if (family == IPPFVS_FAMILY_IPV4)
+		return !ipv4_is_zeronet(addr->ip) && !ipv4_is_multicast(addr->ip) &&
+		       !is_broadcast(net, addr->ip);
+
+	type = ipv6_addr_type(&addr->ip6);
+	return type & IPV6_ADDR_UNICAST && !(type & IPV6_ADDR_MAPPED);
+}
+
+static bool is_loopback(u8 family, const union ippfvs_addr *addr)
+{
+	if (family == IPPFVS_FAMILY_IPV4)
+		return ipv4_is_loopback(addr->ip);
+	return ipv6_addr_loopback(&addr->ip6);
+}
+
+static bool is_link_local(u8 family, const union ippfvs_addr *addr)
+{
+	return family == IPPFVS_FAMILY_IPV6 && ipv6_addr_type(&addr->ip6) & IPV6_ADDR_LINKLOCAL;
+}
+
+static bool is_own(struct net *net, u8 family, const union ippfvs_addr *addr)
+{
+	if (family == IPPFVS_FAMILY_IPV4)
+		return inet_addr_type(net, addr->ip) == RTN_LOCAL;
+	return ipv6_chk_addr(net, &addr->ip6, NULL, 0);
+}
+
+enum ippfvs_refusal ippfvs_check_family(u8 family)
+{
+	if (family == IPPFVS_FAMILY_IPV6 && !ipv6_mod_enabled())
+		return IPPFVS_REFUSAL_IPV6_OFF;
+	return IPPFVS_REFUSAL_NONE;
+}
+
+enum ippfvs_refusal ippfvs_check_service(struct net *net, const struct ippfvs_service_key *key)
+{
+	if (is_loopback(key->family, &key->addr))
+		return IPPFVS_REFUSAL_VIRTUAL_LOOPBACK;
+	if (is_link_local(key->family, &key->addr))
+		return IPPFVS_REFUSAL_VIRTUAL_LINK_LOCAL;
+	if (!is_unicast(net, key->family, &key->addr))
+		return IPPFVS_REFUSAL_VIRTUAL_NOT_UNICAST;
+	return IPPFVS_REFUSAL_NONE;
+}
+
+u8 ippfvs_check_method(struct net *net, const struct ippfvs_service_key *key,
+		       const struct ippfvs_member_spec *spec, bool port_given, u8 default_method)
+{
+	if (is_loopback(key->family, &spec->addr) || is_own(net, key->family, &spec->addr))
+		return IPPFVS_METHOD_LOCAL;
+	if (port_given)
+		return IPPFVS_METHOD_NAT;
+	return default_method;
+}
+
+static enum ippfvs_refusal check_address(struct net *net, u8 family,
+					 const struct ippfvs_member_spec *spec)
+{
+	bool local = spec->method == IPPFVS_METHOD_LOCAL;
+
+	if (is_loopback(family, &spec->addr))
+		return local ? IPPFVS_REFUSAL_NONE : IPPFVS_REFUSAL_REAL_LOOPBACK;
+	if (is_link_local(family, &spec->addr))
+		return IPPFVS_REFUSAL_REAL_LINK_LOCAL;
+	if (!is_unicast(net, family, &spec->addr))
+		return IPPFVS_REFUSAL_REAL_NOT_UNICAST;
+	if (local && !is_own(net, family, &spec->addr))
+		return IPPFVS_REFUSAL_REAL_NOT_LOCAL;
+	return IPPFVS_REFUSAL_NONE;
+}
+
+static enum ippfvs_refusal check_port(const struct ippfvs_service_key *key,
+				      const struct ippfvs_member_spec *spec)
+{
+	if (spec->method != IPPFVS_METHOD_DR && spec->method != IPPFVS_METHOD_TUN)
+		return IPPFVS_REFUSAL_NONE;
+	if (!spec->port || spec->port == key->port)
+		return IPPFVS_REFUSAL_NONE;
+	return key->port ? IPPFVS_REFUSAL_PORT_DIFFERS : IPPFVS_REFUSAL_PORT_FIXED;
+}
+
+enum ippfvs_refusal ippfvs_check_member(struct net *net, const struct ippfvs_service_key *key,
+					const struct ippfvs_member_spec *spec, bool method_stays)
+{
+	enum ippfvs_refusal reason = IPPFVS_REFUSAL_NONE;
+
+	if (!method_stays)
+		reason = check_address(net, key->family, spec);
+	return reason ?: check_port(key, spec);
+}
+
+/* Equal elements keep the order that they have in the array. */
+static int compare_positions(const void *a, const void *b)
+{
+	return a < b ? -1 : 1;
+}
+
+static int compare_keys(const struct ippfvs_service_spec *a, const struct ippfvs_service_spec *b)
+{
+	return memcmp(&a->key, &b->key, sizeof(a->key));
+}
+
+static int compare_services(const void *a, const void *b)
+{
+	const struct ippfvs_service_spec *const *one = a, *const *other = b;
+
+	return compare_keys(*one, *other) ?: compare_positions(*one, *other);
+}
+
+static int compare_addresses(const struct ippfvs_member_spec *a, const struct ippfvs_member_spec *b)
+{
+	return memcmp(&a->addr, &b->addr, sizeof(a->addr)) ?:
+		       memcmp(&a->port, &b->port, sizeof(a->port));
+}
+
+static int compare_members(const void *a, const void *b)
+{
+	const struct ippfvs_member_spec *const *one = a, *const *other = b;
+
+	return compare_addresses(*one, *other) ?: compare_positions(*one, *other);
+}
+
+/* Return a service of the @n in @spec whose key another one before it has, or NULL. */
+static const struct ippfvs_service_spec *
+duplicate_service(const struct ippfvs_service_spec *spec, u32 n,
+		  const struct ippfvs_service_spec **sorted)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++)
+		sorted[i] = &spec[i];
+	sort(sorted, n, sizeof(*sorted), compare_services, NULL);
+	for (i = 1; i < n; i++)
+		if (!compare_keys(sorted[i - 1], sorted[i]))
+			return sorted[i];
+	return NULL;
+}
+
+/* Return a member that another one before it is the same as, or NULL. */
+static const struct ippfvs_member_spec *duplicate_member(const struct ippfvs_service_spec *service,
+							 const struct ippfvs_member_spec **sorted)
+{
+	u32 i;
+
+	for (i = 0; i < service->n; i++)
+		sorted[i] = &service->member[i];
+	sort(sorted, service->n, sizeof(*sorted), compare_members, NULL);
+	for (i = 1; i < service->n; i++)
+		if (!compare_addresses(sorted[i - 1], sorted[i]))
+			return sorted[i];
+	return NULL;
+}
+
+static void find_duplicate(const struct ippfvs_service_spec *spec, u32 n, const void **sorted,
+			   struct ippfvs_duplicate *found)
+{
+	const struct ippfvs_service_spec *service;
+	const struct ippfvs_member_spec *member;
+	u32 i;
+
+	service = duplicate_service(spec, n, (void *)sorted);
+	if (service) {
+		found->reason = IPPFVS_REFUSAL_SERVICE_TWICE;
+		found->service = service - spec;
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		member = duplicate_member(&spec[i], (void *)sorted);
+		if (member) {
+			found->reason = IPPFVS_REFUSAL_REAL_TWICE;
+			found->service = i;
+			found->member = member - spec[i].member;
+			return;
+		}
+		cond_resched();
+	}
+}
+
+int ippfvs_check_duplicates(const struct ippfvs_service_spec *spec, u32 n,
+			    struct ippfvs_duplicate *found)
+{
+	const void **sorted;
+	u32 most = n;
+	u32 i;
+
+	*found = (struct ippfvs_duplicate){ .member = -1 };
+	for (i = 0; i < n; i++)
+		most = max(most, spec[i].n);
+	if (!most)
+		return 0;
+
+	sorted = kvmalloc_array(most, sizeof(*sorted), GFP_KERNEL);
+	if (!sorted)
+		return -ENOMEM;
+	find_duplicate(spec, n, sorted, found);
+	kvfree(sorted);
+	return 0;
+}

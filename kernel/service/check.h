@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What may be configured. Every front end asks here and translates the reason of a
+ * refusal into its own errors; no front end decides by itself.
+ */
+#ifndef _IPPFVS_CHECK_H
+#define _IPPFVS_CHECK_H
+
+#include <linux/types.h>
+
+struct ippfvs_member_spec;
+struct ippfvs_net;
+struct ippfvs_service_key;
+struct ippfvs_service_spec;
+struct net;
+
+/**
+ * enum ippfvs_refusal - why something cannot be configured
+ * @IPPFVS_REFUSAL_NONE: it can be configured
+ * @IPPFVS_REFUSAL_IPV6_OFF: the kernel was booted without IPv6
+ * @IPPFVS_REFUSAL_VIRTUAL_LOOPBACK: the virtual address is a loopback address
+ * @IPPFVS_REFUSAL_VIRTUAL_LINK_LOCAL: the virtual address is link-local
+ * @IPPFVS_REFUSAL_VIRTUAL_NOT_UNICAST: the virtual address is no unicast address
+ * @IPPFVS_REFUSAL_NO_SCHEDULER: there is no scheduler of that name
+ * @IPPFVS_REFUSAL_SERVICE_EXISTS: there is a service of that key
+ * @IPPFVS_REFUSAL_SERVICE_MISSING: there is no service of that key
+ * @IPPFVS_REFUSAL_SERVICES_FULL: the namespace has IPPFVS_SERVICES_MAX services
+ * @IPPFVS_REFUSAL_SERVICE_TWICE: the set has a service of that key already
+ * @IPPFVS_REFUSAL_REAL_FAMILY: real server and service are of different families
+ * @IPPFVS_REFUSAL_REAL_LOOPBACK: a loopback address without the method local
+ * @IPPFVS_REFUSAL_REAL_LINK_LOCAL: the real server's address is link-local
+ * @IPPFVS_REFUSAL_REAL_NOT_UNICAST: the real server's address is no unicast address
+ * @IPPFVS_REFUSAL_REAL_NOT_LOCAL: the method local with an address of another host
+ * @IPPFVS_REFUSAL_PORT_FIXED: DR or TUN with a port, in a service of every port
+ * @IPPFVS_REFUSAL_PORT_DIFFERS: DR or TUN with another port than the service's
+ * @IPPFVS_REFUSAL_REAL_EXISTS: the service has that real server
+ * @IPPFVS_REFUSAL_REAL_MISSING: the service does not have that real server
+ * @IPPFVS_REFUSAL_REALS_FULL: the service has IPPFVS_REALS_MAX real servers
+ * @IPPFVS_REFUSAL_REAL_TWICE: the set has that real server of the service already
+ */
+enum ippfvs_refusal {
+	IPPFVS_REFUSAL_NONE,
+	IPPFVS_REFUSAL_IPV6_OFF,
+	IPPFVS_REFUSAL_VIRTUAL_LOOPBACK,
+	IPPFVS_REFUSAL_VIRTUAL_LINK_LOCAL,
+	IPPFVS_REFUSAL_VIRTUAL_NOT_UNICAST,
+	IPPFVS_REFUSAL_NO_SCHEDULER,
+	IPPFVS_REFUSAL_SERVICE_EXISTS,
+	IPPFVS_REFUSAL_SERVICE_MISSING,
+	IPPFVS_REFUSAL_SERVICES_FULL,
+	IPPFVS_REFUSAL_SERVICE_TWICE,
+	IPPFVS_REFUSAL_REAL_FAMILY,
+	IPPFVS_REFUSAL_REAL_LOOPBACK,
+	IPPFVS_REFUSAL_REAL_LINK_LOCAL,
+	IPPFVS_REFUSAL_REAL_NOT_UNICAST,
+	IPPFVS_REFUSAL_REAL_NOT_LOCAL,
+	IPPFVS_REFUSAL_PORT_FIXED,
+	IPPFVS_REFUSAL_PORT_DIFFERS,
+	IPPFVS_REFUSAL_REAL_EXISTS,
+	IPPFVS_REFUSAL_REAL_MISSING,
+	IPPFVS_REFUSAL_REALS_FULL,
+	IPPFVS_REFUSAL_REAL_TWICE,
+};
+
+/**
+ * ippfvs_check_family() - check that the kernel has an address family
+ * @family: IPPFVS_FAMILY_*
+ *
+ * It comes before every other check of an address: these use IPv6's lists of
+ * addresses, which a kernel booted without IPv6 has not made.
+ *
+ * Context: any.
+ * Return: IPPFVS_REFUSAL_NONE or the reason of the refusal.
+ */
+enum ippfvs_refusal ippfvs_check_family(u8 family);
+
+/**
+ * ippfvs_check_service() - check that there may be a service of this key
+ * @net: the namespace
+ * @key: virtual address, port and protocol
+ *
+ * Context: process context.
+ * Return: IPPFVS_REFUSAL_NONE or the reason of the refusal.
+ */
+enum ippfvs_refusal ippfvs_check_service(struct net *net, const struct ippfvs_service_key *key);
+
+/**
+ * ippfvs_check_method() - choose the forwarding method that was not given
+ * @net: the namespace, whose addresses are the director's own
+ * @key: of the service
+ * @spec: the real server's address
+ * @port_given: the administrator has given the real server a port
+ * @default_method: the default method of the namespace
+ *
+ * Context: process context.
+ * Return: enum ippfvs_method.
+ */
+u8 ippfvs_check_method(struct net *net, const struct ippfvs_service_key *key,
+		       const struct ippfvs_member_spec *spec, bool port_given, u8 default_method);
+
+/**
+ * ippfvs_check_member() - check that a service of this key may have this member
+ * @net: the namespace, whose addresses are the director's own
+ * @key: of the service
+ * @spec: the member
+ * @method_stays: the service has this member with this method. Its address is not
+ *	checked, because it may be drained though its address has moved away
+ *
+ * Context: process context.
+ * Return: IPPFVS_REFUSAL_NONE or the reason of the refusal.
+ */
+enum ippfvs_refusal ippfvs_check_member(struct net *net, const struct ippfvs_service_key *key,
+					const struct ippfvs_member_spec *spec, bool method_stays);
+
+/**
+ * struct ippfvs_duplicate - what a set of services has twice
+ * @reason: IPPFVS_REFUSAL_NONE, IPPFVS_REFUSAL_SERVICE_TWICE or
+ *	IPPFVS_REFUSAL_REAL_TWICE
+ * @service: index of the service
+ * @member: index of the real server within the service, or -1 for the service itself
+ */
+struct ippfvs_duplicate {
+	enum ippfvs_refusal reason;
+	int service;
+	int member;
+};
+
+/**
+ * ippfvs_check_duplicates() - check that a set has no service and no member twice
+ * @spec: the services and their members
+ * @n: how many services
+ * @found: gets the first duplicate, if there is one
+ *
+ * Context: process context; it may sleep.
+ * Return: 0, or -ENOMEM.
+ */
+int ippfvs_check_duplicates(const struct ippfvs_service_spec *spec, u32 n,
+			    struct ippfvs_duplicate *found);
+
+#endif /* _IPPFVS_CHECK_H */

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The service table: all virtual services of a namespace, found by key or by id.
+ *
+ * The whole table is published under RCU, by one pointer in struct ippfvs_net. Single
+ * changes alter the published table in place. A replacement builds a second table and
+ * exchanges the pointer, so that every packet sees the old services or the new ones.
+ * All changes are made in process context under the namespace's lock. Packets need RCU
+ * only and never wait.
+ *
+ * The owner of the module (main.c) is told when the first service comes and when the last one
+ * goes: struct ippfvs_service_events.
+ */
+#ifndef _IPPFVS_SERVICE_TABLE_H
+#define _IPPFVS_SERVICE_TABLE_H
+
+#include "../core/tuple.h"
+
+#include <linux/rhashtable-types.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+struct ippfvs_counters;
+struct ippfvs_net;
+struct ippfvs_service;
+struct ippfvs_service_key;
+struct ippfvs_service_spec;
+
+/**
+ * struct ippfvs_service_events - what else happens when services come and go
+ * @first: before the first service of a namespace is published; an error refuses the service
+ * @last: before the last service is unpublished; on return no packet uses it
+ *
+ * Context: process, the namespace's lock.
+ */
+struct ippfvs_service_events {
+	int (*first)(struct ippfvs_net *ipn);
+	void (*last)(struct ippfvs_net *ipn);
+};
+
+/**
+ * ippfvs_services_init() - prepare for services of any namespace
+ * @service_events: kept; called for all namespaces
+ *
+ * Context: process, with the module.
+ * Return: 0 or -ENOMEM.
+ */
+int ippfvs_services_init(const struct ippfvs_service_events *service_events);
+
+/* Undo ippfvs_services_init(); no namespace has services, all were freed. Context: process. */
+void ippfvs_services_exit(void);
+
+/**
+ * struct ippfvs_service_table - every virtual service of a namespace
+ * @by_key: the services by key, for packets; RCU
+ * @by_id: the services in the order in which they were added, for dumps that resume; RCU
+ * @n: the number of services; written under the namespace's lock
+ * @any_port: how many services cover every port; written under the namespace's lock.
+ *	While it is not 0, packets are looked up twice
+ * @free: frees the table after a grace period, in process context
+ */
+struct ippfvs_service_table {
+	struct rhashtable by_key;
+	struct xarray by_id;
+	u32 n;
+	u32 any_port;
+	struct rcu_work free;
+};
+
+/**
+ * ippfvs_service_lookup() - find the service for a packet
+ * @table: the table
+ * @family: IPPFVS_FAMILY_*
+ * @protocol: IPPROTO_*
+ * @addr: the packet's destination address
+ * @port: the packet's destination port, network byte order
+ *
+ * A service of exactly this port comes before one of every port.
+ *
+ * Context: RCU read lock.
+ * Return: the service, or NULL.
+ */
+struct ippfvs_service *ippfvs_service_lookup(const struct ippfvs_service_table *table, u8 family,
+					     u8 protocol, const union ippfvs_addr *addr,
+					     __be16 port);
+
+/**
+ * ippfvs_service_lookup_exact() - find the service that has a key
+ * @table: the table, or NULL
+ * @key: virtual address, port and protocol
+ *
+ * Context: RCU read lock or the namespace's lock.
+ * Return: the service, or NULL.
+ */
+struct ippfvs_service *ippfvs_service_lookup_exact(const struct ippfvs_service_table *table,
+						   const struct ippfvs_service_key *key);
+
+/**
+ * ippfvs_service_lookup_id() - find the first service in a range of ids
+ * @table: the table, or NULL
+ * @id: where the range begins; gets the id of the service
+ * @last: where the range ends
+ *
+ * Context: RCU read lock or the namespace's lock.
+ * Return: the service, or NULL.
+ */
+struct ippfvs_service *ippfvs_service_lookup_id(struct ippfvs_service_table *table,
+						unsigned long *id, unsigned long last);
+
+/**
+ * ippfvs_service_table_rcu() - get the published table for reading
+ * @ipn: the namespace
+ *
+ * Context: RCU read lock or ipn->lock.
+ * Return: the table, or NULL if there is no service.
+ */
+struct ippfvs_service_table *ippfvs_service_table_rcu(const struct ippfvs_net *ipn);
+
+/**
+ * ippfvs_service_table_locked() - get the published table for a change
+ * @ipn: the namespace
+ *
+ * Context: the caller holds ipn->lock.
+ * Return: the table, or NULL if there is no service.
+ */
+struct ippfvs_service_table *ippfvs_service_table_locked(const struct ippfvs_net *ipn);
+
+/**
+ * ippfvs_service_table_create() - allocate an empty table
+ * @services: about how many services it will have
+ *
+ * Context: process context; it may sleep.
+ * Return: the table, or ERR_PTR(-ENOMEM).
+ */
+struct ippfvs_service_table *ippfvs_service_table_create(u32 services);
+
+/**
+ * ippfvs_service_table_insert() - insert a service into a table
+ * @ipn: the namespace
+ * @table: the table; on success it owns @service
+ * @service: a service whose key the table does not have
+ * @new_id: give the service an id of its own; otherwise it keeps service->id
+ *
+ * Context: process context; the caller holds ipn->lock; it may sleep. It runs within a
+ * change if @table is published.
+ * Return: 0, or -errno with nothing changed.
+ */
+int ippfvs_service_table_insert(struct ippfvs_net *ipn, struct ippfvs_service_table *table,
+				struct ippfvs_service *service, bool new_id);
+
+/**
+ * ippfvs_service_table_start() - start the network side for the first services
+ * @ipn: a namespace that has no published table
+ *
+ * It comes before ippfvs_service_table_publish(): hooks that run without a table let
+ * every packet pass.
+ *
+ * Context: process context; the caller holds ipn->lock; it may sleep.
+ * Return: 0, or -errno with nothing changed.
+ */
+int ippfvs_service_table_start(struct ippfvs_net *ipn);
+
+/**
+ * ippfvs_service_table_publish() - make a table the one that packets use
+ * @ipn: the namespace, whose network side has been started
+ * @table: the table
+ *
+ * Context: the caller holds ipn->lock. It runs within a change.
+ */
+void ippfvs_service_table_publish(struct ippfvs_net *ipn, struct ippfvs_service_table *table);
+
+/**
+ * ippfvs_service_table_mark_removed() - end the connections of all its services
+ * @table: a table that is not published any more
+ *
+ * Real servers that another table has taken over keep their connections.
+ *
+ * Context: process context; it may sleep.
+ */
+void ippfvs_service_table_mark_removed(struct ippfvs_service_table *table);
+
+/**
+ * ippfvs_service_table_destroy_rcu() - end the connections, free after a grace period
+ * @table: a table that is not published any more, or never was
+ *
+ * Context: process context; it may sleep. It does not wait for the grace period.
+ */
+void ippfvs_service_table_destroy_rcu(struct ippfvs_service_table *table);
+
+/**
+ * ippfvs_service_add() - add a service with its members
+ * @ipn: the namespace
+ * @spec: the service, as ippfvs_check_service() and ippfvs_check_member() allow it
+ *
+ * Context: process context; the caller holds ipn->lock; it may sleep.
+ * Return: the service, or, with nothing changed, ERR_PTR: -EEXIST if there is a
+ * service of this key, -ENOSPC if there are IPPFVS_SERVICES_MAX, -ENOMEM, or what
+ * starting the network side returned.
+ */
+struct ippfvs_service *ippfvs_service_add(struct ippfvs_net *ipn,
+					  const struct ippfvs_service_spec *spec);
+
+/**
+ * ippfvs_service_remove() - remove a service and end its connections
+ * @ipn: the namespace
+ * @service: a service of its published table
+ *
+ * Context: process context; the caller holds ipn->lock; it may sleep.
+ */
+void ippfvs_service_remove(struct ippfvs_net *ipn, struct ippfvs_service *service);
+
+/**
+ * ippfvs_services_flush() - remove all services and stop the network side
+ * @ipn: the namespace; it may have no service
+ *
+ * Context: process context; the caller holds ipn->lock; it may sleep.
+ */
+void ippfvs_services_flush(struct ippfvs_net *ipn);
+
+/**
+ * ippfvs_services_barrier() - wait until tables destroyed before are free
+ *
+ * Their pools are free after a further rcu_barrier(), the real servers of these pools
+ * after a second one.
+ *
+ * Context: process context; it sleeps.
+ */
+void ippfvs_services_barrier(void);
+
+/**
+ * ippfvs_services_counters() - sum the counters of present and removed services
+ * @ipn: the namespace
+ * @sum: gets the sums, which include what was zeroed service by service
+ *
+ * Context: process context; it may sleep. It takes no lock; see change.h.
+ */
+void ippfvs_services_counters(const struct ippfvs_net *ipn, struct ippfvs_counters *sum);
+
+/**
+ * ippfvs_services_zero() - let all counters of a namespace begin at 0 again
+ * @ipn: the namespace
+ *
+ * Context: process context; the caller holds ipn->lock; it may sleep.
+ */
+void ippfvs_services_zero(struct ippfvs_net *ipn);
+
+#endif /* _IPPFVS_SERVICE_TABLE_H */
