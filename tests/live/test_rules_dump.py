@@ -11,12 +11,12 @@ from contextlib import closing
 import pytest
 from ippfvslab.farm import Farm
 from ippfvslab.load import Load
-
-import pylvs
-from pylvs import Endpoint, Manager, Method, Protocol, Real, Service, codec, wire
 from pylvs.messages import Message, RealNest, ServiceNest
 from pylvs.refusals import Refusal
 from pylvs.transport import DumpInterrupted, NetlinkTransport
+
+import pylvs
+from pylvs import Endpoint, Manager, Method, Protocol, Real, Service, codec, wire
 from pylvs.uapi import Command
 from tests.live.helpers.rulesets import grid
 

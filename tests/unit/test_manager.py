@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 
 import pylvs
-from pylvs import Endpoint, Manager, Method, Protocol, Real, Ruleset, codec
+from pylvs import Endpoint, Manager, Method, Protocol, Real, Ruleset
+from pylvs._netlink.messages import join_dumps
 from pylvs.model import Config
-from pylvs.readings import join
 from pylvs.uapi import Command
 from tests.unit.fakekernel import FakeKernel
 from tests.unit.samples import connection, connection_tree
@@ -82,9 +82,9 @@ def test_create_makes_the_service_in_the_same_step(lvs: Manager, kernel: FakeKer
 
 def test_a_torn_dump_is_read_again(lvs: Manager, kernel: FakeKernel) -> None:
     lvs.replace(pylvs.loads("-A -t 10.0.0.1:80 -R 1.1.1.1"))
-    kernel.tears = 3
+    kernel.interruptions = 3
     assert len(lvs.services()) == 1
-    kernel.tears = 1000
+    kernel.interruptions = 1000
     with pytest.raises(pylvs.Error, match="the rules change faster than they can be read"):
         lvs.services()
 
@@ -98,10 +98,10 @@ def test_rules_are_read_again_when_they_were_torn(lvs: Manager, kernel: FakeKern
         seen.append(service.name)
         return service.name
 
-    kernel.tears = 2
+    kernel.interruptions = 2
     assert lvs.map_rules(note) == ["tcp 10.0.0.1:80", "tcp 10.0.0.2:80"]
     assert seen.count("tcp 10.0.0.1:80") == 3
-    kernel.tears = 1000
+    kernel.interruptions = 1000
     with pytest.raises(pylvs.Error, match="the rules change faster than they can be read"):
         lvs.rules()
 
@@ -123,11 +123,11 @@ def test_two_dumps_of_different_rule_sets_do_not_join(lvs: Manager) -> None:
     lvs.replace(pylvs.loads("-A -t 10.0.0.1:80 -R 1.1.1.1\n-A -t 10.0.0.2:80 -R 1.1.1.1"))
     services = lvs.services()
     reals = [(service.key, service.scheduler, list(service.reals)) for service in services]
-    assert join(services, reals) == services
-    assert join(services[:1], reals) is None
-    assert join(services, reals[:1]) is None
+    assert join_dumps(services, reals) == services
+    assert join_dumps(services[:1], reals) is None
+    assert join_dumps(services, reals[:1]) is None
     (key, _, some), other = reals
-    assert join(services, [(key, "rr", some), other]) is None
+    assert join_dumps(services, [(key, "rr", some), other]) is None
 
 
 def acceptable(ruleset: Ruleset) -> bool:
@@ -181,7 +181,7 @@ def test_settings(lvs: Manager) -> None:
     with pytest.raises(
         pylvs.Refused, match="the kernel refuses config: integer out of range"
     ) as refused:
-        lvs._do(Command.CONFIG_SET, [codec.config_nest(Config(tcp_timeout_s=0))])
+        lvs.send(Command.CONFIG_SET, config=Config(tcp_timeout_s=0))
     assert type(refused.value) is pylvs.Refused
 
 

@@ -21,7 +21,7 @@ from pylvs import (
     Ruleset,
     Service,
 )
-from pylvs.rulefile import lines_of, load, loads, read
+from pylvs._rulefile import lines_of, load, loads, read
 from pylvs.ruleset import diff, service_lines
 from tests.unit.fakekernel import FakeKernel
 from tests.unit.strategies import RULESETS
@@ -248,8 +248,8 @@ def test_a_line_without_an_end_is_not_read_whole(tmp_path: Path) -> None:
 
 
 def test_limits_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pylvs.rulefile.SERVICES_MAX", 2)
-    monkeypatch.setattr("pylvs.rulefile.REALS_MAX", 1)
+    monkeypatch.setattr("pylvs._rulefile.SERVICES_MAX", 2)
+    monkeypatch.setattr("pylvs._rulefile.REALS_MAX", 1)
     with pytest.raises(pylvs.TooMany, match="line 3: a namespace holds 2 services"):
         loads("".join(f"-A -t 10.0.0.{n}:80\n" for n in range(3)))
     with pytest.raises(pylvs.TooMany, match="line 2: a service holds 1 real servers"):

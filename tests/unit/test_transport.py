@@ -15,10 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pylvs
-from pylvs import netlink, transport
-from pylvs.netlink import Answer, frame, messages, refusal_in
-from pylvs.refusals import Refusal
-from pylvs.transport import NetlinkTransport
+from pylvs._netlink import transport
+from pylvs._netlink.error_map import Refusal
+from pylvs._netlink.transport import Answer, NetlinkTransport, headers, messages, refusal_in
 from pylvs.uapi import Command
 
 NLCTRL = "nlctrl"
@@ -40,7 +39,7 @@ def name_attribute(name: str) -> bytes:
     return struct.pack("=HH", 4 + len(content), 2) + content + b"\0" * (-len(content) % 4)
 
 
-GETFAMILY = Command(netlink.CTRL_CMD_GETFAMILY)  # 3, whatever it is called with us
+GETFAMILY = Command(transport.CTRL_CMD_GETFAMILY)  # 3, whatever it is called with us
 
 
 def test_without_the_module_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,14 +96,14 @@ def test_another_version_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         NetlinkTransport()
 
 
-def test_a_twin_is_another_socket(nlctrl: NetlinkTransport) -> None:
-    twin = nlctrl.twin()
-    dump = twin.dump(GETFAMILY)
+def test_a_clone_is_another_socket(nlctrl: NetlinkTransport) -> None:
+    clone = nlctrl.clone()
+    dump = clone.dump(GETFAMILY)
     next(dump)
     assert nlctrl.do(GETFAMILY, name_attribute(NLCTRL))
     assert list(dump)
-    twin.close()
-    twin.close()
+    clone.close()
+    clone.close()
 
 
 def test_events_are_subscribed_at_once(nlctrl: NetlinkTransport) -> None:
@@ -152,9 +151,9 @@ def test_the_socket_belongs_to_the_namespace(netns: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(transport, "GENL_NAME", NLCTRL)
     monkeypatch.setattr(transport, "GENL_VERSION", 2)
     there, here = NetlinkTransport(netns), NetlinkTransport()
-    twin = there.twin()
-    assert cookie(there) == cookie(twin) != cookie(here)
-    for opened in (there, here, twin):
+    clone = there.clone()
+    assert cookie(there) == cookie(clone) != cookie(here)
+    for opened in (there, here, clone):
         opened.close()
 
 
@@ -165,6 +164,10 @@ def test_no_such_namespace(name: str) -> None:
 
 
 # Framing
+
+
+def frame(family: int, flags: int, sequence: int, command: int, version: int, body: bytes) -> bytes:
+    return headers(family, flags, sequence, command, version, len(body)) + body
 
 
 def test_frame_and_messages() -> None:
@@ -182,12 +185,12 @@ def test_garbage_is_one_error(garbage: bytes) -> None:
 
 
 def error(number: int, flags: int = 0, rest: bytes = b"") -> Answer:
-    return Answer(netlink.NLMSG_ERROR, flags, 1, 0, struct.pack("=i", -number) + rest)
+    return Answer(transport.NLMSG_ERROR, flags, 1, 0, struct.pack("=i", -number) + rest)
 
 
 def test_acknowledgements() -> None:
     assert refusal_in(error(0)) is None
-    assert refusal_in(Answer(netlink.NLMSG_DONE, 0, 1, 0, b"")) is None
+    assert refusal_in(Answer(transport.NLMSG_DONE, 0, 1, 0, b"")) is None
     refused = refusal_in(error(errno.EPERM))
     assert refused is not None
     assert (refused.errno, refused.kernel, refused.offset) == (errno.EPERM, "", -1)
@@ -197,10 +200,10 @@ def test_extended_acknowledgements_with_and_without_the_request() -> None:
     sentence = struct.pack("=HH", 4 + 6, 1) + b"wrong\0\0\0"
     offset = struct.pack("=HHI", 8, 2, 24)
     request = frame(30, 5, 1, 3, 1, b"12345678")
-    whole = error(errno.EINVAL, netlink.NLM_F_ACK_TLVS, request + sentence + offset)
+    whole = error(errno.EINVAL, transport.NLM_F_ACK_TLVS, request + sentence + offset)
     capped = error(
         errno.EINVAL,
-        netlink.NLM_F_ACK_TLVS | netlink.NLM_F_CAPPED,
+        transport.NLM_F_ACK_TLVS | transport.NLM_F_CAPPED,
         request[:16] + sentence + offset,
     )
     for answer in (whole, capped):
