@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from .endpoint import Endpoint
@@ -480,6 +481,7 @@ def _weight(verb: Verb, given: _Given) -> int | None:
     return parse_weight(text)
 
 
+@lru_cache(4096)  # the lines of a save file have few weights
 def parse_weight(text: str) -> int:
     """Return the weight of a text.
 

@@ -25,7 +25,7 @@ from ._netlink.messages import (
 from ._netlink.nlattr import Body
 from .endpoint import Endpoint
 from .errors import AlreadyExists, Error, InvalidValue, NoSuchService, TooMany
-from .model import Config, Real, Service, as_service
+from .model import Config, Method, Real, Service, as_service
 from .ruleset import Rule, Ruleset
 from .uapi import REALS_MAX, SERVICES_MAX
 
@@ -121,16 +121,18 @@ class _LineForm(NamedTuple):
     other lines.
 
     :ivar pattern: matches the lines of this form and captures their values
-    :ivar request: the request of the first line
-    :ivar service: the option that names the service, with a space behind it
     :ivar groups: the groups that capture the service, the real server and the weight, or the
         service and the scheduler
+    :ivar protocol: the protocol of the service
+    :ivar option: the option that names the service, with a space behind it
+    :ivar method: the method of the real server; None if the line adds a service
     """
 
     pattern: re.Pattern[str]
-    request: Request
-    service: str
     groups: tuple[int, ...]
+    protocol: str
+    option: str
+    method: Method | None
 
 
 _CAPTURED = {"add-server": ("real-server", "weight"), "add-service": ("scheduler",)}
@@ -144,16 +146,18 @@ def _line_form(words: Sequence[str], request: Request) -> _LineForm | None:
     places = {token.option.name: token.at for token in tokenize(words)}
     service = next((name for name in ("tcp-service", "udp-service") if name in places), "")
     captured = [places.get(name, -1) for name in (service, *_CAPTURED.get(request.verb, ()))]
-    if len(captured) < 2 or -1 in captured:
+    if request.service is None or len(captured) < 2 or -1 in captured:
+        return None
+    if request.verb == "add-server" and request.method is None:
         return None
     # Every other word, an option as a rule, is the same in all lines of the form.
     parts = [re.escape(word) for word in words]
     for at in captured:
         parts[at] = r"([^\s#-][^\s#]*)"
     groups = tuple(sorted(captured).index(at) + 1 for at in captured)
-    assert request.service is not None
-    option = request.service.option[:3]
-    return _LineForm(re.compile(" ".join(parts) + r"\n?"), request, option, groups)
+    pattern = re.compile(" ".join(parts) + r"\n?")
+    protocol, option = str(request.service.protocol), request.service.option[:3]
+    return _LineForm(pattern, groups, protocol, option, request.method)
 
 
 class _Current(NamedTuple):
@@ -177,10 +181,21 @@ class _Reader:
 
     def take_known_form(self, row: str, number: int) -> bool:
         """Take a line of a form that an earlier line had; False leaves it to take()."""
-        for form in self._forms.get(row[:_BEGINNING], ()):
-            match = form.pattern.fullmatch(row)
-            if match is not None:
-                return self._take_values(form, match.group(*form.groups), number)
+        for pattern, groups, protocol, option, method in self._forms.get(row[:_BEGINNING], ()):
+            match = pattern.fullmatch(row)
+            if match is None:
+                continue
+            if method is None:
+                self._add_new(as_service(protocol, *match.group(*groups)), number)
+                return True
+            virtual, real, weight = match.group(*groups)
+            segment = self._first_segment.get(option + virtual)
+            if segment is None:
+                return False
+            endpoint = Endpoint.parse(real, protocol)
+            rule = encode_real_rule(*endpoint, parse_weight(weight), method)
+            self._add_real(segment, endpoint, rule, number)
+            return True
         return False
 
     def take(self, row: str, number: int) -> None:
@@ -203,23 +218,6 @@ class _Reader:
         body, line_numbers = self._segments.join()
         body[:0] = encode_config(self._config)
         return EncodedRuleset(body, self._config, source, line_numbers)
-
-    def _take_values(self, form: _LineForm, values: tuple[str, ...], number: int) -> bool:
-        known = form.request.service
-        assert known is not None
-        protocol = str(known.protocol)
-        if form.request.verb == "add-service":
-            self._add_new(as_service(known.protocol, *values), number)
-            return True
-        virtual, real, weight = values
-        segment = self._first_segment.get(form.service + virtual)
-        method = form.request.method
-        if segment is None or method is None:
-            return False
-        endpoint = Endpoint.parse(real, protocol)
-        rule = encode_real_rule(endpoint[0], endpoint[1], parse_weight(weight), method)
-        self._add_real(segment, endpoint, rule, number)
-        return True
 
     def _take_request(self, request: Request, number: int) -> None:
         if request.netns is not None:
@@ -288,8 +286,10 @@ class _Reader:
         self._add_real(segment, real.endpoint, encode_real(real), number)
 
     def _add_real(self, segment: int, endpoint: Endpoint, rule: bytes, number: int) -> None:
-        current = self._resume(segment)
-        end = current.service.end_of(endpoint)
+        current = self._current
+        if current is None or current.segment != segment:
+            current = self._resume(segment)
+        end = endpoint if endpoint.port else current.service.end_of(endpoint)
         if end in current.endpoints:
             raise AlreadyExists(f"{endpoint} is a real server of {current.service.name} already")
         if len(current.endpoints) >= REALS_MAX:
