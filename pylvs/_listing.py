@@ -181,7 +181,7 @@ def _length(widths: Sequence[int]) -> int:
 def _paper_widths(services: Iterable[Row]) -> list[int]:
     widths = list(map(len, PAPER))
     for row in services:
-        columns = [(cell,) for cell in row[:_SERVICE_CELLS]]
+        columns: list[Row] = [(cell,) for cell in row[:_SERVICE_CELLS]]
         columns += [row[_SERVICE_CELLS + place :: _REAL_CELLS] for place in range(_REAL_CELLS)]
         longest = [max(map(len, column), default=0) for column in columns]
         widths = list(map(max, widths, longest))

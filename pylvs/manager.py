@@ -215,13 +215,14 @@ class Manager:
         :raises NoSuchService: the service does not exist
         :raises NoSuchReal: the service has no such real server
         """
+        real = None
         if service is None and endpoint is not None:
             raise InvalidValue("a real server is one of a service", "give the service, too")
         if service is not None:
             service = validate_service(service)
             if endpoint is not None:
-                endpoint = as_real(service.protocol, endpoint).endpoint
-        for body in self._query_apart(Command.CONN_GET, service, endpoint):
+                real = as_real(service.protocol, endpoint).endpoint
+        for body in self._query_apart(Command.CONN_GET, service, real):
             yield from messages.decode_connections(body)
 
     def config(self) -> ConfigInfo:
@@ -300,10 +301,12 @@ class Manager:
         from ._rulefile import EncodedRuleset
         from .ruleset import Ruleset
 
-        if not isinstance(ruleset, Ruleset | EncodedRuleset):
+        if isinstance(ruleset, EncodedRuleset):
+            body = ruleset.body
+        elif isinstance(ruleset, Ruleset):
+            body = messages.encode_ruleset(ruleset)
+        else:
             raise InvalidValue(f"{ruleset!r} is no Ruleset", "loads() and load() return one")
-        encoded = isinstance(ruleset, EncodedRuleset)
-        body = ruleset.body if encoded else messages.encode_ruleset(ruleset)
         try:
             self._transport.do(Command.REPLACE, body)
         except Refusal as refusal:

@@ -182,7 +182,10 @@ def encode_real_rule(address: str, port: int, weight: int, method: int) -> bytes
     """
     family, pack, head, at_port, at_weight, at_method, tail = _REAL_LAYOUTS[":" in address]
     packed = inet_pton(family, address)
-    return pack(head, packed, at_port, htons(port), at_weight, weight, at_method, method, tail)
+    nest: bytes = pack(
+        head, packed, at_port, htons(port), at_weight, weight, at_method, method, tail
+    )
+    return nest
 
 
 def _real_layout(address: str, family: int) -> Row:
@@ -427,10 +430,13 @@ def _real_infos(rows: Iterable[Row]) -> list[RealInfo]:
 
 
 def _config_info(row: Row) -> ConfigInfo:
-    method, *numbers, version, connections, buckets, services, schedulers = row
+    method, tcp, fin, udp, conn_max, version, connections, buckets, services, schedulers = row
     return ConfigInfo(
         _METHODS[method or 0],
-        *numbers,
+        tcp,
+        fin,
+        udp,
+        conn_max,
         version=_text(version),
         connections=connections,
         buckets=buckets,

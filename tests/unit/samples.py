@@ -84,5 +84,6 @@ def config_nest(config: Config) -> Nest:
 
 
 def _only(values: Values) -> Nest:
+    nest: Nest
     (nest,) = named(values)
     return nest
