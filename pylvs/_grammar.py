@@ -160,7 +160,8 @@ def tokenize(words: Sequence[str]) -> list[Token]:
         else:
             raise _stray(word, found)
     for option, values, _ in found:
-        if option.unsupported and values != (option.neutral,):
+        neutral = option.neutral and values == (option.neutral,)
+        if option.unsupported and not neutral:
             raise InvalidValue(f"'{option}': ippfvs does not have {option.unsupported} yet")
     return [token for token in found if not token.option.unsupported]
 

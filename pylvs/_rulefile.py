@@ -207,6 +207,8 @@ class _Reader:
             return
         request = parse(words)
         self._take_request(request, number)
+        if " ".join(words) != row.rstrip("\n"):
+            return  # no form matches a comment, another spacing or the name of a program
         form = _line_form(words, request)
         if form is not None:
             forms = self._forms.setdefault(row[:_BEGINNING], [])

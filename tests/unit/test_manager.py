@@ -46,7 +46,7 @@ def test_the_manager_closes_what_it_opened(kernel: FakeKernel) -> None:
     assert kernel.open == 0
 
 
-def test_one_service(lvs: Manager) -> None:
+def test_one_service_is_returned_with_its_real_servers(lvs: Manager) -> None:
     web = lvs.add_service("tcp", "10.0.0.1:80")
     lvs.add_service(Protocol.UDP, Endpoint("10.0.0.1", 80), "rr")
     lvs.add_real(web, Endpoint("1.1.1.1", 80), 5, "tun")
@@ -59,7 +59,7 @@ def test_one_service(lvs: Manager) -> None:
     assert missing.value.kernel == "no such service"
 
 
-def test_edit(lvs: Manager) -> None:
+def test_edits_change_scheduler_weight_and_method(lvs: Manager) -> None:
     web = lvs.add_service("tcp", "10.0.0.1:80")
     assert lvs.edit_service(web, "lc").scheduler == "lc"
     lvs.add_real(web, "1.1.1.1:80", 3)
@@ -80,7 +80,7 @@ def test_create_makes_the_service_in_the_same_step(lvs: Manager, kernel: FakeKer
         lvs.add_real(pylvs.Service(Protocol.UDP, Endpoint("10.0.0.1", 80)), "1.1.1.1")
 
 
-def test_a_torn_dump_is_read_again(lvs: Manager, kernel: FakeKernel) -> None:
+def test_an_interrupted_dump_is_repeated(lvs: Manager, kernel: FakeKernel) -> None:
     lvs.replace(pylvs.loads("-A -t 10.0.0.1:80 -R 1.1.1.1"))
     kernel.interruptions = 3
     assert len(lvs.services()) == 1
@@ -89,7 +89,7 @@ def test_a_torn_dump_is_read_again(lvs: Manager, kernel: FakeKernel) -> None:
         lvs.services()
 
 
-def test_rules_are_read_again_when_they_were_torn(lvs: Manager, kernel: FakeKernel) -> None:
+def test_an_interrupted_dump_of_rules_is_repeated(lvs: Manager, kernel: FakeKernel) -> None:
     rules = pylvs.loads("-A -t 10.0.0.1:80 -R 1.1.1.1\n-A -t 10.0.0.2:80 -R 1.1.1.1")
     lvs.replace(rules)
     seen = []
@@ -106,7 +106,7 @@ def test_rules_are_read_again_when_they_were_torn(lvs: Manager, kernel: FakeKern
         lvs.rules()
 
 
-def test_rules_that_are_not_wanted_to_their_end(lvs: Manager, kernel: FakeKernel) -> None:
+def test_an_abandoned_dump_of_rules_frees_its_socket(lvs: Manager, kernel: FakeKernel) -> None:
     lvs.replace(pylvs.loads("-A -t 10.0.0.1:80 -R 1.1.1.1\n-A -t 10.0.0.2:80 -R 1.1.1.1"))
 
     def refuse(service: pylvs.Service) -> None:
@@ -131,7 +131,7 @@ def test_two_dumps_of_different_rule_sets_do_not_join(lvs: Manager) -> None:
 
 
 def acceptable(ruleset: Ruleset) -> bool:
-    """Say whether the kernel takes a rule set, by asking for one rule after the other."""
+    """Return whether the kernel accepts a rule set, one rule after the other."""
     lvs = Manager(transport=FakeKernel())
     if ruleset.config != Config():
         lvs.replace(Ruleset((), ruleset.config))
@@ -173,7 +173,7 @@ def test_replace_keeps_the_counters_of_those_that_stay(lvs: Manager, kernel: Fak
     assert lvs.services()[0].reals[0].stats.connections == 7
 
 
-def test_settings(lvs: Manager) -> None:
+def test_settings_are_changed_and_refused(lvs: Manager) -> None:
     lvs.configure(default_method="dr", udp_timeout_s=5)
     config = lvs.config()
     assert config.rule() == Config(Method.DR, 7200, 120, 5, 0)
@@ -240,7 +240,7 @@ def test_other_calls_may_be_made_while_connections_are_read(
         (lambda lvs: lvs.replace(Ruleset(config=Config(cast(Method, 9)))), "'9' is not a method"),
     ],
 )
-def test_impossible_values_are_never_sent(
+def test_invalid_values_are_never_sent(
     lvs: Manager, kernel: FakeKernel, call: object, sentence: str
 ) -> None:
     assert callable(call)

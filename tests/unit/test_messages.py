@@ -67,8 +67,18 @@ def test_both_encoders_give_the_same_bytes(ruleset: Ruleset) -> None:
     assert body == encode(ruleset_tree(ruleset))
 
 
+@given(services(), ENDPOINTS, CONFIGS)
+def test_keys_and_settings_have_the_bytes_of_pyroute2(
+    service: Service, end: Endpoint, config: Config
+) -> None:
+    key = messages.service_attrs(service, key_only=True)
+    values = [*key, *messages.real_attrs(end), *messages.config_attrs(config)]
+    nests = [service_nest(service, key_only=True), rule_nest(end), config_nest(config)]
+    assert messages.encode(messages.MESSAGE, values) == encode(nests)
+
+
 @given(st.lists(INFOS, max_size=6))
-def test_services(listed: list[tuple[Service, Stats, int]]) -> None:
+def test_services_of_a_dump_are_decoded(listed: list[tuple[Service, Stats, int]]) -> None:
     nests = []
     for service, stats, count in listed:
         name, tree = service_nest(service)
@@ -85,7 +95,9 @@ def test_services(listed: list[tuple[Service, Stats, int]]) -> None:
 
 
 @given(GROUPS)
-def test_real_servers_follow_their_service(groups: list[tuple[Service, list[RealInfo]]]) -> None:
+def test_real_servers_are_decoded(
+    groups: list[tuple[Service, list[RealInfo]]],
+) -> None:
     nests = []
     for service, reals in groups:
         nests += [service_nest(service), *(real_nest(real) for real in reals)]
@@ -106,7 +118,7 @@ def astuple(real: Real) -> tuple[Endpoint, int, Method | None]:
 
 
 @given(RULESETS, st.data())
-def test_rules_however_messages_divide_them(ruleset: Ruleset, data: st.DataObject) -> None:
+def test_divided_rules_are_decoded(ruleset: Ruleset, data: st.DataObject) -> None:
     bodies: list[Values] = [[]]
     for service in ruleset.services:
         head, *reals = rule_nests(service)
@@ -120,7 +132,7 @@ def test_rules_however_messages_divide_them(ruleset: Ruleset, data: st.DataObjec
     assert tuple(messages.decode_rules(map(encode, bodies))) == ruleset.services
 
 
-def test_a_service_is_there_before_all_are_read() -> None:
+def test_a_service_is_yielded_before_all_bodies_are_read() -> None:
     ends = [Endpoint("10.0.0.1", port) for port in (1, 2, 3)]
     services = [Service(Protocol.TCP, end, "rr", (Real(end, 1, Method.NAT),)) for end in ends]
     bodies = iter([encode(rule_nests(service)) for service in services])
@@ -139,13 +151,13 @@ def real_nest(real: RealInfo) -> tuple[str, Values]:
 
 
 @given(st.lists(CONNECTIONS, max_size=8))
-def test_connections(entries: list[Connection]) -> None:
+def test_connections_of_a_dump_are_decoded(entries: list[Connection]) -> None:
     body = encode([("IPPFVS_A_CONN", connection_tree(entry)) for entry in entries])
     assert messages.decode_connections(body) == entries
 
 
 @given(st.lists(CONNECTIONS, max_size=4), st.data())
-def test_what_is_cut_or_spoilt_is_one_error_or_whole(
+def test_a_damaged_dump_is_decoded_or_raises_one_error(
     entries: list[Connection], data: st.DataObject
 ) -> None:
     nests = [("IPPFVS_A_CONN", connection_tree(entry)) for entry in entries]
@@ -160,7 +172,7 @@ def test_what_is_cut_or_spoilt_is_one_error_or_whole(
 
 
 @given(st.binary(max_size=64))
-def test_garbage_is_one_error(garbage: bytes) -> None:
+def test_garbage_in_a_dump_raises_one_error(garbage: bytes) -> None:
     for read in (messages.decode_services, messages.decode_reals, messages.decode_connections):
         with suppress(TransportError):
             assert read(garbage) == []
@@ -170,7 +182,7 @@ def test_garbage_is_one_error(garbage: bytes) -> None:
         messages.decode_service(garbage)
 
 
-def test_a_real_server_without_a_service_is_one_error() -> None:
+def test_a_real_server_without_a_service_raises_one_error() -> None:
     body = encode([real_nest(RealInfo(Endpoint("10.0.0.1", 80)))])
     with pytest.raises(TransportError, match="a real server before its service"):
         messages.decode_reals(body)
@@ -178,8 +190,8 @@ def test_a_real_server_without_a_service_is_one_error() -> None:
         list(messages.decode_rules([body]))
 
 
-def test_attributes_of_a_newer_module_are_passed_over() -> None:
-    """One within each nest, one between them; their content differs."""
+def test_attributes_of_a_newer_module_are_skipped() -> None:
+    """Unknown attributes are within each nest and between nests. Their content differs."""
     entries = [connection(f"10.0.0.{number}:1") for number in range(3)]
     body = b""
     for number, entry in enumerate(entries):
@@ -190,7 +202,7 @@ def test_attributes_of_a_newer_module_are_passed_over() -> None:
     assert messages.decode_connections(body) == entries
 
 
-def test_a_number_of_another_length_is_one_error() -> None:
+def test_a_number_of_another_length_raises_one_error() -> None:
     body = encode([("IPPFVS_A_CONN", connection_tree(connection("10.0.0.1:1")))])
     protocol = body.index(b"\x05\x00\x01\x00\x06")
     longer = body[:protocol] + b"\x06" + body[protocol + 1 :]
@@ -198,7 +210,7 @@ def test_a_number_of_another_length_is_one_error() -> None:
         messages.decode_connections(longer)
 
 
-def test_a_hundred_thousand_of_each_take_seconds() -> None:
+def test_a_hundred_thousand_nests_take_less_than_five_seconds() -> None:
     ends = [Endpoint(f"172.16.{n >> 8}.{n & 255}", 80) for n in range(1000)]
     reals = tuple(Real(end, 1, Method.NAT) for end in ends)
     services = [
@@ -248,7 +260,7 @@ def raw(kind: str, value: Any) -> Any:
 
 
 @given(CONFIGS)
-def test_config(config: Config) -> None:
+def test_settings_are_decoded(config: Config) -> None:
     name, tree = config_nest(config)
     tree += [
         ("IPPFVS_CONFIG_VERSION", "1.2.3"),
@@ -264,7 +276,7 @@ def test_config(config: Config) -> None:
 
 
 @given(STATS, st.lists(COUNTS, min_size=13, max_size=13))
-def test_stats_and_drops(stats: Stats, counts: list[int]) -> None:
+def test_stats_and_drops_are_decoded(stats: Stats, counts: list[int]) -> None:
     names = [name for name, kind in DropsNest.nla_map if kind != "none"]
     drops = list(zip(names, counts, strict=True))
     body = encode([("IPPFVS_A_STATS", stats_tree(stats)), ("IPPFVS_A_DROPS", drops)])
@@ -272,7 +284,7 @@ def test_stats_and_drops(stats: Stats, counts: list[int]) -> None:
 
 
 @given(services(), METHODS)
-def test_event(service: Service, method: Method | None) -> None:
+def test_an_event_is_decoded(service: Service, method: Method | None) -> None:
     end = Endpoint("10.0.0.1", 80)
     body = encode([service_nest(service), rule_nest(end, 5, method)])
     expected = Event("real_new", replace(service, reals=()), Real(end, 5, method))
@@ -281,7 +293,7 @@ def test_event(service: Service, method: Method | None) -> None:
 
 
 @given(st.binary(max_size=64))
-def test_garbage_in_one_answer_is_one_error(garbage: bytes) -> None:
+def test_garbage_in_an_answer_raises_one_error(garbage: bytes) -> None:
     for decode in (
         messages.decode_config,
         messages.decode_stats,

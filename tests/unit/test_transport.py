@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Framing, and the real socket on the real nlctrl, which every kernel has."""
+"""The framing, and the socket with the family nlctrl, which every kernel has."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NLCTRL = "nlctrl"
 
 @pytest.fixture
 def nlctrl(monkeypatch: pytest.MonkeyPatch) -> Iterator[NetlinkTransport]:
-    """A transport to the kernel's family nlctrl in place of ours; its version is 2."""
+    """A transport to the family nlctrl, whose version is 2, in place of ippfvs."""
     monkeypatch.setattr(transport, "GENL_NAME", NLCTRL)
     monkeypatch.setattr(transport, "GENL_VERSION", 2)
     monkeypatch.setattr(transport, "GENL_EVENTS", "notify")
@@ -42,7 +42,7 @@ def name_attribute(name: str) -> bytes:
 GETFAMILY = Command(transport.CTRL_CMD_GETFAMILY)  # 3, whatever it is called with us
 
 
-def test_without_the_module_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_module_raises_an_error_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "GENL_NAME", "ippfvs-absent")
     with pytest.raises(pylvs.ModuleNotLoaded, match="module is not loaded") as missing:
         pylvs.Manager()
@@ -62,7 +62,7 @@ def test_a_refusal_has_its_errno(nlctrl: NetlinkTransport) -> None:
     assert answer
 
 
-def test_a_refusal_has_the_kernels_sentence_and_the_offset(nlctrl: NetlinkTransport) -> None:
+def test_a_refusal_has_the_kernels_message_and_the_offset(nlctrl: NetlinkTransport) -> None:
     wrong = name_attribute(NLCTRL) + struct.pack("=HHI", 5, 1, 0)  # a u16 of one byte
     with pytest.raises(Refusal) as refused:
         nlctrl.do(GETFAMILY, wrong)
@@ -71,7 +71,7 @@ def test_a_refusal_has_the_kernels_sentence_and_the_offset(nlctrl: NetlinkTransp
     assert refused.value.offset == len(name_attribute(NLCTRL))
 
 
-def test_a_dump_is_read_to_its_end_and_the_socket_goes_on(nlctrl: NetlinkTransport) -> None:
+def test_a_dump_is_read_to_its_end_and_the_socket_stays_usable(nlctrl: NetlinkTransport) -> None:
     bodies = list(nlctrl.dump(GETFAMILY))
     assert sum(b"nlctrl\0" in body for body in bodies) == 1
     assert nlctrl.do(GETFAMILY, name_attribute(NLCTRL))
@@ -90,7 +90,7 @@ def test_a_request_of_megabytes_is_sent_in_one_piece(nlctrl: NetlinkTransport) -
     assert refused.value.errno in (errno.ENOENT, errno.EINVAL)
 
 
-def test_another_version_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_version_of_the_interface_raises_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "GENL_NAME", NLCTRL)
     with pytest.raises(pylvs.VersionMismatch, match="speaks version 2 of its interface, pylvs 1"):
         NetlinkTransport()
@@ -158,7 +158,7 @@ def test_the_socket_belongs_to_the_namespace(netns: str, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("name", ["no-such-namespace", "/no/such/file", "/etc/passwd"])
-def test_no_such_namespace(name: str) -> None:
+def test_a_missing_namespace_raises_an_error(name: str) -> None:
     with pytest.raises(pylvs.NoSuchNamespace, match=f"no network namespace '{name}'"):
         pylvs.Manager(name)
 
@@ -170,13 +170,13 @@ def frame(family: int, flags: int, sequence: int, command: int, version: int, bo
     return headers(family, flags, sequence, command, version, len(body)) + body
 
 
-def test_frame_and_messages() -> None:
+def test_framed_messages_are_parsed() -> None:
     data = frame(30, 1, 7, 3, 1, b"abcd") + frame(31, 2, 8, 4, 1, b"")
     assert list(messages(data)) == [Answer(30, 1, 7, 3, b"abcd"), Answer(31, 2, 8, 4, b"")]
 
 
 @given(st.binary(max_size=80))
-def test_garbage_is_one_error(garbage: bytes) -> None:
+def test_garbage_raises_one_error(garbage: bytes) -> None:
     try:
         for answer in messages(garbage):
             refusal_in(answer)
@@ -188,7 +188,7 @@ def error(number: int, flags: int = 0, rest: bytes = b"") -> Answer:
     return Answer(transport.NLMSG_ERROR, flags, 1, 0, struct.pack("=i", -number) + rest)
 
 
-def test_acknowledgements() -> None:
+def test_acknowledgements_and_errors_are_told_apart() -> None:
     assert refusal_in(error(0)) is None
     assert refusal_in(Answer(transport.NLMSG_DONE, 0, 1, 0, b"")) is None
     refused = refusal_in(error(errno.EPERM))
@@ -196,7 +196,7 @@ def test_acknowledgements() -> None:
     assert (refused.errno, refused.kernel, refused.offset) == (errno.EPERM, "", -1)
 
 
-def test_extended_acknowledgements_with_and_without_the_request() -> None:
+def test_extended_errors_are_decoded_with_and_without_the_request() -> None:
     sentence = struct.pack("=HH", 4 + 6, 1) + b"wrong\0\0\0"
     offset = struct.pack("=HHI", 8, 2, 24)
     request = frame(30, 5, 1, 3, 1, b"12345678")
