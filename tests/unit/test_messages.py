@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pylvs._netlink import messages
+from pylvs._netlink import messages, nlattr
 from pylvs._netlink.messages import encode_ruleset
 from pylvs._netlink.nlattr import Decoder, Values, locate, walk
 from pylvs.endpoint import Endpoint
@@ -74,7 +74,7 @@ def test_keys_and_settings_have_the_bytes_of_pyroute2(
     key = messages.service_attrs(service, key_only=True)
     values = [*key, *messages.real_attrs(end), *messages.config_attrs(config)]
     nests = [service_nest(service, key_only=True), rule_nest(end), config_nest(config)]
-    assert messages.encode(messages.MESSAGE, values) == encode(nests)
+    assert nlattr.encode(messages.MESSAGE, values) == encode(nests)
 
 
 @given(st.lists(INFOS, max_size=6))
