@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Build steps that pyproject.toml cannot say: the kernel module and the C core.
+"""The parts of the build that pyproject.toml cannot describe.
 
-``python setup.py build_kmod`` builds ippfvs.ko through Kbuild, for the running
-kernel or for the one whose build tree KDIR names. W=1, C=1 and their like are
-handed on from the environment.
+These are the kernel module, the C core, and the version, which comes from kernel/version.h.
+``python setup.py build_kmod`` builds ippfvs.ko through Kbuild, for the running kernel or for
+the kernel whose build tree is KDIR. Variables such as W=1 and C=1 are passed on from the
+environment.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from setuptools import Command, setup
 
 ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT))
 
 
 class BuildKmod(Command):
@@ -34,7 +36,6 @@ class BuildKmod(Command):
 
     def run(self) -> None:
         """Run make in the kernel's build tree."""
-        sys.path.insert(0, str(ROOT))
         from pylvs import kmod
         from pylvs.errors import Error
 
@@ -46,7 +47,10 @@ class BuildKmod(Command):
         self.announce(f"built {built}", level=2)
 
 
+from pylvs._version import __version__  # noqa: E402
+
 setup(
+    version=__version__,
     cmdclass={"build_kmod": BuildKmod},
     cffi_modules=["pylvs/_core_build.py:ffibuilder"],
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""pylvs: the control of ippfvs, the Linux virtual server.
+"""pylvs controls ippfvs, the Linux virtual server.
 
 ::
 
@@ -10,119 +10,56 @@
         lvs.add_real(web, "172.16.0.2:80")
         lvs.replace(pylvs.load("rules.txt"))
 
-Names are loaded when first used.
+The modules :mod:`pylvs.core` (the kernel's pure C) and :mod:`pylvs.kmod` (building and loading
+the module) come with the package.
+
+A name is imported from its module when it is first used, because a command of ippfvsadm needs
+few of them: importing all takes longer than a command without it.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .endpoint import Endpoint
-    from .errors import (
-        AddressNotUsable,
-        AlreadyExists,
-        BuildFailed,
-        Error,
-        FamilyMismatch,
-        InvalidValue,
-        MissingOption,
-        ModuleNotLoaded,
-        NoSuchNamespace,
-        NoSuchReal,
-        NoSuchService,
-        NotPermitted,
-        PortCannotChange,
-        Refused,
-        TooMany,
-        TransportError,
-        UnknownScheduler,
-        VersionMismatch,
-    )
-    from .manager import Manager
-    from .model import (
-        Config,
-        ConfigInfo,
-        Connection,
-        Drops,
-        Event,
-        Method,
-        Protocol,
-        Real,
-        RealInfo,
-        Service,
-        ServiceInfo,
-        State,
-        Stats,
-    )
-    from .rulefile import load, loads
-    from .ruleset import Ruleset, diff
+    from ._rulefile import *  # noqa: F403
+    from .endpoint import *  # noqa: F403
+    from .errors import *  # noqa: F403
+    from .manager import *  # noqa: F403
+    from .model import *  # noqa: F403
+    from .ruleset import *  # noqa: F403
 
-__version__ = "1.0.0"
+    __version__: str
 
-__all__ = [
-    "AddressNotUsable",
-    "AlreadyExists",
-    "BuildFailed",
-    "Config",
-    "ConfigInfo",
-    "Connection",
-    "Drops",
-    "Endpoint",
-    "Error",
-    "Event",
-    "FamilyMismatch",
-    "InvalidValue",
-    "Manager",
-    "Method",
-    "MissingOption",
-    "ModuleNotLoaded",
-    "NoSuchNamespace",
-    "NoSuchReal",
-    "NoSuchService",
-    "NotPermitted",
-    "PortCannotChange",
-    "Protocol",
-    "Real",
-    "RealInfo",
-    "Refused",
-    "Ruleset",
-    "Service",
-    "ServiceInfo",
-    "State",
-    "Stats",
-    "TooMany",
-    "TransportError",
-    "UnknownScheduler",
-    "VersionMismatch",
-    "__version__",
-    "diff",
-    "load",
-    "loads",
-]
-
-_HOMES = {
+_NAMES = {
+    "_rulefile": "load loads",
+    "_version": "__version__",
     "endpoint": "Endpoint",
+    "errors": (
+        "AddressNotUsable AlreadyExists BuildFailed Error FamilyMismatch InvalidValue "
+        "MissingOption ModuleNotLoaded NoSuchNamespace NoSuchReal NoSuchService NotPermitted "
+        "PortCannotChange Refused TooMany TransportError UnknownScheduler VersionMismatch"
+    ),
     "manager": "Manager",
     "model": (
-        "Config ConfigInfo Connection Drops Event Method Protocol "
-        "Real RealInfo Service ServiceInfo State Stats"
+        "Config ConfigInfo Connection Drops Event Method Protocol Real RealInfo Service "
+        "ServiceInfo State Stats"
     ),
-    "rulefile": "load loads",
     "ruleset": "Ruleset diff",
 }
+_HOME = {name: home for home, names in _NAMES.items() for name in names.split()}
 _MODULES = ("core", "kmod")
-_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
-    from importlib import import_module
-
     if name in _MODULES:
         return import_module(f".{name}", __name__)
-    if name not in __all__:
+    if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOME.get(name, 'errors')}", __name__), name)
+    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
     globals()[name] = value
     return value
 

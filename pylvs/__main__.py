@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""``python -m pylvs`` is ippfvsadm."""
+"""``python -m pylvs`` runs ippfvsadm."""
 
 from __future__ import annotations
 

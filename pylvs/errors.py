@@ -1,41 +1,42 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What can go wrong: the error tree.
+"""The errors that pylvs raises.
 
 ::
 
                                 exit code
-    Error                            1   any of them
-    ├── InvalidValue                 2   an address, port, weight ... that cannot be
-    ├── Refused                      1   the kernel said no
+    Error                            1   base class of all of them
+    ├── InvalidValue                 2   an address, port, weight or line is not valid
+    ├── Refused                      1   the kernel refused the request
     │   ├── NoSuchService            1
     │   ├── NoSuchReal               1
-    │   ├── AlreadyExists            1   that service or real server is there
+    │   ├── AlreadyExists            1   the service or real server exists already
     │   ├── NotPermitted             1   CAP_NET_ADMIN is missing
     │   ├── UnknownScheduler         1
     │   ├── FamilyMismatch           1   IPv4 and IPv6 in one service
     │   ├── PortCannotChange         1   DR and TUN keep the port
-    │   ├── AddressNotUsable         1   not unicast, or local but foreign
+    │   ├── AddressNotUsable         1   not unicast, or not an address of this host
     │   └── TooMany                  1   a limit of the kernel is reached
     ├── ModuleNotLoaded              1
-    ├── VersionMismatch              1   module and pylvs of different releases
+    ├── VersionMismatch              1   module and pylvs are of different releases
     ├── MissingOption                1   the running kernel lacks a needed option
     ├── BuildFailed                  1   the module could not be built or loaded
     ├── NoSuchNamespace              1
     └── TransportError               1   netlink itself failed
 
-``str(error)`` is one sentence: what, and why. ``error.remedy`` says what to do,
-``error.kernel`` is the kernel's own sentence where it gave one.
+``str(error)`` is one sentence that says what was refused and why. ``error.remedy`` says
+what to do about it. ``error.kernel`` is the kernel's own message if it sent one.
+``error.exit_code`` is the exit code of ippfvsadm.
 """
 
 from __future__ import annotations
 
 
 class Error(Exception):
-    """Base of every error of pylvs.
+    """The base class of every error of pylvs.
 
-    :ivar remedy: what to do about it, without a full stop; may be empty
-    :ivar kernel: the kernel's own sentence; empty when it did not speak
-    :ivar where: the place in a file that is at fault; empty when there is none
+    :ivar remedy: what the user can do, a clause without a full stop; may be empty
+    :ivar kernel: the message that the kernel sent; empty if it sent none
+    :ivar where: the file and line, or the rule, that is at fault; empty if there is none
     """
 
     exit_code = 1
@@ -51,26 +52,26 @@ class Error(Exception):
         return f"{self.where}: {self.what}" if self.where else self.what
 
     def advise(self, remedy: str) -> None:
-        """Add REMEDY behind what there is."""
+        """Append a clause to the remedy."""
         self.remedy = f"{self.remedy}; {remedy}" if self.remedy else remedy
 
     def sentence(self) -> str:
-        """Return what, why and the remedy as one sentence."""
+        """Return what was refused, why, and the remedy, as one sentence."""
         return f"{self}; {self.remedy}" if self.remedy else str(self)
 
 
 class InvalidValue(Error):
-    """An address, port, weight, name or line that cannot be; nothing was sent."""
+    """An address, port, weight, name or line is not valid. Nothing was sent."""
 
     exit_code = 2
 
 
 class Refused(Error):
-    """The kernel refused a request; nothing was changed."""
+    """The kernel refused a request. Nothing was changed."""
 
 
 class NoSuchService(Refused):
-    """The service is not there."""
+    """The service does not exist."""
 
 
 class NoSuchReal(Refused):
@@ -78,11 +79,11 @@ class NoSuchReal(Refused):
 
 
 class AlreadyExists(Refused):
-    """That service, or that real server of it, is there already."""
+    """The service, or the real server of the service, exists already."""
 
 
 class NotPermitted(Refused):
-    """Changing rules needs CAP_NET_ADMIN."""
+    """The caller lacks CAP_NET_ADMIN, which every change of the rules needs."""
 
 
 class UnknownScheduler(Refused):
@@ -90,27 +91,27 @@ class UnknownScheduler(Refused):
 
 
 class FamilyMismatch(Refused):
-    """Real server and service are of different address families."""
+    """The real server and the service are of different address families."""
 
 
 class PortCannotChange(Refused):
-    """DR and TUN leave the packet as it is, its port too."""
+    """The port differs from the service's, and DR and TUN do not rewrite packets."""
 
 
 class AddressNotUsable(Refused):
-    """Not a unicast address, or a local server asked for at a foreign address."""
+    """The address is not unicast, or the method local was given a foreign address."""
 
 
 class TooMany(Refused):
-    """A limit is reached: services of a namespace, or real servers of a service."""
+    """The namespace has the most services, or the service the most real servers."""
 
 
 class ModuleNotLoaded(Error):
-    """The running kernel has no ippfvs family."""
+    """The running kernel has no generic netlink family ippfvs."""
 
 
 class VersionMismatch(Error):
-    """Module and pylvs come from different releases."""
+    """The module and pylvs are of different releases."""
 
 
 class MissingOption(Error):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The kernel module: build it, load it, tell its version, unload it."""
+"""The kernel module: build it, load it, read its version, unload it."""
 
 from __future__ import annotations
 
@@ -37,11 +37,12 @@ def build(
 ) -> Path:
     """Build ippfvs.ko through Kbuild and return its path.
 
-    :param root: the source tree, where Kbuild is
-    :param kdir: a kernel's build tree; None is the running kernel's
-    :param flags: variables for make, of MAKE_FLAGS
-    :raises BuildFailed: no headers, no make, or make failed; the message ends with its last lines
-    :raises MissingOption: the kernel lacks options that the module needs; they are named
+    :param root: the source tree, which contains Kbuild
+    :param kdir: the build tree of a kernel; None is that of the running kernel
+    :param flags: variables for make, whose names are in MAKE_FLAGS
+    :raises BuildFailed: headers or make are missing, or make failed; the message ends with the
+        last lines of make's output
+    :raises MissingOption: the kernel lacks options that the module needs; the error names them
     """
     tree = Path(kdir) if kdir is not None else running_kdir()
     if not (tree / "Makefile").exists():
@@ -59,18 +60,18 @@ def build(
 
 
 def running_kdir() -> Path:
-    """Return where the running kernel's build tree should be."""
+    """Return the path at which the build tree of the running kernel belongs."""
     return Path("/lib/modules", os.uname().release, "build")
 
 
 def load(module: Path | str, parameters: Sequence[str] = ()) -> None:
-    """Load a built module, and first those of the kernel that it needs.
+    """Load the modules of the kernel that a built module needs, and then that module.
 
     :param module: the .ko file
-    :param parameters: such as ``conn_tab_bits=16``
+    :param parameters: parameters of the module, such as ``conn_tab_bits=16``
     :raises NotPermitted: loading needs CAP_SYS_MODULE
-    :raises MissingOption: the running kernel lacks something; the options are named
-    :raises BuildFailed: not a module of the running kernel, or it did not load
+    :raises MissingOption: the running kernel lacks options; the error names them
+    :raises BuildFailed: the file is no module of the running kernel, or it did not load
     """
     module = Path(module)
     for name in dependencies(module):
@@ -81,30 +82,30 @@ def load(module: Path | str, parameters: Sequence[str] = ()) -> None:
 def unload() -> None:
     """Unload ippfvs.
 
-    :raises NotPermitted: it needs CAP_SYS_MODULE
-    :raises BuildFailed: it is not loaded, or it is in use
+    :raises NotPermitted: unloading needs CAP_SYS_MODULE
+    :raises BuildFailed: the module is not loaded, or it is in use
     """
     _command(["rmmod", NAME], f"{NAME} did not unload")
 
 
 def dependencies(module: Path) -> list[str]:
-    """Return the modules that a .ko names as needed.
+    """Return the names of the modules that a .ko depends on.
 
-    :raises BuildFailed: not a module
+    :raises BuildFailed: the file is no module
     """
     return [name for name in _field(module, "depends").split(",") if name]
 
 
 def version(module: Path) -> str:
-    """Return the version that a .ko bears.
+    """Return the version of a .ko.
 
-    :raises BuildFailed: not a module
+    :raises BuildFailed: the file is no module
     """
     return _field(module, "version")
 
 
 def missing_options(config: str) -> list[str]:
-    """Return the needed options that a kernel's configuration, as text, lacks."""
+    """Return the options that the module needs and the text of a configuration lacks."""
     have = {line.partition("=")[0] for line in config.splitlines() if line[-2:] in ("=y", "=m")}
     return [name for name in NEEDED if name not in have]
 
@@ -137,7 +138,7 @@ def _running_config() -> str:
     try:
         return path.read_text()
     except OSError:
-        return "\n".join(f"{name}=y" for name in NEEDED)  # unknown: accuse none
+        return "\n".join(f"{name}=y" for name in NEEDED)  # unknown, so none is missing
 
 
 def _run(words: list[str], absent: str, remedy: str) -> subprocess.CompletedProcess[str]:

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The API: one network namespace's virtual services."""
+"""The API: the virtual services of one network namespace."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from . import bulk, codec, wire
-from .asking import dump, explain_replace, told, undisturbed
+from ._netlink import messages
+from ._netlink.error_map import Refusal, explain
+from ._netlink.nlattr import Body, encode, locate
+from ._netlink.transport import NLM_F_CREATE, DumpInterrupted, NetlinkTransport, Transport
 from .endpoint import Endpoint
 from .errors import Error, InvalidValue, UnknownScheduler
-from .messages import Message
 from .model import (
     Config,
     ConfigInfo,
@@ -24,24 +26,19 @@ from .model import (
     Service,
     ServiceInfo,
     Stats,
+    as_method,
+    as_real,
+    as_service,
+    validate_config,
+    validate_service,
 )
-from .netlink import NLM_F_CREATE
-from .readings import Member, join
-from .refusals import Refusal, explain
-from .transport import NetlinkTransport, Transport
 from .uapi import Command
-from .wire import Tree
-from .words import (
-    checked_config,
-    checked_service,
-    make_method,
-    make_real,
-    make_service,
-)
 
 if TYPE_CHECKING:
-    from .packed import PackedRuleset
+    from ._rulefile import EncodedRuleset
     from .ruleset import Ruleset
+
+_DUMP_ATTEMPTS = 20
 
 T = TypeVar("T")
 
@@ -55,15 +52,16 @@ class Manager:
             web = lvs.add_service("tcp", "202.103.106.5:80", scheduler="wrr")
             lvs.add_real(web, "172.16.0.2:80")
 
-    Synchronous, one request after the other; give each thread its own. Every call
-    may raise :class:`~pylvs.errors.TransportError`, and every change
-    :class:`~pylvs.errors.NotPermitted`.
+    A Manager is synchronous and handles one request at a time, so each thread needs its
+    own. Every call may raise :class:`~pylvs.errors.TransportError`, and every change
+    :class:`~pylvs.errors.NotPermitted`. Every call that takes a value raises
+    :class:`~pylvs.errors.InvalidValue`, and sends nothing, if the value is not valid.
 
-    :param netns: name (as of ``ip netns``) or path of a network namespace; None is
-        the caller's own
-    :param transport: what carries the requests instead of a netlink socket
+    :param netns: name (as of ``ip netns``) or path of a network namespace; None is the
+        namespace of the caller
+    :param transport: carries the requests in place of a netlink socket
     :raises ModuleNotLoaded: the kernel has no ippfvs
-    :raises VersionMismatch: module and pylvs speak different versions
+    :raises VersionMismatch: the module has another version of the netlink interface
     :raises NoSuchNamespace: there is no such namespace
     """
 
@@ -77,7 +75,7 @@ class Manager:
         self.close()
 
     def close(self) -> None:
-        """Close the socket; may be called twice."""
+        """Close the socket. It may be called twice."""
         self._transport.close()
 
     # Services
@@ -88,59 +86,56 @@ class Manager:
         """Add a service and return it.
 
         :param protocol: "tcp" or "udp"
-        :param endpoint: virtual address; without a port every port of the protocol
+        :param endpoint: the virtual address; without a port it is every port of the protocol
         :param scheduler: "rr", "wrr", "lc" or "wlc"
-        :raises AlreadyExists: it is there
-        :raises AddressNotUsable: no unicast address, or one that no client reaches
+        :raises AlreadyExists: the service exists already
+        :raises AddressNotUsable: the address is not unicast, or no client can reach it
         :raises UnknownScheduler: the kernel has no such scheduler
-        :raises TooMany: the namespace is full
+        :raises TooMany: the namespace has the most services
         """
-        service = make_service(protocol, endpoint, scheduler)
-        self._do(Command.SERVICE_NEW, [codec.service_nest(service)], service)
+        service = as_service(protocol, endpoint, scheduler)
+        self.send(Command.SERVICE_NEW, service)
         return service
 
     def edit_service(self, service: Service, scheduler: str) -> Service:
         """Give a service another scheduler and return it.
 
-        :raises NoSuchService: it is not there
+        :raises NoSuchService: the service does not exist
         :raises UnknownScheduler: the kernel has no such scheduler
         """
-        known = checked_service(service)
-        edited = make_service(known.protocol, known.endpoint, scheduler)
-        self._do(Command.SERVICE_SET, [codec.service_nest(edited)], edited)
+        known = validate_service(service)
+        edited = as_service(known.protocol, known.endpoint, scheduler)
+        self.send(Command.SERVICE_SET, edited)
         return edited
 
     def remove_service(self, service: Service) -> None:
-        """Remove a service with its real servers.
+        """Remove a service and its real servers.
 
-        :raises NoSuchService: it is not there
+        :raises NoSuchService: the service does not exist
         """
-        service = checked_service(service)
-        self._do(Command.SERVICE_DEL, [codec.key_nest(service)], service)
+        self.send(Command.SERVICE_DEL, validate_service(service))
 
     def service(self, protocol: Protocol | str, endpoint: Endpoint | str) -> ServiceInfo:
         """Return one service with its real servers and counters.
 
-        :raises NoSuchService: it is not there
+        :raises NoSuchService: the service does not exist
         """
-        asked = make_service(protocol, endpoint)
-        tree = [codec.key_nest(asked)]
+        service = as_service(protocol, endpoint)
 
         def read() -> list[ServiceInfo] | None:
-            answer = self._do(Command.SERVICE_GET, tree, asked)
-            return join([bulk.read_service(answer[0])], self._reals(tree, asked))
+            found = messages.decode_service(self.send(Command.SERVICE_GET, service)[0])
+            return self._join([found], service)
 
-        return undisturbed(read)[0]
+        return _read_undisturbed(read)[0]
 
     def services(self) -> list[ServiceInfo]:
-        """Return every service, in the order of their making, with reals and counters."""
+        """Return every service with its real servers and counters, the oldest first."""
 
         def read() -> list[ServiceInfo] | None:
-            bodies = self._dump(Command.SERVICE_GET, [])
-            services = [service for body in bodies for service in bulk.read_services(body)]
-            return join(services, self._reals([]))
+            bodies = self._query(Command.SERVICE_GET)
+            return self._join([info for body in bodies for info in messages.decode_services(body)])
 
-        return undisturbed(read)
+        return _read_undisturbed(read)
 
     # Real servers
 
@@ -153,28 +148,26 @@ class Manager:
         *,
         create: bool = False,
     ) -> Real:
-        """Add a real server to a service and return it as asked for.
+        """Add a real server to a service and return it.
 
-        :param endpoint: its address; without a port it has the service's
-        :param weight: 0..65535; 0 takes no new connections
-        :param method: "nat", "tun", "dr" or "local"; None lets the kernel decide: local
-            for an address of the director, NAT when a port is given, else the
-            namespace's default method
-        :param create: make the service in the same step when it is not there; one that
-            is there keeps its scheduler
-        :raises NoSuchService: the service is not there
-        :raises AlreadyExists: it has this real server
-        :raises FamilyMismatch: one is IPv4, the other IPv6
-        :raises PortCannotChange: DR or TUN, and another port than the service's
-        :raises AddressNotUsable: no unicast address, or local at a foreign one
+        :param endpoint: its address; without a port it has the service's port
+        :param weight: 0..65535; a real server of weight 0 gets no new connections
+        :param method: "nat", "tun", "dr" or "local". If it is None, the kernel takes local
+            for an address of the director, NAT for another address with a port, and else
+            the namespace's default method
+        :param create: add the service in the same request if it does not exist; an existing
+            one keeps its scheduler
+        :raises NoSuchService: the service does not exist
+        :raises AlreadyExists: the service has this real server
+        :raises FamilyMismatch: one address is IPv4, the other IPv6
+        :raises PortCannotChange: the method is DR or TUN, and the port is not the service's
+        :raises AddressNotUsable: the address is not unicast, or it is not an address of the
+            director and the method is local
         """
-        service = checked_service(service)
-        real = make_real(service.protocol, endpoint, weight, method)
-        tree = [
-            codec.service_nest(service) if create else codec.key_nest(service),
-            codec.real_nest(real.endpoint, real.weight, real.method),
-        ]
-        self._do(Command.REAL_NEW, tree, service, real, NLM_F_CREATE if create else 0)
+        service = validate_service(service)
+        real = as_real(service.protocol, endpoint, weight, method)
+        flags = NLM_F_CREATE if create else 0
+        self.send(Command.REAL_NEW, service, real.endpoint, real.weight, real.method, flags=flags)
         return real
 
     def edit_real(
@@ -184,62 +177,57 @@ class Manager:
         weight: int | None = None,
         method: Method | str | None = None,
     ) -> None:
-        """Change a real server; None keeps what it has.
+        """Change a real server. It keeps what is None.
 
-        :raises NoSuchService: the service is not there
-        :raises NoSuchReal: it has no such real server
-        :raises PortCannotChange: DR or TUN, and another port than the service's
+        :raises NoSuchService: the service does not exist
+        :raises NoSuchReal: the service has no such real server
+        :raises PortCannotChange: the method is DR or TUN, and the port is not the service's
         :raises AddressNotUsable: the new method does not fit the address
         """
-        service = checked_service(service)
-        real = make_real(service.protocol, endpoint, 1 if weight is None else weight, method)
-        tree = [codec.key_nest(service), codec.real_nest(real.endpoint, weight, real.method)]
-        self._do(Command.REAL_SET, tree, service, real)
+        service = validate_service(service)
+        real = as_real(service.protocol, endpoint, 1 if weight is None else weight, method)
+        self.send(Command.REAL_SET, service, real.endpoint, weight, real.method)
 
     def remove_real(self, service: Service, endpoint: Endpoint | str) -> None:
         """Remove a real server from a service.
 
-        The next packet of a TCP connection to it is answered by RST, of a UDP flow
-        scheduled anew.
+        The next packet of a TCP connection to it is answered by RST. The next packet of a
+        UDP flow to it is scheduled anew.
 
-        :raises NoSuchService: the service is not there
-        :raises NoSuchReal: it has no such real server
+        :raises NoSuchService: the service does not exist
+        :raises NoSuchReal: the service has no such real server
         """
-        service = checked_service(service)
-        real = make_real(service.protocol, endpoint)
-        tree = [codec.key_nest(service), codec.real_nest(real.endpoint)]
-        self._do(Command.REAL_DEL, tree, service, real)
+        service = validate_service(service)
+        real = as_real(service.protocol, endpoint)
+        self.send(Command.REAL_DEL, service, real.endpoint)
 
     # Connections, settings, counters
 
     def connections(
         self, service: Service | None = None, endpoint: Endpoint | str | None = None
     ) -> Iterator[Connection]:
-        """Yield connections: all, those of a service, or of one real server of it.
+        """Yield connections: all, those of a service, or those of one of its real servers.
 
-        Read as you go, in bounded memory, over a socket of its own: other calls may
-        be made meanwhile. A connection that lives during the whole listing is
-        yielded once, save for rare changes of the table under it.
+        They are read while you iterate, in bounded memory and over a socket of their own, so
+        other calls may be made meanwhile. A connection that exists during the whole dump is
+        yielded once, except if the table is resized during it.
 
-        :raises NoSuchService: the service is not there
-        :raises NoSuchReal: it has no such real server
+        :raises NoSuchService: the service does not exist
+        :raises NoSuchReal: the service has no such real server
         """
-        tree: Tree = []
         real = None
         if service is None and endpoint is not None:
             raise InvalidValue("a real server is one of a service", "give the service, too")
         if service is not None:
-            service = checked_service(service)
-            tree.append(codec.key_nest(service))
+            service = validate_service(service)
             if endpoint is not None:
-                real = make_real(service.protocol, endpoint)
-                tree.append(codec.real_nest(real.endpoint))
-        for body in self._dump_apart(Command.CONN_GET, tree, service, real):
-            yield from bulk.read_connections(body)
+                real = as_real(service.protocol, endpoint).endpoint
+        for body in self._query_apart(Command.CONN_GET, service, real):
+            yield from messages.decode_connections(body)
 
     def config(self) -> ConfigInfo:
-        """Return the namespace's settings, and what the module says of itself."""
-        return codec.decode_config(self._do(Command.CONFIG_GET, [])[0])
+        """Return the settings of the namespace, and what the module reports."""
+        return messages.decode_config(self.send(Command.CONFIG_GET)[0])
 
     def configure(
         self,
@@ -250,138 +238,211 @@ class Manager:
         udp_timeout_s: int | None = None,
         conn_max: int | None = None,
     ) -> None:
-        """Change settings of the namespace; None leaves one as it is.
+        """Change settings of the namespace. None leaves a setting as it is.
 
         :param default_method: "nat", "tun" or "dr"
         :param tcp_timeout_s: seconds, 1..2073600
         :param fin_timeout_s: seconds, 1..2073600
         :param udp_timeout_s: seconds, 1..2073600
-        :param conn_max: most connections; 0 is a quarter of memory
-        :raises InvalidValue: no such method, no number, or one out of range
+        :param conn_max: the most connections; 0 limits them to a quarter of memory
+        :raises InvalidValue: the method is not valid, or a number is out of range
         """
-        method = None if default_method is None else make_method(default_method)
-        config = checked_config(
-            Config(method, tcp_timeout_s, fin_timeout_s, udp_timeout_s, conn_max)
-        )
-        self._do(Command.CONFIG_SET, [codec.config_nest(config)])
+        method = None if default_method is None else as_method(default_method)
+        config = Config(method, tcp_timeout_s, fin_timeout_s, udp_timeout_s, conn_max)
+        self.send(Command.CONFIG_SET, config=validate_config(config))
 
     def stats(self) -> Stats:
-        """Return the sums over all services of the namespace, those that were removed included."""
-        return codec.decode_stats(self._do(Command.STATS_GET, [])[0])[0]
+        """Return the sums over all services of the namespace, including removed ones."""
+        return messages.decode_stats(self.send(Command.STATS_GET)[0])[0]
 
     def drops(self) -> Drops:
-        """Return how much was refused, by reason."""
-        return codec.decode_stats(self._do(Command.STATS_GET, [])[0])[1]
+        """Return the number of dropped packets by reason."""
+        return messages.decode_stats(self.send(Command.STATS_GET)[0])[1]
 
     def zero(self, service: Service | None = None) -> None:
-        """Set the counters of a service, or all of the namespace, to zero.
+        """Set the counters of a service, or all counters of the namespace, to zero.
 
-        :raises NoSuchService: the service is not there
+        :raises NoSuchService: the service does not exist
         """
-        tree: Tree = []
-        if service is not None:
-            service = checked_service(service)
-            tree.append(codec.key_nest(service))
-        self._do(Command.ZERO, tree, service)
+        self.send(Command.ZERO, None if service is None else validate_service(service))
 
     # The whole rule set
 
     def rules(self) -> Ruleset:
-        """Return settings and services as a rule set that can be saved and replaced."""
+        """Return the settings and services as a rule set that can be saved and replaced."""
         from .ruleset import Ruleset
 
         services = self.map_rules(lambda service: service)
         return Ruleset(tuple(services), self.config().rule())
 
     def map_rules(self, make: Callable[[Service], T]) -> list[T]:
-        """Return what make() returns for each service, in the order of their making.
+        """Return what make() returns for each service, the oldest service first.
 
-        It is called with a service, real servers included, as soon as that is read, so
-        no two services need be held. When the rules change meanwhile, what was made is
-        dropped and all is read anew: nothing is certain before this returns.
+        make() is called with a service and its real servers as soon as these are read, so
+        that no two services need to be in memory. If the rules change during the dump, the
+        results are dropped and the dump is repeated.
         """
 
         def read() -> list[T]:
-            bodies = self._dump_apart(Command.RULES_GET, [])
-            return [make(service) for service in bulk.read_rules(bodies)]
+            bodies = self._query_apart(Command.RULES_GET)
+            return [make(service) for service in messages.decode_rules(bodies)]
 
-        return undisturbed(read)
+        return _read_undisturbed(read)
 
-    def replace(self, ruleset: Ruleset | PackedRuleset) -> None:
-        """Replace the whole rule set in one step.
+    def replace(self, ruleset: Ruleset | EncodedRuleset) -> None:
+        """Replace the whole rule set atomically.
 
-        Packets see the old set or the new one. A fault in any rule changes nothing,
-        and the error names the rule. Connections stay with real servers that stay.
+        Packets see the old set or the new one. A fault in a rule changes nothing, and the
+        error names the rule. Connections to real servers that stay are kept.
 
-        :param ruleset: or one that :func:`pylvs.rulefile.read` has packed
-        :raises Refused: or one of its subclasses
+        :param ruleset: the rule set; ippfvsadm gives one that was encoded while it was read
+        :raises Refused: the kernel refused a rule; the subclass says why
         """
-        from .packed import PackedRuleset, pack
+        from ._rulefile import EncodedRuleset
         from .ruleset import Ruleset
 
-        if not isinstance(ruleset, Ruleset | PackedRuleset):
+        if isinstance(ruleset, EncodedRuleset):
+            body = ruleset.body
+        elif isinstance(ruleset, Ruleset):
+            body = messages.encode_ruleset(ruleset)
+        else:
             raise InvalidValue(f"{ruleset!r} is no Ruleset", "loads() and load() return one")
-        body = ruleset.body if isinstance(ruleset, PackedRuleset) else pack(ruleset)
         try:
             self._transport.do(Command.REPLACE, body)
         except Refusal as refusal:
-            error = self._with_names(explain_replace(refusal, body, ruleset))
+            error = self._with_names(_explain_replace(refusal, body, ruleset))
             error.advise("nothing was changed")
             raise error from None
 
     def clear(self) -> None:
-        """Remove every service; the settings stay."""
-        self._do(Command.REPLACE, [])
+        """Remove every service. The settings stay."""
+        self.send(Command.REPLACE)
 
     def events(self) -> Generator[Event, None, None]:
-        """Yield changes of the rules, from this call on, for ever.
+        """Subscribe to changes of the rules and return a generator that never ends.
 
-        Uses a socket of its own, which ``close()`` of the generator closes. An event of kind
-        "lost" stands where the kernel announced more than the socket could hold.
+        It has a socket of its own, which its ``close()`` closes. It yields an event of kind
+        "lost" if the kernel announced more than the socket's buffer could hold.
         """
-        transport = self._transport.twin()
+        transport = self._transport.clone()
         try:
             announced = transport.events()
         except BaseException:
             transport.close()
             raise
-        return told(transport, announced)
+        return _decode_events(transport, announced)
 
-    # How
+    # Requests and queries
 
-    def _do(
+    def send(
         self,
         command: Command,
-        tree: Tree,
         service: Service | None = None,
-        real: Real | None = None,
+        endpoint: Endpoint | None = None,
+        weight: int | None = None,
+        method: Method | None = None,
+        *,
+        config: Config | None = None,
         flags: int = 0,
     ) -> list[bytes]:
-        body = wire.encode(Message, tree)
+        """Send one request, whose values must be valid, and return the bodies of its answers.
+
+        The methods above validate their arguments and call this one. ippfvsadm calls it for
+        values that its grammar has validated.
+
+        :param service: sent whole by SERVICE_NEW, SERVICE_SET and with NLM_F_CREATE, else by
+            its key
+        :param endpoint: the real server of the service
+        :param flags: flags of the netlink header besides REQUEST and ACK
+        :raises Refused: the kernel refused the request; the subclass says why
+        """
+        attrs = []
+        if service is not None:
+            whole = command in (Command.SERVICE_NEW, Command.SERVICE_SET) or flags & NLM_F_CREATE
+            attrs += messages.service_attrs(service, key_only=not whole)
+        if endpoint is not None:
+            attrs += messages.real_attrs(endpoint, weight, method)
+        if config is not None:
+            attrs += messages.config_attrs(config)
+        body = encode(messages.MESSAGE, attrs)
         try:
             return self._transport.do(command, body, flags)
         except Refusal as refusal:
-            attribute = codec.attribute_name(body, refusal.offset)
+            real = Real(endpoint, weight or 0, method) if endpoint is not None else None
+            _, attribute = locate(messages.MESSAGE, body, refusal.offset)
             raise self._with_names(explain(refusal, service, real, attribute)) from None
 
+    def _query(self, command: Command, service: Service | None = None) -> Iterator[bytes]:
+        return _dump(self._transport, command, service)
+
+    def _query_apart(
+        self, command: Command, service: Service | None = None, endpoint: Endpoint | None = None
+    ) -> Iterator[bytes]:
+        """Yield the bodies of a dump over a socket of its own, so that other calls may be made."""
+        with closing(self._transport.clone()) as transport:
+            yield from _dump(transport, command, service, endpoint)
+
+    def _join(
+        self, services: list[ServiceInfo], only: Service | None = None
+    ) -> list[ServiceInfo] | None:
+        """Read the real servers of services; None means that the rules have changed."""
+        bodies = self._query(Command.REAL_GET, only)
+        reals = [some for body in bodies for some in messages.decode_reals(body)]
+        return messages.join_dumps(services, reals)
+
     def _with_names(self, error: Error) -> Error:
-        """Tell which schedulers there are when one was unknown."""
+        """Append the names of the schedulers to the remedy if one was unknown."""
         if isinstance(error, UnknownScheduler):
             error.advise(f"it has: {' '.join(self.config().schedulers)}")
         return error
 
-    def _dump(
-        self, command: Command, tree: Tree, service: Service | None = None
-    ) -> Iterator[bytes]:
-        return dump(self._transport, command, tree, service)
 
-    def _dump_apart(
-        self, command: Command, tree: Tree, service: Service | None = None, real: Real | None = None
-    ) -> Iterator[bytes]:
-        """Yield over a socket of its own, so that other calls may be made meanwhile."""
-        with closing(self._transport.twin()) as transport:
-            yield from dump(transport, command, tree, service, real)
+def _dump(
+    transport: Transport,
+    command: Command,
+    service: Service | None,
+    endpoint: Endpoint | None = None,
+) -> Iterator[bytes]:
+    attrs = messages.service_attrs(service, key_only=True) if service is not None else []
+    if endpoint is not None:
+        attrs += messages.real_attrs(endpoint)
+    try:
+        yield from transport.dump(command, encode(messages.MESSAGE, attrs))
+    except Refusal as refusal:
+        real = Real(endpoint) if endpoint is not None else None
+        raise explain(refusal, service, real) from None
 
-    def _reals(self, tree: Tree, service: Service | None = None) -> list[Member]:
-        bodies = self._dump(Command.REAL_GET, tree, service)
-        return [member for body in bodies for member in bulk.read_reals(body)]
+
+def _read_undisturbed(read: Callable[[], T | None]) -> T:
+    """Call read() until no change of the rules disturbs it, and return its result.
+
+    :param read: returns None, or raises DumpInterrupted, if the rules changed meanwhile
+    :raises Error: the rules changed during each of 20 attempts
+    """
+    for attempt in range(_DUMP_ATTEMPTS):
+        with suppress(DumpInterrupted):
+            found = read()
+            if found is not None:
+                return found
+        time.sleep(min(0.001 * 2**attempt, 0.1))
+    raise Error("the rules change faster than they can be read", "try again")
+
+
+def _explain_replace(refusal: Refusal, body: Body, ruleset: Ruleset | EncodedRuleset) -> Error:
+    """Return the error that names the rule which the kernel refused."""
+    index, attribute = locate(messages.MESSAGE, body, refusal.offset)
+    rule = ruleset.rule_at(index)
+    error = explain(refusal, rule.service, rule.real, attribute)
+    error.where = rule.where
+    return error
+
+
+def _decode_events(
+    transport: Transport, announced: Iterator[tuple[Command, bytes] | None]
+) -> Generator[Event, None, None]:
+    """Yield events, and close the transport at the end."""
+    try:
+        for event in announced:
+            yield Event("lost") if event is None else messages.decode_event(*event)
+    finally:
+        transport.close()

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The nouns of a virtual server as frozen values.
+"""The values of a virtual server, and the one place where they are validated.
 
-What a user configures (Service, Real, Config) is apart from what the kernel adds
-to it (ServiceInfo, RealInfo, ConfigInfo). They compare as they are written, with or
-without a port; what two rule sets mean is compared by diff(). ``str()`` of a rule is
-what one would type after ippfvsadm's command letter.
+Service, Real and Config hold identity and configuration. ServiceInfo, RealInfo and
+ConfigInfo add what the kernel reports, such as counters. All of them are frozen. Two
+values are equal if their fields are equal; :func:`pylvs.diff` compares what two rule sets
+mean. ``str()`` of a rule is its text after the command letter of ippfvsadm.
+
+A value that is made by hand may be invalid. The ``validate_…`` functions check it, and
+:class:`pylvs.Manager` calls them before it sends anything.
 """
 
 from __future__ import annotations
@@ -12,8 +15,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from .endpoint import Endpoint
+from .endpoint import PORT_MAX, Endpoint
 from .errors import InvalidValue
+from .uapi import SCHEDULER_LEN, TIMEOUT_MAX_S, WEIGHT_MAX
+
+UINT32_MAX = 2**32 - 1
 
 
 class Protocol(IntEnum):
@@ -27,7 +33,7 @@ class Protocol(IntEnum):
 
 
 class Method(IntEnum):
-    """How a packet reaches its real server."""
+    """The forwarding method: how a packet reaches its real server."""
 
     NAT = 1
     TUN = 2
@@ -39,7 +45,7 @@ class Method(IntEnum):
 
     @property
     def option(self) -> str:
-        """Return the option of ippfvsadm that asks for this method."""
+        """Return the option of ippfvsadm that selects this method."""
         return _METHOD_OPTIONS[self]
 
 
@@ -52,7 +58,7 @@ _METHOD_OPTIONS = {
 
 
 class State(IntEnum):
-    """The state of a connection, TCP's in the words of RFC 9293."""
+    """The state of a connection; the TCP states have their names of RFC 9293."""
 
     NONE = 0
     SYN_SENT = 1
@@ -71,13 +77,14 @@ class State(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Counters since they were last zeroed; "in" is from the client.
+    """Counters since they were last set to zero.
 
-    :ivar connections: connections scheduled
+    :ivar connections: connections that were scheduled
     :ivar packets_in: packets from clients
-    :ivar packets_out: packets from real servers; TUN and DR replies pass elsewhere
-    :ivar bytes_in: bytes of the network layer, headers included
-    :ivar bytes_out: likewise
+    :ivar packets_out: packets from real servers; replies of TUN and DR servers do not pass
+        the director and are not counted
+    :ivar bytes_in: bytes from clients, with the network header
+    :ivar bytes_out: bytes from real servers, with the network header
     """
 
     connections: int = 0
@@ -89,11 +96,11 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class Real:
-    """A real server of a service, as configured.
+    """A real server of a service, as it is configured.
 
-    :ivar endpoint: its address (RIP); without a port it has the service's
-    :ivar weight: 0..65535; 0 takes no new connections
-    :ivar method: None lets the kernel decide
+    :ivar endpoint: its address (RIP) and port; port 0 stands for the service's port
+    :ivar weight: 0..65535; a real server of weight 0 gets no new connections
+    :ivar method: the forwarding method; None leaves the choice to the kernel
     """
 
     endpoint: Endpoint
@@ -107,11 +114,11 @@ class Real:
 
 @dataclass(frozen=True, slots=True)
 class RealInfo(Real):
-    """A real server as the kernel sees it now.
+    """A real server as the kernel reports it.
 
-    :ivar active: established connections
-    :ivar inactive: all other connections
-    :ivar stats: its counters
+    :ivar active: the number of established connections
+    :ivar inactive: the number of all other connections
+    :ivar stats: the counters of this real server
     """
 
     active: int = 0
@@ -119,17 +126,17 @@ class RealInfo(Real):
     stats: Stats = Stats()
 
     def rule(self) -> Real:
-        """Return the configured part alone."""
+        """Return the configuration without the counters."""
         return Real(self.endpoint, self.weight, self.method)
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A virtual service, as configured.
+    """A virtual service, as it is configured.
 
     :ivar protocol: TCP or UDP
-    :ivar endpoint: the virtual address (VIP); port 0 is every port
-    :ivar scheduler: "rr", "wrr", "lc", "wlc", or what else the kernel knows
+    :ivar endpoint: the virtual address (VIP) and port; port 0 stands for every port
+    :ivar scheduler: "rr", "wrr", "lc", "wlc", or another one that the kernel has
     :ivar reals: its real servers in the order in which they were added
     """
 
@@ -144,21 +151,21 @@ class Service:
 
     @property
     def key(self) -> tuple[Protocol, Endpoint]:
-        """Return what tells services apart."""
+        """Return the identity of the service."""
         return self.protocol, self.endpoint
 
     @property
     def name(self) -> str:
-        """Return it as sentences name it: ``tcp 10.0.0.1:80``."""
+        """Return the service as messages name it: ``tcp 10.0.0.1:80``."""
         return f"{self.protocol} {self.endpoint}"
 
     @property
     def option(self) -> str:
-        """Return it as ippfvsadm's option: ``-t 10.0.0.1:80``."""
+        """Return the option of ippfvsadm that names the service: ``-t 10.0.0.1:80``."""
         return f"-{'t' if self.protocol is Protocol.TCP else 'u'} {self.endpoint}"
 
     def end_of(self, real: Endpoint) -> Endpoint:
-        """Return what tells its real servers apart: one without a port has the service's."""
+        """Return the identity of a real server: port 0 is replaced by the service's port."""
         return real if real.port else real._replace(port=self.endpoint.port)
 
     def __str__(self) -> str:
@@ -167,11 +174,11 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class ServiceInfo(Service):
-    """A virtual service as the kernel sees it now.
+    """A virtual service as the kernel reports it.
 
     :ivar reals: its real servers, each with its counters
-    :ivar stats: the sums over its real servers, those that were removed included
-    :ivar real_count: how many real servers the kernel counts
+    :ivar stats: the sums over its real servers, including removed ones
+    :ivar real_count: the number of real servers in the kernel
     """
 
     reals: tuple[RealInfo, ...] = ()
@@ -180,29 +187,29 @@ class ServiceInfo(Service):
 
     @property
     def active(self) -> int:
-        """Return the established connections of all its real servers."""
+        """Return the number of established connections of all its real servers."""
         return sum(real.active for real in self.reals)
 
     @property
     def inactive(self) -> int:
-        """Return the other connections of all its real servers."""
+        """Return the number of all other connections of all its real servers."""
         return sum(real.inactive for real in self.reals)
 
     def rule(self) -> Service:
-        """Return the configured part alone, real servers included."""
+        """Return the service and its real servers without the counters."""
         reals = tuple(real.rule() for real in self.reals)
         return Service(self.protocol, self.endpoint, self.scheduler, reals)
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Settings of a network namespace; None leaves one as it is.
+    """The settings of a network namespace. None leaves a setting as it is.
 
-    :ivar default_method: NAT, TUN or DR, for real servers that name none
-    :ivar tcp_timeout_s: seconds that an idle established TCP connection is kept
-    :ivar fin_timeout_s: seconds, after a FIN
-    :ivar udp_timeout_s: seconds, for UDP
-    :ivar conn_max: most connections; 0 is a quarter of memory
+    :ivar default_method: NAT, TUN or DR; the method of real servers that name none
+    :ivar tcp_timeout_s: seconds for which an idle established TCP connection is kept
+    :ivar fin_timeout_s: seconds for which a TCP connection is kept after a FIN
+    :ivar udp_timeout_s: seconds for which an idle UDP flow is kept
+    :ivar conn_max: the most connections; 0 limits them to a quarter of memory
     """
 
     default_method: Method | None = None
@@ -214,13 +221,13 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class ConfigInfo(Config):
-    """Settings and what the kernel says of itself.
+    """The settings of a network namespace, and what the module reports.
 
-    :ivar version: the module's version
-    :ivar connections: connections now
-    :ivar buckets: size of the connection table now
-    :ivar services: how many services there are
-    :ivar schedulers: the names that a service may use
+    :ivar version: the version of the module
+    :ivar connections: the current number of connections
+    :ivar buckets: the current number of buckets of the connection table
+    :ivar services: the current number of services
+    :ivar schedulers: the names of the schedulers that the module has
     """
 
     version: str = ""
@@ -230,7 +237,7 @@ class ConfigInfo(Config):
     schedulers: tuple[str, ...] = ()
 
     def rule(self) -> Config:
-        """Return the settings alone."""
+        """Return the settings without what the module reports."""
         return Config(
             self.default_method,
             self.tcp_timeout_s,
@@ -242,12 +249,12 @@ class ConfigInfo(Config):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One connection of the table.
+    """An entry of the connection table.
 
-    :ivar client: CIP and its port
-    :ivar virtual: VIP and its port
-    :ivar real: RIP and its port
-    :ivar expires_s: seconds left if no further packet comes
+    :ivar client: the client's address (CIP) and port
+    :ivar virtual: the virtual address (VIP) and port
+    :ivar real: the real server's address (RIP) and port
+    :ivar expires_s: seconds until the entry expires if no further packet arrives
     """
 
     protocol: Protocol
@@ -261,7 +268,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Drops:
-    """Packets, or connections, refused, by reason: docs/JSON.md says what each means."""
+    """Dropped packets by reason. docs/JSON.md explains each reason."""
 
     no_server: int = 0
     no_connection: int = 0
@@ -280,14 +287,136 @@ class Drops:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A change of the rules, as the kernel announced it.
+    """A change of the rules that the kernel has announced.
 
     :ivar kind: "service_new", "service_set", "service_del", "real_new", "real_set",
-        "real_del", "config_set", "replace" (read the set again), or "lost" when the
-        kernel announced more than the socket could hold (read the set again)
+        "real_del", "config_set", "replace", or "lost" if the socket's buffer overflowed;
+        after the last two the whole rule set must be read again
+    :ivar service: the service that changed, or whose real server changed
+    :ivar real: the real server that changed
+    :ivar config: the settings that changed
     """
 
     kind: str
     service: Service | None = None
     real: Real | None = None
     config: Config = field(default_factory=Config)
+
+
+# Conversion and validation
+
+
+def as_service(
+    protocol: Protocol | str, endpoint: Endpoint | str, scheduler: str = "wlc"
+) -> Service:
+    """Return the service that text or values describe.
+
+    :raises InvalidValue: the protocol, the address, the port or the scheduler's name is not
+        valid
+    """
+    if not isinstance(protocol, Protocol):
+        if str(protocol).upper() not in Protocol.__members__:
+            raise InvalidValue(f"'{protocol}' is not a protocol: give tcp or udp")
+        protocol = Protocol[protocol.upper()]
+    endpoint = as_endpoint(endpoint, protocol)
+    return Service(protocol, endpoint, validate_scheduler(scheduler))
+
+
+def as_real(
+    protocol: Protocol,
+    endpoint: Endpoint | str,
+    weight: int = 1,
+    method: Method | str | None = None,
+) -> Real:
+    """Return the real server that text or values describe.
+
+    :raises InvalidValue: the address, the port, the weight or the method is not valid
+    """
+    endpoint = as_endpoint(endpoint, protocol)
+    validate_number(weight, "a weight", 0, WEIGHT_MAX)
+    return Real(endpoint, weight, None if method is None else as_method(method))
+
+
+def as_endpoint(endpoint: Endpoint | str, protocol: Protocol) -> Endpoint:
+    """Return the endpoint of a text, or a canonical copy of one that was made by hand.
+
+    :raises InvalidValue: the address or the port is not valid
+    """
+    if isinstance(endpoint, str):
+        return Endpoint.parse(endpoint, str(protocol))
+    if isinstance(endpoint, Real):
+        raise InvalidValue(f"{endpoint} is a real server, no address", "give its .endpoint")
+    if not isinstance(endpoint, Endpoint):
+        raise InvalidValue(f"{endpoint!r} is no address", "give a text or an Endpoint")
+    canonical = Endpoint.unpack(endpoint.packed, endpoint.port)
+    validate_number(endpoint.port, "a port", 0, PORT_MAX)
+    return canonical
+
+
+def as_method(method: Method | str) -> Method:
+    """Return the method of a name.
+
+    :raises InvalidValue: there is no method of that name
+    """
+    if isinstance(method, Method):
+        return method
+    if str(method).upper() not in Method.__members__:
+        raise InvalidValue(f"'{method}' is not a method: give nat, tun, dr or local")
+    return Method[method.upper()]
+
+
+def validate_scheduler(name: str) -> str:
+    """Return a name that a scheduler may have. The kernel decides whether it has that one.
+
+    :raises InvalidValue: the name is empty, too long or has other characters than letters
+        and digits of ASCII
+    """
+    if isinstance(name, str) and len(name) < SCHEDULER_LEN and name.isascii() and name.isalnum():
+        return name
+    raise InvalidValue(f"'{name}' is not a scheduler: give rr, wrr, lc or wlc")
+
+
+def validate_service(service: Service) -> Service:
+    """Return a canonical copy of a service without its real servers.
+
+    :raises InvalidValue: it is no Service, or :func:`as_service` refuses one of its values
+    """
+    if not isinstance(service, Service):
+        raise InvalidValue(f"{service!r} is no Service", "add_service() and service() return one")
+    return as_service(service.protocol, service.endpoint, service.scheduler)
+
+
+def validate_real(protocol: Protocol, real: Real) -> Real:
+    """Return a canonical copy of a real server.
+
+    :raises InvalidValue: it is no Real, or :func:`as_real` refuses one of its values
+    """
+    if not isinstance(real, Real):
+        raise InvalidValue(f"{real!r} is no Real", "write Real(Endpoint.parse('172.16.0.2:80'))")
+    return as_real(protocol, real.endpoint, real.weight, real.method)
+
+
+def validate_config(config: Config) -> Config:
+    """Return valid settings.
+
+    :raises InvalidValue: the method is not valid, or a number is out of range
+    """
+    timeouts = (config.tcp_timeout_s, config.fin_timeout_s, config.udp_timeout_s)
+    for seconds in timeouts:
+        if seconds is not None:
+            validate_number(seconds, "a timeout in seconds", 1, TIMEOUT_MAX_S)
+    if config.conn_max is not None:
+        validate_number(config.conn_max, "the most connections", 0, UINT32_MAX)
+    method = None if config.default_method is None else as_method(config.default_method)
+    if method is Method.LOCAL:
+        raise InvalidValue("local is the method of single servers: give nat, tun or dr")
+    return Config(method, *timeouts, config.conn_max)
+
+
+def validate_number(number: object, what: str, low: int, high: int) -> None:
+    """Refuse everything but an int from low to high.
+
+    :raises InvalidValue: the number is no int, or it is out of range
+    """
+    if not isinstance(number, int) or isinstance(number, bool) or not low <= number <= high:
+        raise InvalidValue(f"'{number}': {what} is a whole number from {low} to {high}")

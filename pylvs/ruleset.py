@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Rule sets: as values, as the text of a save file, compared; pure. Read by pylvs.rulefile.
+"""Rule sets: as values, as the text of a save file, and compared. No I/O.
 
-A save file is a sequence of ippfvsadm argument lines::
+A save file consists of argument lines of ippfvsadm::
 
     # settings
     --default-method dr
@@ -10,8 +10,9 @@ A save file is a sequence of ippfvsadm argument lines::
     -A -t 202.103.106.5:80 -s wrr
     -a -t 202.103.106.5:80 -r 172.16.0.2:80 -m -w 1
 
-1999's ``-A -t VIP -R RIP`` lines, a leading ``ippfvsadm`` or ``ipvsadm``, blank
-lines and comments are understood too.
+Lines of the 1999 grammar (``-A -t VIP -R RIP``), a leading ``ippfvsadm`` or ``ipvsadm``,
+blank lines and comments are understood too. :func:`pylvs.load` and :func:`pylvs.loads` read
+save files.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ from .model import Config, Real, Service
 
 
 class Rule(NamedTuple):
-    """One rule of a set: a service, a real server of it, or neither: the settings."""
+    """A service, or a real server of it; neither for the settings.
+
+    :ivar where: the line of a file, or the rule itself, as an error names it
+    """
 
     service: Service | None = None
     real: Real | None = None
@@ -35,10 +39,10 @@ class Rule(NamedTuple):
 class Ruleset:
     """Services with their real servers, and settings.
 
-    :ivar services: in the order of their making
-    :ivar config: settings; those that are None stay as they are
-    :ivar source: where it was read; empty when it was not
-    :ivar line_numbers: there, of each service and each real server in their order
+    :ivar services: the services in the order in which they are added
+    :ivar config: the settings; those that are None stay as they are
+    :ivar source: the name of the file that was read; empty if there is none
+    :ivar line_numbers: the line in that file of each service and each real server, in order
     """
 
     services: tuple[Service, ...] = ()
@@ -65,19 +69,19 @@ class Ruleset:
                 yield service, real
 
     def rule_at(self, index: int) -> Rule:
-        """Return the rule that is the index-th nest of a REPLACE request.
+        """Return the rule of a nest of a REPLACE request, an empty rule if there is none.
 
-        The settings, when there are any, come first. Neither there: an empty rule.
+        :param index: the number of the nest; if there are settings, theirs is the first
         """
         index -= self.config != Config()
         if index < 0:
             return Rule()
         for place, (service, real) in enumerate(self.rules()):
             if place == index:
-                return Rule(service, real, self._place(place, service, real))
+                return Rule(service, real, self._where(place, service, real))
         return Rule()
 
-    def _place(self, place: int, service: Service, real: Real | None) -> str:
+    def _where(self, place: int, service: Service, real: Real | None) -> str:
         if place < len(self.line_numbers):
             return f"{self.source} line {self.line_numbers[place]}"
         return f"-a {service.option} {real}" if real is not None else f"-A {service}"
@@ -91,18 +95,29 @@ def lines(ruleset: Ruleset) -> Iterator[str]:
 
 
 def service_lines(service: Service) -> Iterator[str]:
-    """Yield the lines of a save file that make a service and its real servers."""
+    """Yield the lines of a save file that add a service and its real servers."""
     yield f"-A {service}"
     option = service.option
     for real in service.reals:
         yield f"-a {option} {real}"
 
 
-def diff(old: Ruleset, new: Ruleset) -> list[str]:
-    """Return the ippfvsadm argument lines that lead from old to new.
+def config_lines(config: Config) -> Iterator[str]:
+    """Yield the lines of a save file that change the settings that are not None."""
+    if config.default_method is not None:
+        yield f"--default-method {config.default_method}"
+    timeouts = (config.tcp_timeout_s, config.fin_timeout_s, config.udp_timeout_s)
+    if any(timeouts):
+        yield "--set " + " ".join(str(seconds or 0) for seconds in timeouts)
+    if config.conn_max is not None:
+        yield f"--conn-max {config.conn_max}"
 
-    The order of services and real servers is no difference, nor is a method that new leaves
-    to the kernel.
+
+def diff(old: Ruleset, new: Ruleset) -> list[str]:
+    """Return the argument lines of ippfvsadm that change the old rule set into the new one.
+
+    The order of services and of real servers is no difference. Neither is a method that the
+    new rule set leaves to the kernel.
     """
     changes: list[str] = []
     if old.config != new.config:
@@ -131,14 +146,3 @@ def _service_diff(old: Service | None, new: Service) -> list[str]:
         elif was[end].weight != real.weight or real.method not in (None, was[end].method):
             changes.append(f"-e {new.option} {real}")
     return changes
-
-
-def config_lines(config: Config) -> Iterator[str]:
-    """Yield the lines of the settings that are not None."""
-    if config.default_method is not None:
-        yield f"--default-method {config.default_method}"
-    timeouts = (config.tcp_timeout_s, config.fin_timeout_s, config.udp_timeout_s)
-    if any(timeouts):
-        yield "--set " + " ".join(str(seconds or 0) for seconds in timeouts)
-    if config.conn_max is not None:
-        yield f"--conn-max {config.conn_max}"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Python's mirror of the numbers in kernel/uapi/ippfvs.h.
+"""The constants of kernel/uapi/ippfvs.h.
 
-The attribute numbers are in :mod:`pylvs.messages`, methods, states and protocols
-in :mod:`pylvs.model`. A test compares all of them with the header, name by name.
+The numbers of attributes are in pylvs/_netlink/messages.py, those of methods, states and
+protocols in :mod:`pylvs.model`. A test compares all of them with the header by name.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TIMEOUT_MAX_S = 2073600
 
 
 class Command(IntEnum):
-    """enum ippfvs_cmd."""
+    """The commands of the family: enum ippfvs_cmd."""
 
     SERVICE_NEW = 1
     SERVICE_SET = 2

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What --help prints: both grammars by example, then the options; 80 by 40."""
+"""The text of --help: both grammars by example, then the options; 80 columns by 40 lines."""
 
 from __future__ import annotations
 

@@ -33,13 +33,13 @@ def test_nobody_takes_connections(name: str, farm: list[int]) -> None:
     scheduler = Scheduler(name, farm)
     with pytest.raises(LookupError):
         scheduler.pick()
-    assert scheduler.ticket == 0
+    assert scheduler.cursor == 0
 
 
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("farm", [[1], [WEIGHT_MAX], [0, 7, 0], [0, 0, 1], [WEIGHT_MAX, 0]])
 def test_a_single_server_takes_all(name: str, farm: list[int]) -> None:
-    scheduler = Scheduler(name, farm, ticket=12345)
+    scheduler = Scheduler(name, farm, cursor=12345)
     for _ in range(10):
         index = scheduler.pick()
         scheduler.opened(index)
@@ -47,9 +47,9 @@ def test_a_single_server_takes_all(name: str, farm: list[int]) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-@given(farm=weights.filter(any), ticket=tickets)
-def test_weight_zero_is_never_picked(name: str, farm: list[int], ticket: int) -> None:
-    scheduler = Scheduler(name, farm, ticket)
+@given(farm=weights.filter(any), cursor=tickets)
+def test_weight_zero_is_never_picked(name: str, farm: list[int], cursor: int) -> None:
+    scheduler = Scheduler(name, farm, cursor)
     for _ in range(50):
         index = scheduler.pick()
         scheduler.opened(index)

@@ -17,17 +17,17 @@ from tests.core.farms import cycle, small_weights, tickets, weights
 BY_TURN = ("rr", "wrr")
 
 
-@given(farm=weights.filter(any), ticket=tickets)
-def test_rr_takes_turns(farm: list[int], ticket: int) -> None:
+@given(farm=weights.filter(any), cursor=tickets)
+def test_rr_takes_turns(farm: list[int], cursor: int) -> None:
     eligible = [index for index, weight in enumerate(farm) if weight]
-    turns = [eligible[(ticket + turn) % len(eligible)] for turn in range(100)]
-    assert Scheduler("rr", farm, ticket).picks(100) == turns
+    turns = [eligible[(cursor + turn) % len(eligible)] for turn in range(100)]
+    assert Scheduler("rr", farm, cursor).picks(100) == turns
 
 
-@given(farm=small_weights, ticket=tickets)
-def test_wrr_is_exact_over_any_cycle(farm: list[int], ticket: int) -> None:
+@given(farm=small_weights, cursor=tickets)
+def test_wrr_is_exact_over_any_cycle(farm: list[int], cursor: int) -> None:
     length, shares = cycle(farm)
-    counted = Counter(Scheduler("wrr", farm, ticket).picks(length))
+    counted = Counter(Scheduler("wrr", farm, cursor).picks(length))
     assert [counted[index] for index in range(len(farm))] == shares
 
 
@@ -117,21 +117,21 @@ def test_wrr_does_not_bunch(farm: list[int]) -> None:
 
 
 @pytest.mark.parametrize("name", BY_TURN)
-@given(before=weights, after=weights.filter(any), turns=st.integers(0, 50), ticket=tickets)
+@given(before=weights, after=weights.filter(any), turns=st.integers(0, 50), cursor=tickets)
 def test_turns_go_on_after_a_change(
-    name: str, before: list[int], after: list[int], turns: int, ticket: int
+    name: str, before: list[int], after: list[int], turns: int, cursor: int
 ) -> None:
-    scheduler = Scheduler(name, before, ticket)
+    scheduler = Scheduler(name, before, cursor)
     if any(before):
         scheduler.picks(turns)
-        ticket += turns
+        cursor += turns
     scheduler.reweigh(after)
-    assert scheduler.ticket == ticket
-    assert scheduler.picks(20) == Scheduler(name, after, ticket).picks(20)
+    assert scheduler.cursor == cursor
+    assert scheduler.picks(20) == Scheduler(name, after, cursor).picks(20)
 
 
 @pytest.mark.parametrize("name", BY_TURN)
 def test_the_ticket_may_wrap(name: str) -> None:
-    scheduler = Scheduler(name, [1, 2, 3], ticket=(1 << 64) - 2)
+    scheduler = Scheduler(name, [1, 2, 3], cursor=(1 << 64) - 2)
     assert all(0 <= index < 3 for index in scheduler.picks(5))
-    assert scheduler.ticket == 3
+    assert scheduler.cursor == 3

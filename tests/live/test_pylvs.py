@@ -16,7 +16,7 @@ import pytest
 from ippfvslab.farm import Farm
 
 import pylvs
-from pylvs import Config, Endpoint, Event, Manager, Method, Protocol, Real, Service, codec
+from pylvs import Config, Endpoint, Event, Manager, Method, Protocol, Real, Service
 from pylvs.uapi import Command
 from tests.live.helpers.rulesets import by_chance, grid
 
@@ -116,7 +116,7 @@ def test_readings_of_nothing(lvs: Manager) -> None:
 
 def _set(lvs: Manager, config: Config) -> None:
     """Ask the kernel for what pylvs would refuse by itself."""
-    lvs._do(Command.CONFIG_SET, [codec.config_nest(config)])
+    lvs.send(Command.CONFIG_SET, config=config)
 
 
 Call = Callable[[Manager], object]

@@ -13,10 +13,11 @@ from ippfvslab.farm import Farm
 from ippfvslab.load import Load
 
 import pylvs
-from pylvs import Endpoint, Manager, Method, Protocol, Real, Service, codec, wire
-from pylvs.messages import Message, RealNest, ServiceNest
-from pylvs.refusals import Refusal
-from pylvs.transport import DumpInterrupted, NetlinkTransport
+from pylvs import Endpoint, Manager, Method, Protocol, Real, Service
+from pylvs._netlink.error_map import Refusal
+from pylvs._netlink.messages import MESSAGE, real_attrs, service_attrs
+from pylvs._netlink.nlattr import Decoder, encode, walk
+from pylvs._netlink.transport import DumpInterrupted, NetlinkTransport
 from pylvs.uapi import Command
 from tests.live.helpers.rulesets import grid
 
@@ -35,11 +36,16 @@ def transport(farm: Farm) -> Iterator[NetlinkTransport]:
 
 
 def nests(body: bytes) -> Nests:
-    """What a message holds; its attributes without the first two words of their names."""
+    """Return the number of each nest of a message, and the attributes that it has."""
     found = []
-    for kind, start, end in wire.walk(body, 0, len(body)):
-        nest = wire.decode(ServiceNest if kind == SERVICE else RealNest, body, start, end)
-        found.append((kind, {name.split("_", 2)[2]: value for name, value in nest.items()}))
+    for kind, start, end in walk(body, 0, len(body)):
+        name = MESSAGE.names[kind]
+        nest = MESSAGE.attrs[name].nest
+        assert nest is not None
+        decoder = Decoder(MESSAGE, **{name: dict.fromkeys(nest.attrs)})
+        ((_, (row,)),) = decoder.segments(body[start - 4 : (end + 3) & ~3])
+        values = zip(nest.attrs, row, strict=True)
+        found.append((kind, {attr.upper(): value for attr, value in values if value is not None}))
     return found
 
 
@@ -135,9 +141,9 @@ def test_a_reading_that_is_given_up(lvs: Manager) -> None:
 def test_what_it_does_not_take(lvs: Manager, transport: NetlinkTransport) -> None:
     service = grid(1, 1).services[0]
     lvs.replace(grid(1, 1))
-    for tree in ([codec.key_nest(service)], [codec.real_nest(Endpoint("10.4.0.1"))]):
+    for tree in (service_attrs(service, key_only=True), real_attrs(Endpoint("10.4.0.1"))):
         with pytest.raises(Refusal) as refused:
-            list(transport.dump(Command.RULES_GET, wire.encode(Message, tree)))
+            list(transport.dump(Command.RULES_GET, encode(MESSAGE, tree)))
         assert refused.value.errno == errno.EINVAL
     with pytest.raises(Refusal) as undumped:
         transport.do(Command.RULES_GET)

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 import pylvs
-from pylvs import messages, uapi
+from pylvs import uapi
+from pylvs._netlink import messages
+from pylvs._netlink.nlattr import AttrSet
 from pylvs.model import Method, Protocol, State
 
 KERNEL = Path(__file__).parents[2] / "kernel"
@@ -49,8 +51,11 @@ HEADER = uncommented(KERNEL / "uapi" / "ippfvs.h")
 ENUMS = enums(HEADER)
 
 
-def attributes(nest: Any) -> dict[str, int]:
-    return {name: number for number, (name, _) in enumerate(nest.nla_map)}
+def attributes(attr_set: AttrSet, prefix: str) -> dict[str, int]:
+    """Return the attributes of a set, with the number 0 and the padding that it leaves out."""
+    declared = {attr.symbol: attr.number for attr in attr_set.attrs.values()}
+    padding = {} if 1 in declared.values() else {f"{prefix}_PAD": 1}
+    return {f"{prefix}_UNSPEC": 0, **padding, **declared}
 
 
 def members(enum: Any, prefix: str, unspec: bool = True) -> dict[str, int]:
@@ -60,15 +65,15 @@ def members(enum: Any, prefix: str, unspec: bool = True) -> dict[str, int]:
 
 MIRROR = {
     "ippfvs_cmd": members(uapi.Command, "IPPFVS_CMD"),
-    "ippfvs_attr": attributes(messages.Message),
-    "ippfvs_service_attr": attributes(messages.ServiceNest),
-    "ippfvs_real_attr": attributes(messages.RealNest),
-    "ippfvs_conn_attr": attributes(messages.ConnNest),
-    "ippfvs_config_attr": attributes(messages.ConfigNest),
-    "ippfvs_stats_attr": attributes(messages.StatsNest),
+    "ippfvs_attr": attributes(messages.MESSAGE, "IPPFVS_A"),
+    "ippfvs_service_attr": attributes(messages.SERVICE, "IPPFVS_SERVICE"),
+    "ippfvs_real_attr": attributes(messages.REAL, "IPPFVS_REAL"),
+    "ippfvs_conn_attr": attributes(messages.CONN, "IPPFVS_CONN"),
+    "ippfvs_config_attr": attributes(messages.CONFIG, "IPPFVS_CONFIG"),
+    "ippfvs_stats_attr": attributes(messages.STATS, "IPPFVS_STATS"),
     "ippfvs_method": members(Method, "IPPFVS_METHOD"),
     "ippfvs_state": members(State, "IPPFVS_STATE", unspec=False),
-    "ippfvs_drop": attributes(messages.DropsNest),
+    "ippfvs_drop": attributes(messages.DROPS, "IPPFVS_DROP"),
 }
 
 
@@ -91,8 +96,7 @@ def test_every_constant_is_mirrored_and_no_other() -> None:
     assert constants == defines(HEADER)
 
 
-# What the prose says of each attribute, against the type that pylvs gives it.
-TYPES = {"binary": "binary", "u8": "uint8", "u32": "uint32", "be16": "be16", "string": "asciiz"}
+# The type that the prose gives each attribute, compared with its kind in pylvs.
 
 
 def prose_types() -> dict[str, str]:
@@ -104,17 +108,14 @@ def prose_types() -> dict[str, str]:
 
 
 def test_every_attribute_has_the_type_of_the_prose() -> None:
-    nests = (messages.ServiceNest, messages.RealNest, messages.ConnNest, messages.ConfigNest)
-    declared = {
-        name: kind for nest in nests for name, kind in nest.nla_map if kind not in ("none", "stats")
-    }
-    said = {name: TYPES[kind] for name, kind in prose_types().items()}
-    assert declared == said
+    sets = (messages.SERVICE, messages.REAL, messages.CONN, messages.CONFIG)
+    attrs = [attr for attr_set in sets for attr in attr_set.attrs.values()]
+    assert {attr.symbol: attr.kind for attr in attrs if attr.nest is None} == prose_types()
 
 
 def test_counters_are_u64() -> None:
-    for nest in (messages.StatsNest, messages.DropsNest):
-        assert {kind for _, kind in nest.nla_map[2:]} == {"uint64"}
+    for attr_set in (messages.STATS, messages.DROPS):
+        assert {attr.kind for attr in attr_set.attrs.values()} == {"u64"}
 
 
 def test_protocols_are_the_ip_ones() -> None:

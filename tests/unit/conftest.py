@@ -30,12 +30,12 @@ def lvs(kernel: FakeKernel) -> Manager:
 def run(
     kernel: FakeKernel, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Outcome]:
-    """Run ippfvsadm on the model: a line as typed, and what stands in standard input."""
+    """Run ippfvsadm on the model of the kernel: a command line, and its standard input."""
 
     def ippfvsadm(line: str, stdin: str = "") -> Outcome:
         monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
-        monkeypatch.setattr("pylvs.cli.program._input_name", lambda: "rules.txt")
-        code = main(line.split(), lambda netns: Manager(transport=kernel.twin()))
+        monkeypatch.setattr("pylvs.cli._input_name", lambda: "rules.txt")
+        code = main(line.split(), lambda netns: Manager(transport=kernel.clone()))
         captured = capsys.readouterr()
         return Outcome(code, captured.out, captured.err)
 

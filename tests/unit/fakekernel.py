@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A small model of the kernel's rule tables behind the transport seam.
+"""A model of the kernel's rules, which implements pylvs's transport.
 
-It reads and writes the messages of kernel/uapi/ippfvs.h with pyroute2's own
-codec, so that pylvs.wire and pylvs.rows are never tested against itself, and refuses what the
-header says is refused. It schedules nothing: counters are what a test puts there.
+It encodes and decodes messages with pyroute2, so that pylvs's own encoder and decoder are
+never tested against themselves. It refuses what kernel/uapi/ippfvs.h says is refused. It does
+not schedule; the counters are what a test sets them to.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
-from pylvs.messages import Message
-from pylvs.netlink import NLM_F_CREATE
-from pylvs.refusals import Refusal
-from pylvs.transport import DumpInterrupted
+from pylvs._netlink.error_map import Refusal
+from pylvs._netlink.nlattr import Body
+from pylvs._netlink.transport import NLM_F_CREATE, DumpInterrupted
 from pylvs.uapi import REALS_MAX, SERVICES_MAX, TIMEOUT_MAX_S, WEIGHT_MAX, Command
-from pylvs.wire import Body
+from tests.unit.reference import as_dict, encode, nests_of
 
 T = TypeVar("T")
 
@@ -56,7 +55,7 @@ class FakeService:
 
 @dataclass
 class Rules:
-    """All that a REPLACE may change."""
+    """Everything that REPLACE may change."""
 
     services: dict[Key, FakeService] = field(default_factory=dict)
     config: dict[str, int] = field(
@@ -70,7 +69,7 @@ class Rules:
     )
 
     def copy(self) -> Rules:
-        """Return rules that share nothing but real servers' counters."""
+        """Return rules that share only the counters of real servers."""
         services = {
             key: FakeService(service.scheduler, dict(service.reals))
             for key, service in self.services.items()
@@ -79,24 +78,24 @@ class Rules:
 
 
 class FakeKernel:
-    """A :class:`pylvs.transport.Transport`."""
+    """A transport of pylvs: see pylvs._netlink.transport.Transport."""
 
     def __init__(self, version: str = "1.0.0") -> None:
         self.rules = Rules()
         self.version = version
         self.own = {"127.0.0.1", "::1", "202.103.106.5", "192.168.1.110"}
         self.permitted = True
-        self.tears = 0  # so many dumps see a change
+        self.interruptions = 0  # the number of dumps that the rules change under
         self.connections: list[list[tuple[str, Any]]] = []
         self.drops: dict[str, int] = {}
         self.announced: list[tuple[Command, bytes] | None] = []
         self.requests: list[tuple[Command, bytes, int]] = []
         self.open = 1
 
-    # The seam
+    # The transport
 
     def do(self, command: Command, body: Body = b"", flags: int = 0) -> list[bytes]:
-        """See pylvs.transport."""
+        """See Transport."""
         self.requests.append((command, bytes(body), flags))
         if not command.name.endswith("_GET") and not self.permitted:
             raise Refusal(errno.EPERM)
@@ -109,24 +108,24 @@ class FakeKernel:
             raise
 
     def dump(self, command: Command, body: bytes = b"") -> Iterator[bytes]:
-        """See pylvs.transport."""
+        """See Transport."""
         nests = [(name, as_dict(value), at) for name, value, at in nests_of(body)]
         yield from self._DUMPS[command](self, nests)
-        if self.tears:
-            self.tears -= 1
+        if self.interruptions:
+            self.interruptions -= 1
             raise DumpInterrupted
 
     def events(self) -> Iterator[tuple[Command, bytes] | None]:
-        """Yield what a test put there."""
+        """Yield the events that a test has set."""
         return iter(self.announced)
 
-    def twin(self) -> FakeKernel:
-        """Be one's own twin, counted."""
+    def clone(self) -> FakeKernel:
+        """Return itself, and count the open transports."""
         self.open += 1
         return self
 
     def close(self) -> None:
-        """Count."""
+        """Count the open transports."""
         self.open -= 1
 
     # Requests
@@ -365,38 +364,6 @@ class FakeKernel:
     }
 
 
-def encode(tree: list[Any]) -> bytes:
-    """Return a body, by pyroute2."""
-    message = Message()
-    message["attrs"] = [_nested(name, value) for name, value in tree]
-    message.encode()
-    return bytes(message.data[20:])
-
-
-def nests_of(body: Body) -> list[tuple[str, Any, int]]:
-    """Return name, content and offset of each top-level nest, by pyroute2."""
-    message = Message(bytearray(20) + body)
-    message.data[0:4] = len(message.data).to_bytes(4, "little")
-    message.decode()
-    nests = []
-    offset = 0
-    for slot in message["attrs"]:
-        nests.append((slot[0], slot[1], offset))
-        offset += (slot.nla.length + 3) & ~3
-    return nests
-
-
-def as_dict(nest: Any) -> Nest:
-    """Return a decoded nest as plain values."""
-    return {slot[0]: slot[1] for slot in nest["attrs"]}
-
-
-def _nested(name: str, value: Any) -> list[Any]:
-    if isinstance(value, list):
-        return [name, {"attrs": [_nested(inner, content) for inner, content in value]}]
-    return [name, value]
-
-
 def _key(nest: Nest) -> Key:
     return (
         nest["IPPFVS_SERVICE_ADDRESS"],
@@ -406,12 +373,12 @@ def _key(nest: Nest) -> Key:
 
 
 def _real_key(nest: Nest, key: Key) -> RealKey:
-    """Return who a real server of the service KEY is: without a port it has the service's."""
+    """Return the key of a real server; port 0 is replaced by that of the service."""
     return nest["IPPFVS_REAL_ADDRESS"], nest.get("IPPFVS_REAL_PORT") or key[2]
 
 
 def _parts(values: list[T]) -> Iterator[list[T]]:
-    """Yield so many at a time as there is room for in a message."""
+    """Yield as many values at a time as a message has room for."""
     for first in range(0, len(values), NESTS):
         yield values[first : first + NESTS]
 

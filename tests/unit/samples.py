@@ -5,16 +5,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pylvs import codec
+from pylvs._netlink.messages import config_attrs, real_attrs, service_attrs
+from pylvs._netlink.nlattr import Values
 from pylvs.endpoint import Endpoint
-from pylvs.model import Connection, Method, Protocol, State, Stats
+from pylvs.model import Config, Connection, Method, Protocol, Service, State, Stats
 from pylvs.ruleset import Ruleset
-from pylvs.wire import Tree
+from tests.unit.reference import named
+
+Nest = tuple[str, Values]
 
 
 @dataclass
 class Outcome:
-    """What a run of ippfvsadm left."""
+    """The result of a run of ippfvsadm."""
 
     code: int
     out: str
@@ -26,7 +29,7 @@ def connection(client: str, state: State = State.ESTABLISHED) -> Connection:
     return Connection(Protocol.TCP, *ends, Method.NAT, state, 7199.25)
 
 
-def connection_tree(entry: Connection) -> Tree:
+def connection_tree(entry: Connection) -> Values:
     return [
         ("IPPFVS_CONN_PROTOCOL", int(entry.protocol)),
         ("IPPFVS_CONN_CLIENT", entry.client.packed),
@@ -41,7 +44,7 @@ def connection_tree(entry: Connection) -> Tree:
     ]
 
 
-def stats_tree(stats: Stats) -> Tree:
+def stats_tree(stats: Stats) -> Values:
     names = ("CONNS", "PACKETS_IN", "PACKETS_OUT", "BYTES_IN", "BYTES_OUT")
     values = (
         stats.connections,
@@ -53,14 +56,34 @@ def stats_tree(stats: Stats) -> Tree:
     return [(f"IPPFVS_STATS_{name}", value) for name, value in zip(names, values, strict=True)]
 
 
-def ruleset_tree(ruleset: Ruleset) -> Tree:
-    """Return the flat sequence of a REPLACE request."""
-    nest = codec.config_nest(ruleset.config)
-    tree: Tree = [nest] if nest[1] else []
+def ruleset_tree(ruleset: Ruleset) -> Values:
+    """Return the nests of a REPLACE request."""
+    tree = [config_nest(ruleset.config)] if ruleset.config != Config() else []
     for service, real in ruleset.rules():
         tree.append(
-            codec.service_nest(service)
+            service_nest(service)
             if real is None
-            else codec.real_nest(real.endpoint, real.weight, real.method)
+            else real_nest(real.endpoint, real.weight, real.method)
         )
     return tree
+
+
+def service_nest(service: Service, *, key_only: bool = False) -> Nest:
+    """Return the nest of a service under the names of the header."""
+    return _only(service_attrs(service, key_only=key_only))
+
+
+def real_nest(endpoint: Endpoint, weight: int | None = None, method: Method | None = None) -> Nest:
+    """Return the nest of a real server under the names of the header."""
+    return _only(real_attrs(endpoint, weight, method))
+
+
+def config_nest(config: Config) -> Nest:
+    """Return the nest of the settings under the names of the header."""
+    return _only(config_attrs(config))
+
+
+def _only(values: Values) -> Nest:
+    nest: Nest
+    (nest,) = named(values)
+    return nest

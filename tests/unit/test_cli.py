@@ -11,17 +11,23 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pylvs import codec
+from pylvs._netlink.error_map import not_loaded
 from pylvs.cli import main
 from pylvs.endpoint import Endpoint
 from pylvs.errors import ModuleNotLoaded
 from pylvs.manager import Manager
 from pylvs.model import Config, Method, Protocol, Service
-from pylvs.refusals import not_loaded
 from pylvs.uapi import Command
-from tests.unit import fakekernel
 from tests.unit.fakekernel import FakeKernel
-from tests.unit.samples import Outcome, connection, connection_tree
+from tests.unit.reference import encode
+from tests.unit.samples import (
+    Outcome,
+    config_nest,
+    connection,
+    connection_tree,
+    real_nest,
+    service_nest,
+)
 
 Run = Callable[..., Outcome]
 
@@ -340,13 +346,13 @@ def test_restore_of_settings_alone_removes_every_service(paper: Run) -> None:
 def test_nothing_of_a_torn_set_is_printed(paper: Run, kernel: FakeKernel) -> None:
     for line in ("-L", "-S", "-L -v"):
         whole = paper(line)
-        kernel.tears = 3
+        kernel.interruptions = 3
         assert paper(line) == whole
-        kernel.tears = 1000
+        kernel.interruptions = 1000
         torn = paper(line)
         assert (torn.code, torn.out) == (1, "")
         assert "the rules change faster than they can be read" in torn.err
-        kernel.tears = 0
+        kernel.interruptions = 0
 
 
 @pytest.mark.parametrize("text", ["", "\n", "# nothing\n"])
@@ -418,16 +424,16 @@ def test_drops(run: Run, kernel: FakeKernel) -> None:
 
 def test_events_are_printed_as_one_would_type_them(run: Run, kernel: FakeKernel) -> None:
     service = Service(Protocol.TCP, Endpoint("10.0.0.1", 80), "rr")
-    key, whole = codec.key_nest(service), codec.service_nest(service)
-    member = codec.real_nest(Endpoint("1.1.1.1", 80), 3, Method.NAT)
+    key, whole = service_nest(service, key_only=True), service_nest(service)
+    member = real_nest(Endpoint("1.1.1.1", 80), 3, Method.NAT)
     kernel.announced = [
-        (Command.SERVICE_NEW, fakekernel.encode([whole])),
-        (Command.SERVICE_SET, fakekernel.encode([whole])),
-        (Command.REAL_NEW, fakekernel.encode([key, member])),
-        (Command.REAL_SET, fakekernel.encode([key, member])),
-        (Command.REAL_DEL, fakekernel.encode([key, member])),
-        (Command.SERVICE_DEL, fakekernel.encode([key])),
-        (Command.CONFIG_SET, fakekernel.encode([codec.config_nest(Config(Method.DR))])),
+        (Command.SERVICE_NEW, encode([whole])),
+        (Command.SERVICE_SET, encode([whole])),
+        (Command.REAL_NEW, encode([key, member])),
+        (Command.REAL_SET, encode([key, member])),
+        (Command.REAL_DEL, encode([key, member])),
+        (Command.SERVICE_DEL, encode([key])),
+        (Command.CONFIG_SET, encode([config_nest(Config(Method.DR))])),
         None,
         (Command.REPLACE, b""),
     ]

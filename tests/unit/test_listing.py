@@ -12,7 +12,9 @@ from pathlib import Path
 
 from hypothesis import given
 
-from pylvs import jsonview, listing, rates, terminal
+from pylvs import _json as jsonview
+from pylvs import _listing as listing
+from pylvs import _terminal as terminal
 from pylvs.endpoint import Endpoint
 from pylvs.model import (
     ConfigInfo,
@@ -155,7 +157,7 @@ def test_rates_come_from_two_readings() -> None:
             *first.key, "wrr", (first.reals[0], zeroed), Stats(200, 2700, 2400, 10000, 800000)
         )
     ]
-    found = rates.between(before, PAPER, 2.0)
+    found = listing.rates_between(before, PAPER, 2.0)
     assert found[0].rates == (50.0, 0.0, 0.0, 100000.0, 500000.0)
     assert [rate for _, rate in found[0].reals] == [
         (0, 0, 0, 0, 0),
@@ -216,7 +218,7 @@ def test_nothing_trails_a_line() -> None:
     for lines in (
         listing.rules(PAPER + REST),
         listing.stats(PAPER + REST),
-        listing.rates(rates.between(PAPER, PAPER + REST, 1.0)),
+        listing.rates(listing.rates_between(PAPER, PAPER + REST, 1.0)),
     ):
         assert all(line == line.rstrip() for line in lines)
 
@@ -288,7 +290,7 @@ def test_json_has_units_in_its_names_and_survives_a_round_trip() -> None:
         "bytes_in": 140000,
         "bytes_out": 1200000,
     }
-    assert jsonview.rates(rates.between(PAPER, PAPER, 1.0), 1.0004)["interval_s"] == 1.0
+    assert jsonview.rates(listing.rates_between(PAPER, PAPER, 1.0), 1.0004)["interval_s"] == 1.0
     assert jsonview.connection(connection("10.0.0.1:1"))["expires_s"] == 7199.25
     assert jsonview.event(Event("replace")) == {"schema": 1, "event": "replace"}
 
@@ -297,7 +299,7 @@ def test_the_schema_names_every_key() -> None:
     document = (Path(__file__).parents[2] / "docs" / "JSON.md").read_text()
     values = [
         jsonview.services(PAPER),
-        jsonview.rates(rates.between(PAPER, PAPER, 1.0), 1.0),
+        jsonview.rates(listing.rates_between(PAPER, PAPER, 1.0), 1.0),
         {"connections": [jsonview.connection(connection("10.0.0.1:1"))]},
         jsonview.drops(Drops()),
         jsonview.config(ConfigInfo(Method.NAT, 1, 2, 3, 4)),

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 
 import pylvs
-from pylvs import Endpoint, Manager, Method, Protocol, Real, Ruleset, codec
+from pylvs import Endpoint, Manager, Method, Protocol, Real, Ruleset
+from pylvs._netlink.messages import join_dumps
 from pylvs.model import Config
-from pylvs.readings import join
 from pylvs.uapi import Command
 from tests.unit.fakekernel import FakeKernel
 from tests.unit.samples import connection, connection_tree
@@ -46,7 +46,7 @@ def test_the_manager_closes_what_it_opened(kernel: FakeKernel) -> None:
     assert kernel.open == 0
 
 
-def test_one_service(lvs: Manager) -> None:
+def test_one_service_is_returned_with_its_real_servers(lvs: Manager) -> None:
     web = lvs.add_service("tcp", "10.0.0.1:80")
     lvs.add_service(Protocol.UDP, Endpoint("10.0.0.1", 80), "rr")
     lvs.add_real(web, Endpoint("1.1.1.1", 80), 5, "tun")
@@ -59,7 +59,7 @@ def test_one_service(lvs: Manager) -> None:
     assert missing.value.kernel == "no such service"
 
 
-def test_edit(lvs: Manager) -> None:
+def test_edits_change_scheduler_weight_and_method(lvs: Manager) -> None:
     web = lvs.add_service("tcp", "10.0.0.1:80")
     assert lvs.edit_service(web, "lc").scheduler == "lc"
     lvs.add_real(web, "1.1.1.1:80", 3)
@@ -80,16 +80,16 @@ def test_create_makes_the_service_in_the_same_step(lvs: Manager, kernel: FakeKer
         lvs.add_real(pylvs.Service(Protocol.UDP, Endpoint("10.0.0.1", 80)), "1.1.1.1")
 
 
-def test_a_torn_dump_is_read_again(lvs: Manager, kernel: FakeKernel) -> None:
+def test_an_interrupted_dump_is_repeated(lvs: Manager, kernel: FakeKernel) -> None:
     lvs.replace(pylvs.loads("-A -t 10.0.0.1:80 -R 1.1.1.1"))
-    kernel.tears = 3
+    kernel.interruptions = 3
     assert len(lvs.services()) == 1
-    kernel.tears = 1000
+    kernel.interruptions = 1000
     with pytest.raises(pylvs.Error, match="the rules change faster than they can be read"):
         lvs.services()
 
 
-def test_rules_are_read_again_when_they_were_torn(lvs: Manager, kernel: FakeKernel) -> None:
+def test_an_interrupted_dump_of_rules_is_repeated(lvs: Manager, kernel: FakeKernel) -> None:
     rules = pylvs.loads("-A -t 10.0.0.1:80 -R 1.1.1.1\n-A -t 10.0.0.2:80 -R 1.1.1.1")
     lvs.replace(rules)
     seen = []
@@ -98,15 +98,15 @@ def test_rules_are_read_again_when_they_were_torn(lvs: Manager, kernel: FakeKern
         seen.append(service.name)
         return service.name
 
-    kernel.tears = 2
+    kernel.interruptions = 2
     assert lvs.map_rules(note) == ["tcp 10.0.0.1:80", "tcp 10.0.0.2:80"]
     assert seen.count("tcp 10.0.0.1:80") == 3
-    kernel.tears = 1000
+    kernel.interruptions = 1000
     with pytest.raises(pylvs.Error, match="the rules change faster than they can be read"):
         lvs.rules()
 
 
-def test_rules_that_are_not_wanted_to_their_end(lvs: Manager, kernel: FakeKernel) -> None:
+def test_an_abandoned_dump_of_rules_frees_its_socket(lvs: Manager, kernel: FakeKernel) -> None:
     lvs.replace(pylvs.loads("-A -t 10.0.0.1:80 -R 1.1.1.1\n-A -t 10.0.0.2:80 -R 1.1.1.1"))
 
     def refuse(service: pylvs.Service) -> None:
@@ -123,15 +123,15 @@ def test_two_dumps_of_different_rule_sets_do_not_join(lvs: Manager) -> None:
     lvs.replace(pylvs.loads("-A -t 10.0.0.1:80 -R 1.1.1.1\n-A -t 10.0.0.2:80 -R 1.1.1.1"))
     services = lvs.services()
     reals = [(service.key, service.scheduler, list(service.reals)) for service in services]
-    assert join(services, reals) == services
-    assert join(services[:1], reals) is None
-    assert join(services, reals[:1]) is None
+    assert join_dumps(services, reals) == services
+    assert join_dumps(services[:1], reals) is None
+    assert join_dumps(services, reals[:1]) is None
     (key, _, some), other = reals
-    assert join(services, [(key, "rr", some), other]) is None
+    assert join_dumps(services, [(key, "rr", some), other]) is None
 
 
 def acceptable(ruleset: Ruleset) -> bool:
-    """Say whether the kernel takes a rule set, by asking for one rule after the other."""
+    """Return whether the kernel accepts a rule set, one rule after the other."""
     lvs = Manager(transport=FakeKernel())
     if ruleset.config != Config():
         lvs.replace(Ruleset((), ruleset.config))
@@ -173,7 +173,7 @@ def test_replace_keeps_the_counters_of_those_that_stay(lvs: Manager, kernel: Fak
     assert lvs.services()[0].reals[0].stats.connections == 7
 
 
-def test_settings(lvs: Manager) -> None:
+def test_settings_are_changed_and_refused(lvs: Manager) -> None:
     lvs.configure(default_method="dr", udp_timeout_s=5)
     config = lvs.config()
     assert config.rule() == Config(Method.DR, 7200, 120, 5, 0)
@@ -181,7 +181,7 @@ def test_settings(lvs: Manager) -> None:
     with pytest.raises(
         pylvs.Refused, match="the kernel refuses config: integer out of range"
     ) as refused:
-        lvs._do(Command.CONFIG_SET, [codec.config_nest(Config(tcp_timeout_s=0))])
+        lvs.send(Command.CONFIG_SET, config=Config(tcp_timeout_s=0))
     assert type(refused.value) is pylvs.Refused
 
 
@@ -240,7 +240,7 @@ def test_other_calls_may_be_made_while_connections_are_read(
         (lambda lvs: lvs.replace(Ruleset(config=Config(cast(Method, 9)))), "'9' is not a method"),
     ],
 )
-def test_impossible_values_are_never_sent(
+def test_invalid_values_are_never_sent(
     lvs: Manager, kernel: FakeKernel, call: object, sentence: str
 ) -> None:
     assert callable(call)

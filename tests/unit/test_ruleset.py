@@ -21,7 +21,7 @@ from pylvs import (
     Ruleset,
     Service,
 )
-from pylvs.rulefile import lines_of, load, loads, read
+from pylvs._rulefile import lines_of, load, loads, read
 from pylvs.ruleset import diff, service_lines
 from tests.unit.fakekernel import FakeKernel
 from tests.unit.strategies import RULESETS
@@ -110,7 +110,7 @@ def test_1999_lines_comments_and_blank_lines_are_read() -> None:
 
 @given(RULESETS, st.data())
 def test_lines_of_services_may_alternate(ruleset: Ruleset, data: st.DataObject) -> None:
-    """Each rule knows its line, wherever that is."""
+    """Every rule has the number of its line."""
     queues = [list(service_lines(service)) for service in ruleset.services]
     rows = []
     while waiting := [queue for queue in queues if queue]:
@@ -247,9 +247,9 @@ def test_a_line_without_an_end_is_not_read_whole(tmp_path: Path) -> None:
         assert not read(lines_of(file)).body
 
 
-def test_limits_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pylvs.rulefile.SERVICES_MAX", 2)
-    monkeypatch.setattr("pylvs.rulefile.REALS_MAX", 1)
+def test_too_many_services_or_real_servers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pylvs._rulefile.SERVICES_MAX", 2)
+    monkeypatch.setattr("pylvs._rulefile.REALS_MAX", 1)
     with pytest.raises(pylvs.TooMany, match="line 3: a namespace holds 2 services"):
         loads("".join(f"-A -t 10.0.0.{n}:80\n" for n in range(3)))
     with pytest.raises(pylvs.TooMany, match="line 2: a service holds 1 real servers"):
@@ -257,7 +257,7 @@ def test_limits_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @given(RULESETS)
-def test_usual_lines_and_the_grammar_agree(ruleset: Ruleset) -> None:
+def test_lines_of_a_known_form_and_the_grammar_agree(ruleset: Ruleset) -> None:
     usual = str(ruleset)
     assert loads("".join(f"ippfvsadm {line}\n" for line in usual.splitlines())) == loads(usual)
 
@@ -273,7 +273,7 @@ def test_usual_lines_and_the_grammar_agree(ruleset: Ruleset) -> None:
         ("[2001:db8::1]:http2", "neither a port"),
     ],
 )
-def test_a_usual_line_that_cannot_be_is_named(real: str, complaint: str) -> None:
+def test_an_invalid_line_of_a_known_form_is_named(real: str, complaint: str) -> None:
     lines = ["-A -t 10.0.0.1:80 -s rr", "-a -t 10.0.0.1:80 -r 1.1.1.1:80 -m -w 1"]
     text = "\n".join([*lines, f"-a -t 10.0.0.1:80 -r {real} -m -w 1", lines[1]])
     with pytest.raises(pylvs.Error, match=re.escape(complaint)) as caught:
@@ -281,7 +281,7 @@ def test_a_usual_line_that_cannot_be_is_named(real: str, complaint: str) -> None
     assert caught.value.where == "rules line 3"
 
 
-def test_a_usual_weight_beyond_the_limit_is_named() -> None:
+def test_a_weight_beyond_the_limit_is_named() -> None:
     with pytest.raises(pylvs.InvalidValue, match="a whole number from 0 to 65535"):
         pylvs.loads("-A -t 10.0.0.1:80 -s rr\n-a -t 10.0.0.1:80 -r 1.1.1.1:80 -m -w 65536")
 

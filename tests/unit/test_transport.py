@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Framing, and the real socket on the real nlctrl, which every kernel has."""
+"""The framing, and the socket with the family nlctrl, which every kernel has."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pylvs
-from pylvs import netlink, transport
-from pylvs.netlink import Answer, frame, messages, refusal_in
-from pylvs.refusals import Refusal
-from pylvs.transport import NetlinkTransport
+from pylvs._netlink import transport
+from pylvs._netlink.error_map import Refusal
+from pylvs._netlink.transport import Answer, NetlinkTransport, headers, messages, refusal_in
 from pylvs.uapi import Command
 
 NLCTRL = "nlctrl"
@@ -26,7 +25,7 @@ NLCTRL = "nlctrl"
 
 @pytest.fixture
 def nlctrl(monkeypatch: pytest.MonkeyPatch) -> Iterator[NetlinkTransport]:
-    """A transport to the kernel's family nlctrl in place of ours; its version is 2."""
+    """A transport to the family nlctrl, whose version is 2, in place of ippfvs."""
     monkeypatch.setattr(transport, "GENL_NAME", NLCTRL)
     monkeypatch.setattr(transport, "GENL_VERSION", 2)
     monkeypatch.setattr(transport, "GENL_EVENTS", "notify")
@@ -40,10 +39,10 @@ def name_attribute(name: str) -> bytes:
     return struct.pack("=HH", 4 + len(content), 2) + content + b"\0" * (-len(content) % 4)
 
 
-GETFAMILY = Command(netlink.CTRL_CMD_GETFAMILY)  # 3, whatever it is called with us
+GETFAMILY = Command(transport.CTRL_CMD_GETFAMILY)  # 3, whatever it is called with us
 
 
-def test_without_the_module_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_module_raises_an_error_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "GENL_NAME", "ippfvs-absent")
     with pytest.raises(pylvs.ModuleNotLoaded, match="module is not loaded") as missing:
         pylvs.Manager()
@@ -63,7 +62,7 @@ def test_a_refusal_has_its_errno(nlctrl: NetlinkTransport) -> None:
     assert answer
 
 
-def test_a_refusal_has_the_kernels_sentence_and_the_offset(nlctrl: NetlinkTransport) -> None:
+def test_a_refusal_has_the_kernels_message_and_the_offset(nlctrl: NetlinkTransport) -> None:
     wrong = name_attribute(NLCTRL) + struct.pack("=HHI", 5, 1, 0)  # a u16 of one byte
     with pytest.raises(Refusal) as refused:
         nlctrl.do(GETFAMILY, wrong)
@@ -72,7 +71,7 @@ def test_a_refusal_has_the_kernels_sentence_and_the_offset(nlctrl: NetlinkTransp
     assert refused.value.offset == len(name_attribute(NLCTRL))
 
 
-def test_a_dump_is_read_to_its_end_and_the_socket_goes_on(nlctrl: NetlinkTransport) -> None:
+def test_a_dump_is_read_to_its_end_and_the_socket_stays_usable(nlctrl: NetlinkTransport) -> None:
     bodies = list(nlctrl.dump(GETFAMILY))
     assert sum(b"nlctrl\0" in body for body in bodies) == 1
     assert nlctrl.do(GETFAMILY, name_attribute(NLCTRL))
@@ -91,20 +90,20 @@ def test_a_request_of_megabytes_is_sent_in_one_piece(nlctrl: NetlinkTransport) -
     assert refused.value.errno in (errno.ENOENT, errno.EINVAL)
 
 
-def test_another_version_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_version_of_the_interface_raises_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "GENL_NAME", NLCTRL)
     with pytest.raises(pylvs.VersionMismatch, match="speaks version 2 of its interface, pylvs 1"):
         NetlinkTransport()
 
 
-def test_a_twin_is_another_socket(nlctrl: NetlinkTransport) -> None:
-    twin = nlctrl.twin()
-    dump = twin.dump(GETFAMILY)
+def test_a_clone_is_another_socket(nlctrl: NetlinkTransport) -> None:
+    clone = nlctrl.clone()
+    dump = clone.dump(GETFAMILY)
     next(dump)
     assert nlctrl.do(GETFAMILY, name_attribute(NLCTRL))
     assert list(dump)
-    twin.close()
-    twin.close()
+    clone.close()
+    clone.close()
 
 
 def test_events_are_subscribed_at_once(nlctrl: NetlinkTransport) -> None:
@@ -152,14 +151,14 @@ def test_the_socket_belongs_to_the_namespace(netns: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(transport, "GENL_NAME", NLCTRL)
     monkeypatch.setattr(transport, "GENL_VERSION", 2)
     there, here = NetlinkTransport(netns), NetlinkTransport()
-    twin = there.twin()
-    assert cookie(there) == cookie(twin) != cookie(here)
-    for opened in (there, here, twin):
+    clone = there.clone()
+    assert cookie(there) == cookie(clone) != cookie(here)
+    for opened in (there, here, clone):
         opened.close()
 
 
 @pytest.mark.parametrize("name", ["no-such-namespace", "/no/such/file", "/etc/passwd"])
-def test_no_such_namespace(name: str) -> None:
+def test_a_missing_namespace_raises_an_error(name: str) -> None:
     with pytest.raises(pylvs.NoSuchNamespace, match=f"no network namespace '{name}'"):
         pylvs.Manager(name)
 
@@ -167,13 +166,17 @@ def test_no_such_namespace(name: str) -> None:
 # Framing
 
 
-def test_frame_and_messages() -> None:
+def frame(family: int, flags: int, sequence: int, command: int, version: int, body: bytes) -> bytes:
+    return headers(family, flags, sequence, command, version, len(body)) + body
+
+
+def test_framed_messages_are_parsed() -> None:
     data = frame(30, 1, 7, 3, 1, b"abcd") + frame(31, 2, 8, 4, 1, b"")
     assert list(messages(data)) == [Answer(30, 1, 7, 3, b"abcd"), Answer(31, 2, 8, 4, b"")]
 
 
 @given(st.binary(max_size=80))
-def test_garbage_is_one_error(garbage: bytes) -> None:
+def test_garbage_raises_one_error(garbage: bytes) -> None:
     try:
         for answer in messages(garbage):
             refusal_in(answer)
@@ -182,25 +185,25 @@ def test_garbage_is_one_error(garbage: bytes) -> None:
 
 
 def error(number: int, flags: int = 0, rest: bytes = b"") -> Answer:
-    return Answer(netlink.NLMSG_ERROR, flags, 1, 0, struct.pack("=i", -number) + rest)
+    return Answer(transport.NLMSG_ERROR, flags, 1, 0, struct.pack("=i", -number) + rest)
 
 
-def test_acknowledgements() -> None:
+def test_acknowledgements_and_errors_are_told_apart() -> None:
     assert refusal_in(error(0)) is None
-    assert refusal_in(Answer(netlink.NLMSG_DONE, 0, 1, 0, b"")) is None
+    assert refusal_in(Answer(transport.NLMSG_DONE, 0, 1, 0, b"")) is None
     refused = refusal_in(error(errno.EPERM))
     assert refused is not None
     assert (refused.errno, refused.kernel, refused.offset) == (errno.EPERM, "", -1)
 
 
-def test_extended_acknowledgements_with_and_without_the_request() -> None:
+def test_extended_errors_are_decoded_with_and_without_the_request() -> None:
     sentence = struct.pack("=HH", 4 + 6, 1) + b"wrong\0\0\0"
     offset = struct.pack("=HHI", 8, 2, 24)
     request = frame(30, 5, 1, 3, 1, b"12345678")
-    whole = error(errno.EINVAL, netlink.NLM_F_ACK_TLVS, request + sentence + offset)
+    whole = error(errno.EINVAL, transport.NLM_F_ACK_TLVS, request + sentence + offset)
     capped = error(
         errno.EINVAL,
-        netlink.NLM_F_ACK_TLVS | netlink.NLM_F_CAPPED,
+        transport.NLM_F_ACK_TLVS | transport.NLM_F_CAPPED,
         request[:16] + sentence + offset,
     )
     for answer in (whole, capped):

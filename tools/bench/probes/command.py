@@ -10,8 +10,8 @@ from bench.farm import Case, Variant, directors, load
 from bench.laps import take, timed
 from bench.model import Benchmark, Record
 
-LIBRARIES = "import dataclasses, enum, socket, struct\nfrom pylvs import _pyroute2"
-"""Of pyroute2 the message classes alone, without the rest that its package would import."""
+LIBRARIES = "import dataclasses, enum, socket, struct"
+"""What pylvs imports of the standard library for one command."""
 
 
 def measure(benchmark: Benchmark, until: float) -> Record:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""From the kernel's errno to a sentence that names the thing and the remedy; pure."""
+"""The error map: the kernel's errno as an error that names the object and the remedy. No I/O."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import errno
 import os
 from collections.abc import Callable
 
-from . import errors
-from .endpoint import Endpoint
-from .model import Method, Real, Service
-from .uapi import REALS_MAX, SERVICES_MAX
+from .. import errors
+from ..endpoint import Endpoint
+from ..model import Method, Real, Service
+from ..uapi import REALS_MAX, SERVICES_MAX
 
 
 class Refusal(Exception):
-    """The kernel's answer no, as the transport hands it on.
+    """A negative answer of the kernel, as the transport received it.
 
     :ivar errno: a positive errno
-    :ivar kernel: the kernel's sentence, empty when it gave none
-    :ivar offset: where in the body the offending attribute begins, -1 when it did not say
+    :ivar kernel: the message of the extended error; empty if there is none
+    :ivar offset: where in the body of the request the offending attribute begins, in bytes;
+        -1 if the kernel named none
     """
 
     def __init__(self, number: int, kernel: str = "", offset: int = -1) -> None:
@@ -41,27 +42,32 @@ def explain(
     real: Real | None = None,
     attribute: str = "",
 ) -> errors.Error:
-    """Return the error that says in one sentence what the kernel refused.
+    """Return the error for a refusal.
 
-    :param service: the service that the request was about
-    :param real: the real server that it was about
-    :param attribute: the name of the attribute that the kernel found wrong
+    :param service: the service that the request named
+    :param real: the real server that the request named
+    :param attribute: the kernel's name of the attribute that it refused
     """
     if refusal.errno == errno.ENOENT and not refusal.kernel:
-        return errors.ModuleNotLoaded(  # a refusal of ours comes with a sentence
+        # The module itself sends a message with every ENOENT, so this one is of nlctrl.
+        return errors.ModuleNotLoaded(
             "the ippfvs module was removed, or loaded anew, under this Manager",
             "load it with: modprobe ippfvs; then open another Manager",
         )
     if refusal.errno == errno.EADDRNOTAVAIL and attribute.startswith("IPPFVS_SERVICE"):
         real = None
-    what = _SENTENCES.get(refusal.errno)
-    error = what(service, real) if what is not None else None
+    make = _ERRORS.get(refusal.errno)
+    error = make(service, real) if make is not None else None
     if error is None:
         error = _other(refusal, attribute)
     if isinstance(error, errors.AddressNotUsable) and refusal.kernel:
         error.what = f"{real.endpoint if real else service and service.endpoint}: {refusal.kernel}"
     error.kernel = refusal.kernel
     return error
+
+
+# Each function returns the error for one errno, or None if the request named no object that
+# the error could be about.
 
 
 def _not_permitted(service: Service | None, real: Real | None) -> errors.Error:
@@ -127,11 +133,11 @@ def _port(service: Service | None, real: Real | None) -> errors.Error | None:
     keeps = "keep" if real.method is None else "keeps"
     return errors.PortCannotChange(
         f"{real.endpoint} cannot be a {method} server of {service.name}: {method} {keeps} the port",
-        f"use -m (NAT) or {_port_to_give(service.endpoint)}",
+        f"use -m (NAT) or {_port_remedy(service.endpoint)}",
     )
 
 
-def _port_to_give(virtual: Endpoint) -> str:
+def _port_remedy(virtual: Endpoint) -> str:
     return f"give port {virtual.port}" if virtual.port else "give no port"
 
 
@@ -149,7 +155,7 @@ def _too_many(service: Service | None, real: Real | None) -> errors.Error | None
 
 
 def _address(service: Service | None, real: Real | None) -> errors.Error | None:
-    """Why it cannot, the kernel says best."""
+    """Return the error without its reason: explain() takes that from the kernel."""
     if service is None:
         return None
     if real is None:
@@ -166,13 +172,13 @@ def _other(refusal: Refusal, attribute: str) -> errors.Error:
         )
     if refusal.errno in (errno.ENOMEM, errno.ENOBUFS):
         return errors.TransportError("the kernel is out of memory")
-    sentence = refusal.kernel or os.strerror(refusal.errno)
+    reason = refusal.kernel or os.strerror(refusal.errno)
     name = attribute.removeprefix("IPPFVS_").removeprefix("A_").lower().replace("_", " ")
     about = f" {name}:" if name else ":"
-    return errors.Refused(f"the kernel refuses{about} {sentence}")
+    return errors.Refused(f"the kernel refuses{about} {reason}")
 
 
-_SENTENCES: dict[int, Callable[[Service | None, Real | None], errors.Error | None]] = {
+_ERRORS: dict[int, Callable[[Service | None, Real | None], errors.Error | None]] = {
     errno.EPERM: _not_permitted,
     errno.ESRCH: _no_service,
     errno.ENOENT: _no_real,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Listings as JSON values, one schema for all of them (docs/JSON.md); pure."""
+"""Listings as JSON values of one schema, which docs/JSON.md describes. No I/O."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from ._listing import Rates, ServiceRates
 from .model import (
     Config,
     ConfigInfo,
@@ -18,7 +19,6 @@ from .model import (
     Service,
     ServiceInfo,
 )
-from .rates import Rates, ServiceRates
 
 SCHEMA = 1
 
@@ -81,12 +81,12 @@ def connection(entry: Connection) -> dict[str, Any]:
 
 
 def drops(counts: Drops) -> dict[str, Any]:
-    """Return every reason to drop with its count."""
+    """Return the number of dropped packets for every reason."""
     return {"schema": SCHEMA, "drops": asdict(counts)}
 
 
 def config(settings: ConfigInfo) -> dict[str, Any]:
-    """Return the settings, and what the module says of itself."""
+    """Return the settings, and what the module reports."""
     return {
         "schema": SCHEMA,
         "config": {
@@ -101,11 +101,11 @@ def config(settings: ConfigInfo) -> dict[str, Any]:
 
 
 def event(announced: Event) -> dict[str, Any]:
-    """Return one event; what it does not concern is left out."""
+    """Return one event. It has only the objects that the event concerns."""
     value: dict[str, Any] = {"schema": SCHEMA, "event": announced.kind}
     if announced.service is not None:
         value["service"] = service(announced.service)
-        if not announced.service.scheduler:  # it is only named
+        if not announced.service.scheduler:  # an event of removal has only the key
             del value["service"]["scheduler"]
     if announced.real is not None:
         value["real"] = real(announced.real)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The rules and their counters for people: tables drawn by rich; no I/O."""
+"""Listings for terminals: tables drawn by rich. No I/O."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ._listing import ServiceRates
 from .model import RealInfo, ServiceInfo
-from .rates import ServiceRates
 
 _COUNTERS = ("Conns", "Pkts in", "Pkts out", "Bytes in", "Bytes out")
 _RATES = ("Conns/s", "In pkt/s", "Out pkt/s", "In B/s", "Out B/s")
@@ -24,11 +24,10 @@ Numbers = Sequence[float]
 
 
 def rules(services: Iterable[ServiceInfo], width: int, color: bool = True) -> str:
-    """Return the listing as text.
+    """Return the table of the rules.
 
-    :param width: columns of the terminal; an address is never cut, so a table with
-        very long ones may be wider
-    :param color: False for terminals of people who set NO_COLOR
+    :param width: columns of the terminal; an address is never cut, so the table may be wider
+    :param color: whether the terminal has colours and NO_COLOR is not set
     """
     table = _table("Weight", "Active", "Inactive", second="By")
     for service in services:
@@ -37,7 +36,7 @@ def rules(services: Iterable[ServiceInfo], width: int, color: bool = True) -> st
 
 
 def stats(services: Iterable[ServiceInfo], width: int, color: bool = True) -> str:
-    """Return the counters as text: of each service, then of its real servers."""
+    """Return the table of the counters of each service and of its real servers."""
     table = _table(*_COUNTERS)
     for service in services:
         reals = [(real, astuple(real.stats)) for real in service.reals]
@@ -46,7 +45,7 @@ def stats(services: Iterable[ServiceInfo], width: int, color: bool = True) -> st
 
 
 def rates(services: Iterable[ServiceRates], width: int, color: bool = True) -> str:
-    """Return the same, a second."""
+    """Return the table of the rates per second of each service and of its real servers."""
     table = _table(*_RATES)
     for each in services:
         _add_numbers(table, each.service, each.rates, each.reals)
@@ -74,7 +73,7 @@ def _add_numbers(
 
 
 def _short(number: float) -> str:
-    """Return it whole up to ten million, then in thousands, millions and so on."""
+    """Return a number below ten million as it is, others in thousands, millions and so on."""
     units = iter(_UNITS)
     unit = ""
     while number >= _SHORT:

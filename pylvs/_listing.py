@@ -1,20 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Listings for pipes and files: the paper's table and its relatives; no I/O.
+"""Listings for pipes and files: the table of the paper and similar ones, and rates. No I/O.
 
-Columns are two spaces apart, addresses whole, nothing trails a line.
+Columns are separated by two spaces and are as wide as their longest cell. An address is never
+cut. No line ends with spaces.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import astuple, dataclass
+from functools import lru_cache
 from itertools import chain, islice
-from typing import TYPE_CHECKING
 
 from .model import ConfigInfo, Connection, Drops, Real, RealInfo, Service, ServiceInfo, Stats
-
-if TYPE_CHECKING:
-    from .rates import ServiceRates
 
 PAPER = ("Protocol", "Virtual IP Address", "Port", "Real IP Address", "Port", "Weight")
 MORE = ("Method", "Scheduler", "Active", "Inactive")
@@ -38,45 +36,49 @@ CONNECTION = ("Protocol", "Expires", "State", "Method", "Client", "Virtual", "Re
 
 _NO_SERVICE = ("", "", "")
 _NO_REAL = ("", "", "")
-_OF_SERVICE, _OF_REAL = len(_NO_SERVICE), len(_NO_REAL)
+_SERVICE_CELLS, _REAL_CELLS = len(_NO_SERVICE), len(_NO_REAL)
 _GAP = "  "
-_CELL = "\t"  # between cells that are kept as text
-_FIRST_ROWS = 4096  # of which widths are found; in a listing of connections by these alone
+_FIRST_ROWS = 4096  # rows in memory at a time while widths are measured
 
 Row = tuple[str, ...]
 
+_number = lru_cache(4096)(str)  # many real servers share the texts of few ports and weights
 
-def paper(services: Collection[str]) -> Iterator[str]:
-    """Yield the paper's table: its heading, then the rows of each service as one text.
 
-    :param services: what :func:`cells` returned for each
+def paper(services: Collection[Row]) -> Iterator[str]:
+    """Yield the table of the paper: its heading, then the lines of each service as one text.
+
+    :param services: the cells of each service, as :func:`cells` returns them
     """
     widths = _paper_widths(services)
-    first, real = _form(widths[:_OF_SERVICE]), _GAP + _form([*widths[_OF_SERVICE:-1], 0])
-    following = f"\n{' ' * _length(widths[:_OF_SERVICE])}{real}"
+    first, real = _form(widths[:_SERVICE_CELLS]), _GAP + _form([*widths[_SERVICE_CELLS:-1], 0])
+    following = f"\n{' ' * _length(widths[:_SERVICE_CELLS])}{real}"
     yield (first + real) % PAPER
-    for kept in services:
-        row = tuple(kept.split(_CELL))
-        reals = (len(row) - _OF_SERVICE) // _OF_REAL
+    for row in services:
+        reals = (len(row) - _SERVICE_CELLS) // _REAL_CELLS
         form = first + real + following * (reals - 1) if reals else first
         yield (form % row).rstrip()
 
 
-def cells(service: Service) -> str:
-    """Return a service's cells and those of each real server, as one text: little to keep.
+def cells(service: Service) -> Row:
+    """Return the cells of a service, followed by those of each of its real servers.
 
-    No line can be printed before the last one is known, for the widths of columns.
+    The cells of all services are in memory before the first line is printed, because the
+    widths of the columns depend on them. They take less memory than the services.
     """
     row = list(_service_cells(service))
     port = _port(service.endpoint.port)
-    for real in service.reals:  # as _real_cells(), for as many as there may be
+    for real in service.reals:  # the same as _real_cells(), inline for 100,000 of them
         address, own = real.endpoint
-        row += (address, str(own) if own else port, str(real.weight))
-    return _CELL.join(row)
+        row += (address, _number(own) if own else port, _number(real.weight))
+    return tuple(row)
 
 
 def rules(services: Iterable[ServiceInfo]) -> Iterator[str]:
-    """Yield the paper's table with more columns: a row a real server, the service's cells once."""
+    """Yield the table of the paper with more columns.
+
+    There is one row per real server. The cells of the service are in the first one alone.
+    """
     listed = list(services)
 
     def rows() -> Iterator[Row]:
@@ -99,7 +101,7 @@ def stats(services: Iterable[ServiceInfo]) -> Iterator[str]:
 
 
 def rates(services: Iterable[ServiceRates]) -> Iterator[str]:
-    """Yield the same, a second."""
+    """Yield the rates per second of each service, then of each of its real servers."""
     rows: list[Row] = []
     for service in services:
         rows.append((*_service_cells(service.service), "", "", *_per_second(service.rates)))
@@ -111,14 +113,17 @@ def rates(services: Iterable[ServiceRates]) -> Iterator[str]:
 
 
 def connections(entries: Iterable[Connection]) -> Iterator[str]:
-    """Yield a line a connection, in bounded memory."""
+    """Yield one line per connection, in bounded memory.
+
+    The columns are as wide as the first 4,096 connections need, and grow with a wider cell.
+    """
     rows = map(_connection_row, entries)
     first = list(islice(rows, _FIRST_ROWS))
     widths = _widths(iter([CONNECTION, *first]))
     form, length = _form(widths), _length(widths)
     for row in chain([CONNECTION], first, rows):
         line = form % row
-        if len(line) > length:  # a cell is wider than all before it
+        if len(line) > length:  # a cell is wider than its column
             widths = [max(width, len(cell)) for width, cell in zip(widths, row, strict=True)]
             form, length = _form(widths), _length(widths)
             line = form % row
@@ -126,7 +131,7 @@ def connections(entries: Iterable[Connection]) -> Iterator[str]:
 
 
 def drops(counts: Drops) -> Iterator[str]:
-    """Yield every reason to drop with its count."""
+    """Yield the number of dropped packets for every reason."""
     rows = [(name, str(getattr(counts, name)), what) for name, what in DROPPED.items()]
     return table(("Reason", "Dropped", "What"), rows)
 
@@ -141,12 +146,15 @@ def timeouts(config: ConfigInfo) -> Iterator[str]:
 
 
 def table(head: Row, rows: Sequence[Row]) -> Iterator[str]:
-    """Yield the lines of a table whose columns are as wide as they must be."""
+    """Yield the lines of a table."""
     return _table(head, lambda: rows)
 
 
 def _table(head: Row, rows: Callable[[], Iterable[Row]]) -> Iterator[str]:
-    """Go through the rows twice, for their widths first: it takes less than to keep them."""
+    """Yield the lines of a table, whose rows are made twice.
+
+    The first time their widths are measured. Keeping the rows would take more memory.
+    """
     form = _form(_widths(chain([head], rows())))
     for row in chain([head], rows()):
         yield (form % row).rstrip()
@@ -162,7 +170,7 @@ def _widths(rows: Iterator[Row]) -> list[int]:
 
 
 def _form(widths: Sequence[int]) -> str:
-    """Return what a row fills, cell by cell."""
+    """Return the format string of a row."""
     return _GAP.join(f"%-{width}s" for width in widths)
 
 
@@ -170,12 +178,11 @@ def _length(widths: Sequence[int]) -> int:
     return sum(widths) + len(_GAP) * (len(widths) - 1)
 
 
-def _paper_widths(services: Iterable[str]) -> list[int]:
+def _paper_widths(services: Iterable[Row]) -> list[int]:
     widths = list(map(len, PAPER))
-    for kept in services:
-        row = kept.split(_CELL)
-        columns = [[cell] for cell in row[:_OF_SERVICE]]
-        columns += [row[_OF_SERVICE + place :: _OF_REAL] for place in range(_OF_REAL)]
+    for row in services:
+        columns: list[Row] = [(cell,) for cell in row[:_SERVICE_CELLS]]
+        columns += [row[_SERVICE_CELLS + place :: _REAL_CELLS] for place in range(_REAL_CELLS)]
         longest = [max(map(len, column), default=0) for column in columns]
         widths = list(map(max, widths, longest))
     return widths
@@ -198,11 +205,11 @@ def _service_cells(service: Service) -> tuple[str, str, str]:
 
 def _real_cells(real: Real, service: Service) -> tuple[str, str, str]:
     end = service.end_of(real.endpoint)
-    return end.address, _port(end.port), str(real.weight)
+    return end.address, _port(end.port), _number(real.weight)
 
 
 def _port(port: int) -> str:
-    return str(port) if port else "*"
+    return _number(port) if port else "*"
 
 
 def _method(real: RealInfo) -> str:
@@ -210,7 +217,7 @@ def _method(real: RealInfo) -> str:
 
 
 def _counters(counts: Stats) -> Row:
-    return tuple(str(getattr(counts, field.name)) for field in fields(counts))
+    return tuple(map(str, astuple(counts)))
 
 
 def _per_second(rate: tuple[float, ...]) -> Row:
@@ -226,4 +233,50 @@ def _connection_row(entry: Connection) -> Row:
         str(entry.client),
         str(entry.virtual),
         str(entry.real),
+    )
+
+
+# Rates
+
+# Per second: connections, packets in and out, bytes in and out.
+Rates = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRates:
+    """A service, its rates, and the rates of each of its real servers."""
+
+    service: ServiceInfo
+    rates: Rates
+    reals: tuple[tuple[RealInfo, Rates], ...]
+
+
+def rates_between(
+    before: list[ServiceInfo], after: list[ServiceInfo], seconds: float
+) -> list[ServiceRates]:
+    """Return the rates between two readings of the counters.
+
+    A service or real server that the first reading lacks, or whose counters were set to zero
+    meanwhile, is counted from zero.
+    """
+    old = {service.key: service for service in before}
+    return [_service_rates(old.get(service.key), service, seconds) for service in after]
+
+
+def _service_rates(old: ServiceInfo | None, new: ServiceInfo, seconds: float) -> ServiceRates:
+    stats = {real.endpoint: real.stats for real in old.reals} if old is not None else {}
+    return ServiceRates(
+        new,
+        _rates(old.stats if old is not None else Stats(), new.stats, seconds),
+        tuple(
+            (real, _rates(stats.get(real.endpoint, Stats()), real.stats, seconds))
+            for real in new.reals
+        ),
+    )
+
+
+def _rates(old: Stats, new: Stats, seconds: float) -> Rates:
+    counts = zip(astuple(old), astuple(new), strict=True)
+    return tuple(
+        (after - before if after >= before else after) / seconds for before, after in counts
     )

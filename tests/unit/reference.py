@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The message tree of kernel/uapi/ippfvs.h as pyroute2 classes; no logic.
+"""The message tree of kernel/uapi/ippfvs.h as classes of pyroute2.
 
-An attribute's place in its nla_map is its number.
+pyroute2 is the independent reference for pylvs's own encoder and decoder. The place of an
+attribute in its nla_map is its number.
 """
 
 from __future__ import annotations
 
-from ._pyroute2 import genlmsg, nla
+from typing import Any
+
+from pyroute2.netlink import genlmsg, nla
 
 NLA_F_NESTED = 1 << 15
 
 
 class Nest(nla):  # type: ignore[misc]  # pyroute2 has no types
-    """A nest: the kernel's strict parser wants its flag."""
+    """A nest, whose header has the flag that the kernel's strict parser demands."""
 
     __slots__ = ()
     nla_flags = NLA_F_NESTED
@@ -34,7 +37,7 @@ class StatsNest(Nest):
 
 
 class DropsNest(Nest):
-    """enum ippfvs_drop: a reason's number is its attribute's."""
+    """enum ippfvs_drop: the number of a reason is the number of its attribute."""
 
     __slots__ = ()
     nla_map = (
@@ -128,7 +131,7 @@ class ConfigNest(Nest):
 
 
 class Message(genlmsg):  # type: ignore[misc]  # pyroute2 has no types
-    """A message of the family; enum ippfvs_attr."""
+    """A message of the family: enum ippfvs_attr."""
 
     __slots__ = ()
     service = ServiceNest
@@ -146,3 +149,48 @@ class Message(genlmsg):  # type: ignore[misc]  # pyroute2 has no types
         ("IPPFVS_A_STATS", "stats"),
         ("IPPFVS_A_DROPS", "drops"),
     )
+
+
+def encode(tree: list[Any]) -> bytes:
+    """Return the body that pyroute2 encodes."""
+    message = Message()
+    message["attrs"] = [_nested(name, value) for name, value in tree]
+    message.encode()
+    return bytes(message.data[20:])
+
+
+def nests_of(body: bytes | bytearray) -> list[tuple[str, Any, int]]:
+    """Return the name, the content and the offset of each top-level nest, by pyroute2."""
+    message = Message(bytearray(20) + body)
+    message.data[0:4] = len(message.data).to_bytes(4, "little")
+    message.decode()
+    nests = []
+    offset = 0
+    for slot in message["attrs"]:
+        nests.append((slot[0], slot[1], offset))
+        offset += (slot.nla.length + 3) & ~3
+    return nests
+
+
+def as_dict(nest: Any) -> dict[str, Any]:
+    """Return the attributes of a decoded nest by name."""
+    return {slot[0]: slot[1] for slot in nest["attrs"]}
+
+
+def _nested(name: str, value: Any) -> list[Any]:
+    if isinstance(value, list):
+        return [name, {"attrs": [_nested(inner, content) for inner, content in value]}]
+    return [name, value]
+
+
+def named(values: list[Any], prefix: str = "IPPFVS_A_") -> list[Any]:
+    """Return values of pylvs's encoder under the names of the header."""
+    return [
+        (prefix + name.upper(), named(value, f"IPPFVS_{_STEMS.get(name, name.upper())}_"))
+        if isinstance(value, list)
+        else (prefix + name.upper(), value)
+        for name, value in values
+    ]
+
+
+_STEMS = {"drops": "DROP"}
