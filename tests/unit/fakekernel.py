@@ -277,9 +277,9 @@ class FakeKernel:
             yield encode([("IPPFVS_A_SERVICE", tree) for tree in part])
 
     def _service_trees(self, nests: list[Any]) -> Iterator[list[Any]]:
-        asked = _key(nests[0][1]) if nests else None
+        wanted = _key(nests[0][1]) if nests else None
         for key, service in self.rules.services.items():
-            if asked in (None, key):
+            if wanted in (None, key):
                 tree: list[Any] = _key_tree(key)
                 tree.append(("IPPFVS_SERVICE_SCHEDULER", service.scheduler))
                 tree.append(("IPPFVS_SERVICE_STATS", _stats(_sums(service.reals.values()))))
@@ -289,9 +289,9 @@ class FakeKernel:
     def _reals(self, nests: list[Any]) -> Iterator[bytes]:
         if nests:
             self._find(nests)
-        asked = _key(nests[0][1]) if nests else None
+        wanted = _key(nests[0][1]) if nests else None
         for key, service in self.rules.services.items():
-            if asked not in (None, key):
+            if wanted not in (None, key):
                 continue
             for part in _parts(list(service.reals.items())):
                 trees = [_real_tree(address, port, real) for (address, port), real in part]

@@ -349,9 +349,9 @@ def test_nothing_of_a_torn_set_is_printed(paper: Run, kernel: FakeKernel) -> Non
         kernel.interruptions = 3
         assert paper(line) == whole
         kernel.interruptions = 1000
-        torn = paper(line)
-        assert (torn.code, torn.out) == (1, "")
-        assert "the rules change faster than they can be read" in torn.err
+        interrupted = paper(line)
+        assert (interrupted.code, interrupted.out) == (1, "")
+        assert "the rules change faster than they can be read" in interrupted.err
         kernel.interruptions = 0
 
 

@@ -64,28 +64,28 @@ def test_missing_options() -> None:
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, **said: tuple[int, str]) -> list[list[str]]:
-    """Let programs answer what a test says, and keep what they were asked."""
-    asked: list[list[str]] = []
+    """Replace programs by fixed answers, and return the command lines that they got."""
+    commands: list[list[str]] = []
 
     def run(words: list[str], **_: object) -> subprocess.CompletedProcess[str]:
-        asked.append(words)
+        commands.append(words)
         code, text = said.get(words[0], (0, ""))
         return subprocess.CompletedProcess(words, code, text, text if code else "")
 
     monkeypatch.setattr(subprocess, "run", run)
-    return asked
+    return commands
 
 
 def test_load_takes_dependencies_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = answering(monkeypatch, modinfo=(0, "ip_tunnel,udp_tunnel\n"))
+    commands = answering(monkeypatch, modinfo=(0, "ip_tunnel,udp_tunnel\n"))
     kmod.load(Path("ippfvs.ko"), ["bits=16"])
-    assert asked[1:] == [
+    assert commands[1:] == [
         ["modprobe", "ip_tunnel"],
         ["modprobe", "udp_tunnel"],
         ["insmod", "ippfvs.ko", "bits=16"],
     ]
     kmod.unload()
-    assert asked[-1] == ["rmmod", "ippfvs"]
+    assert commands[-1] == ["rmmod", "ippfvs"]
     assert kmod.version(Path("ippfvs.ko"))
 
 

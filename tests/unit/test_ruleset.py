@@ -286,16 +286,16 @@ def test_a_weight_beyond_the_limit_is_named() -> None:
         pylvs.loads("-A -t 10.0.0.1:80 -s rr\n-a -t 10.0.0.1:80 -r 1.1.1.1:80 -m -w 65536")
 
 
-@pytest.mark.parametrize("twin", ["1.1.1.1", "1.1.1.1:0", "1.1.1.1:80"])
+@pytest.mark.parametrize("second", ["1.1.1.1", "1.1.1.1:0", "1.1.1.1:80"])
 @pytest.mark.parametrize("first", ["1.1.1.1", "1.1.1.1:80"])
 @pytest.mark.parametrize("between", [[], ["-A -t 10.0.0.2:80 -s rr"]])
 def test_a_real_server_is_the_same_with_its_services_port_or_without(
-    first: str, twin: str, between: list[str]
+    first: str, second: str, between: list[str]
 ) -> None:
     service = "-t 10.0.0.1:80"
     lines = [f"-A {service} -s rr", f"-a {service} -r {first} -m", *between]
     with pytest.raises(pylvs.AlreadyExists, match=r"is a real server of tcp .* already"):
-        pylvs.loads("\n".join([*lines, f"-a {service} -r {twin} -m"]))
+        pylvs.loads("\n".join([*lines, f"-a {service} -r {second} -m"]))
 
 
 @pytest.mark.parametrize("text", ["", "# cut short\n"])
