@@ -53,4 +53,5 @@ setup(
     version=__version__,
     cmdclass={"build_kmod": BuildKmod},
     cffi_modules=["pylvs/_core_build.py:ffibuilder"],
+    data_files=[("share/man/man8", ["docs/ippfvsadm.8"])],
 )

@@ -138,7 +138,7 @@ _OPTIONS = (
 
 _LETTERS = {option.letter: option for option in _OPTIONS if option.letter}
 _LETTERS["l"] = _LETTERS["L"]
-_NAMES = {option.name: option for option in _OPTIONS}
+BY_NAME = {option.name: option for option in _OPTIONS}
 
 
 def tokenize(words: Sequence[str]) -> list[Token]:
@@ -173,7 +173,7 @@ _Rest = list[tuple[int, str]]
 
 def _long(word: str, rest: _Rest) -> Token:
     name, equals, value = word[2:].partition("=")
-    option = _NAMES.get(name)
+    option = BY_NAME.get(name)
     if option is None:
         raise _unknown(f"--{name}")
     if equals and option.name == "restore":

@@ -1,39 +1,205 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The text of --help: both grammars by example, then the options; 80 columns by 40 lines."""
+"""The texts of ``ippfvsadm --help`` and of the manual page ippfvsadm(8).
+
+``python -m pylvs.cli.help`` prints the manual page. A test compares it with
+docs/ippfvsadm.8, and OPTIONS with the grammar.
+"""
 
 from __future__ import annotations
 
 HELP = """\
-ippfvsadm rules the Linux virtual server: one address, many real servers.
+ippfvsadm configures the load balancer ippfvs: services and their real servers.
 
-1999's grammar: a real server, and its service when that is new (scheduler wrr)
+1999 grammar: adds a real server, and its service if it is new (scheduler wrr)
   ippfvsadm -A -t 202.103.106.5:80 -R 172.16.0.3:8000 -w 2
   ippfvsadm -D -t 202.103.106.5:80 -R 172.16.0.3:8000
-ipvsadm's grammar: services (scheduler wlc), then their real servers
+Grammar of ipvsadm: services (scheduler wlc), then their real servers
   ippfvsadm -A -t 202.103.106.5:80 -s rr          -E edits, -D deletes
   ippfvsadm -a -t 202.103.106.5:80 -r 172.16.0.2:80 -m -w 1      -e, -d
 
 Service       -t ADDRESS[:PORT] TCP   -u ADDRESS[:PORT] UDP   -s rr|wrr|lc|wlc
-              without a port: every port; IPv6: [2001:db8::1]:80
+              without a port: all ports; IPv6: [2001:db8::1]:80
 Real server   -r or -R ADDRESS[:PORT]  -w WEIGHT 0..65535, 0: no new connections
 Method        -m NAT  -i TUN  -g DR  --method nat|tun|dr|local. Without one, in
-              both grammars: local for an address of the director, NAT when a
+              both grammars: local for an address of the director, NAT if a
               port is given, else the default method (ipvsadm would take DR)
 List          ippfvsadm [-L] [-t|-u ADDRESS:PORT] [-v] [--json], all numeric;
-              in a pipe the paper's table (-v: more), else one with connections
+              in a pipe the paper's table (-v: more), else with connections
                 --stats counters   --rate[=SECONDS] rates   -c connections
-                --drops refused packets by reason   --timeout timeouts
+                --drops dropped packets by reason   --timeout timeouts
               --events follows changes of the rules (--json: a line each)
-Zero, clear   -Z [-t|-u ADDRESS:PORT] counters to zero   -C remove all services
-Save          ippfvsadm -S > FILE      rules and settings, whole
+Zero, clear   -Z [-t|-u ADDRESS:PORT] zero the counters   -C remove all services
+Save          ippfvsadm -S > FILE      all rules and settings
 Restore       ippfvsadm -R < FILE      replaces the whole rule set in one step
-              (ipvsadm would add to it); a wrong line is named, nothing changes
-Settings      --default-method [nat|tun|dr]   --conn-max [N] 0: by memory
+              (ipvsadm adds to it); an error names the line, nothing changes
+Settings      --default-method [nat|tun|dr]   --conn-max [N] 0: by memory size
               --set TCP FIN UDP timeouts in seconds, 0 keeps one
-Elsewhere     --netns NAME or path of a network namespace
-Also          --version  --help  --debug (the trace of an unexpected error)
+Namespace     --netns NAME or path of a network namespace
+Other         --version  --help  --debug (traceback of an unexpected error)
 
-Long names are ipvsadm's: --add-service --add-server --tcp-service --real-server
---weight --scheduler --list --save --restore ...
-Exit code: 0 done, 1 refused by the kernel, 2 not understood.
+Long names are those of ipvsadm: --add-service --add-server --tcp-service
+--real-server --weight --scheduler --list --save --restore ...
+Exit code: 0 done, 1 refused by the kernel, 2 usage error.
 """
+
+OPTIONS: dict[str, dict[str, str]] = {
+    "Commands": {
+        "add-service": "Add a virtual service. With -R: add a real server, and the service if it "
+        "is new.",
+        "edit-service": "Change the scheduler of a service.",
+        "delete-service": "Remove a service with its real servers. With -R: remove the real "
+        "server only.",
+        "add-server": "Add a real server to a service.",
+        "edit-server": "Change weight or method of a real server.",
+        "delete-server": "Remove a real server. TCP clients of its connections get RST.",
+        "list": "List services, real servers or connections. This is the default.",
+        "zero": "Zero the counters of a service, or all counters.",
+        "clear": "Remove all services.",
+        "save": "Write all rules and settings to standard output.",
+        "restore": "Replace all rules by those on standard input, in one step. After -A or -D: "
+        "the real server.",
+        "set": "Set the timeouts of established TCP, of TCP after a FIN, and of UDP, in seconds. "
+        "0 keeps a timeout.",
+        "default-method": "Show or set the method of real servers that are given without a port.",
+        "conn-max": "Show or set the maximum number of connections of the namespace. 0 means as "
+        "many as fill a quarter of the memory.",
+        "events": "Print changes of the rules as they happen, until interrupted.",
+        "version": "Print the versions of ippfvsadm and of the module.",
+        "help": "Print a summary.",
+    },
+    "Parameters": {
+        "tcp-service": "A TCP service at ADDRESS:PORT. Without a port: all TCP ports.",
+        "udp-service": "A UDP service at ADDRESS:PORT. Without a port: all UDP ports.",
+        "scheduler": "The scheduler: rr (round robin), wrr (weighted round robin), lc (least "
+        "connections) or wlc (weighted least connections).",
+        "real-server": "The real server ADDRESS[:PORT]. Without a port: the port of the service.",
+        "weight": "The weight, 0 to 65535. With 0 the real server gets no new connections.",
+        "masquerading": "VS-NAT: rewrite addresses and ports.",
+        "ipip": "VS-TUN: encapsulate packets in an IP tunnel.",
+        "gatewaying": "VS-DR: send packets to the MAC address of the real server.",
+        "method": "The forwarding method: nat, tun, dr or local.",
+    },
+    "Listings": {
+        "connection": "List connections.",
+        "stats": "List counters.",
+        "rate": "List rates, measured for one second or for the given time.",
+        "drops": "List dropped packets by reason.",
+        "timeout": "List timeouts.",
+        "json": "Print JSON.",
+        "verbose": "Show method, weight and connections in a pipe, too.",
+        "numeric": "Accepted; output is always numeric.",
+        "exact": "Accepted; numbers are always exact.",
+        "sort": "Accepted; services are listed in the order of their creation.",
+        "nosort": "Accepted; services are listed in the order of their creation.",
+    },
+    "Other options": {
+        "netns": "Work in another network namespace, given by name or path.",
+        "debug": "Show the traceback of an unexpected error.",
+    },
+}
+
+_ARGUMENTS = {
+    "restore": "[ADDRESS[:PORT]]",
+    "set": "TCP FIN UDP",
+    "default-method": "[METHOD]",
+    "conn-max": "[N]",
+    "tcp-service": "ADDRESS[:PORT]",
+    "udp-service": "ADDRESS[:PORT]",
+    "scheduler": "NAME",
+    "real-server": "ADDRESS[:PORT]",
+    "weight": "WEIGHT",
+    "method": "METHOD",
+    "rate": "[=SECONDS]",
+    "netns": "NAME",
+}
+
+_EXAMPLES = """\
+ippfvsadm -A -t 202.103.106.5:80 -R 172.16.0.2:80
+ippfvsadm -A -t 202.103.106.5:80 -R 172.16.0.3:8000 -w 2
+ippfvsadm -L
+ippfvsadm -S > /etc/ippfvs.rules
+ippfvsadm -R < /etc/ippfvs.rules
+"""
+
+
+def manual() -> str:
+    """The manual page ippfvsadm(8) in the macros of man(7)."""
+    from .._version import __version__
+
+    lines = [
+        '.\\" SPDX-License-Identifier: GPL-2.0',
+        '.\\" Generated by python -m pylvs.cli.help; do not edit.',
+        f'.TH IPPFVSADM 8 "" "ippfvs {__version__}" "System Administration"',
+        ".SH NAME",
+        "ippfvsadm \\- configure the load balancer ippfvs",
+        ".SH SYNOPSIS",
+        ".nf",
+        *map(_text, _synopsis()),
+        ".fi",
+        ".SH DESCRIPTION",
+        *_paragraph(_DESCRIPTION),
+    ]
+    for title, options in OPTIONS.items():
+        lines.append(f".SH {title.upper()}")
+        for name, sentence in options.items():
+            lines += [".TP", f".B {_text(_spelling(name))}", _text(sentence)]
+    lines += [".SH EXAMPLES", ".nf", *map(_text, _EXAMPLES.splitlines()), ".fi"]
+    lines += [".SH EXIT STATUS", *_paragraph(_EXIT)]
+    lines += [".SH SEE ALSO", ".BR ipvsadm (8),", ".BR ip\\-netns (8)"]
+    return "".join(f"{line}\n" for line in lines)
+
+
+_DESCRIPTION = (
+    (
+        "ippfvsadm adds, changes, removes and lists virtual services and their real servers in the "
+        "kernel module ippfvs. It accepts the grammar of 1999, in which -A with -R adds a real "
+        "server, and the grammar of ipvsadm. Rules belong to the network namespace. Every change needs "
+        "CAP_NET_ADMIN."
+    ),
+    (
+        "If no method is given, it is local for a loopback address or an address of the director, "
+        "NAT if a port is given, and otherwise the default method of the namespace."
+    ),
+    (
+        "In a pipe the listing is the table of the 1999 paper. On a terminal it shows connections, "
+        "too."
+    ),
+)
+_EXIT = (
+    (
+        "0 if the command was carried out, 1 if the kernel refused it, 2 if the command line was "
+        "not understood. An error is one sentence on standard error."
+    ),
+)
+
+
+def _synopsis() -> list[str]:
+    """The command lines in HELP that show the grammars."""
+    head = HELP.partition("\nService ")[0]
+    return [line.strip() for line in head.splitlines() if line.startswith("  ippfvsadm")]
+
+
+def _paragraph(sentences: tuple[str, ...]) -> list[str]:
+    lines: list[str] = []
+    for text in sentences:
+        lines += [".PP", _text(text)]
+    return lines[1:]
+
+
+def _spelling(name: str) -> str:
+    from .._grammar import BY_NAME
+
+    option = BY_NAME[name]
+    letter = f"-{option.letter}, " if option.letter else ""
+    argument = _ARGUMENTS.get(name, "")
+    return f"{letter}--{name}{'' if argument.startswith('[=') else ' '}{argument}".rstrip()
+
+
+def _text(text: str) -> str:
+    """TEXT for troff, in which a hyphen is a minus sign and a leading dot is a request."""
+    escaped = text.replace("\\", "\\e").replace("-", "\\-")
+    return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped
+
+
+if __name__ == "__main__":
+    print(manual(), end="")
