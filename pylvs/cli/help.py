@@ -153,8 +153,8 @@ _DESCRIPTION = (
     (
         "ippfvsadm adds, changes, removes and lists virtual services and their real servers in the "
         "kernel module ippfvs. It accepts the grammar of 1999, in which -A with -R adds a real "
-        "server, and the grammar of ipvsadm. Rules belong to the network namespace. Every change needs "
-        "CAP_NET_ADMIN."
+        "server, and the grammar of ipvsadm. Rules belong to the network namespace. Every change "
+        "needs CAP_NET_ADMIN."
     ),
     (
         "If no method is given, it is local for a loopback address or an address of the director, "
