@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""docs/PERFORMANCE.md: the text of docs/performance/page.md with the figures of one run in it."""
+"""docs/PERFORMANCE.md: the text of docs/performance/page.md with the figures of one run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from ippfvslab import say
+from ippfvslab import log
 
 from bench import chart, repeat
 from bench.benchmarks import BENCHMARKS
@@ -24,7 +24,7 @@ _TWO_CPUS = "two CPUs"
 
 
 def table(found: Results, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
-    """Each target in a line of at most 80 columns, for a terminal."""
+    """Yield a line of at most 80 columns for each target, for a terminal."""
     for benchmark, kernel, verdict in found.verdicts(benchmarks):
         name = f"{benchmark.name} ({kernel})"
         yield (
@@ -43,7 +43,7 @@ def write(docs: Path, found: Results) -> None:
 
 
 def fill(text: str, found: Results) -> str:
-    """TEXT with what it asks for between braces."""
+    """Replace each {{name}} in TEXT by that part of the page."""
     parts: dict[str, Callable[[Results], str]] = {
         "run": _run,
         "targets": _targets,
@@ -56,14 +56,14 @@ def fill(text: str, found: Results) -> str:
 
     def part(match: re.Match[str]) -> str:
         if match[1] not in parts:
-            raise say.Trouble(f"docs/{FOLDER}/page.md asks for {{{{{match[1]}}}}}; there is none")
+            raise log.LabError(f"docs/{FOLDER}/page.md has {{{{{match[1]}}}}}; no such part exists")
         return parts[match[1]](found)
 
     return re.sub(r"\{\{(\w+)\}\}", part, text)
 
 
 def release(found: Results, kernel: str) -> str:
-    """The version of KERNEL as people call it: "7.3"."""
+    """Return the version of KERNEL in its short form: "7.3"."""
     version = found.guests.get(kernel, {}).get("kernel", kernel)
     return ".".join(version.split(".")[:2])
 
@@ -74,7 +74,7 @@ def _run(found: Results) -> str:
 
 
 def _targets(found: Results) -> str:
-    """One line for each target, the kernels beside each other."""
+    """Return one line for each target, with the kernels in columns."""
     names = [f"Linux {release(found, kernel)}" for kernel in ("6.12", "newest")]
     lines = [
         f"| benchmark | compared with | {names[0]} | {names[1]} | target | |",
@@ -85,7 +85,7 @@ def _targets(found: Results) -> str:
             verdicts = {
                 kernel: verdict
                 for kernel, record in found.of(benchmark).items()
-                if (verdict := target.judge(record))
+                if (verdict := target.verdict(record))
             }
             if not verdicts:
                 continue
@@ -104,7 +104,7 @@ def _targets(found: Results) -> str:
 
 
 def _missed(found: Results) -> str:
-    """A line for each target that is missed."""
+    """Return a line for each target that is missed."""
     lines = [
         f"- {benchmark.title}, {_kernel(found, kernel)}: {_short(benchmark, verdict)} instead of"
         f" {verdict.target.sign} {_bound(benchmark, verdict)} ({verdict.target.other})"
@@ -116,13 +116,13 @@ def _missed(found: Results) -> str:
 
 
 def _wide(found: Results) -> str:
-    """How many intervals stayed wider than they should be."""
+    """Return how many intervals are wider than they should be."""
     ratios = [
         each
         for benchmark in BENCHMARKS
         for record in found.of(benchmark).values()
         for each in record.ratios.values()
-        if each.sittings > 1
+        if each.sessions > 1
     ]
     wide = [each for each in ratios if not each.narrow]
     widest = max((each.width for each in wide), default=0.0)
@@ -130,7 +130,7 @@ def _wide(found: Results) -> str:
 
 
 def _figures(found: Results) -> str:
-    """Every figure, as a table."""
+    """Return every figure, as a table."""
     lines = [
         "| benchmark | variant | kernel | figure | times as much as the first | pairs | ended |",
         "|---|---|---|--:|--:|--:|---|",
@@ -147,7 +147,7 @@ def _figures(found: Results) -> str:
                     f"| {benchmark.name} | {label} | {_kernel(found, kernel)}"
                     f" | {value(each.value, benchmark.unit)}"
                     f" | {_interval(ratio) if ratio else ''} | {ratio.count if ratio else ''}"
-                    f" | {record.end if ratio and ratio.sittings > 1 else ''} |"
+                    f" | {record.end if ratio and ratio.sessions > 1 else ''} |"
                 )
             lines += [
                 f"| {benchmark.name} | {name} | {_kernel(found, kernel)} | {fact} | | | |"
@@ -196,7 +196,7 @@ def _interval(each: Estimate) -> str:
 
 
 def value(number: float, unit: str) -> str:
-    """NUMBER with three digits and UNIT or a part of it."""
+    """Return NUMBER with three digits and with UNIT or a fraction of it."""
     if unit == "s":
         for bound, factor, name in ((1, 1, "s"), (1e-3, 1e3, "ms"), (0, 1e6, "µs")):
             if number >= bound:

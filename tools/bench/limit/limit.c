@@ -51,9 +51,9 @@ static unsigned int source = 0x0a000001;
 module_param(source, uint, 0444);
 MODULE_PARM_DESC(source, "source address of the outer header, as a number");
 
-static unsigned long made;
-module_param(made, ulong, 0444);
-MODULE_PARM_DESC(made, "entries made");
+static unsigned long created;
+module_param(created, ulong, 0444);
+MODULE_PARM_DESC(created, "entries created");
 
 struct entry {
 	__be32 client, server;
@@ -94,7 +94,7 @@ static struct entry *entry_create(__be32 client, __be16 port)
 		return NULL;
 	entry->client = client;
 	entry->port = port;
-	entry->server = htonl(real + made++ % 4);
+	entry->server = htonl(real + created++ % 4);
 	return entry;
 }
 
