@@ -81,14 +81,14 @@ def test_an_answer_to_a_client_on_the_same_bridge_is_rewritten(
     """The server and the client are on one bridge, so the server sends to the client directly."""
     with tap(farm) as wires, bridge(farm), captured(wires.edge) as capture:
         serve(lvs, wires, farm.method)
-        asked = datagram(wires)
+        sent = datagram(wires)
         with captured(wires.behind) as behind:
-            wires.to_vip(asked.raw)
+            wires.to_vip(sent.raw)
             assert len(frames(behind, 1)) == 1
-        answer = PacketSpec(wires.real, wires.client, UDP, REAL_PORT, asked.sport, b"the answer")
+        answer = PacketSpec(wires.real, wires.client, UDP, REAL_PORT, sent.sport, b"the answer")
         send(farm, answer, SOMEBODY)
-        came = answer.forwarded(source=wires.vip, sport=VIRTUAL_PORT)
-        assert frames(capture, 1) == [wires.frame_at_edge(came.raw)]
+        received = answer.forwarded(source=wires.vip, sport=VIRTUAL_PORT)
+        assert frames(capture, 1) == [wires.frame_at_edge(received.raw)]
 
 
 @pytest.mark.farm(methods=["nat"], own="file")
@@ -100,5 +100,5 @@ def test_frames_to_the_bridge_itself_are_served(farm: Farm, lvs: pylvs.Manager) 
         sent = [spec, spec.changed(data=b"again")]
         for each in sent:
             send(farm, each, BRIDGE)
-        came = [each.forwarded(dest=wires.real, dport=REAL_PORT) for each in sent]
-        assert frames(capture, 2) == [wires.frame_behind(each.raw) for each in came]
+        received = [each.forwarded(dest=wires.real, dport=REAL_PORT) for each in sent]
+        assert frames(capture, 2) == [wires.frame_behind(each.raw) for each in received]

@@ -272,7 +272,7 @@ NOT_PERMITTED = (
 )
 
 
-def without_admin(words: list[str]) -> int:
+def without_admin(arguments: list[str]) -> int:
     """Run ippfvsadm without CAP_NET_ADMIN, in a process of its own."""
     libc = ctypes.CDLL(None, use_errno=True)
     header, sets = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
@@ -281,7 +281,7 @@ def without_admin(words: list[str]) -> int:
         sets[effective_or_permitted] &= ~(1 << CAP_NET_ADMIN)
     if failed or libc.capset(header, sets):
         raise OSError(ctypes.get_errno(), "capset")
-    return _main(words)
+    return _main(arguments)
 
 
 _main = cli.main

@@ -132,7 +132,7 @@ def test_tcp_counters_equal_the_captured_packets(
         packets = [pair for pair in capture.packets() if ours & set(pair[1].ports or ())]
     sizes_in = [len(packet.raw) for frame, packet in packets if not frame.outgoing]
     sizes_out = [len(packet.raw) for frame, packet in packets if frame.outgoing]
-    told = pylvs.Stats(3, len(sizes_in), len(sizes_out), sum(sizes_in), sum(sizes_out))
-    assert lvs.stats() == told
+    counted = pylvs.Stats(3, len(sizes_in), len(sizes_out), sum(sizes_in), sum(sizes_out))
+    assert lvs.stats() == counted
     (service,) = json.loads(text)["services"]
-    assert dataclasses.asdict(told).items() <= service.items()
+    assert dataclasses.asdict(counted).items() <= service.items()

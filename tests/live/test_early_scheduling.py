@@ -193,10 +193,10 @@ def second_link(farm: Farm) -> Iterator[str]:
 def test_the_first_packet_by_another_device_is_not_scheduled_early(
     farm: Farm, new_connections: NewConnections, service: pylvs.Service
 ) -> None:
-    alone = 32 if farm.family == 4 else 128
+    bits = 32 if farm.family == 4 else 128
     with second_link(farm) as director:
         new_connections.warm_up()
-        with farm.hosts["router"].added(f"route add {farm.vip}/{alone} via {director}"):
+        with farm.hosts["router"].added(f"route add {farm.vip}/{bits} via {director}"):
             assert new_connections.scheduled(3) == AFTER_ONE
         new_connections.warm_up()
     new_connections.warm_up()
@@ -212,7 +212,7 @@ def test_a_service_with_a_local_server_is_not_scheduled_early(
         opened = new_connections.scheduled_and_served(6)
         lvs.remove_real(service, endpoint(loopback, PORT))
     assert [where for where, _ in opened] == 2 * NEVER
-    assert sorted(who for _, who in opened) == sorted(
+    assert sorted(name for _, name in opened) == sorted(
         2 * ["local", *(server.name for server in farm.servers)]
     )
     new_connections.warm_up()
@@ -257,9 +257,9 @@ def test_a_service_without_a_server_refuses_early_and_late(
             lvs.remove_real(service, farm.real(number))
         else:
             lvs.edit_real(service, farm.real(number), 0)
-    made = lvs.stats().connections
+    before = lvs.stats().connections
     for refused in range(1, 4):
         with pytest.raises(ConnectionRefusedError):
             clients.request_once(farm.hosts["router"], "udp", farm.vip, PORT)
         assert lvs.drops().no_server == refused
-    assert lvs.stats().connections == made
+    assert lvs.stats().connections == before

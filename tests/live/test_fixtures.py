@@ -33,8 +33,8 @@ def test_every_server_answers_in_turn(farm: Farm, ippfvsadm: Ippfvsadm, web: Web
     ippfvsadm("-A", "-t", farm.service(80), "-s", "rr")
     flag = {"nat": "-m", "tun": "-i", "dr": "-g", "local": "-m"}[farm.method]
     for number in range(len(farm.reals)):
-        words = ["-a", "-t", farm.service(80), "-r", farm.real(number, 80)]
-        ippfvsadm(*words, *([] if farm.method == "local" else [flag]))
+        arguments = ["-a", "-t", farm.service(80), "-r", farm.real(number, 80)]
+        ippfvsadm(*arguments, *([] if farm.method == "local" else [flag]))
     turns = 4 * len(farm.servers)
     served = Counter(clients.http_get(farm.client, farm.vip, 80).server for _ in range(turns))
     assert served == dict.fromkeys(farm.layout.servers, 4)

@@ -136,8 +136,8 @@ def test_errors_about_requests_reach_the_client(farm: Farm, lvs: pylvs.Manager) 
                     outer = PacketSpec(hop(wires.real), wires.client)
                     sent.append(error(outer, kind, code, seen.raw[:length], info))
                     outer = outer.forwarded(source=wires.vip)
-                    told = error(outer, kind, code, virtual.raw[:length], info)
-                    expected[f"{protocol} {name} {size}"] = [wires.frame_at_edge(told)]
+                    translated = error(outer, kind, code, virtual.raw[:length], info)
+                    expected[f"{protocol} {name} {size}"] = [wires.frame_at_edge(translated)]
         wires.from_real(*sent)
         compare(frames(capture, len(sent)), expected)
 
@@ -150,14 +150,14 @@ def test_an_error_from_a_removed_server_is_dropped(farm: Farm, lvs: pylvs.Manage
         first = open_flow(wires, "udp")
         seen = first.forwarded(dest=wires.real, dport=REAL_PORT)
         _name, kind, code, info = ERRORS[farm.family][0]
-        told = error(PacketSpec(wires.real, wires.client), kind, code, seen.raw, info)
+        unreachable = error(PacketSpec(wires.real, wires.client), kind, code, seen.raw, info)
         with captured(wires.edge) as capture:
-            wires.from_real(told)
+            wires.from_real(unreachable)
             assert len(frames(capture, 1)) == 1
             for service in lvs.services():
                 lvs.remove_real(service.rule(), service.reals[0].endpoint)
             before = lvs.drops().server_removed
-            wires.from_real(told)
+            wires.from_real(unreachable)
             assert len(frames(capture, 2, limit_s=0.1)) == 1
         assert lvs.drops().server_removed == before + 1
 
@@ -284,8 +284,8 @@ def test_host_unreachable_reaches_the_clients_socket(
     lan = "inside" if farm.method == "nat" else "lan"
     waiting = f"{version}.neigh.{farm.device('director', lan)}.retrans_time_ms"
     farm.director.sysctl(waiting, 100)
-    nobody = str(ipaddress.ip_address(farm.reals[0]) + 90)
-    add_reals(farm, lvs, protocol, nobody)
+    unused_address = str(ipaddress.ip_address(farm.reals[0]) + 90)
+    add_reals(farm, lvs, protocol, unused_address)
     with client_socket(farm, protocol) as sock:
         with pytest.raises(OSError, match="No route to host") as refusal:
             send_and_receive(sock, farm)

@@ -100,8 +100,8 @@ def test_each_segment_in_a_tunnel_has_its_own_identification(
     ethtool(farm.director, farm.device("director", "lan"), dict.fromkeys(USUAL, 0))
     with TransferServer(farm.servers[0], farm.vip, 80), Capture(farm.servers[0]) as capture:
         exchange(farm.client, farm.vip, 80, BYTES, 1)
-        came = [packet.raw for frame, packet in capture.packets() if not frame.outgoing]
-    first = [raw for raw in came if raw[9] == IPIP and raw[6:8] == FIRST_FRAGMENT]
+        received = [packet.raw for frame, packet in capture.packets() if not frame.outgoing]
+    first = [raw for raw in received if raw[9] == IPIP and raw[6:8] == FIRST_FRAGMENT]
     assert len({raw[4:6] for raw in first}) == len(first) > BYTES / 1500
 
 
@@ -122,8 +122,8 @@ def test_an_inner_partial_checksum_is_not_touched(
             raw.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
             raw.bind((device, 0))
             raw.send(struct.pack("@BBHHHH", NEEDS_CHECKSUM, 0, 0, 0, within, 6) + frame)
-        came = spec.forwarded(dest=wires.real, dport=REAL_PORT)
-        assert frames(capture, 1) == [wires.frame_behind(came.raw)]
+        received = spec.forwarded(dest=wires.real, dport=REAL_PORT)
+        assert frames(capture, 1) == [wires.frame_behind(received.raw)]
 
 
 def checksum_faults(capture: Capture) -> list[str]:

@@ -64,5 +64,5 @@ def test_an_overfull_table_is_rebuilt_once_while_the_worker_visits_all_entries(f
             assert lvs.config().connections > len(PORTS) * TIMES / 2
             time.sleep(OBSERVED_S)
         if KPROBES.exists():
-            assert 1 <= len(arrays) <= 3  # the first service arrays one
+            assert 1 <= len(arrays) <= 3  # the first service created one
         lvs.clear()

@@ -107,9 +107,9 @@ def test_known_flows_are_never_missed_while_the_table_grows_and_shrinks(family: 
         received, back = received + streams.sent(known), back + streams.sent(answered)
         assert lvs.config().buckets < grown
 
-        at_home, astray = service_of(lvs, family).reals
-        assert (at_home.stats.connections, astray.stats.connections) == (len(FLOWS), 0)
-        assert (at_home.stats.packets_in, at_home.stats.packets_out) == (received, back)
+        kept_real, missed = service_of(lvs, family).reals
+        assert (kept_real.stats.connections, missed.stats.connections) == (len(FLOWS), 0)
+        assert (kept_real.stats.packets_in, kept_real.stats.packets_out) == (received, back)
         if family == 4:  # IPv6 also sends packets of its own
             assert (sent_by_device("in0"), sent_by_device("out0")) == (back, received + made)
         assert dropped(lvs) == 0

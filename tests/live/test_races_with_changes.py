@@ -66,27 +66,27 @@ def _assert_all_accounted_for(lvs: pylvs.Manager, streams: Streams, *sent: Strea
 
 @FAMILIES
 def test_flows_move_immediately_when_their_real_server_is_removed(family: int) -> None:
-    stays, comes = ALL_REALS[family][:2]
+    first, second = ALL_REALS[family][:2]
     with raced_director(family) as lvs:
-        lvs.replace(rules(stays))
+        lvs.replace(rules(first))
         service = service_of(lvs, family).rule()
         sent = floods(family)
         changes = 0
         with Streams(*sent, answers(family, 0)) as streams:
             for _ in rounds(least=3):
-                lvs.add_real(service, pylvs.Endpoint(comes, 7), method="nat")
+                lvs.add_real(service, pylvs.Endpoint(second, 7), method="nat")
                 before = lvs.stats().connections
-                lvs.edit_real(service, pylvs.Endpoint(stays, 7), 0)
-                lvs.edit_real(service, pylvs.Endpoint(stays, 7), 1)
-                lvs.remove_real(service, pylvs.Endpoint(stays, 7))
-                until(partial(_all_at, lvs, family, comes), "not every flow has moved", lvs)
+                lvs.edit_real(service, pylvs.Endpoint(first, 7), 0)
+                lvs.edit_real(service, pylvs.Endpoint(first, 7), 1)
+                lvs.remove_real(service, pylvs.Endpoint(first, 7))
+                until(partial(_all_at, lvs, family, second), "not every flow has moved", lvs)
                 assert lvs.stats().connections >= before + len(FLOWS) // 2
-                lvs.add_real(service, pylvs.Endpoint(stays, 7), method="nat")
-                lvs.remove_real(service, pylvs.Endpoint(comes, 7))
-                until(partial(_all_at, lvs, family, stays), "not every flow has moved back", lvs)
+                lvs.add_real(service, pylvs.Endpoint(first, 7), method="nat")
+                lvs.remove_real(service, pylvs.Endpoint(second, 7))
+                until(partial(_all_at, lvs, family, first), "not every flow has moved back", lvs)
                 changes += 2
         _assert_all_forwarded(lvs, family, streams, sent, changes)
-        assert servers_of_flows(lvs) == dict.fromkeys(FLOWS, stays)
+        assert servers_of_flows(lvs) == dict.fromkeys(FLOWS, first)
         assert_nothing_is_left(lvs)
 
 
@@ -152,8 +152,8 @@ def test_readers_see_one_set_or_the_other_while_rules_are_replaced() -> None:
                 wanted = other if number % 2 else one
                 lvs.replace(wanted)
                 assert lvs.rules().services == wanted.services
-                made = lvs.stats().connections
-                assert lvs.stats().connections >= made
+                created = lvs.stats().connections
+                assert lvs.stats().connections >= created
         assert readers.faults == []
         assert readers.rounds
         _assert_all_accounted_for(lvs, streams, *sent)

@@ -36,24 +36,24 @@ def test_rule_changes_lose_no_connection_of_an_unaffected_server(
 ) -> None:
     name = echoes("tcp", 7)[0].name
     service = balance("tcp", 7, "wrr", 1)
-    stays = lvs.services()[0].reals[0].rule()
-    comes = pylvs.Real(pylvs.Endpoint(farm.reals[1], stays.endpoint.port), 0, stays.method)
+    kept = lvs.services()[0].reals[0].rule()
+    added = pylvs.Real(pylvs.Endpoint(farm.reals[1], kept.endpoint.port), 0, kept.method)
     socks = [clients.connect(farm.client, "tcp", farm.vip, 7) for _ in range(8)]
 
-    def visit() -> None:
+    def make_requests() -> None:
         for sock in socks:
             if clients.request(sock) != name:
                 raise ConnectionError("another server answered")
         clients.request_once(farm.client, "tcp", farm.vip, 7)
 
-    with Background(visit) as load:
+    with Background(make_requests) as load:
         for weight in range(1, 16):
-            lvs.add_real(service, comes.endpoint, 0, comes.method)
-            lvs.edit_real(service, stays.endpoint, weight)
-            lvs.remove_real(service, comes.endpoint)
-            lvs.replace(_ruleset(service, comes, stays))
+            lvs.add_real(service, added.endpoint, 0, added.method)
+            lvs.edit_real(service, kept.endpoint, weight)
+            lvs.remove_real(service, added.endpoint)
+            lvs.replace(_ruleset(service, added, kept))
             lvs.edit_service(service, ("rr", "lc", "wlc", "wrr")[weight % 4])
-            lvs.replace(_ruleset(service, stays))
+            lvs.replace(_ruleset(service, kept))
     assert not load.faults
     assert load.rounds
     assert lvs.services()[0].reals[0].active >= len(socks)
@@ -69,14 +69,14 @@ def test_clients_are_served_again_after_each_reload_of_the_module(
     echoes("tcp", 7)
     with Background(
         lambda: clients.request_once(farm.client, "tcp", farm.vip, 7, limit_s=1)
-    ) as visits:
+    ) as requests:
         for _ in range(3):
             with pylvs.Manager(str(farm.director.path)) as lvs:
                 add_rules(lvs, farm, "tcp")
-                before = visits.rounds
+                before = requests.rounds
                 limit = time.monotonic() + LIMIT_S
-                while visits.rounds < before + 5:
-                    assert time.monotonic() < limit, visits.faults[-1:]
+                while requests.rounds < before + 5:
+                    assert time.monotonic() < limit, requests.faults[-1:]
                     time.sleep(0.01)
             reload()
 
@@ -132,7 +132,7 @@ def test_listings_are_complete_while_connections_are_created_and_expire(
     service = balance("tcp", 7)
     add_rules(lvs, farm)
     socks = [clients.connect(farm.client, "tcp", farm.vip, 7) for _ in range(20)]
-    stay = {sock.getsockname()[1] for sock in socks}
+    open_ports = {sock.getsockname()[1] for sock in socks}
     ports = iter(range(1 << 30))
     with (
         RawUdpClient(farm.client, farm.layout.client, farm.vip, 7) as spray,
@@ -140,8 +140,8 @@ def test_listings_are_complete_while_connections_are_created_and_expire(
     ):
         for _ in range(10):
             listed = [each.client.port for each in lvs.connections(service)]
-            assert sorted(listed) == sorted(stay)
-            assert stay <= {each.client.port for each in lvs.connections()}
+            assert sorted(listed) == sorted(open_ports)
+            assert open_ports <= {each.client.port for each in lvs.connections()}
             lvs.configure(udp_timeout_s=1 + len(listed) % 2)
     assert not load.faults
     for sock in socks:

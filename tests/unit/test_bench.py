@@ -40,8 +40,8 @@ def test_sessions_that_differ_widen_the_interval() -> None:
 
     Pairs alone would give a too narrow interval.
     """
-    alike = [[1.0 + 0.1 * number] * 20 for number in range(6)]
-    estimate = stats.estimate(alike)
+    equal_pairs = [[1.0 + 0.1 * number] * 20 for number in range(6)]
+    estimate = stats.estimate(equal_pairs)
     assert (estimate.low, estimate.high) == (1.0, 1.5)
     assert estimate.value == pytest.approx(1.25)
     assert not estimate.narrow

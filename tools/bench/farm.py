@@ -169,8 +169,8 @@ class Ipvs(Variant):
         """Return the sum over the CPUs, because the estimators compute the totals and are off."""
         with self.host.inside():
             text = Path("/proc/thread-self/net/ip_vs_stats_percpu").read_text()
-        cpus = [words for line in text.splitlines()[2:] if (words := line.split())]
-        return sum(int(words[1], 16) for words in cpus if len(words) == 6 and words[0] != "~")
+        cpus = [fields for line in text.splitlines()[2:] if (fields := line.split())]
+        return sum(int(fields[1], 16) for fields in cpus if len(fields) == 6 and fields[0] != "~")
 
     def settle(self) -> None:
         """Wait until the table, which grows in Linux 7.3, has stopped growing."""
@@ -211,8 +211,8 @@ dnat to numgen inc mod {case.servers} map {{ {choice} }}
     def created(self) -> int:
         """Return the count of the DNAT rule, which sees only the first packets of connections."""
         command = ("nft", "list", "counter", _NFT_FAMILY[self.case.family], "bench", "created")
-        words = self.host.run(*command).stdout.split()
-        return int(words[words.index("packets") + 1])
+        fields = self.host.run(*command).stdout.split()
+        return int(fields[fields.index("packets") + 1])
 
 
 class Flowtable(Nftables):
@@ -237,8 +237,8 @@ class Limit(Variant):
     bits = 22
 
     def start(self) -> None:
-        words = (f"bits={self.bits}", f"method={self.case.method}")
-        self.host.run("insmod", os.environ["LIMIT_MODULE"], *words)
+        options = (f"bits={self.bits}", f"method={self.case.method}")
+        self.host.run("insmod", os.environ["LIMIT_MODULE"], *options)
 
     def created(self) -> int:
         return int(Path("/sys/module/limit/parameters/created").read_text())

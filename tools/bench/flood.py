@@ -47,7 +47,7 @@ class Slice(NamedTuple):
     """The nanoseconds that the CPU worked for the guest."""
     wall_ns: int
     sent: int
-    came: int
+    forwarded: int
     worst_ns: int
 
 

@@ -137,8 +137,8 @@ def check_forwarded(label: str, variant: Variant, step: Sequence[Slice]) -> int:
     sent = sum(each.sent for each in step)
     wanted = sent if variant.forwards else 0
     for each in step:
-        if each.came != wanted:
-            raise RuntimeError(f"{label} forwarded {each.came} of {wanted} packets")
+        if each.forwarded != wanted:
+            raise RuntimeError(f"{label} forwarded {each.forwarded} of {wanted} packets")
     return sent
 
 

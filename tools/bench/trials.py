@@ -16,7 +16,7 @@ from ippfvslab.log import line
 from bench.model import Record
 from bench.stats import estimate
 
-_OUTPUT, _ERRORS = Path("/tmp/output"), Path("/tmp/complaints")
+_STDOUT, _STDERR = Path("/tmp/output"), Path("/tmp/complaints")
 
 
 def run_trials(actions: Mapping[str, Callable[[], float]], until: float, most: int) -> Record:
@@ -61,16 +61,16 @@ def timed(*command: str, text: Path | None = None) -> Trial:
     environment = {name: each for name, each in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with (
         (text or Path(os.devnull)).open("rb") as source,
-        _OUTPUT.open("wb") as printed,
-        _ERRORS.open("wb") as said,
+        _STDOUT.open("wb") as printed,
+        _STDERR.open("wb") as errors,
     ):
         began = time.perf_counter()
         done = subprocess.run(
-            command, stdin=source, stdout=printed, stderr=said, env=environment, check=False
+            command, stdin=source, stdout=printed, stderr=errors, env=environment, check=False
         )
         seconds = time.perf_counter() - began
     if done.returncode:
-        error = _ERRORS.read_text(errors="replace")[:500]
+        error = _STDERR.read_text(errors="replace")[:500]
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {error}")
-    with _OUTPUT.open("rb") as lines:
+    with _STDOUT.open("rb") as lines:
         return Trial(seconds, sum(1 for _ in lines))

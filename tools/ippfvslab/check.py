@@ -63,13 +63,13 @@ def _cross(arch: str, compiler: str) -> list[str]:
     tree = kernels.newest_source()
     fragment = paths.TREE / "tools/kernels/cross.config"
     build = paths.CACHE / "cross" / f"{arch}_{tree.name}_{paths.digest([fragment])}"
-    words = [f"ARCH={arch}", f"CROSS_COMPILE={compiler}"]
-    make = ["make", "-s", f"-j{kernels.cores()}", *words]
+    options = [f"ARCH={arch}", f"CROSS_COMPILE={compiler}"]
+    make = ["make", "-s", f"-j{kernels.cores()}", *options]
     with paths.locked(f"check-{arch}"):
         if not (build / "Module.symvers").exists():
             shutil.rmtree(build, ignore_errors=True)
             build.mkdir(parents=True)
-            kernels.configure(tree, build, [fragment], "tinyconfig", *words)
+            kernels.configure(tree, build, [fragment], "tinyconfig", *options)
             prepare = [*make, "-C", str(tree), f"O={build}", "modules_prepare"]
             process.run(prepare, log=build / "build.log")
             (build / "Module.symvers").touch()

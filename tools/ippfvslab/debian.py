@@ -32,9 +32,9 @@ class Archive:
 
     config: str = ""
 
-    def apt(self, *words: str | Path, cwd: Path | None = None) -> str:
+    def apt(self, *arguments: str | Path, cwd: Path | None = None) -> str:
         """Run an apt program for this archive and return its output."""
-        return process.run(words, cwd=cwd, env={"LC_ALL": "C", "APT_CONFIG": self.config})
+        return process.run(arguments, cwd=cwd, env={"LC_ALL": "C", "APT_CONFIG": self.config})
 
     def newest(self, pattern: str) -> str:
         """Return the newest package whose whole name matches the regular expression."""

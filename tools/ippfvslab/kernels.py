@@ -111,10 +111,10 @@ class Kernel:
         """Whether it was built with KASAN, lockdep, UBSAN and kmemleak."""
         return self.name in ("sanitize", "races")
 
-    def make(self, *words: str | Path, log: Path) -> str:
+    def make(self, *options: str | Path, log: Path) -> str:
         """Run make with the compiler that fits this kernel, and return the output."""
         command: list[str | Path] = ["make", "-C", self.build, f"-j{cores()}", f"ARCH={self.arch}"]
-        command += [f"KCFLAGS={self.flags}", *words]
+        command += [f"KCFLAGS={self.flags}", *options]
         return process.run(process.in_root(self.chroot, command, paths.CACHE), log=log)
 
 
@@ -213,8 +213,8 @@ def _trixie() -> Path:
                 part = root.with_name("trixie.new")
                 process.run(["rm", "-rf", part])
                 packages = "gcc-14,make,libelf1t64,pahole,sparse"
-                words = ["debootstrap", "--variant=minbase", f"--include={packages}", "trixie"]
-                process.run([*words, part, debian.mirror()], log=paths.CACHE / "debootstrap.log")
+                command = ["debootstrap", "--variant=minbase", f"--include={packages}", "trixie"]
+                process.run([*command, part, debian.mirror()], log=paths.CACHE / "debootstrap.log")
                 shutil.rmtree(part / "var/cache/apt/archives", ignore_errors=True)
                 part.rename(root)
     return root
@@ -307,10 +307,10 @@ def _build_user_mode(kernel: Kernel, tree: Path, fragments: Sequence[Path]) -> N
 
 
 def configure(
-    tree: Path, build: Path, fragments: Sequence[Path], defconfig: str, *words: str
+    tree: Path, build: Path, fragments: Sequence[Path], defconfig: str, *options: str
 ) -> None:
     """Create BUILD/.config for the source TREE from a default configuration and FRAGMENTS."""
-    make = ["make", "-s", "-C", str(tree), f"O={build}", *words]
+    make = ["make", "-s", "-C", str(tree), f"O={build}", *options]
     process.run([*make, defconfig], log=build / "defconfig.log")
     merge: list[str | Path] = [
         tree / "scripts/kconfig/merge_config.sh",

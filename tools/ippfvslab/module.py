@@ -66,10 +66,10 @@ def _remove_old_builds(stem: str) -> None:
         shutil.rmtree(home)
 
 
-def make(kernel: Kernel, home: Path, *words: str) -> str:
+def make(kernel: Kernel, home: Path, *arguments: str) -> str:
     """Run Kbuild for KERNEL on the sources in HOME and return its output."""
     kasan = [_KASAN] if kernel.sanitizer else []
-    return kernel.make(f"M={home}", *kasan, *words, "modules", log=home / "build.log")
+    return kernel.make(f"M={home}", *kasan, *arguments, "modules", log=home / "build.log")
 
 
 def copy(files: list[Path], home: Path, tree: Path = paths.TREE) -> None:

@@ -92,9 +92,9 @@ def start(
     """
     (home / "conf").write_text(_HEAD.format(home=home) + config)
     log = home / "log"
-    words = [*command, "-p", str(home), "-c", str(home / "conf"), "-e", str(log)]
+    arguments = [*command, "-p", str(home), "-c", str(home / "conf"), "-e", str(log)]
     with log.open("a") as output:
-        child = host.popen(*words, stdout=output)
+        child = host.popen(*arguments, stdout=output)
     limit = time.monotonic() + START_LIMIT_S
     while not all(_listens(host, *each) for each in listen):
         if child.poll() is not None or time.monotonic() > limit:

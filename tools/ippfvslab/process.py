@@ -67,9 +67,9 @@ def run(
     env: Mapping[str, str] | None = None,
 ) -> str:
     """Run COMMAND and return its output. A failure raises LabError with the errors."""
-    words = [str(word) for word in command]
+    arguments = [str(word) for word in command]
     done = subprocess.run(
-        cage(words),
+        cage(arguments),
         cwd=cwd,
         env={**os.environ, **(env or {})},
         stdin=subprocess.DEVNULL,
@@ -85,7 +85,7 @@ def run(
         log.write_text(done.stdout)
     if done.returncode:
         where = f"; the whole log is {log}" if log else ""
-        command = " ".join(words[:4]) + (" …" if words[4:] else "")
+        command = " ".join(arguments[:4]) + (" …" if arguments[4:] else "")
         raise LabError(
             f"{command} ended with {done.returncode}{where}\n{_errors_or_end(done.stdout)}"
         )

@@ -14,9 +14,9 @@ SMALL_BITS = 8
 
 def reload(**parameters: int) -> None:
     """Reload the module with PARAMETERS."""
-    words = [f"{name}={value}" for name, value in parameters.items()]
+    arguments = [f"{name}={value}" for name, value in parameters.items()]
     subprocess.run(["rmmod", "ippfvs"], check=True)
-    subprocess.run(["insmod", os.environ["IPPFVS_MODULE"], *words], check=True)
+    subprocess.run(["insmod", os.environ["IPPFVS_MODULE"], *arguments], check=True)
 
 
 @contextmanager

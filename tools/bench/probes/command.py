@@ -43,7 +43,7 @@ def _add_real(variant: Variant, command: str) -> Callable[[], float]:
     def trial() -> float:
         real = f"172.16.1.{next(numbers)}:80"
         with variant.host.inside():
-            words = ("-a", "-u", f"{variant.case.vips[0]}:80", "-r", real, "-m")
-            return timed(command, *words).seconds
+            arguments = ("-a", "-u", f"{variant.case.vips[0]}:80", "-r", real, "-m")
+            return timed(command, *arguments).seconds
 
     return trial

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Measures real HTTP: wrk, a director and nginx, all on one CPU at native speed.
 
-    client ──── director of each variant ──┬── server1     cables of veth; nginx on both
-                                           └── server2     servers, wrk in the client
+    client ──── director of each variant ──┬── server1     veth devices; nginx on both servers,
+                                           └── server2     wrk in the client
 
 All directors exist at the same time. Each is between the same client and servers, with networks of
 its own. The CPU is never idle, so the cost of a request is that of client, director and servers.
@@ -90,8 +90,10 @@ def measure(benchmark: Benchmark, until: float) -> Record:
             def trial() -> float:
                 before = list(map(_received, servers))
                 seen = _run_wrk(client, variants[label], close=close)
-                came = [now - was for now, was in zip(map(_received, servers), before, strict=True)]
-                check_replies(label, seen, came)
+                received = [
+                    now - was for now, was in zip(map(_received, servers), before, strict=True)
+                ]
+                check_replies(label, seen, received)
                 p99[label].append(seen["p99_us"])
                 return seen["us"] / 1e6 / seen["requests"]
 
@@ -105,14 +107,14 @@ def measure(benchmark: Benchmark, until: float) -> Record:
     return found
 
 
-def check_replies(label: str, seen: dict[str, float], came: list[int]) -> None:
-    """Raise RuntimeError unless all requests were answered. CAME has the packets of each server."""
+def check_replies(label: str, seen: dict[str, float], received: list[int]) -> None:
+    """Raise RuntimeError unless all requests were answered and both servers RECEIVED packets."""
     if seen["errors"] or not seen["requests"]:
         raise RuntimeError(f"{label}: {seen['errors']} errors in {seen['requests']} requests")
     if not len(BODY) < seen["bytes"] / seen["requests"] < len(BODY) + HEADER_LIMIT:
         raise RuntimeError(f"{label}: {seen['requests']} answers of {seen['bytes']} bytes in all")
-    if min(came) < MIN_SHARE * max(sum(came), seen["requests"]):
-        raise RuntimeError(f"{label}: {came} packets for {seen['requests']} requests")
+    if min(received) < MIN_SHARE * max(sum(received), seen["requests"]):
+        raise RuntimeError(f"{label}: {received} packets for {seen['requests']} requests")
 
 
 def _run_wrk(client: Host, variant: Variant, *, close: bool) -> dict[str, float]:
@@ -121,9 +123,9 @@ def _run_wrk(client: Host, variant: Variant, *, close: bool) -> dict[str, float]
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(_SCRIPT.format(addresses=", ".join(f'"{each}"' for each in addresses)))
         script.flush()
-        words = (f"-t{CONNECTIONS}", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", script.name)
+        arguments = (f"-t{CONNECTIONS}", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", script.name)
         more = ("-H", "Connection: close") if close else ()
-        command = commands.WRK.command(*words, *more, f"http://{addresses[0]}:80/")
+        command = commands.WRK.command(*arguments, *more, f"http://{addresses[0]}:80/")
         output = client.run(*command).stdout
     found: dict[str, float] = json.loads(output.strip().splitlines()[-1])
     return found
@@ -132,10 +134,10 @@ def _run_wrk(client: Host, variant: Variant, *, close: bool) -> dict[str, float]
 def _received(server: Host) -> int:
     """Return the packets that SERVER has received on its veth devices so far."""
     text = server.call(Path("/proc/thread-self/net/dev").read_text)
-    cables = [
+    devices = [
         each.split(":")[1].split() for each in text.splitlines() if " v" in f" {each.strip()}"
     ]
-    return sum(int(words[1]) for words in cables)
+    return sum(int(fields[1]) for fields in devices)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ class Setting:
 
 
 def measure(benchmark: Benchmark, until: float) -> Record:
-    """Measure sessions. Every session creates the connections anew."""
+    """Measure sessions. Every session creates new connections."""
     setting: Setting = benchmark.setting
     load(setting.ipvs_bits)
     cases = dict.fromkeys(benchmark.variants, setting.case)

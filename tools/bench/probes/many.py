@@ -159,8 +159,8 @@ class MemoryUse:
 
     def taken_since(self, before: MemoryUse) -> int:
         """Return the growth of slabs and vmalloc, or the loss of free bytes if that is larger."""
-        told = self.slabs - before.slabs + self.vmalloc - before.vmalloc
-        return max(told, before.free - self.free)
+        allocated = self.slabs - before.slabs + self.vmalloc - before.vmalloc
+        return max(allocated, before.free - self.free)
 
 
 def slab_bytes(slabinfo: str) -> int:
@@ -174,8 +174,8 @@ def slab_bytes(slabinfo: str) -> int:
 
 def listed_bytes(zoneinfo: str) -> int:
     """Return the bytes of free pages in the lists of each CPU: up to an eighth of the memory."""
-    words = (each.split() for each in zoneinfo.splitlines())
-    return PAGE * sum(int(each[1]) for each in words if each[:1] == ["count:"])
+    fields = (each.split() for each in zoneinfo.splitlines())
+    return PAGE * sum(int(each[1]) for each in fields if each[:1] == ["count:"])
 
 
 def _kib(text: str) -> int:

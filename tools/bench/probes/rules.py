@@ -147,7 +147,7 @@ def _flowing(generator: Flood, number: int) -> Iterator[None]:
     def send() -> None:
         while not over.is_set():
             done = generator.send(number, PACKETS)
-            lost.append(done.sent - done.came)
+            lost.append(done.sent - done.forwarded)
 
     thread = threading.Thread(target=send)
     thread.start()
