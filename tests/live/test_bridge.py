@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A director that is also a bridge, with br_netfilter: bridged frames are not load-balanced.
+"""A director that is also a bridge, with br_netfilter: frames between other hosts pass unchanged.
 
 left ── br9 (in the director) ── right
 """

@@ -106,11 +106,11 @@ def error_at_server(
     passed = error(outer.forwarded(), kind, code, seen.raw[:length], info)
     if wires.farm.method == "dr":
         return passed
-    return wrapped_bytes(wires, outer, passed)
+    return encapsulated_bytes(wires, outer, passed)
 
 
-def wrapped_bytes(wires: Tap, outer: PacketSpec, inner: bytes) -> bytes:
-    """INNER, whose header OUTER describes, in the director's outer header."""
+def encapsulated_bytes(wires: Tap, outer: PacketSpec, inner: bytes) -> bytes:
+    """Return INNER with the director's outer header. OUTER describes the header of INNER."""
     number = IPIP if outer.family == 4 else IPV6
     return ip(PacketSpec(wires.own, wires.real, number, tos=outer.tos, ident=0), inner)
 
@@ -213,7 +213,7 @@ def test_only_an_error_that_quotes_a_clients_packet_reduces_the_tunnels_mtu(
         known = open_flow(wires, "udp")
         teller = PacketSpec(hop(wires.real), wires.own, tos=0xC0)
         for first, mtu in ((known.changed(sport=4001), 1280), (known, 1300)):
-            quote = wrapped_bytes(wires, first, first.forwarded().raw)
+            quote = encapsulated_bytes(wires, first, first.forwarded().raw)
             wires.from_real(error(teller, kind, code, quote, mtu))
         end = time.monotonic() + 10
         while "mtu" not in (route := farm.director.run("ip", "route", "get", wires.real).stdout):

@@ -69,10 +69,7 @@ class Archive:
             self.apt("apt-get", "download", "-qq", package, cwd=Path(part))
             if not (new := _stored(Path(part), stem)):
                 raise LabError(f"apt-get download {package} brought no file {stem}*.deb")
-            package_file = new.rename(paths.PACKAGES / new.name)
-        # apt gives the file the date of the archive, which is not that of its use.
-        paths.use(package_file)
-        return package_file
+            return new.rename(paths.PACKAGES / new.name)
 
     def unpack(self, packages: Sequence[str], folder: Path) -> None:
         """Unpack PACKAGES into FOLDER: all of them or, if anything fails, none."""

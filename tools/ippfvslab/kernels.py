@@ -173,7 +173,6 @@ def _stock(name: str) -> Kernel:
             _relocate(part, root)
             process.run(["depmod", "-b", part, release])
             part.rename(root)
-        paths.use(root)
         paths.remove_unused()
     boot = root / f"boot/vmlinuz-{release}"
     return Kernel(
@@ -233,7 +232,6 @@ def source(pattern: str = _NEWEST_SOURCE, patches: Sequence[str] = ()) -> Path:
         if not paths.use(folder):
             with log.step(f"{package}: download and unpack", "a minute"):
                 _unpack_source(archive, package, folder, files)
-            paths.use(folder)
             paths.remove_unused()
     return folder
 

@@ -73,8 +73,12 @@ def remove_unused() -> None:
 
 
 def _last_use(entry: Path) -> float:
+    """Return when ENTRY was created or used.
+
+    use() also changes st_ctime. Programs that unpack archives set st_mtime to other dates.
+    """
     ready = entry / READY
-    times = [each.stat().st_mtime for each in (entry, ready) if each.exists()]
+    times = [each.stat().st_ctime for each in (entry, ready) if each.exists()]
     return max(times, default=time.time())
 
 
