@@ -92,8 +92,8 @@ def test_a_vip_whose_local_route_is_removed_is_refused(
 
 def _spoof(farm: Farm, source: str) -> None:
     # Send from the router, because its forwarding would check the source before the director.
-    with RawUdpClient(farm.hosts["router"], source, farm.vip, 7) as spray:
-        spray.send(30_000)
+    with RawUdpClient(farm.hosts["router"], source, farm.vip, 7) as sender:
+        sender.send(30_000)
     time.sleep(SHORT_S)
 
 

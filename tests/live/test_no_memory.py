@@ -122,8 +122,8 @@ def test_forwarding_survives_failing_allocations(
     balance("udp", 7)
     ports = iter(range(1 << 30))
     with (
-        RawUdpClient(farm.client, farm.layout.client, farm.vip, 7) as spray,
-        Background(lambda: spray.send(1024 + next(ports) % 20000)) as load,
+        RawUdpClient(farm.client, farm.layout.client, farm.vip, 7) as sender,
+        Background(lambda: sender.send(1024 + next(ports) % 20000)) as load,
         _failing_atomic_allocations(5, FAILURES),
     ):
         while _failures_left() and load.rounds < 8000:

@@ -135,8 +135,8 @@ def test_listings_are_complete_while_connections_are_created_and_expire(
     open_ports = {sock.getsockname()[1] for sock in socks}
     ports = iter(range(1 << 30))
     with (
-        RawUdpClient(farm.client, farm.layout.client, farm.vip, 7) as spray,
-        Background(lambda: spray.send(1024 + next(ports) % 3000)) as load,
+        RawUdpClient(farm.client, farm.layout.client, farm.vip, 7) as sender,
+        Background(lambda: sender.send(1024 + next(ports) % 3000)) as load,
     ):
         for _ in range(10):
             listed = [each.client.port for each in lvs.connections(service)]
