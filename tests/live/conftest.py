@@ -3,7 +3,7 @@
 
     tools/lab test --kernel uml tests/live/test_methods.py -k udp
 
-A live test asks for the farm that it needs and for hands on its director:
+A live test requests the farm that it needs and the fixtures that control its director:
 
     @pytest.mark.farm(methods=["nat", "dr"])         # default: all four, IPv4 and IPv6
     def test_shares(farm, ippfvsadm, web):
@@ -12,23 +12,26 @@ A live test asks for the farm that it needs and for hands on its director:
 
 farm        the paper's farm of each method and family (ippfvslab.farm.Farm): farm.client,
             farm.director, farm.servers (Hosts), farm.vip, farm.reals, farm.service(80),
-            farm.real(0, 80), farm.method, farm.family, farm.mac("server1", "lan"). It is shared
-            by the tests of a session: rules are cleared around each test, anything else that a
-            test changes in it, it puts back.
-own_farm    own_farm("nat", 6): a farm for one test alone, for those that break things.
-ippfvsadm   runs the command in the director; its CompletedProcess; check=False to see a refusal.
-lvs         a pylvs.Manager in the director; settings are put back after the test.
+            farm.real(0, 80), farm.method, farm.family, farm.mac("server1", "lan"). The tests of a
+            session share it. Its rules are cleared before and after each test. A test must restore
+            everything else that it changes.
+own_farm    own_farm("nat", 6): a farm for one test, for tests that leave a farm unusable.
+ippfvsadm   runs the command in the director and returns its CompletedProcess. With check=False a
+            refusal does not fail the test.
+lvs         a pylvs.Manager in the director. The settings are restored after the test.
 web         web(): real nginx on port 80 of every server (for Local Node: on the director), at the
-            address that the method asks for; web(8000) on another port.
-echoes      echoes("udp", 7): an Echo on every server, likewise; its list.
-balance     balance("tcp", 7, "wrr", 1, 2): a service of the VIP with the farm's real servers, of
-            those weights (all 1 when none is given), by the farm's method; the pylvs.Service.
-lookups     lookups.counted(source, dest): which of their packets the stack looked up a route for.
-ways        ways.new(3): the way that each of three new connections took, LONG or SHORT.
-kernel log  every test fails in which the kernel complains.
+            address that the method requires. web(8000) uses another port.
+echoes      echoes("udp", 7): an Echo on every server, at the same address; returns the list.
+balance     balance("tcp", 7, "wrr", 1, 2): creates a service of the VIP with the farm's real
+            servers, these weights (default 1) and the farm's method; returns the pylvs.Service.
+lookups     lookups.counted(source, dest): the route lookups of the stack for these packets.
+new_connections
+            new_connections.scheduled(3): opens three connections and returns for each whether it
+            was scheduled EARLY or was ROUTED first.
+kernel log  A test fails if the kernel complains during it.
 
 Hosts, captures and servers are in tools/ippfvslab: netns.Host (run, popen, socket, inside, call),
-wire.Capture, echo.Echo, web.get, nginx.serve.
+capture.Capture, echo.Echo, clients.http_get, nginx.serve.
 """
 
 from __future__ import annotations
@@ -45,15 +48,14 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from ippfvslab import klog, nginx, steady
+from ippfvslab import klog, nginx, warmup
 from ippfvslab.echo import Echo
 from ippfvslab.farm import Farm
 from ippfvslab.layouts import FAMILIES, METHODS, layout
 from ippfvslab.netns import Host
 
-from tests.live.helpers import lookups as fib
-from tests.live.helpers.lookups import Lookups
-from tests.live.helpers.ways import Ways
+from tests.live.helpers import early_scheduling
+from tests.live.helpers.early_scheduling import NewConnections, RouteLookups
 
 if TYPE_CHECKING:
     import pylvs
@@ -64,21 +66,21 @@ OwnFarm = Callable[..., Farm]
 Echoes = Callable[..., "list[Echo]"]
 Balance = Callable[..., "pylvs.Service"]
 
-REST_S = 2.5
-"""Linux tells of a link a second late, and tries an IPv6 address for as long before it is one."""
+SETTLE_S = 2.5
+"""Linux reports a new link up to a second late, and checks an IPv6 address for another second."""
 
-# Only a kernel with fault injection can be short of memory, or move headers, at will.
+# These files need fault injection, which only a kernel with all checks has.
 _FAULTS = ["test_no_memory.py", "test_reallocation.py"]
-collect_ignore = [] if os.environ.get("IPPFVS_KERNEL") in ("sanitize", "races") else _FAULTS
-# In every other guest the module is loaded already.
-collect_ignore += [] if os.environ.get("IPPFVS_KERNEL") == "newest-rt" else ["test_refusal.py"]
+collect_ignore = [] if os.environ.get("IPPFVS_CHECKS") == "1" else _FAULTS
+# This file loads the module itself.
+collect_ignore += [] if os.environ.get("IPPFVS_LOADED") == "0" else ["test_refusal.py"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        "farm(methods=…, families=…, own=…): the farms that the test runs on; default all of both."
-        " own=True: they are made for this test alone; own='file': for the tests of its file",
+        "farm(methods=…, families=…, own=…): the farms that the test runs on; the default is all."
+        " own=True: farms for this test only; own='file': farms for the tests of its file only",
     )
 
 
@@ -103,7 +105,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def guest() -> str:
-    """The name of the kernel under test; live tests never run outside a guest of the lab."""
+    """Return the name of the kernel under test. Live tests never run outside a guest of the lab."""
     name = os.environ.get("IPPFVS_KERNEL")
     if not name:
         pytest.exit("live tests run in a guest: tools/lab test --live-only", returncode=2)
@@ -111,25 +113,26 @@ def guest() -> str:
 
 
 @pytest.fixture(scope="session")
-def _watches(request: pytest.FixtureRequest) -> bool:
-    """Whether a test of this session wants to know of lookups."""
+def _lookups_wanted(request: pytest.FixtureRequest) -> bool:
+    """Return whether a test of this session uses the fixture `lookups`."""
     return any("lookups" in getattr(item, "fixturenames", ()) for item in request.session.items)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _steady_code(_watches: bool) -> Iterator[Lookups | None]:
-    with steady.code(), contextlib.ExitStack() as stack:
-        yield stack.enter_context(fib.watch()) if _watches and fib.available() else None
+def _warmed_up(_lookups_wanted: bool) -> Iterator[RouteLookups | None]:
+    wanted = _lookups_wanted and early_scheduling.available()
+    with warmup.run(), contextlib.ExitStack() as stack:
+        yield stack.enter_context(early_scheduling.trace_lookups()) if wanted else None
 
 
 @pytest.fixture
-def lookups(_steady_code: Lookups | None) -> Lookups:
-    """The kernel's lookups of routes, which are watched from the session's start to its end."""
-    if _steady_code is None:
+def lookups(_warmed_up: RouteLookups | None) -> RouteLookups:
+    """Return the reader of the kernel's route lookups, which are traced for the whole session."""
+    if _warmed_up is None:
         pytest.fail(
-            "this kernel reports no lookup of a route; it needs CONFIG_ENABLE_DEFAULT_TRACERS"
+            "this kernel cannot trace route lookups; it needs CONFIG_ENABLE_DEFAULT_TRACERS"
         )
-    return _steady_code
+    return _warmed_up
 
 
 @pytest.fixture(scope="session")
@@ -156,13 +159,13 @@ def _shared_farm(
 
 @pytest.fixture(scope="session")
 def farm(request: pytest.FixtureRequest, _shared_farm: Callable[[str, int, str], Farm]) -> Farm:
-    """The paper's farm of a method and family; `@pytest.mark.farm` narrows which."""
+    """Return the paper's farm of a method and family, which `@pytest.mark.farm` selects."""
     return _shared_farm(*request.param)
 
 
 @pytest.fixture
 def own_farm() -> Iterator[OwnFarm]:
-    """Make a farm for this test alone: own_farm(method, family=4)."""
+    """Create a farm for this test only: own_farm(method, family=4)."""
     with contextlib.ExitStack() as stack:
 
         def make(method: str, family: int = 4) -> Farm:
@@ -176,16 +179,16 @@ def own_farm() -> Iterator[OwnFarm]:
 
 
 def run_ippfvsadm(
-    host: Host, *words: object, check: bool = True, text: str | None = None
+    host: Host, *arguments: object, check: bool = True, text: str | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run `ippfvsadm WORDS` in HOST with TEXT on its standard input.
+    """Run `ippfvsadm ARGUMENTS` in HOST with TEXT on its standard input.
 
-    It is the command itself in a fork of this process, which has imported it already: starting
-    Python anew takes seconds in an emulated guest.
+    The command runs in a fork of this process, which has imported it already. Starting Python takes
+    seconds in an emulated guest.
     """
     from pylvs import cli
 
-    arguments = [str(word) for word in words]
+    words = [str(each) for each in arguments]
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -193,21 +196,21 @@ def run_ippfvsadm(
         if child == 0:
             status = 70
             try:
-                status = _be_ippfvsadm(host, cli.main, arguments, text or "", out, err)
+                status = _execute_ippfvsadm(host, cli.main, words, text or "", out, err)
             finally:
                 os._exit(status)
         _pid, ended = os.waitpid(child, 0)
         for stream in (out, err):
             stream.seek(0)
         done = subprocess.CompletedProcess(
-            ["ippfvsadm", *arguments], os.waitstatus_to_exitcode(ended), out.read(), err.read()
+            ["ippfvsadm", *words], os.waitstatus_to_exitcode(ended), out.read(), err.read()
         )
     if check and done.returncode:
-        pytest.fail(f"ippfvsadm {' '.join(arguments)}: {done.returncode}: {done.stderr}")
+        pytest.fail(f"ippfvsadm {' '.join(words)}: {done.returncode}: {done.stderr}")
     return done
 
 
-def _be_ippfvsadm(
+def _execute_ippfvsadm(
     host: Host,
     main: Callable[[list[str]], int],
     arguments: list[str],
@@ -235,9 +238,9 @@ def ippfvsadm(farm: Farm) -> Iterator[Ippfvsadm]:
     """Run the command in the director: ippfvsadm("-A", "-t", …, check=False, text="…")."""
 
     def run(
-        *words: object, check: bool = True, text: str | None = None, host: Host | None = None
+        *arguments: object, check: bool = True, text: str | None = None, host: Host | None = None
     ) -> subprocess.CompletedProcess[str]:
-        return run_ippfvsadm(host or farm.director, *words, check=check, text=text)
+        return run_ippfvsadm(host or farm.director, *arguments, check=check, text=text)
 
     run("-C")
     run("--default-method", "nat")
@@ -247,7 +250,7 @@ def ippfvsadm(farm: Farm) -> Iterator[Ippfvsadm]:
 
 @pytest.fixture
 def lvs(farm: Farm) -> Iterator[pylvs.Manager]:
-    """A pylvs.Manager in the director, without a rule before and after the test."""
+    """Return a pylvs.Manager in the director, which has no rules before and after the test."""
     import pylvs
 
     with pylvs.Manager(netns=str(farm.director.path)) as manager:
@@ -266,21 +269,21 @@ def lvs(farm: Farm) -> Iterator[pylvs.Manager]:
 
 
 @pytest.fixture(scope="session")
-def _rested(farm: Farm) -> Farm:
-    """The farm when its links and addresses are known to all: until then they change routes."""
-    time.sleep(REST_S)
+def _settled(farm: Farm) -> Farm:
+    """Return the farm after its links and addresses have stopped changing routes."""
+    time.sleep(SETTLE_S)
     return farm
 
 
 @pytest.fixture
-def ways(_rested: Farm, lvs: pylvs.Manager, lookups: Lookups) -> Ways:
-    """Which way new connections from the router to the VIP go."""
-    return Ways(_rested, lvs, lookups)
+def new_connections(_settled: Farm, lvs: pylvs.Manager, lookups: RouteLookups) -> NewConnections:
+    """Open UDP connections from the router to the VIP and report where each was scheduled."""
+    return NewConnections(_settled, lvs, lookups)
 
 
 @pytest.fixture
 def balance(farm: Farm, lvs: pylvs.Manager) -> Balance:
-    """Make a service of the farm's VIP with its real servers."""
+    """Create a service of the farm's VIP with its real servers."""
 
     def make(protocol: str, port: int, scheduler: str = "rr", *weights: int) -> pylvs.Service:
         service = lvs.add_service(protocol, farm.service(port), scheduler)
@@ -293,7 +296,7 @@ def balance(farm: Farm, lvs: pylvs.Manager) -> Balance:
 
 @pytest.fixture
 def echoes(farm: Farm) -> Iterator[Echoes]:
-    """Start an echo server on every server, where the farm's method asks for it."""
+    """Start an echo server on every server, at the address that the farm's method requires."""
     with contextlib.ExitStack() as stack:
 
         def start(protocol: str, port: int) -> list[Echo]:
@@ -309,7 +312,7 @@ def echoes(farm: Farm) -> Iterator[Echoes]:
 
 @pytest.fixture
 def web(farm: Farm) -> Iterator[Web]:
-    """Start nginx on every server: web(port=80). `/` names the server, `/big` has 50 MB."""
+    """Start nginx on every server: web(port=80). `/` names the server, and `/big` has 50 MB."""
 
     def start(port: int = 80) -> None:
         for server, name, real in zip(farm.servers, farm.layout.servers, farm.reals, strict=True):
@@ -326,14 +329,14 @@ def web(farm: Farm) -> Iterator[Web]:
 
 
 class KernelLog:
-    """What the kernel says from now on."""
+    """Reads the kernel log from now on."""
 
     def __init__(self) -> None:
         self._log = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
         os.lseek(self._log, 0, os.SEEK_END)
 
     def read(self) -> str:
-        """The lines since the last look."""
+        """Return the lines since the last call."""
         lines = []
         with contextlib.suppress(BlockingIOError):
             while True:
@@ -349,7 +352,7 @@ def _kernel_log() -> KernelLog:
 
 @pytest.fixture(autouse=True)
 def _healthy_kernel(_kernel_log: KernelLog) -> Iterator[None]:
-    """Fail the test in which the kernel complains."""
+    """Fail the test if the kernel complains during it."""
     _kernel_log.read()
     yield
     faults = klog.scan(_kernel_log.read())

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The host's firewall comes first: what it drops makes no connection; what it lets pass, works.
+"""The host's firewall comes first: a packet that it drops creates no connection.
 
-The VIP may be the director's own address, or an address of nobody that is routed to it:
+The VIP may be the director's own address, or an address that is only routed to the director:
 
     client ─── (router) ─── director ─── servers         route: VIP via director
                               │
-                            routed0 (dummy)              route: VIP, so that packets are FORWARDed
+                            routed0 (dummy)              route: VIP, so packets pass FORWARD
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from ippfvslab import talk
+from ippfvslab import clients
 from ippfvslab.echo import Echo
 from ippfvslab.farm import Farm, endpoint
 from ippfvslab.netns import Host
 
-from tests.live.helpers.queue import judged
+from tests.live.helpers.nfqueue import accepting_queue
 
 if TYPE_CHECKING:
     import pylvs
@@ -46,7 +46,7 @@ STATEFUL = """
 
 @contextlib.contextmanager
 def _table(farm: Farm, *chains: tuple[str, str]) -> Iterator[None]:
-    """The director's firewall: each chain with its rules."""
+    """Add a firewall to the director: each chain with its rules."""
     body = "".join(f"chain {name} {{ {CHAINS[name]}\n{rules}\n}}\n" for name, rules in chains)
     farm.director.run("nft", "-f", "-", text=f"table inet lab {{\n{body}}}\n")
     try:
@@ -57,10 +57,13 @@ def _table(farm: Farm, *chains: tuple[str, str]) -> Iterator[None]:
 
 @pytest.fixture
 def routed(farm: Farm) -> Iterator[str]:
-    """A VIP that is no address of the director; its packets come there to be forwarded."""
+    """Return a VIP that is no address of the director.
+
+    Its packets reach the director to be forwarded.
+    """
     four = farm.family == 4
     vip, alone = ("198.51.100.9", 32) if four else ("2001:db8:51:100::9", 128)
-    sender, director = _way(farm)
+    sender, director = _previous_hop(farm)
     device = {"nat": None, "dr": "lo", "tun": "tunl0" if four else "vip0"}[farm.method]
     sender.ip(f"route add {vip}/{alone} via {director}")
     farm.director.ip(
@@ -75,47 +78,47 @@ def routed(farm: Farm) -> Iterator[str]:
     sender.ip(f"route del {vip}/{alone}")
 
 
-def _way(farm: Farm) -> tuple[Host, str]:
-    """Who sends to the director, and the director's address there."""
+def _previous_hop(farm: Farm) -> tuple[Host, str]:
+    """Return the host that sends to the director, and the director's address there."""
     if farm.method == "nat":
         return farm.hosts["router"], farm.vip
     return farm.client, "192.168.1.1" if farm.family == 4 else "2001:db8:192:168::1"
 
 
-def _nothing_came(farm: Farm, lvs: pylvs.Manager, protocol: str, vip: str) -> None:
+def _assert_no_connection(farm: Farm, lvs: pylvs.Manager, protocol: str, vip: str) -> None:
     with pytest.raises(TimeoutError):
-        talk.ask(farm.client, protocol, vip, 7, limit_s=SHORT_S)
+        clients.request_once(farm.client, protocol, vip, 7, limit_s=SHORT_S)
     assert lvs.stats().connections == 0
     assert lvs.config().connections == 0
     assert not any(dataclasses.astuple(lvs.drops()))
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_dropped_by_the_host(
+def test_a_packet_dropped_by_the_firewall_creates_no_connection(
     farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes, protocol: str
 ) -> None:
     servers = echoes(protocol, 7)
     balance(protocol, 7)
     for chain in ["input", "raw", "mangle"] if farm.method == "nat" else ["input"]:
         with _table(farm, (chain, f"{protocol} dport 7 drop")):
-            _nothing_came(farm, lvs, protocol, farm.vip)
-    name = talk.ask(farm.client, protocol, farm.vip, 7)
+            _assert_no_connection(farm, lvs, protocol, farm.vip)
+    name = clients.request_once(farm.client, protocol, farm.vip, 7)
     assert name in [server.name for server in servers]
 
 
 @pytest.mark.parametrize("chain", ["raw", "input"])
-def test_let_in_by_a_program(
+def test_a_packet_accepted_through_a_queue_is_served(
     farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes, chain: str
 ) -> None:
-    """Its verdict takes the packet on in process context, where softirqs may interrupt us."""
+    """The packet continues in process context, where softirqs may interrupt the module."""
     servers = echoes("udp", 7)
     balance("udp", 7)
     with (
-        judged(farm.director, 7) as seen,
+        accepting_queue(farm.director, 7) as seen,
         _table(farm, (chain, "udp dport 7 queue num 7")),
-        talk.connect(farm.client, "udp", farm.vip, 7) as sock,
+        clients.connect(farm.client, "udp", farm.vip, 7) as sock,
     ):
-        names = {talk.who(sock) for _ in range(3)}
+        names = {clients.request(sock) for _ in range(3)}
     assert len(names & {server.name for server in servers}) == len(names) == 1
     assert len(seen) == (1 if chain == "input" and farm.method != "local" else 3)
     assert lvs.stats().connections == 1
@@ -123,7 +126,7 @@ def test_let_in_by_a_program(
 
 @pytest.mark.farm(methods=["nat", "tun", "dr"])
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_virtual_address_of_nobody(
+def test_a_vip_that_is_only_routed_is_served(
     farm: Farm, lvs: pylvs.Manager, routed: str, protocol: str
 ) -> None:
     service = lvs.add_service(protocol, endpoint(routed, 7), "rr")
@@ -134,35 +137,38 @@ def test_virtual_address_of_nobody(
             bound = real if farm.method == "nat" else routed
             stack.enter_context(Echo(server, protocol, bound, 7))
         with _table(farm, ("forward", f"{protocol} dport 7 drop")):
-            _nothing_came(farm, lvs, protocol, routed)
-        names = [talk.ask(farm.client, protocol, routed, 7) for _ in range(2 * len(farm.servers))]
+            _assert_no_connection(farm, lvs, protocol, routed)
+        names = [
+            clients.request_once(farm.client, protocol, routed, 7)
+            for _ in range(2 * len(farm.servers))
+        ]
     assert sorted(names) == sorted(2 * [server.name for server in farm.servers])
 
 
 @pytest.mark.farm(methods=["nat"])
-def test_nobody_answers_for_a_virtual_address_of_nobody(
+def test_a_vip_that_is_only_routed_refuses_by_rst_and_unreachable(
     farm: Farm, lvs: pylvs.Manager, routed: str
 ) -> None:
-    """Without a server, and in the middle of a connection that nobody knows: RST, unreachable."""
+    """The director refuses without a real server, and for a TCP segment without a connection."""
     for protocol in PROTOCOLS:
         lvs.add_service(protocol, endpoint(routed, 7))
         with pytest.raises(ConnectionRefusedError):
-            talk.ask(farm.client, protocol, routed, 7)
+            clients.request_once(farm.client, protocol, routed, 7)
     assert lvs.drops().no_server == 2
     lvs.add_real(lvs.service("tcp", endpoint(routed, 7)), farm.real(0), method="nat")
     with Echo(farm.servers[0], "tcp", farm.reals[0], 7):
-        sock = talk.connect(farm.client, "tcp", routed, 7)
-        talk.who(sock)
+        sock = clients.connect(farm.client, "tcp", routed, 7)
+        clients.request(sock)
         lvs.clear()
         lvs.add_service("tcp", endpoint(routed, 7))
         with pytest.raises(ConnectionResetError):
-            talk.who(sock)
+            clients.request(sock)
         sock.close()
     assert lvs.drops().no_connection == 1
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_with_connection_tracking(
+def test_services_work_behind_a_stateful_firewall(
     farm: Farm, balance: Balance, echoes: Echoes, protocol: str
 ) -> None:
     servers = echoes(protocol, 7)
@@ -171,16 +177,19 @@ def test_with_connection_tracking(
     rules = f"{icmp}\n{STATEFUL}"
     with _table(farm, ("input", rules), ("forward", rules)):
         assert Path("/sys/module/nf_conntrack").exists()
-        with talk.connect(farm.client, protocol, farm.vip, 7) as sock:
+        with clients.connect(farm.client, protocol, farm.vip, 7) as sock:
             for number in range(5):
-                assert talk.who(sock, b"%d" % number) in [server.name for server in servers]
-        names = [talk.ask(farm.client, protocol, farm.vip, 7) for _ in range(2 * len(servers))]
+                assert clients.request(sock, b"%d" % number) in [server.name for server in servers]
+        names = [
+            clients.request_once(farm.client, protocol, farm.vip, 7)
+            for _ in range(2 * len(servers))
+        ]
     assert sorted(names) == sorted(2 * [server.name for server in servers])
 
 
 @pytest.mark.farm(methods=["nat"], families=[4])
-def test_connection_tracking_is_not_needed(farm: Farm) -> None:
-    """No module that ippfvs stands on, at whatever remove, is nf_conntrack."""
+def test_the_module_does_not_depend_on_connection_tracking(farm: Farm) -> None:
+    """The module does not depend on nf_conntrack, not even indirectly."""
     users = {
         module.name: {holder.name for holder in (module / "holders").iterdir()}
         for module in Path("/sys/module").iterdir()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A director that is a bridge, too, with br_netfilter: what only passes by is not its business.
+"""A director that is also a bridge, with br_netfilter: frames between other hosts pass unchanged.
 
 left ── br9 (in the director) ── right
 """
@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from ippfvslab.capture import Capture, frame_of, send_frames
 from ippfvslab.farm import Farm
-from ippfvslab.wire import Capture, frame_of, throw
 
-from tests.live.helpers.packets import ACK, SYN, TCP, UDP, Made
-from tests.live.helpers.wiretap import REAL_PORT, VIRTUAL_PORT, Tap, caught, frames, serve, tap
+from tests.live.helpers.packets import ACK, SYN, TCP, UDP, PacketSpec
+from tests.live.helpers.wiretap import REAL_PORT, VIRTUAL_PORT, Tap, captured, frames, serve, tap
 
 if TYPE_CHECKING:
     import pylvs
@@ -26,9 +26,10 @@ SENDER, SOMEBODY, BRIDGE = (f"02:00:00:00:09:{last}" for last in ("01", "02", "0
 
 @contextmanager
 def bridge(farm: Farm) -> Iterator[None]:
-    """The bridge br9, and br_netfilter, which shows netfilter what it carries.
+    """Create the bridge br9, and load br_netfilter, which passes bridged packets to netfilter.
 
-    That module stays: KASAN in User-Mode Linux would find what it leaves behind under the next one.
+    The module stays loaded, because KASAN in User-Mode Linux reports errors in the memory of a
+    removed module.
     """
     subprocess.run(["modprobe", "br_netfilter"], check=True)
     try:
@@ -46,29 +47,29 @@ def bridge(farm: Farm) -> Iterator[None]:
         farm.director.ip("link del left", "link del right", "link del br9")
 
 
-def send(farm: Farm, made: Made, to: str) -> bytes:
-    """Send MADE into the left end; return the frame."""
-    frame = frame_of(made.raw, to, SENDER)
-    throw(farm.director, "left", frame)
+def send(farm: Farm, spec: PacketSpec, to: str) -> bytes:
+    """Send SPEC into the left end and return the frame."""
+    frame = frame_of(spec.raw, to, SENDER)
+    send_frames(farm.director, "left", frame)
     return frame
 
 
-def datagram(wires: Tap) -> Made:
-    """A client's, which opens a connection."""
-    return Made(wires.client, wires.vip, UDP, 4003, VIRTUAL_PORT, b"anybody?")
+def datagram(wires: Tap) -> PacketSpec:
+    """Return a client's datagram, which creates a connection."""
+    return PacketSpec(wires.client, wires.vip, UDP, 4003, VIRTUAL_PORT, b"anybody?")
 
 
-def segments(wires: Tap) -> list[Made]:
-    """A client's: what would open a connection, and what would be refused as unknown."""
-    syn = Made(wires.client, wires.vip, TCP, 4001, VIRTUAL_PORT, flags=SYN)
-    return [syn, syn.but(flags=ACK, sport=4002, data=b"of a connection elsewhere")]
+def segments(wires: Tap) -> list[PacketSpec]:
+    """Return two segments of a client: one opens a connection, and one belongs to none."""
+    syn = PacketSpec(wires.client, wires.vip, TCP, 4001, VIRTUAL_PORT, flags=SYN)
+    return [syn, syn.changed(flags=ACK, sport=4002, data=b"of a connection elsewhere")]
 
 
 @pytest.mark.farm(methods=["nat"], own="file")
-def test_frames_between_others_pass_as_they_are(farm: Farm, lvs: pylvs.Manager) -> None:
+def test_frames_between_other_hosts_pass_unchanged(farm: Farm, lvs: pylvs.Manager) -> None:
     with tap(farm) as wires, bridge(farm), Capture(farm.director, "right") as capture:
         serve(lvs, wires, farm.method)
-        sent = [send(farm, made, SOMEBODY) for made in (*segments(wires), datagram(wires))]
+        sent = [send(farm, spec, SOMEBODY) for spec in (*segments(wires), datagram(wires))]
         assert [frame for frame in frames(capture, len(sent)) if frame in sent] == sent
         assert list(lvs.connections()) == []
 
@@ -77,27 +78,27 @@ def test_frames_between_others_pass_as_they_are(farm: Farm, lvs: pylvs.Manager) 
 def test_an_answer_to_a_client_on_the_same_bridge_is_rewritten(
     farm: Farm, lvs: pylvs.Manager
 ) -> None:
-    """The server has the client beside it, and sends to it directly."""
-    with tap(farm) as wires, bridge(farm), caught(wires.edge) as capture:
+    """The server and the client are on one bridge, so the server sends to the client directly."""
+    with tap(farm) as wires, bridge(farm), captured(wires.edge) as capture:
         serve(lvs, wires, farm.method)
-        asked = datagram(wires)
-        with caught(wires.behind) as behind:
-            wires.to_vip(asked.raw)
+        sent = datagram(wires)
+        with captured(wires.behind) as behind:
+            wires.to_vip(sent.raw)
             assert len(frames(behind, 1)) == 1
-        answer = Made(wires.real, wires.client, UDP, REAL_PORT, asked.sport, b"the answer")
+        answer = PacketSpec(wires.real, wires.client, UDP, REAL_PORT, sent.sport, b"the answer")
         send(farm, answer, SOMEBODY)
-        came = answer.passed(source=wires.vip, sport=VIRTUAL_PORT)
-        assert frames(capture, 1) == [wires.frame_at_edge(came.raw)]
+        received = answer.forwarded(source=wires.vip, sport=VIRTUAL_PORT)
+        assert frames(capture, 1) == [wires.frame_at_edge(received.raw)]
 
 
 @pytest.mark.farm(methods=["nat"], own="file")
 def test_frames_to_the_bridge_itself_are_served(farm: Farm, lvs: pylvs.Manager) -> None:
-    """A new connection, and then its next packet, which is met on arrival."""
-    with tap(farm) as wires, bridge(farm), caught(wires.behind) as capture:
+    """The second packet of the connection is forwarded at PRE_ROUTING."""
+    with tap(farm) as wires, bridge(farm), captured(wires.behind) as capture:
         serve(lvs, wires, farm.method)
-        made = datagram(wires)
-        sent = [made, made.but(data=b"again")]
+        spec = datagram(wires)
+        sent = [spec, spec.changed(data=b"again")]
         for each in sent:
             send(farm, each, BRIDGE)
-        came = [each.passed(dest=wires.real, dport=REAL_PORT) for each in sent]
-        assert frames(capture, 2) == [wires.frame_behind(each.raw) for each in came]
+        received = [each.forwarded(dest=wires.real, dport=REAL_PORT) for each in sent]
+        assert frames(capture, 2) == [wires.frame_behind(each.raw) for each in received]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""ippfvsadm and the kernel: what people type, what they read, what stays as it was."""
+"""ippfvsadm and the kernel: commands, their output, their refusals, and what they do not change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ippfvslab import talk
+from ippfvslab import clients
 from ippfvslab.echo import Echo
 from ippfvslab.farm import Farm
 
@@ -177,27 +177,27 @@ BAD: tuple[tuple[str, int, str], ...] = (
 
 
 def saved(ippfvsadm: Ippfvsadm) -> str:
-    """The rules alone, as -S prints them."""
+    """Return the rules only, as -S prints them."""
     lines = ippfvsadm("-S").stdout.splitlines(keepends=True)
     return "".join(line for line in lines if not line.startswith("--"))
 
 
 @pytest.fixture
 def paper(ippfvsadm: Ippfvsadm) -> Ippfvsadm:
-    """The command, the paper's NAT example typed."""
+    """Return the command after the paper's NAT example was entered."""
     for line in PAPER:
         ippfvsadm(*line.split())
     return ippfvsadm
 
 
-def test_the_papers_listing(paper: Ippfvsadm) -> None:
+def test_the_listing_equals_the_papers_listing(paper: Ippfvsadm) -> None:
     assert paper("-L").stdout == PAPER_TABLE
     assert paper("-L", "-n").stdout == PAPER_TABLE
     assert saved(paper) == PAPER_SAVED
 
 
-def test_both_grammars_mean_the_same(paper: Ippfvsadm) -> None:
-    """What 1999's lines made, ipvsadm's lines make too, and the other way round."""
+def test_both_grammars_create_the_same_rules(paper: Ippfvsadm) -> None:
+    """Each grammar removes what the other has added."""
     paper("-C")
     for line in PAPER_SAVED.splitlines():
         paper(*line.split())
@@ -211,8 +211,10 @@ def test_both_grammars_mean_the_same(paper: Ippfvsadm) -> None:
     assert saved(paper) == "-A -t 202.103.106.5:80 -s wlc\n"
 
 
-def test_bad_input(paper: Ippfvsadm, lvs_beside: pylvs.Manager) -> None:
-    before = str(lvs_beside.rules())
+def test_bad_input_is_refused_and_changes_nothing(
+    paper: Ippfvsadm, lvs_reader: pylvs.Manager
+) -> None:
+    before = str(lvs_reader.rules())
     for line, code, sentence in BAD:
         refused = paper(*line.split(), check=False)
         assert (refused.returncode, refused.stdout, refused.stderr) == (
@@ -220,12 +222,12 @@ def test_bad_input(paper: Ippfvsadm, lvs_beside: pylvs.Manager) -> None:
             "",
             f"ippfvsadm: {sentence}\n",
         ), line
-        assert str(lvs_beside.rules()) == before, line
+        assert str(lvs_reader.rules()) == before, line
 
 
 @pytest.fixture
-def lvs_beside(farm: Farm) -> Iterator[pylvs.Manager]:
-    """A manager that looks on."""
+def lvs_reader(farm: Farm) -> Iterator[pylvs.Manager]:
+    """Return a second manager, which only reads."""
     import pylvs
 
     with pylvs.Manager(netns=str(farm.director.path)) as manager:
@@ -248,7 +250,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_restore_file_wrong_in_its_900th_line(paper: Ippfvsadm, wrong: str) -> None:
+def test_restore_reports_the_wrong_line_and_changes_nothing(paper: Ippfvsadm, wrong: str) -> None:
     lines = ["-A -t 10.0.0.1:80 -s rr"]
     lines += [f"-a -t 10.0.0.1:80 -r 10.1.{n >> 8}.{n & 255}:80 -m -w 1" for n in range(1, 1000)]
     lines[899] = wrong
@@ -270,8 +272,8 @@ NOT_PERMITTED = (
 )
 
 
-def without_admin(words: list[str]) -> int:
-    """Be ippfvsadm without CAP_NET_ADMIN; called in a process of its own."""
+def without_admin(arguments: list[str]) -> int:
+    """Run ippfvsadm without CAP_NET_ADMIN, in a process of its own."""
     libc = ctypes.CDLL(None, use_errno=True)
     header, sets = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
     failed = libc.capget(header, sets)
@@ -279,13 +281,15 @@ def without_admin(words: list[str]) -> int:
         sets[effective_or_permitted] &= ~(1 << CAP_NET_ADMIN)
     if failed or libc.capset(header, sets):
         raise OSError(ctypes.get_errno(), "capset")
-    return _main(words)
+    return _main(arguments)
 
 
 _main = cli.main
 
 
-def test_without_permission(paper: Ippfvsadm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_permission_reading_works_and_changes_are_refused(
+    paper: Ippfvsadm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(cli, "main", without_admin)
         assert paper("-L").stdout == PAPER_TABLE
@@ -301,7 +305,7 @@ def test_without_permission(paper: Ippfvsadm, monkeypatch: pytest.MonkeyPatch) -
 
 @contextmanager
 def unloaded() -> Iterator[None]:
-    """The kernel without ippfvs."""
+    """Remove the module, and load it again at exit."""
     subprocess.run(["rmmod", "ippfvs"], check=True)
     try:
         yield
@@ -309,7 +313,7 @@ def unloaded() -> Iterator[None]:
         subprocess.run(["insmod", os.environ["IPPFVS_MODULE"]], check=True)
 
 
-def test_without_the_module(paper: Ippfvsadm) -> None:
+def test_without_the_module_commands_say_how_to_load_it(paper: Ippfvsadm) -> None:
     with unloaded():
         for line in ("-L", "-C", PAPER[0]):
             refused = paper(*line.split(), check=False)
@@ -321,14 +325,14 @@ def test_without_the_module(paper: Ippfvsadm) -> None:
     assert paper("-L").stdout == PAPER_TABLE.partition("\n")[0] + "\n"
 
 
-def test_from_another_namespace(farm: Farm, paper: Ippfvsadm) -> None:
+def test_netns_selects_the_namespace_of_the_rules(farm: Farm, paper: Ippfvsadm) -> None:
     for name in (farm.director.name, farm.director.path):
         assert paper("-L", "--netns", name, host=farm.client).stdout == PAPER_TABLE
     assert paper("-L", host=farm.client).stdout.count("\n") == 1
 
 
 def shape(value: Any) -> Any:
-    """The keys of a JSON value, and of what is in it; None for lists that are empty."""
+    """Return the types of a JSON value and of its members. Empty lists become None."""
     if isinstance(value, dict):
         return {key: shape(each) for key, each in value.items()}
     if isinstance(value, list):
@@ -336,8 +340,8 @@ def shape(value: Any) -> Any:
     return "number" if isinstance(value, (int, float)) else "text"
 
 
-def promised(heading: str) -> Any:
-    """The shape of the example under HEADING in docs/JSON.md."""
+def documented_shape(heading: str) -> Any:
+    """Return the shape of the example under HEADING in docs/JSON.md."""
     text = (TREE / "docs/JSON.md").read_text()
     found = re.search(
         rf"^## `{re.escape(heading)}.*?```json\n(.*?)```", text, re.MULTILINE | re.DOTALL
@@ -349,35 +353,37 @@ def promised(heading: str) -> Any:
 JSON = ("-L --json", "-L -c --json", "--drops --json", "--timeout --json", "--version --json")
 
 
-def test_json_is_as_its_document_says(paper: Ippfvsadm, traffic: None) -> None:
+def test_json_has_the_documented_shape(paper: Ippfvsadm, traffic: None) -> None:
     for line in JSON:
-        assert shape(json.loads(paper(*line.split()).stdout)) == promised(line), line
+        assert shape(json.loads(paper(*line.split()).stdout)) == documented_shape(line), line
     rates = shape(json.loads(paper("-L", "--rate=0.1", "--json").stdout))
     (service,) = rates["services"]
-    expected = promised("-L --rate --json")
-    (promise,) = expected["services"]
-    assert service.keys() == promise.keys()
+    expected = documented_shape("-L --rate --json")
+    (documented,) = expected["services"]
+    assert service.keys() == documented.keys()
     assert rates.keys() == expected.keys()
 
 
 @pytest.fixture
 def traffic(farm: Farm, paper: Ippfvsadm) -> Iterator[None]:
-    """Ten datagrams to and fro, each of a connection of its own."""
+    """Send ten datagrams, each on a connection of its own, and wait for their replies."""
     paper("-A", "-u", farm.service(53), "-R", farm.real(0, 53))
     with Echo(farm.servers[0], "udp", farm.reals[0], 53), ExitStack() as open_together:
         for _ in range(10):
-            sock = open_together.enter_context(talk.connect(farm.client, "udp", farm.vip, 53))
-            talk.who(sock, b"0123456789")
+            sock = open_together.enter_context(clients.connect(farm.client, "udp", farm.vip, 53))
+            clients.request(sock, b"0123456789")
         yield
 
 
 def counters(paper: Ippfvsadm, farm: Farm) -> list[str]:
-    """The row of the real server of port 53 in -L --stats."""
+    """Return the row of the real server of port 53 in -L --stats."""
     rows = paper("-L", "--stats", "-u", farm.service(53)).stdout.splitlines()
     return rows[2].split()
 
 
-def test_counters(farm: Farm, paper: Ippfvsadm, traffic: None) -> None:
+def test_stats_equal_the_traffic_and_zero_resets_them(
+    farm: Farm, paper: Ippfvsadm, traffic: None
+) -> None:
     answer = 28 + len(f"{farm.servers[0].name}:0123456789")
     assert counters(paper, farm) == [
         farm.reals[0],
@@ -389,7 +395,7 @@ def test_counters(farm: Farm, paper: Ippfvsadm, traffic: None) -> None:
     assert counters(paper, farm)[2:] == ["0"] * 5
 
 
-def test_every_reason_to_drop_is_listed(paper: Ippfvsadm) -> None:
+def test_every_drop_reason_is_listed(paper: Ippfvsadm) -> None:
     header = (TREE / "kernel/uapi/ippfvs.h").read_text()
     names = [name.lower() for name in re.findall(r"^\tIPPFVS_DROP_(\w+),", header, re.MULTILINE)]
     rows = paper("-L", "--drops").stdout.splitlines()[1:]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Counters equal what was sent, packet by packet and byte by byte."""
+"""Counters equal the packets and bytes that were sent."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from ippfvslab import talk
+from ippfvslab import clients
+from ippfvslab.capture import Capture
 from ippfvslab.echo import Echo
 from ippfvslab.farm import Farm, endpoint
-from ippfvslab.wire import Capture
 
 import pylvs
 from tests.live.helpers.rulesets import grid
@@ -28,13 +28,15 @@ SIZES = [1, 100, 1000]
 ROUNDS = 10
 
 
-def test_udp_to_the_byte(farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes) -> None:
+def test_udp_counters_equal_the_sent_bytes(
+    farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes
+) -> None:
     servers = echoes("udp", 7)
     balance("udp", 7)
     for _ in servers:
-        with talk.connect(farm.client, "udp", farm.vip, 7) as sock:
+        with clients.connect(farm.client, "udp", farm.vip, 7) as sock:
             for size in SIZES:
-                talk.who(sock, b"x" * size)
+                clients.request(sock, b"x" * size)
     count = len(SIZES)
     bytes_in = sum(SIZES) + count * HEADERS[farm.family]
     for real, server in zip(lvs.services()[0].reals, servers, strict=True):
@@ -46,33 +48,35 @@ def test_udp_to_the_byte(farm: Farm, lvs: pylvs.Manager, balance: Balance, echoe
 
 
 @pytest.mark.farm(methods=["local"])
-def test_local_answers_are_counted_where_they_are_rewritten(farm: Farm, lvs: pylvs.Manager) -> None:
+def test_local_replies_are_counted_where_they_are_rewritten(farm: Farm, lvs: pylvs.Manager) -> None:
     service = lvs.add_service("udp", farm.service(7))
     lvs.add_real(service, endpoint(farm.reals[0], 8007))
     with Echo(farm.director, "udp", farm.vip, 8007, "local"):
-        talk.ask(farm.client, "udp", farm.vip, 7)
+        clients.request_once(farm.client, "udp", farm.vip, 7)
     size = HEADERS[farm.family] + len("hello")
     assert lvs.stats() == pylvs.Stats(1, 1, 1, size, size + len("local:"))
 
 
 @pytest.mark.farm(methods=["nat"], families=[4])
-@pytest.mark.parametrize("change", ["a server goes", "a service goes", "all are replaced"])
-def test_totals_never_fall(
+@pytest.mark.parametrize(
+    "change", ["a server is removed", "a service is removed", "all are replaced"]
+)
+def test_totals_never_decrease_when_rules_are_removed(
     farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes, change: str
 ) -> None:
-    """What is removed leaves its counters behind, and no reading falls in between."""
+    """The totals keep the counters of removed rules, and no reading decreases meanwhile."""
     others = grid(1500, 2)
     echoes("udp", 7)
     for _ in range(ROUNDS):
         lvs.replace(others)
         service = balance("udp", 7)
         for _ in range(3):
-            talk.ask(farm.client, "udp", farm.vip, 7)
-        with watched(farm) as readings:
-            if change == "a server goes":
+            clients.request_once(farm.client, "udp", farm.vip, 7)
+        with repeated_readings(farm) as readings:
+            if change == "a server is removed":
                 for number in range(len(farm.reals)):
                     lvs.remove_real(service, farm.real(number))
-            elif change == "a service goes":
+            elif change == "a service is removed":
                 lvs.remove_service(service)
             else:
                 lvs.replace(others)
@@ -82,8 +86,8 @@ def test_totals_never_fall(
 
 
 @contextmanager
-def watched(farm: Farm) -> Iterator[list[int]]:
-    """The packets that clients sent in all, read again and again while something changes."""
+def repeated_readings(farm: Farm) -> Iterator[list[int]]:
+    """Read the packets of all clients repeatedly meanwhile. Yield the list of readings."""
     readings: list[int] = []
     over = threading.Event()
 
@@ -112,7 +116,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 @pytest.mark.farm(methods=["nat"])
-def test_tcp_equals_what_crossed_the_wire(
+def test_tcp_counters_equal_the_captured_packets(
     farm: Farm, ippfvsadm: Ippfvsadm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes
 ) -> None:
     echoes("tcp", 7)
@@ -120,15 +124,15 @@ def test_tcp_equals_what_crossed_the_wire(
     ours = set()
     with Capture(farm.director, "eth0") as capture:
         for size in SIZES:
-            with talk.connect(farm.client, "tcp", farm.vip, 7) as sock:
+            with clients.connect(farm.client, "tcp", farm.vip, 7) as sock:
                 ours.add(sock.getsockname()[1])
-                talk.who(sock, b"x" * size)
-                talk.reset(sock)
+                clients.request(sock, b"x" * size)
+                clients.reset(sock)
         text = ippfvsadm("-L", "--stats", "--json").stdout
         packets = [pair for pair in capture.packets() if ours & set(pair[1].ports or ())]
     sizes_in = [len(packet.raw) for frame, packet in packets if not frame.outgoing]
     sizes_out = [len(packet.raw) for frame, packet in packets if frame.outgoing]
-    told = pylvs.Stats(3, len(sizes_in), len(sizes_out), sum(sizes_in), sum(sizes_out))
-    assert lvs.stats() == told
+    counted = pylvs.Stats(3, len(sizes_in), len(sizes_out), sum(sizes_in), sum(sizes_out))
+    assert lvs.stats() == counted
     (service,) = json.loads(text)["services"]
-    assert dataclasses.asdict(told).items() <= service.items()
+    assert dataclasses.asdict(counted).items() <= service.items()

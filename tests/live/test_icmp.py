@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""ICMP errors about our flows, both ways: byte for byte, and as sockets and traceroute see them."""
+"""ICMP errors about our flows in both directions: byte for byte, and as sockets see them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ import pytest
 from ippfvslab.echo import Echo
 from ippfvslab.farm import Farm
 
-from tests.live.helpers.packets import IPIP, IPV6, SYN, TCP, UDP, Made, compare, error, ip
-from tests.live.helpers.wiretap import REAL_PORT, VIRTUAL_PORT, Tap, caught, frames, serve, tap
+from tests.live.helpers.packets import IPIP, IPV6, SYN, TCP, UDP, PacketSpec, compare, error, ip
+from tests.live.helpers.wiretap import REAL_PORT, VIRTUAL_PORT, Tap, captured, frames, serve, tap
 
 if TYPE_CHECKING:
     import pylvs
 
 BOTH = ("udp", "tcp")
 NUMBERS = {"udp": UDP, "tcp": TCP}
-# Name, type, code, and the word after the checksum.
+# Each has its name, type and code, and the word after the checksum.
 ERRORS = {
     4: (
         ("port unreachable", 3, 3, 0),
@@ -40,24 +40,24 @@ ERRORS = {
     ),
 }
 QUOTED = {"whole": 0, "eight bytes": 8, "twelve bytes": 12}
-"""How much of the transport header and data is quoted."""
+"""How many bytes of the transport header and data are quoted. 0 means all."""
 
 RECVERR = {4: (socket.IPPROTO_IP, 11), 6: (socket.IPPROTO_IPV6, 25)}
 TTL = {4: (socket.IPPROTO_IP, socket.IP_TTL), 6: (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS)}
 
 
-def quotes(packet: Made) -> dict[str, int]:
-    """How long each kind of quote of PACKET is."""
+def quotes(packet: PacketSpec) -> dict[str, int]:
+    """Return the length of each kind of quote of PACKET."""
     head = len(packet.raw) - len(packet.transport)
     return {name: head + size if size else len(packet.raw) for name, size in QUOTED.items()}
 
 
-def open_flow(wires: Tap, protocol: str) -> Made:
-    """Make a connection; return its first packet from the client."""
-    first = Made(
+def open_flow(wires: Tap, protocol: str) -> PacketSpec:
+    """Create a connection and return its first packet from the client."""
+    first = PacketSpec(
         wires.client, wires.vip, NUMBERS[protocol], 4000, VIRTUAL_PORT, b"quote me!", flags=SYN
     )
-    with caught(wires.behind) as capture:
+    with captured(wires.behind) as capture:
         wires.to_vip(first.raw)
         assert len(frames(capture, 1)) == 1
     return first
@@ -68,20 +68,20 @@ def real_port(farm: Farm) -> int:
 
 
 @pytest.mark.farm(methods=["nat", "tun", "dr"])
-def test_about_answers_go_to_the_server(farm: Farm, lvs: pylvs.Manager) -> None:
+def test_errors_about_replies_reach_the_server(farm: Farm, lvs: pylvs.Manager) -> None:
     expected, sent = {}, []
-    with tap(farm) as wires, caught(wires.behind) as capture:
+    with tap(farm) as wires, captured(wires.behind) as capture:
         serve(lvs, wires, farm.method)
         for protocol in BOTH:
             first = open_flow(wires, protocol)
-            seen = first.but(source=wires.vip, dest=wires.client, sport=80, dport=4000)
+            seen = first.changed(source=wires.vip, dest=wires.client, sport=80, dport=4000)
             for name, kind, code, info in ERRORS[farm.family]:
                 for size, length in quotes(seen).items():
-                    outer = Made(hop(wires.client), wires.vip, tos=0xC0)
+                    outer = PacketSpec(hop(wires.client), wires.vip, tos=0xC0)
                     sent.append(error(outer, kind, code, seen.raw[:length], info))
                     expected[f"{protocol} {name} {size}"] = [
                         wires.frame_behind(
-                            told_server(wires, outer, seen, length, kind, code, info)
+                            error_at_server(wires, outer, seen, length, kind, code, info)
                         )
                     ]
         frames(capture, 2)
@@ -92,90 +92,90 @@ def test_about_answers_go_to_the_server(farm: Farm, lvs: pylvs.Manager) -> None:
 
 
 def hop(address: str) -> str:
-    """A router beside ADDRESS."""
+    """Return the address of a router beside ADDRESS."""
     return str(ipaddress.ip_address(address) + 1)
 
 
-def told_server(
-    wires: Tap, outer: Made, seen: Made, length: int, kind: int, code: int, info: int
+def error_at_server(
+    wires: Tap, outer: PacketSpec, seen: PacketSpec, length: int, kind: int, code: int, info: int
 ) -> bytes:
-    """The error as the real server gets it: in its words (NAT), else as it came."""
+    """Return the error as the real server gets it: translated (NAT), or unchanged."""
     if wires.farm.method == "nat":
-        quote = seen.but(source=wires.real, sport=REAL_PORT).raw[:length]
-        return error(outer.passed(dest=wires.real), kind, code, quote, info)
-    passed = error(outer.passed(), kind, code, seen.raw[:length], info)
+        quote = seen.changed(source=wires.real, sport=REAL_PORT).raw[:length]
+        return error(outer.forwarded(dest=wires.real), kind, code, quote, info)
+    passed = error(outer.forwarded(), kind, code, seen.raw[:length], info)
     if wires.farm.method == "dr":
         return passed
-    return wrapped_bytes(wires, outer, passed)
+    return encapsulated_bytes(wires, outer, passed)
 
 
-def wrapped_bytes(wires: Tap, outer: Made, inner: bytes) -> bytes:
-    """INNER, whose header OUTER describes, in the director's outer header."""
+def encapsulated_bytes(wires: Tap, outer: PacketSpec, inner: bytes) -> bytes:
+    """Return INNER with the director's outer header. OUTER describes the header of INNER."""
     number = IPIP if outer.family == 4 else IPV6
-    return ip(Made(wires.own, wires.real, number, tos=outer.tos, ident=0), inner)
+    return ip(PacketSpec(wires.own, wires.real, number, tos=outer.tos, ident=0), inner)
 
 
 def without_ident(frame: bytes, farm: Farm) -> bytes:
-    """The FRAME without what the director chooses: the outer identification (and its checksum)."""
+    """Return FRAME without the outer identification, which is arbitrary, and its checksum."""
     if farm.method != "tun" or farm.family == 6:
         return frame
     return frame[:18] + frame[20:24] + frame[26:]
 
 
 @pytest.mark.farm(methods=["nat"])
-def test_about_requests_go_to_the_client(farm: Farm, lvs: pylvs.Manager) -> None:
+def test_errors_about_requests_reach_the_client(farm: Farm, lvs: pylvs.Manager) -> None:
     expected, sent = {}, []
-    with tap(farm) as wires, caught(wires.edge) as capture:
+    with tap(farm) as wires, captured(wires.edge) as capture:
         serve(lvs, wires, "nat")
         for protocol in BOTH:
             first = open_flow(wires, protocol)
-            seen = first.passed(dest=wires.real, dport=REAL_PORT)
-            virtual = seen.but(dest=wires.vip, dport=VIRTUAL_PORT)
+            seen = first.forwarded(dest=wires.real, dport=REAL_PORT)
+            virtual = seen.changed(dest=wires.vip, dport=VIRTUAL_PORT)
             for name, kind, code, info in ERRORS[farm.family]:
                 for size, length in quotes(seen).items():
-                    outer = Made(hop(wires.real), wires.client)
+                    outer = PacketSpec(hop(wires.real), wires.client)
                     sent.append(error(outer, kind, code, seen.raw[:length], info))
-                    outer = outer.passed(source=wires.vip)
-                    told = error(outer, kind, code, virtual.raw[:length], info)
-                    expected[f"{protocol} {name} {size}"] = [wires.frame_at_edge(told)]
+                    outer = outer.forwarded(source=wires.vip)
+                    translated = error(outer, kind, code, virtual.raw[:length], info)
+                    expected[f"{protocol} {name} {size}"] = [wires.frame_at_edge(translated)]
         wires.from_real(*sent)
         compare(frames(capture, len(sent)), expected)
 
 
 @pytest.mark.farm(methods=["nat"])
-def test_a_removed_server_is_not_heard(farm: Farm, lvs: pylvs.Manager) -> None:
-    """The client's next datagram goes to another, so it must not learn that this one is gone."""
+def test_an_error_from_a_removed_server_is_dropped(farm: Farm, lvs: pylvs.Manager) -> None:
+    """The client's next datagram goes to another server, so the error must not reach the client."""
     with tap(farm) as wires:
         serve(lvs, wires, "nat")
         first = open_flow(wires, "udp")
-        seen = first.passed(dest=wires.real, dport=REAL_PORT)
+        seen = first.forwarded(dest=wires.real, dport=REAL_PORT)
         _name, kind, code, info = ERRORS[farm.family][0]
-        told = error(Made(wires.real, wires.client), kind, code, seen.raw, info)
-        with caught(wires.edge) as capture:
-            wires.from_real(told)
+        unreachable = error(PacketSpec(wires.real, wires.client), kind, code, seen.raw, info)
+        with captured(wires.edge) as capture:
+            wires.from_real(unreachable)
             assert len(frames(capture, 1)) == 1
             for service in lvs.services():
                 lvs.remove_real(service.rule(), service.reals[0].endpoint)
             before = lvs.drops().server_removed
-            wires.from_real(told)
+            wires.from_real(unreachable)
             assert len(frames(capture, 2, limit_s=0.1)) == 1
         assert lvs.drops().server_removed == before + 1
 
 
 @pytest.mark.farm(methods=["nat", "tun", "dr"])
-def test_a_broken_error_stays_broken(farm: Farm, lvs: pylvs.Manager) -> None:
-    """It is dropped and counted: forwarded, it would get a checksum that is right."""
+def test_an_error_with_a_wrong_checksum_is_dropped(farm: Farm, lvs: pylvs.Manager) -> None:
+    """Forwarding would give the error a correct checksum."""
     with tap(farm) as wires:
         serve(lvs, wires, farm.method)
         first = open_flow(wires, "udp")
-        seen = first.but(source=wires.vip, dest=wires.client, sport=80, dport=4000)
-        outer = Made(hop(wires.client), wires.vip)
+        seen = first.changed(source=wires.vip, dest=wires.client, sport=80, dport=4000)
+        outer = PacketSpec(hop(wires.client), wires.vip)
         _name, kind, code, info = ERRORS[farm.family][0]
         before = lvs.drops().icmp_checksum
-        with caught(wires.behind) as capture:
+        with captured(wires.behind) as capture:
             wires.to_vip(
                 error(outer, kind, code, seen.raw, info, broken=True),
-                error(outer.but(ttl=9), kind, code, seen.raw, info),
+                error(outer.changed(ttl=9), kind, code, seen.raw, info),
             )
             assert len(frames(capture, 1)) == 1
             assert len(frames(capture, 2, limit_s=0.1)) == 1
@@ -183,14 +183,18 @@ def test_a_broken_error_stays_broken(farm: Farm, lvs: pylvs.Manager) -> None:
 
 
 @pytest.mark.farm(methods=["nat"])
-def test_a_quote_of_the_other_family(farm: Farm, lvs: pylvs.Manager) -> None:
-    """It is nobody's: the flow that it names goes on in its own family."""
-    with tap(farm) as wires, caught(wires.behind) as capture:
+def test_an_error_that_quotes_the_other_family_changes_no_flow(
+    farm: Farm, lvs: pylvs.Manager
+) -> None:
+    """It belongs to no flow, and the flow in the director's family continues."""
+    with tap(farm) as wires, captured(wires.behind) as capture:
         serve(lvs, wires, farm.method)
         first = open_flow(wires, "udp")
-        seen = first.but(source=wires.vip, dest=wires.client, sport=80, dport=4000)
+        seen = first.changed(source=wires.vip, dest=wires.client, sport=80, dport=4000)
         other = (
-            Made("2001:db8::1", "2001:db8::2") if farm.family == 4 else Made("1.0.0.1", "1.0.0.2")
+            PacketSpec("2001:db8::1", "2001:db8::2")
+            if farm.family == 4
+            else PacketSpec("1.0.0.1", "1.0.0.2")
         )
         _name, kind, code, info = ERRORS[other.family][0]
         wires.to_vip(error(other, kind, code, seen.raw, info), first.raw)
@@ -199,41 +203,43 @@ def test_a_quote_of_the_other_family(farm: Farm, lvs: pylvs.Manager) -> None:
 
 
 @pytest.mark.farm(methods=["tun"])
-def test_an_invented_error_does_not_narrow_a_tunnel(farm: Farm, lvs: pylvs.Manager) -> None:
-    """Only one that quotes a client's packet; what is learned last is the least ever learned."""
+def test_only_an_error_that_quotes_a_clients_packet_reduces_the_tunnels_mtu(
+    farm: Farm, lvs: pylvs.Manager
+) -> None:
+    """The MTU that is learned last is the smallest one learned so far."""
     _name, kind, code, _info = next(each for each in ERRORS[farm.family] if each[3] == 1400)
     with tap(farm) as wires:
         serve(lvs, wires, "tun")
         known = open_flow(wires, "udp")
-        teller = Made(hop(wires.real), wires.own, tos=0xC0)
-        for first, mtu in ((known.but(sport=4001), 1280), (known, 1300)):
-            quote = wrapped_bytes(wires, first, first.passed().raw)
+        teller = PacketSpec(hop(wires.real), wires.own, tos=0xC0)
+        for first, mtu in ((known.changed(sport=4001), 1280), (known, 1300)):
+            quote = encapsulated_bytes(wires, first, first.forwarded().raw)
             wires.from_real(error(teller, kind, code, quote, mtu))
         end = time.monotonic() + 10
         while "mtu" not in (route := farm.director.run("ip", "route", "get", wires.real).stdout):
-            assert time.monotonic() < end, "the tunnel learned nothing"
+            assert time.monotonic() < end, "the tunnel learned no MTU"
         farm.director.run("ip", f"-{farm.family}", "route", "flush", "cache")
         assert "mtu 1300" in route
 
 
 @pytest.mark.farm(methods=["nat", "dr"])
-def test_echo_to_the_virtual_address_is_the_directors(farm: Farm, lvs: pylvs.Manager) -> None:
-    with tap(farm) as wires, caught(wires.edge) as capture:
+def test_the_director_answers_an_echo_request_to_the_vip(farm: Farm, lvs: pylvs.Manager) -> None:
+    with tap(farm) as wires, captured(wires.edge) as capture:
         serve(lvs, wires, farm.method)
         asked, answered = (8, 0) if farm.family == 4 else (128, 129)
-        outer = Made(wires.client, wires.vip)
+        outer = PacketSpec(wires.client, wires.vip)
         data = struct.pack("!I", 0xBEEF0001)
         wires.to_vip(error(outer, asked, 0, b"ping", 0xBEEF0001))
         reply = frames(capture, 1)[0][14:]
         back = error(
-            outer.but(source=wires.vip, dest=wires.client), answered, 0, b"ping", 0xBEEF0001
+            outer.changed(source=wires.vip, dest=wires.client), answered, 0, b"ping", 0xBEEF0001
         )
         assert reply[-12:] == back[-12:]
         assert data in reply
 
 
 def client_socket(farm: Farm, protocol: str, ttl: int = 0) -> socket.socket:
-    """A client's socket that hears of ICMP errors."""
+    """Return a client's socket that receives ICMP errors."""
     family = socket.AF_INET if farm.family == 4 else socket.AF_INET6
     kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
     sock = farm.client.socket(family, kind)
@@ -244,15 +250,15 @@ def client_socket(farm: Farm, protocol: str, ttl: int = 0) -> socket.socket:
     return sock
 
 
-def ask(sock: socket.socket, farm: Farm) -> None:
-    """Say something to the service and wait for the answer."""
+def send_and_receive(sock: socket.socket, farm: Farm) -> None:
+    """Send data to the service and wait for the reply."""
     sock.connect((farm.vip, 80))
     sock.send(b"anybody?")
     sock.recv(100)
 
 
 def add_reals(farm: Farm, lvs: pylvs.Manager, protocol: str, *reals: str) -> None:
-    """The service on port 80; by NAT the servers listen on another port."""
+    """Add the service on port 80. By NAT the servers listen on another port."""
     import pylvs
 
     port = 8000 if farm.method in ("nat", "local") else 80
@@ -261,33 +267,37 @@ def add_reals(farm: Farm, lvs: pylvs.Manager, protocol: str, *reals: str) -> Non
         lvs.add_real(service, pylvs.Endpoint(real, port), method=farm.method)
 
 
-def test_port_unreachable_reaches_the_socket(farm: Farm, lvs: pylvs.Manager) -> None:
-    """By each method: nobody listens at the server."""
+def test_port_unreachable_reaches_the_clients_socket(farm: Farm, lvs: pylvs.Manager) -> None:
+    """By each method: no program listens at the server."""
     add_reals(farm, lvs, "udp")
     with client_socket(farm, "udp") as sock, pytest.raises(ConnectionRefusedError):
-        ask(sock, farm)
+        send_and_receive(sock, farm)
 
 
 @pytest.mark.farm(methods=["nat", "dr"])
 @pytest.mark.parametrize("protocol", BOTH)
-def test_host_unreachable_reaches_the_socket(farm: Farm, lvs: pylvs.Manager, protocol: str) -> None:
-    """The real server is down: the director's own error speaks of the VIP."""
+def test_host_unreachable_reaches_the_clients_socket(
+    farm: Farm, lvs: pylvs.Manager, protocol: str
+) -> None:
+    """The real server is down, and the director's own error quotes the VIP."""
     version = f"ipv{farm.family}"
     lan = "inside" if farm.method == "nat" else "lan"
     waiting = f"{version}.neigh.{farm.device('director', lan)}.retrans_time_ms"
     farm.director.sysctl(waiting, 100)
-    nobody = str(ipaddress.ip_address(farm.reals[0]) + 90)
-    add_reals(farm, lvs, protocol, nobody)
+    unused_address = str(ipaddress.ip_address(farm.reals[0]) + 90)
+    add_reals(farm, lvs, protocol, unused_address)
     with client_socket(farm, protocol) as sock:
         with pytest.raises(OSError, match="No route to host") as refusal:
-            ask(sock, farm)
+            send_and_receive(sock, farm)
         assert refusal.value.errno == errno.EHOSTUNREACH
     farm.director.sysctl(waiting, 1000)
 
 
 @pytest.mark.farm(methods=["nat", "tun", "dr"])
 @pytest.mark.parametrize("protocol", BOTH)
-def test_traceroute(farm: Farm, lvs: pylvs.Manager, protocol: str) -> None:
+def test_traceroute_shows_each_hop_and_then_the_server(
+    farm: Farm, lvs: pylvs.Manager, protocol: str
+) -> None:
     port = 8000 if farm.method == "nat" else 80
     add_reals(farm, lvs, protocol)
     router = farm.layout.hosts.get("router")
@@ -304,17 +314,17 @@ def test_traceroute(farm: Farm, lvs: pylvs.Manager, protocol: str) -> None:
 
 
 def hop_at(farm: Farm, protocol: str, ttl: int) -> str:
-    """Who answers to a packet that lives TTL hops."""
+    """Return the host that answers a packet with this TTL."""
     with client_socket(farm, protocol, ttl) as sock:
         with suppress(OSError):
-            ask(sock, farm)
+            send_and_receive(sock, farm)
             return "the server"
         _data, extra, _flags, _address = sock.recvmsg(512, 512, socket.MSG_ERRQUEUE)
         return offender(extra[0][2])
 
 
 def offender(extended_error: bytes) -> str:
-    """The address that follows a struct sock_extended_err."""
+    """Return the address that follows a struct sock_extended_err."""
     family = struct.unpack_from("@H", extended_error, 16)[0]
     at, size = (20, 4) if family == socket.AF_INET else (24, 16)
     return str(ipaddress.ip_address(extended_error[at : at + size]))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The four methods, IPv4 and IPv6, TCP and UDP: real clients, real servers, right answers."""
+"""The four methods with IPv4 and IPv6, TCP and UDP: real clients get correct replies."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from ippfvslab import nginx, talk
-from ippfvslab import web as http
+from ippfvslab import clients, nginx
 from ippfvslab.farm import Farm
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def big(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The SHA-256 of what every web server has under /big."""
+    """Return the SHA-256 hash of /big, which every web server has."""
     file: Path = tmp_path_factory.mktemp("big") / "big"
     nginx.big_file(file)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -28,26 +27,30 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> str:
     return digest
 
 
-def test_http_through_every_method(farm: Farm, ippfvsadm: Ippfvsadm, web: Web, big: str) -> None:
+def test_http_works_with_every_method(farm: Farm, ippfvsadm: Ippfvsadm, web: Web, big: str) -> None:
     web(80)
     for number in range(len(farm.reals)):
         ippfvsadm("-A", "-t", farm.service(80), "-R", farm.real(number), "--method", farm.method)
-    names = {http.get(farm.client, farm.vip, 80).server for _ in range(2 * len(farm.servers))}
+    names = {
+        clients.http_get(farm.client, farm.vip, 80).server for _ in range(2 * len(farm.servers))
+    }
     assert names == set(farm.layout.servers)
-    reply = http.get(farm.client, farm.vip, 80, "/big")
+    reply = clients.http_get(farm.client, farm.vip, 80, "/big")
     assert (reply.status, len(reply.body)) == (200, nginx.BIG_MB << 20)
     assert reply.sha256 == big
 
 
-def test_udp_is_shared_and_answered_by_the_virtual_address(
+def test_udp_is_balanced_and_answered_from_the_vip(
     farm: Farm, balance: Balance, echoes: Echoes
 ) -> None:
     servers = echoes("udp", 7)
     balance("udp", 7)
     names: Counter[str] = Counter()
     for _ in range(10 * len(servers)):
-        with talk.connect(farm.client, "udp", farm.vip, 7) as sock:
-            names[talk.who(sock)] += 1  # a connected socket hears the VIP's port only
+        with clients.connect(farm.client, "udp", farm.vip, 7) as sock:
+            names[clients.request(sock)] += (
+                1  # a connected socket receives from the VIP's port only
+            )
     assert names == {server.name: 10 for server in servers}
     assert [server.served for server in servers] == [10] * len(servers)
 
@@ -55,5 +58,5 @@ def test_udp_is_shared_and_answered_by_the_virtual_address(
 def test_a_udp_flow_stays_with_its_server(farm: Farm, balance: Balance, echoes: Echoes) -> None:
     echoes("udp", 7)
     balance("udp", 7)
-    with talk.connect(farm.client, "udp", farm.vip, 7) as sock:
-        assert len({talk.who(sock, b"%d" % number) for number in range(10)}) == 1
+    with clients.connect(farm.client, "udp", farm.vip, 7) as sock:
+        assert len({clients.request(sock, b"%d" % number) for number in range(10)}) == 1

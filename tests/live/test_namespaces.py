@@ -4,7 +4,7 @@
 client ── router ── director ── server1, server2        own0-: rules in its director
 client ── router ── director ── server1, server2        own1-: the same addresses
 
-And a user who is root of his own namespaces only does not take connections from the others.
+An unprivileged user who is root in a user namespace cannot use up all connections.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from ippfvslab import talk
+from ippfvslab import clients
 from ippfvslab.echo import Echo
 from ippfvslab.farm import Farm
 
@@ -37,7 +37,7 @@ def _serve(farm: Farm, stack: contextlib.ExitStack) -> pylvs.Manager:
     return stack.enter_context(pylvs.Manager(str(farm.director.path)))
 
 
-def test_two_directors_with_one_virtual_address(own_farm: OwnFarm) -> None:
+def test_two_directors_with_one_vip_are_independent(own_farm: OwnFarm) -> None:
     one, other = own_farm("nat"), own_farm("nat")
     with contextlib.ExitStack() as stack:
         lvs, lvs_other = _serve(one, stack), _serve(other, stack)
@@ -45,12 +45,15 @@ def test_two_directors_with_one_virtual_address(own_farm: OwnFarm) -> None:
         lvs.add_real(service, one.real(0, 7))
         assert lvs_other.services() == []
         with pytest.raises(ConnectionRefusedError):
-            talk.ask(other.client, "tcp", other.vip, 7)
+            clients.request_once(other.client, "tcp", other.vip, 7)
 
         lvs_other.add_real(service, other.real(1, 7), create=True)
-        sock = stack.enter_context(talk.connect(one.client, "tcp", one.vip, 7, 5000))
-        twin = stack.enter_context(talk.connect(other.client, "tcp", other.vip, 7, 5000))
-        assert [talk.who(sock), talk.who(twin)] == ["own0-server1", "own1-server2"]
+        sock = stack.enter_context(clients.connect(one.client, "tcp", one.vip, 7, 5000))
+        sock_other = stack.enter_context(clients.connect(other.client, "tcp", other.vip, 7, 5000))
+        assert [clients.request(sock), clients.request(sock_other)] == [
+            "own0-server1",
+            "own1-server2",
+        ]
         for manager, farm, number in ((lvs, one, 0), (lvs_other, other, 1)):
             (connection,) = manager.connections()
             assert str(connection.real) == farm.real(number, 7)
@@ -59,10 +62,10 @@ def test_two_directors_with_one_virtual_address(own_farm: OwnFarm) -> None:
         lvs_other.configure(default_method="dr", conn_max=7)
         assert (str(lvs.config().default_method), lvs.config().conn_max) == ("nat", 0)
         lvs_other.clear()
-        assert talk.who(sock) == "own0-server1"
+        assert clients.request(sock) == "own0-server1"
 
 
-AWAY = """
+COMMANDS = """
 link set lo up
 link add away type dummy
 addr add 10.9.9.1/24 dev away
@@ -72,13 +75,13 @@ link set away up
 
 
 def _as_a_user(pipe: Connection) -> None:
-    """In a user's own namespaces: send how many connections can be made, and with a limit away."""
+    """Run in a user's own namespaces: send the number of connections without and with a limit."""
     libc = ctypes.CDLL(None, use_errno=True)
-    with open("/proc/1/ns/mnt") as mounts:  # behind a chroot nobody may make a user namespace
+    with open("/proc/1/ns/mnt") as mounts:  # no process in a chroot may create a user namespace
         if libc.setns(mounts.fileno(), CLONE_NEWNS) or libc.unshare(CLONE_NEWUSER | CLONE_NEWNET):
-            raise OSError(ctypes.get_errno(), "no namespace of a user's own")
+            raise OSError(ctypes.get_errno(), "the user namespace could not be created")
     Path("/proc/self/uid_map").write_text("0 0 1")
-    subprocess.run(["ip", "-batch", "-"], input=AWAY, text=True, check=True)
+    subprocess.run(["ip", "-batch", "-"], input=COMMANDS, text=True, check=True)
     with pylvs.Manager() as lvs:
         service = lvs.add_service("udp", "10.9.9.9:7", "rr")
         lvs.add_real(service, "10.9.9.2:7", method="nat")
@@ -91,8 +94,10 @@ def _as_a_user(pipe: Connection) -> None:
 
 
 @pytest.mark.farm(methods=["nat"])
-def test_a_users_own_namespace_leaves_half_to_others(farm: Farm, lvs: pylvs.Manager) -> None:
-    """Whatever its limit is: root of an unprivileged user's namespace sets that."""
+def test_unprivileged_namespaces_use_at_most_half_of_the_limit(
+    farm: Farm, lvs: pylvs.Manager
+) -> None:
+    """The user is root there and may set any limit of that namespace."""
     limit = Path("/sys/module/ippfvs/parameters/conn_limit")
     service = lvs.add_service("udp", pylvs.Endpoint(farm.vip, 7), "rr")
     lvs.add_real(service, farm.real(0, 7), method="nat")
@@ -106,7 +111,7 @@ def test_a_users_own_namespace_leaves_half_to_others(farm: Farm, lvs: pylvs.Mana
         try:
             assert [here.recv(), here.recv()] == [2, 2]
             with Echo(farm.servers[0], "udp", farm.reals[0], 7):
-                talk.ask(farm.client, "udp", farm.vip, 7)
+                clients.request_once(farm.client, "udp", farm.vip, 7)
         finally:
             user.join(60)
         assert user.exitcode == 0

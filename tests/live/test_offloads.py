@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Large segments and checksums left to the hardware: right on every wire, with and without."""
+"""Segmentation and checksum offloads: every received packet is correct, with and without them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from ippfvslab.capture import Capture
 from ippfvslab.farm import Farm
 from ippfvslab.netns import Host
-from ippfvslab.wire import Capture
 
-from tests.live.helpers.packets import IPIP, TCP, UDP, Made, checksum_right
-from tests.live.helpers.transfer import Depot, exchange
-from tests.live.helpers.wiretap import REAL_PORT, VIRTUAL_PORT, caught, frames, serve, tap
+from tests.live.helpers.packets import IPIP, TCP, UDP, PacketSpec, checksum_right
+from tests.live.helpers.transfer import TransferServer, exchange
+from tests.live.helpers.wiretap import REAL_PORT, VIRTUAL_PORT, captured, frames, serve, tap
 
 if TYPE_CHECKING:
     import pylvs
@@ -26,7 +26,7 @@ BYTES = 300_000
 FIRST_FRAGMENT = b"\x20\x00"
 SIOCETHTOOL = 0x8946
 SOL_PACKET, PACKET_VNET_HDR, NEEDS_CHECKSUM = 263, 15, 1
-# ETHTOOL_S…, in the order in which they can be turned on.
+# These are ETHTOOL_S… commands, in the order in which they can be enabled.
 TX_CHECKSUM, SCATTER, TSO, GSO, GRO = 0x17, 0x19, 0x1F, 0x24, 0x2C
 USUAL = {TX_CHECKSUM: 1, SCATTER: 1, TSO: 1, GSO: 1, GRO: 0}
 SETTINGS = {
@@ -38,7 +38,7 @@ SETTINGS = {
 
 @contextmanager
 def offloads(farm: Farm, wanted: dict[int, int]) -> Iterator[None]:
-    """Every interface of FARM set as WANTED."""
+    """Set the offloads of every interface of FARM to WANTED, and restore them at exit."""
     try:
         for name, host in farm.hosts.items():
             for number in range(len(farm.layout.hosts[name].nics)):
@@ -54,12 +54,12 @@ def ethtool(host: Host, device: str, wanted: dict[int, int]) -> None:
     with host.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         for command, value in wanted.items():
             buffer = bytearray(struct.pack("@II", command, value))
-            address = (bytes_at(buffer)).to_bytes(8, "little")
+            address = (address_of(buffer)).to_bytes(8, "little")
             fcntl.ioctl(sock, SIOCETHTOOL, device.encode().ljust(16, b"\0") + address + bytes(16))
 
 
-def bytes_at(buffer: bytearray) -> int:
-    """Where BUFFER is in memory."""
+def address_of(buffer: bytearray) -> int:
+    """Return the address of BUFFER in memory."""
     import ctypes
 
     return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
@@ -67,7 +67,9 @@ def bytes_at(buffer: bytearray) -> int:
 
 @pytest.mark.farm(methods=["nat", "tun", "dr"])
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_large_transfers(farm: Farm, lvs: pylvs.Manager, setting: str) -> None:
+def test_large_transfers_arrive_with_correct_checksums(
+    farm: Farm, lvs: pylvs.Manager, setting: str
+) -> None:
     import pylvs
 
     port = 8000 if farm.method == "nat" else 80
@@ -76,61 +78,63 @@ def test_large_transfers(farm: Farm, lvs: pylvs.Manager, setting: str) -> None:
     lvs.add_real(service, pylvs.Endpoint(farm.reals[0], port), method=farm.method)
     with (
         offloads(farm, SETTINGS[setting]),
-        Depot(farm.servers[0], listens, port),
+        TransferServer(farm.servers[0], listens, port),
         Capture(farm.servers[0]) as at_server,
         Capture(farm.client) as at_client,
     ):
         exchange(farm.client, farm.vip, 80, BYTES, BYTES)
-        assert wrong(at_server) == []
-        assert wrong(at_client) == []
+        assert checksum_faults(at_server) == []
+        assert checksum_faults(at_client) == []
 
 
 @pytest.mark.farm(methods=["tun"], families=[4], own=True)
-def test_each_segment_in_a_tunnel_has_a_number_of_its_own(farm: Farm, lvs: pylvs.Manager) -> None:
-    """The director itself cuts them here; nobody may mix up the pieces (RFC 6864)."""
+def test_each_segment_in_a_tunnel_has_its_own_identification(
+    farm: Farm, lvs: pylvs.Manager
+) -> None:
+    """The director segments these packets. Their fragments must not be mixed up (RFC 6864)."""
     import pylvs
 
     service = lvs.add_service("tcp", pylvs.Endpoint(farm.vip, 80), "rr")
     lvs.add_real(service, pylvs.Endpoint(farm.reals[0], 80), method="tun")
     farm.client.run("sysctl", "-qw", "net.ipv4.ip_no_pmtu_disc=1")
     ethtool(farm.director, farm.device("director", "lan"), dict.fromkeys(USUAL, 0))
-    with Depot(farm.servers[0], farm.vip, 80), Capture(farm.servers[0]) as capture:
+    with TransferServer(farm.servers[0], farm.vip, 80), Capture(farm.servers[0]) as capture:
         exchange(farm.client, farm.vip, 80, BYTES, 1)
-        came = [packet.raw for frame, packet in capture.packets() if not frame.outgoing]
-    first = [raw for raw in came if raw[9] == IPIP and raw[6:8] == FIRST_FRAGMENT]
+        received = [packet.raw for frame, packet in capture.packets() if not frame.outgoing]
+    first = [raw for raw in received if raw[9] == IPIP and raw[6:8] == FIRST_FRAGMENT]
     assert len({raw[4:6] for raw in first}) == len(first) > BYTES / 1500
 
 
 @pytest.mark.farm(methods=["nat"])
 @pytest.mark.parametrize("summed", [False, True])
-def test_the_sum_within_a_tunnel_is_left_to_others(
+def test_an_inner_partial_checksum_is_not_touched(
     farm: Farm, lvs: pylvs.Manager, summed: bool
 ) -> None:
-    """VXLAN, say: the checksum that the hardware is to compute is not the outer UDP header's."""
-    with tap(farm) as wires, caught(wires.behind) as capture:
+    """In VXLAN, for example, the hardware must compute the inner checksum and not the outer one."""
+    with tap(farm) as wires, captured(wires.behind) as capture:
         serve(lvs, wires, farm.method)
-        made = Made(wires.client, wires.vip, UDP, 4000, VIRTUAL_PORT, bytes(range(64)))
-        made = made.but(no_checksum=not summed)
-        within = 14 + len(made.raw) - len(made.data)
-        frame = wires.frame_from_client(made.raw)
+        spec = PacketSpec(wires.client, wires.vip, UDP, 4000, VIRTUAL_PORT, bytes(range(64)))
+        spec = spec.changed(no_checksum=not summed)
+        within = 14 + len(spec.raw) - len(spec.data)
+        frame = wires.frame_from_client(spec.raw)
         host, device = wires.edge
         with host.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
             raw.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
             raw.bind((device, 0))
             raw.send(struct.pack("@BBHHHH", NEEDS_CHECKSUM, 0, 0, 0, within, 6) + frame)
-        came = made.passed(dest=wires.real, dport=REAL_PORT)
-        assert frames(capture, 1) == [wires.frame_behind(came.raw)]
+        received = spec.forwarded(dest=wires.real, dport=REAL_PORT)
+        assert frames(capture, 1) == [wires.frame_behind(received.raw)]
 
 
-def wrong(capture: Capture) -> list[str]:
-    """The TCP packets that came in with a wrong checksum; none at all is wrong too."""
+def checksum_faults(capture: Capture) -> list[str]:
+    """Return the received TCP packets with a wrong checksum. No packets at all are a fault, too."""
     seen = 0
     faults = []
     for frame, packet in capture.packets():
-        inmost = packet.inner or packet
-        if frame.outgoing or inmost.protocol != TCP:
+        innermost = packet.inner or packet
+        if frame.outgoing or innermost.protocol != TCP:
             continue
         seen += 1
-        if not checksum_right(inmost.raw, ready=frame.checksum_ready):
+        if not checksum_right(innermost.raw, ready=frame.checksum_ready):
             faults.append(frame.raw[:100].hex())
     return faults if seen > 10 else ["nothing was captured"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""pylvs and the kernel: every method, every error, whole rule sets at once."""
+"""pylvs and the kernel: every method, every error, and whole rule sets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ippfvslab.farm import Farm
 import pylvs
 from pylvs import Config, Endpoint, Event, Manager, Method, Protocol, Real, Service
 from pylvs.uapi import Command
-from tests.live.helpers.rulesets import by_chance, grid
+from tests.live.helpers.rulesets import grid, random_ruleset
 
 pytestmark = pytest.mark.farm(methods=["nat"], families=[4])
 
@@ -33,7 +33,7 @@ def web(lvs: Manager) -> Service:
     return lvs.add_service("tcp", "202.103.106.5:80", scheduler="wrr")
 
 
-def test_services(lvs: Manager) -> None:
+def test_services_are_added_edited_listed_and_removed(lvs: Manager) -> None:
     assert web(lvs) == WEB
     dns = lvs.add_service(Protocol.UDP, Endpoint("2001:db8::53", 53))
     assert [each.rule() for each in lvs.services()] == [WEB, dns]
@@ -45,7 +45,7 @@ def test_services(lvs: Manager) -> None:
     assert lvs.services() == []
 
 
-def test_real_servers(lvs: Manager) -> None:
+def test_real_servers_are_added_edited_listed_and_removed(lvs: Manager) -> None:
     service = web(lvs)
     assert lvs.add_real(service, "172.16.0.2:80").weight == 1
     lvs.add_real(service, Endpoint("172.16.0.3"), 0, Method.DR)
@@ -65,7 +65,7 @@ def test_real_servers(lvs: Manager) -> None:
     assert lvs.services()[1].scheduler == "rr"
 
 
-def test_a_real_server_without_a_port_has_the_services(lvs: Manager) -> None:
+def test_a_real_server_without_a_port_gets_the_services_port(lvs: Manager) -> None:
     service = web(lvs)
     lvs.configure(default_method="dr")
     lvs.add_real(service, "172.16.0.2")
@@ -83,7 +83,7 @@ def test_a_real_server_without_a_port_has_the_services(lvs: Manager) -> None:
     assert lvs.services()[0].reals == ()
 
 
-def test_a_real_server_of_every_port_has_none(lvs: Manager) -> None:
+def test_a_real_server_of_a_service_of_every_port_has_its_own_port_or_none(lvs: Manager) -> None:
     every = lvs.add_service("tcp", "202.103.106.5")
     lvs.add_real(every, "172.16.0.2:0", method="dr")
     lvs.add_real(every, "172.16.0.2:80", method="nat")
@@ -91,7 +91,7 @@ def test_a_real_server_of_every_port_has_none(lvs: Manager) -> None:
     assert ports == [0, 80]
 
 
-def test_settings(lvs: Manager) -> None:
+def test_settings_are_changed_and_restored(lvs: Manager) -> None:
     before = lvs.config()
     assert before.version == pylvs.__version__
     assert before.schedulers[:4] == ("rr", "wrr", "lc", "wlc")
@@ -102,7 +102,7 @@ def test_settings(lvs: Manager) -> None:
     assert lvs.config() == before
 
 
-def test_readings_of_nothing(lvs: Manager) -> None:
+def test_reading_a_service_without_traffic_returns_zeros(lvs: Manager) -> None:
     service = web(lvs)
     lvs.add_real(service, REAL)
     lvs.zero()
@@ -115,7 +115,7 @@ def test_readings_of_nothing(lvs: Manager) -> None:
 
 
 def _set(lvs: Manager, config: Config) -> None:
-    """Ask the kernel for what pylvs would refuse by itself."""
+    """Send settings to the kernel that pylvs would refuse itself."""
     lvs.send(Command.CONFIG_SET, config=config)
 
 
@@ -162,7 +162,7 @@ REFUSED: dict[str, tuple[type[pylvs.Error], Call]] = {
 }
 
 
-def test_refusals(lvs: Manager) -> None:
+def test_each_refusal_raises_its_error_and_changes_nothing(lvs: Manager) -> None:
     lvs.add_real(web(lvs), REAL)
     before = lvs.rules()
     for name, (kind, call) in REFUSED.items():
@@ -172,7 +172,7 @@ def test_refusals(lvs: Manager) -> None:
         assert lvs.rules() == before, name
 
 
-def test_events(lvs: Manager) -> None:
+def test_events_report_every_change(lvs: Manager) -> None:
     with closing(lvs.events()) as events:
         service = web(lvs)
         lvs.add_real(service, REAL)
@@ -191,22 +191,22 @@ def test_events(lvs: Manager) -> None:
     assert seen[6].config.udp_timeout_s == 301
 
 
-def test_what_was_saved_is_restored(lvs: Manager) -> None:
+def test_saved_rules_are_restored_identically(lvs: Manager) -> None:
     print(f"IPPFVS_SEED={SEED}")
-    chance, usual = random.Random(SEED), lvs.config().rule()
+    rng, usual = random.Random(SEED), lvs.config().rule()
     for _ in range(200):
-        made = by_chance(chance)
-        lvs.clear()  # services that stay would keep their place in the listing
-        lvs.replace(made)
+        ruleset = random_ruleset(rng)
+        lvs.clear()  # otherwise services that stay would keep their place in the listing
+        lvs.replace(ruleset)
         saved = str(lvs.rules())
-        assert pylvs.loads(saved) == made
+        assert pylvs.loads(saved) == ruleset
         lvs.replace(pylvs.loads(saved))
         assert str(lvs.rules()) == saved
     lvs.replace(pylvs.Ruleset((), usual))
 
 
 def test_readers_see_one_set_or_the_other(farm: Farm, lvs: Manager) -> None:
-    """Every rule of the two sets differs, so a mixture would show."""
+    """Every rule of the two sets differs, so a mixture would be visible."""
     sets = [grid(300, 3, "rr", 1).services, grid(300, 3, "lc", 2).services]
     lvs.replace(pylvs.Ruleset(sets[0]))
     began = time.monotonic()
@@ -229,16 +229,16 @@ def test_readers_see_one_set_or_the_other(farm: Farm, lvs: Manager) -> None:
 def swap(
     farm: Farm, sets: list[tuple[Service, ...]], enough: threading.Event, reading_s: float
 ) -> None:
-    """Replace one set by the other, now within a reading, now between two."""
-    chance, number = random.Random(SEED), 0
+    """Replace one set by the other at random times: during a reading, or between two."""
+    rng, number = random.Random(SEED), 0
     with Manager(netns=str(farm.director.path)) as writer:
-        while not enough.wait(chance.uniform(0, 4 * reading_s)):
+        while not enough.wait(rng.uniform(0, 4 * reading_s)):
             number += 1
             writer.replace(pylvs.Ruleset(sets[number % 2]))
 
 
-def test_services_larger_than_a_message_and_empty_ones(lvs: Manager) -> None:
-    """Those with thousands of servers go on in the next message; IPv6 is of another length."""
+def test_services_larger_than_a_message_and_empty_ones_are_listed(lvs: Manager) -> None:
+    """Services with many servers continue in the next message. IPv6 attributes are longer."""
     six = tuple(
         Real(Endpoint(f"2001:db8::{number:x}", 80), 5, Method.NAT) for number in range(1, 900)
     )
@@ -251,7 +251,7 @@ def test_services_larger_than_a_message_and_empty_ones(lvs: Manager) -> None:
     assert lvs.service("udp", large[0].endpoint).rule() == large[0]
 
 
-def test_ten_thousand_services(lvs: Manager) -> None:
+def test_ten_thousand_services_are_replaced_and_listed(lvs: Manager) -> None:
     wanted = grid(10_000, 10)
     began = time.monotonic()
     lvs.replace(wanted)

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The connection table under both CPUs at once: found, made, ended, moved and listed meanwhile.
+"""The connection table on two CPUs: concurrent lookups, insertions, expiry, resizing and listing.
 
     in0   fed by CPU 0 ──┐
     in1   fed by CPU 1 ──┤ director ── out0        see helpers/races.py and helpers/streams.py
     back0 fed by CPU 1 ──┘
 
-The proof is in exact counters: of each real server, of the devices, of connections made. A known
-flow that is missed once is scheduled anew, and for that there is a real server that takes nothing
-but strays. On a kernel with one CPU its thread feeds all devices in turn, and the worker that moves
-and ends entries still comes between any two packets.
+The tests compare exact counters: of each real server, of the devices, and of created connections.
+If a lookup misses a known flow once, the flow is scheduled again, to a real server that gets
+nothing else. On a kernel with one CPU a single thread feeds all devices in turn. The worker, which
+moves and ends entries, still runs between any two packets.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ from tests.live.helpers.streams import (
     VIPS,
     Stream,
     Streams,
-    left,
     send,
+    sent_by_device,
 )
 
 SHRINK_LIMIT_S = 120
 SEED = int(os.environ.get("IPPFVS_SEED", "1999"))
 RACED = range(1_024, 61_023)
-"""59,999 ports and 4 addresses have no common divisor: each pair comes once in four rounds."""
+"""59,999 ports and 4 addresses have no common divisor, so each pair comes once in four rounds."""
 EVERY_PORT = range(1_000, 1_000 + 2_000 // SLOW)
 UDP_TIMEOUT_S = 3
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
@@ -65,7 +65,7 @@ FAMILIES = pytest.mark.parametrize("family", [4, 6])
 
 @pytest.fixture
 def director() -> Iterator[pylvs.Manager]:
-    """The Manager of a director whose table is as small as can be."""
+    """Yield the Manager of a director with the smallest table."""
     with raced_director() as lvs:
         yield lvs
 
@@ -78,55 +78,55 @@ def test_known_flows_are_never_missed_while_the_table_grows_and_shrinks(family: 
         kept = service_of(lvs, family).rule()
         others = lvs.add_service("udp", pylvs.Endpoint(VIPS[family], 8), "rr")
         lvs.add_real(others, pylvs.Endpoint(other, 8), method="nat")
-        asked, _ = floods(family)
-        send(dataclasses.replace(asked, count=len(FLOWS)))
+        known, _ = floods(family)
+        send(dataclasses.replace(known, count=len(FLOWS)))
         lvs.edit_real(kept, pylvs.Endpoint(home, 7), 0)
         lvs.add_real(kept, pylvs.Endpoint(stray, 7), method="nat")
         lvs.configure(udp_timeout_s=UDP_TIMEOUT_S)
 
-        came, back = len(FLOWS), 0
+        received, back = len(FLOWS), 0
         sizes = []
         new = Stream("in1", 1, CLIENTS[family], RACED, VIPS[family], range(8, 9), every_ns=GAP_NS)
         answered = answers(family, 0)
-        with Streams(asked, answered, new) as streams:  # it grows
+        with Streams(known, answered, new) as streams:  # the table grows
             for _ in rounds(least=2):
                 assert set(ports_of(lvs, kept)) == set(FLOWS)
                 sizes.append(lvs.config().buckets)
         made = streams.sent(new)
-        came, back = came + streams.sent(asked), back + streams.sent(answered)
+        received, back = received + streams.sent(known), back + streams.sent(answered)
         grown = max(sizes)
         assert lvs.service("udp", pylvs.Endpoint(VIPS[family], 8)).stats.packets_in == made
         assert grown > 1 << SMALL_BITS
-        with Streams(asked, answered) as streams:  # it shrinks
-            looked = 0
+        with Streams(known, answered) as streams:  # the table shrinks
+            readings = 0
             limit = time.monotonic() + SHRINK_LIMIT_S
-            while lvs.config().buckets >= grown or not looked:
+            while lvs.config().buckets >= grown or not readings:
                 assert set(ports_of(lvs, kept)) == set(FLOWS)
                 assert time.monotonic() < limit, "the table does not shrink"
-                looked += 1
-        came, back = came + streams.sent(asked), back + streams.sent(answered)
+                readings += 1
+        received, back = received + streams.sent(known), back + streams.sent(answered)
         assert lvs.config().buckets < grown
 
-        at_home, astray = service_of(lvs, family).reals
-        assert (at_home.stats.connections, astray.stats.connections) == (len(FLOWS), 0)
-        assert (at_home.stats.packets_in, at_home.stats.packets_out) == (came, back)
-        if family == 4:  # IPv6 speaks by itself
-            assert (left("in0"), left("out0")) == (back, came + made)
+        kept_real, missed = service_of(lvs, family).reals
+        assert (kept_real.stats.connections, missed.stats.connections) == (len(FLOWS), 0)
+        assert (kept_real.stats.packets_in, kept_real.stats.packets_out) == (received, back)
+        if family == 4:  # IPv6 also sends packets of its own
+            assert (sent_by_device("in0"), sent_by_device("out0")) == (back, received + made)
         assert dropped(lvs) == 0
         until(lambda: not lvs.config().connections, "connections do not expire")
         assert [each.inactive for each in lvs.services()] == [0, 0]
 
 
 def ports_of(lvs: pylvs.Manager, service: pylvs.Service) -> list[int]:
-    """The client ports of SERVICE's connections, each listed once."""
+    """Return the client ports of SERVICE's connections. Each must be listed once."""
     listed = [each.client.port for each in lvs.connections(service)]
     assert len(set(listed)) == len(listed)
     return listed
 
 
 @FAMILIES
-def test_a_flow_that_two_cpus_meet_first_is_one_connection(family: int) -> None:
-    """Who comes second knows the flow and is faster: soon both are at the same one."""
+def test_a_flow_that_two_cpus_create_at_once_is_one_connection(family: int) -> None:
+    """The second CPU finds the connection and is faster, so both soon process the same flow."""
     flows = range(1_024, 1_024 + 20_000 // SLOW)
     first, second = (
         dataclasses.replace(each, every_ns=0) for each in floods(family, flows, count=len(flows))
@@ -136,7 +136,7 @@ def test_a_flow_that_two_cpus_meet_first_is_one_connection(family: int) -> None:
         for _ in rounds():
             lvs.replace(rules(*ALL_REALS[family][:2]))
             lvs.zero()
-            before = left("out0")
+            before = sent_by_device("out0")
             with Streams(first, second) as streams:
                 streams.wait(first)
                 streams.wait(second)
@@ -144,8 +144,10 @@ def test_a_flow_that_two_cpus_meet_first_is_one_connection(family: int) -> None:
             assert info.stats.connections == info.inactive == len(flows)
             assert info.stats.packets_in == 2 * len(flows)
             if family == 4:
-                assert left("out0") - before == 2 * len(flows)
-            for real in info.reals:  # not half and half: who comes second has picked for nothing
+                assert sent_by_device("out0") - before == 2 * len(flows)
+            for real in (
+                info.reals
+            ):  # the shares differ, because the CPU that comes second has picked a server in vain
                 assert real.stats.connections > len(flows) // 4
                 assert real.stats.packets_in == 2 * real.stats.connections
             assert lvs.config().connections == len(flows)
@@ -157,7 +159,7 @@ def test_a_flow_that_two_cpus_meet_first_is_one_connection(family: int) -> None:
 
 @FAMILIES
 def test_flows_of_one_client_port_are_one_connection_each(family: int) -> None:
-    """They begin in one bucket, where few have room; both CPUs spread the others."""
+    """They share one bucket, which has few slots. Both CPUs link the others by five-tuple hash."""
     source = range(4_000, 4_001)
     one = Stream(
         "in0", 0, CLIENTS[family], source, VIPS[family], EVERY_PORT, len(EVERY_PORT), every_ns=0
@@ -180,8 +182,11 @@ def test_flows_of_one_client_port_are_one_connection_each(family: int) -> None:
             assert_nothing_is_left(lvs)
 
 
-def test_entries_give_way_and_are_used_again_under_their_readers(director: pylvs.Manager) -> None:
-    """Both CPUs send the same flows, whose server goes again and again: each is made anew."""
+def test_entries_are_evicted_and_reused_while_they_are_read(director: pylvs.Manager) -> None:
+    """Both CPUs send the same flows, and their server is removed repeatedly.
+
+    Each flow is created again.
+    """
     flows = range(10_000, 10_064)
     one, other = rules(REALS[0]), rules(REALS[1])
     director.replace(one)
@@ -192,32 +197,33 @@ def test_entries_give_way_and_are_used_again_under_their_readers(director: pylvs
             swaps += 1
             enough = service_of(director).stats.connections + len(flows)
             director.replace(one if number % 2 else other)
-            until(partial(_has_made, director, enough), "flows are not made anew")
+            until(partial(_has_created, director, enough), "flows are not created again")
             most = max(most, director.config().connections)
-            time.sleep(0.1)  # 100 ended entries of a client's end may wait for the worker
+            time.sleep(0.1)  # 100 ended entries of a client may wait for the worker
     info = service_of(director)
     sent = streams.sent(first) + streams.sent(second)
-    assert left("out0") == sent
-    # A server's counters are summed up when it goes; each CPU may just have had a packet for it.
+    assert sent_by_device("out0") == sent
+    # A server's counters are summed up when it is removed. Each CPU may then have one packet for
+    # it.
     assert sent - 2 * swaps <= info.stats.packets_in <= sent
     assert info.stats.connections >= swaps * len(flows)
     assert (info.active, info.inactive) == (0, len(flows))
     last = str(info.reals[0].endpoint.address)
     assert servers_of_flows(director) == dict.fromkeys(flows, last)
     assert dropped(director) == 0
-    # Those that gave way are freed, and the living end in their turn.
+    # The evicted entries are freed, and the others expire later.
     director.configure(udp_timeout_s=1)
     until(lambda: not director.config().connections, "connections do not expire")
     assert service_of(director).inactive == 0
     assert most > len(flows)
 
 
-def _has_made(lvs: pylvs.Manager, connections: int) -> bool:
+def _has_created(lvs: pylvs.Manager, connections: int) -> bool:
     return service_of(lvs).stats.connections >= connections
 
 
 def test_zeroing_a_service_loses_no_packet_of_the_total(director: pylvs.Manager) -> None:
-    """Among many real servers, so that it takes a while; what comes meanwhile counts once."""
+    """The service has many real servers, so zeroing takes a while. Packets meanwhile count once."""
     idle = [
         pylvs.Real(pylvs.Endpoint(f"172.17.{host >> 8}.{host & 255}", 7), 0, pylvs.Method.NAT)
         for host in range(1, 2_000 // SLOW)
@@ -230,13 +236,17 @@ def test_zeroing_a_service_loses_no_packet_of_the_total(director: pylvs.Manager)
     with Streams(one, other) as streams:
         for _ in rounds(least=10):
             director.zero(service)
-    assert director.stats().packets_in == streams.sent(one) + streams.sent(other) == left("out0")
+    assert (
+        director.stats().packets_in
+        == streams.sent(one) + streams.sent(other)
+        == sent_by_device("out0")
+    )
     assert director.stats().connections == len(flows)
 
 
-def test_the_table_stops_while_it_grows(director: pylvs.Manager) -> None:
-    """The last service goes when the worker may have both arrays in its hands."""
-    chance = random.Random(SEED)
+def test_the_table_is_destroyed_while_it_grows(director: pylvs.Manager) -> None:
+    """The last service is removed while the worker may use both arrays of buckets."""
+    rng = random.Random(SEED)
     one = Stream("in0", 0, "198.18.1.1", RACED, VIP, PORT, 0, 4, every_ns=1_000 * SLOW)
     other = dataclasses.replace(one, device="in1", cpu=1, source="198.19.1.1")
     sizes = []
@@ -244,7 +254,7 @@ def test_the_table_stops_while_it_grows(director: pylvs.Manager) -> None:
     with Streams(one, other):
         for _ in rounds(2 * RACE_S, least=4):
             director.replace(rules(REALS[0]))
-            enough = chance.randrange(300, 40_000 // SLOW)
+            enough = rng.randrange(300, 40_000 // SLOW)
             until(partial(_holds, director, enough), "too few connections")
             sizes.append(director.config().buckets)
             assert_nothing_is_left(director)

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Rules, devices, namespaces and the module itself change while both CPUs forward packets.
+"""Rules, devices, namespaces and the module change while both CPUs forward packets.
 
     in0   fed by CPU 0 ──┐
     in1   fed by CPU 1 ──┤ director ── out0        see helpers/races.py and helpers/streams.py
     back0 fed by CPU 1 ──┘
 
-Both CPUs send the same flows, so that they meet at one service, one real server and one entry.
-Each race makes as many rounds as its time allows; the counters of the director and of its devices
-must agree to the packet.
+Both CPUs send the same flows, so they use one service, one real server and one entry at a time.
+Each race runs as many rounds as its time allows. The counters of the director and of its devices
+must agree exactly.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 from ippfvslab import netns
-from ippfvslab.load import Load
 from ippfvslab.netns import Host
+from ippfvslab.traffic import Background
 
 import pylvs
 from tests.live.helpers.module import reload
@@ -47,95 +47,97 @@ from tests.live.helpers.streams import (
     Streams,
     end_wired_director,
     feeder,
-    left,
+    real_server_commands,
     send,
-    to_the_real_servers,
+    sent_by_device,
     wired_director,
 )
 
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
 DEVICE_HELD_S = 9
-"""The kernel begins to complain of a device that is held after 10 seconds."""
+"""The kernel complains about a device that is still in use after 10 seconds."""
 
 
-def _agree(lvs: pylvs.Manager, streams: Streams, *sent: Stream) -> None:
-    """Every packet that came was forwarded, or a counter says why it was not."""
-    came = sum(streams.sent(each) for each in sent)
-    assert left("out0") + dropped(lvs, "table_full") == came
+def _assert_all_accounted_for(lvs: pylvs.Manager, streams: Streams, *sent: Stream) -> None:
+    """Check that every received packet was forwarded or counted as dropped."""
+    received = sum(streams.sent(each) for each in sent)
+    assert sent_by_device("out0") + dropped(lvs, "table_full") == received
 
 
 @FAMILIES
-def test_a_real_server_comes_and_goes_and_its_flows_move_at_once(family: int) -> None:
-    stays, comes = ALL_REALS[family][:2]
+def test_flows_move_immediately_when_their_real_server_is_removed(family: int) -> None:
+    first, second = ALL_REALS[family][:2]
     with raced_director(family) as lvs:
-        lvs.replace(rules(stays))
+        lvs.replace(rules(first))
         service = service_of(lvs, family).rule()
         sent = floods(family)
         changes = 0
         with Streams(*sent, answers(family, 0)) as streams:
             for _ in rounds(least=3):
-                lvs.add_real(service, pylvs.Endpoint(comes, 7), method="nat")
+                lvs.add_real(service, pylvs.Endpoint(second, 7), method="nat")
                 before = lvs.stats().connections
-                lvs.edit_real(service, pylvs.Endpoint(stays, 7), 0)
-                lvs.edit_real(service, pylvs.Endpoint(stays, 7), 1)
-                lvs.remove_real(service, pylvs.Endpoint(stays, 7))
-                until(partial(_all_at, lvs, family, comes), "not every flow has moved", lvs)
+                lvs.edit_real(service, pylvs.Endpoint(first, 7), 0)
+                lvs.edit_real(service, pylvs.Endpoint(first, 7), 1)
+                lvs.remove_real(service, pylvs.Endpoint(first, 7))
+                until(partial(_all_at, lvs, family, second), "not every flow has moved", lvs)
                 assert lvs.stats().connections >= before + len(FLOWS) // 2
-                lvs.add_real(service, pylvs.Endpoint(stays, 7), method="nat")
-                lvs.remove_real(service, pylvs.Endpoint(comes, 7))
-                until(partial(_all_at, lvs, family, stays), "not every flow has moved back", lvs)
+                lvs.add_real(service, pylvs.Endpoint(first, 7), method="nat")
+                lvs.remove_real(service, pylvs.Endpoint(second, 7))
+                until(partial(_all_at, lvs, family, first), "not every flow has moved back", lvs)
                 changes += 2
-        _forwarded(lvs, family, streams, sent, changes)
-        assert servers_of_flows(lvs) == dict.fromkeys(FLOWS, stays)
+        _assert_all_forwarded(lvs, family, streams, sent, changes)
+        assert servers_of_flows(lvs) == dict.fromkeys(FLOWS, first)
         assert_nothing_is_left(lvs)
 
 
 def _all_at(lvs: pylvs.Manager, family: int, real: str) -> bool:
-    """Whether every flow has a connection to REAL, the one real server."""
+    """Return whether every flow has a connection to REAL, the only real server."""
     (server,) = service_of(lvs, family).reals
     return str(server.endpoint.address) == real and server.inactive >= len(FLOWS)
 
 
-def _forwarded(
+def _assert_all_forwarded(
     lvs: pylvs.Manager, family: int, streams: Streams, sent: tuple[Stream, ...], changes: int
 ) -> None:
-    """The counters agree; of each server that went, each CPU may have held one packet."""
+    """Check the counters. For each removed server, each CPU may have held one packet."""
     refused = lvs.drops().table_full  # more ended entries of one client than may wait
-    came = sum(streams.sent(each) for each in sent) - refused
+    received = sum(streams.sent(each) for each in sent) - refused
     dropped(lvs, "table_full", "server_removed")
-    assert came - 2 * changes <= lvs.stats().packets_in <= came
-    if family == 4:  # IPv6 speaks by itself
-        assert left("out0") == came
+    assert received - 2 * changes <= lvs.stats().packets_in <= received
+    if family == 4:  # IPv6 also sends packets of its own
+        assert sent_by_device("out0") == received
     service = service_of(lvs, family)
     assert (service.active, service.inactive) == (0, len(FLOWS))
 
 
 @FAMILIES
 @pytest.mark.parametrize("others", [True, False], ids=["among others", "the last"])
-def test_a_service_comes_and_goes_and_takes_its_connections_along(
-    family: int, others: bool
-) -> None:
+def test_a_removed_service_takes_its_connections_along(family: int, others: bool) -> None:
     real = ALL_REALS[family][0]
     with raced_director(family) as lvs:
         if others:
             lvs.add_service("tcp", pylvs.Endpoint(VIPS[family], 80))
         service = rules(real).services[0]
-        went = 0
+        removed = 0
         with Streams(*floods(family)):
             for _ in rounds(least=3):
                 lvs.add_real(service, pylvs.Endpoint(real, 7), method="nat", create=True)
                 until(partial(_serves, lvs, family), "too few connections", lvs)
                 lvs.remove_service(service)
-                went += 1
-        # Of each service that went, each CPU may have held one packet, counted too late.
+                removed += 1
+        # For each removed service, each CPU may have held one packet that was counted too late.
         if family == 4:
-            assert left("out0") - 2 * went <= lvs.stats().packets_in <= left("out0")
-        assert lvs.stats().connections >= went * (len(FLOWS) - 2)
+            assert (
+                sent_by_device("out0") - 2 * removed
+                <= lvs.stats().packets_in
+                <= sent_by_device("out0")
+            )
+        assert lvs.stats().connections >= removed * (len(FLOWS) - 2)
         dropped(lvs, "table_full")  # more ended entries of one client than may wait
         assert_nothing_is_left(lvs)
 
 
-def test_rules_are_replaced_and_readers_see_one_set_or_the_other() -> None:
+def test_readers_see_one_set_or_the_other_while_rules_are_replaced() -> None:
     one, other = rules(*REALS[:2]), rules(*REALS[1:4])
     with raced_director() as lvs, pylvs.Manager() as reader:
         lvs.replace(one)
@@ -145,16 +147,16 @@ def test_rules_are_replaced_and_readers_see_one_set_or_the_other() -> None:
             if reader.rules().services not in (one.services, other.services):
                 raise OSError("a reader saw parts of two sets")
 
-        with Streams(*sent) as streams, Load(read) as readers:
+        with Streams(*sent) as streams, Background(read) as readers:
             for number in rounds(least=10):
                 wanted = other if number % 2 else one
                 lvs.replace(wanted)
                 assert lvs.rules().services == wanted.services
-                made = lvs.stats().connections
-                assert lvs.stats().connections >= made
+                created = lvs.stats().connections
+                assert lvs.stats().connections >= created
         assert readers.faults == []
         assert readers.rounds
-        _agree(lvs, streams, *sent)
+        _assert_all_accounted_for(lvs, streams, *sent)
         lvs.replace(one)
         send(floods(count=len(FLOWS))[0])
         assert set(servers_of_flows(lvs)) == set(FLOWS)
@@ -163,15 +165,15 @@ def test_rules_are_replaced_and_readers_see_one_set_or_the_other() -> None:
 
 
 @FAMILIES
-def test_the_module_is_unloaded_and_loaded_under_traffic_and_serves_again(family: int) -> None:
+def test_the_module_serves_again_after_a_reload_under_traffic(family: int) -> None:
     with raced_director(family), Streams(*floods(family)):
         for _ in rounds(least=3):
             with pylvs.Manager() as lvs:
                 assert lvs.services() == []
-                before = left("out0")
+                before = sent_by_device("out0")
                 lvs.replace(rules(*ALL_REALS[family]))
                 until(partial(_serves, lvs, family), "too few connections", lvs)
-                assert left("out0") > before
+                assert sent_by_device("out0") > before
                 assert dropped(lvs) == 0
             reload()
 
@@ -181,8 +183,8 @@ def _serves(lvs: pylvs.Manager, family: int) -> bool:
 
 
 @FAMILIES
-def test_a_namespace_ends(family: int) -> None:
-    """With rules, connections and packets in it; what it held of the limit of all is free again."""
+def test_a_namespace_is_destroyed_under_traffic_and_frees_its_connections(family: int) -> None:
+    """It has rules, connections and packets. Its part of the global limit must be free again."""
     limit = Path("/sys/module/ippfvs/parameters/conn_limit")
     sent = [
         Stream(f"feed{cpu}", cpu, each.source, FLOWS, each.dest, PORT, 0, 1, GAP_NS, True)
@@ -192,9 +194,11 @@ def test_a_namespace_ends(family: int) -> None:
         for _ in rounds(least=3):
             director = wired_director(feeding, family)
             with contextlib.ExitStack() as stack:
-                stack.callback(_end_if_there, director.path, director)
+                stack.callback(_end_if_it_exists, director.path, director)
                 stack.enter_context(Streams(*sent))
-                with pylvs.Manager(str(director.path)) as lvs:  # its socket keeps the namespace
+                with pylvs.Manager(
+                    str(director.path)
+                ) as lvs:  # its socket references the namespace
                     lvs.replace(rules(*ALL_REALS[family]))
                     until(partial(_serves, lvs, family), "too few connections", lvs)
                 end_wired_director(director)
@@ -208,13 +212,13 @@ def test_a_namespace_ends(family: int) -> None:
             limit.write_text("0")
 
 
-def _end_if_there(path: Path, director: Host) -> None:
+def _end_if_it_exists(path: Path, director: Host) -> None:
     if path.exists():
         end_wired_director(director)
 
 
 @FAMILIES
-def test_a_device_is_removed_and_comes_back_and_flows_keep_their_servers(family: int) -> None:
+def test_flows_keep_their_servers_when_a_device_is_removed_and_added_again(family: int) -> None:
     with raced_director(family) as lvs:
         lvs.replace(rules(*ALL_REALS[family]))
         with Streams(*floods(family)), pylvs.Manager() as reader:
@@ -227,8 +231,8 @@ def test_a_device_is_removed_and_comes_back_and_flows_keep_their_servers(family:
                 assert time.monotonic() - began < DEVICE_HELD_S
                 until(partial(_lost_more_than, lvs, lost), "no packet is refused")
                 new = ["link add out0 type dummy", "link set out0 up"]
-                netns.ip([*new, *to_the_real_servers(family)])
-                until(lambda: left("out0") > 100, "the new device sends nothing")
+                netns.ip([*new, *real_server_commands(family)])
+                until(lambda: sent_by_device("out0") > 100, "the new device sends nothing")
         assert servers_of_flows(lvs) == before
         assert dropped(lvs, "no_route")
         assert_nothing_is_left(lvs)

@@ -3,9 +3,9 @@
 
     client ── director ── servers        the paper's farm of each method and family
 
-pskb_may_pull() may always allocate the headers anew, but seldom does. The sanitizer kernel does so
-each time (CONFIG_FAIL_SKB_REALLOC), and KASAN reports whoever reads by a pointer from before. Only
-that kernel can do this; conftest leaves the file out elsewhere.
+pskb_may_pull() may always reallocate the headers, but rarely does. A kernel with all checks does so
+each time (CONFIG_FAIL_SKB_REALLOC), and KASAN reports a read through an old pointer. conftest.py
+ignores this file on other kernels.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from ippfvslab import talk
+from ippfvslab import clients
 from ippfvslab.farm import Farm
 
 import pylvs
-from tests.live.helpers.hostile import (
+from tests.live.helpers.malformed import (
     METHODS_OF_PORTS,
     assert_still_serves,
     mutants,
@@ -40,59 +40,61 @@ PROTOCOLS = ["tcp", "udp"]
 
 
 @contextlib.contextmanager
-def headers_move() -> Iterator[None]:
-    """Let them move meanwhile, and prove afterwards that they did."""
+def headers_reallocated() -> Iterator[None]:
+    """Reallocate the headers each time, and check afterwards that this has happened."""
     values = {"interval": 1, "verbose": 0, "times": MANY, "probability": 100}
     for name, value in values.items():
         (FAULT / name).write_text(f"{value}\n")
     try:
         yield
-        moved = MANY - int((FAULT / "times").read_text())
+        reallocations = MANY - int((FAULT / "times").read_text())
     finally:
         (FAULT / "probability").write_text("0\n")
-    assert moved > 10
+    assert reallocations > 10
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_every_method_forwards_and_answers(
+def test_every_method_forwards_while_headers_are_reallocated(
     farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes, protocol: str
 ) -> None:
     servers = echoes(protocol, 7)
     balance(protocol, 7)
-    with headers_move():
-        socks = [talk.connect(farm.client, protocol, farm.vip, 7) for _ in range(4)]
-        names = [talk.who(sock) for sock in socks]
+    with headers_reallocated():
+        socks = [clients.connect(farm.client, protocol, farm.vip, 7) for _ in range(4)]
+        names = [clients.request(sock) for sock in socks]
         for size in SIZES:
-            assert [talk.who(sock, b"x" * size) for sock in socks] == names
+            assert [clients.request(sock, b"x" * size) for sock in socks] == names
         for sock in socks:
             sock.close()
     assert set(names) == {server.name for server in servers}
     assert lvs.stats().connections == len(names)
     drops = lvs.drops()
     if farm.method == "tun":
-        # The client learns from these that the tunnel takes shorter packets.
+        # These errors tell the client that the tunnel has a smaller MTU.
         assert drops.too_big <= len(socks)
         drops = replace(drops, too_big=0)
     assert drops == pylvs.Drops()
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_every_method_tells_the_client_that_nobody_listens(
+def test_every_method_reports_a_missing_listener_while_headers_are_reallocated(
     farm: Farm, balance: Balance, protocol: str
 ) -> None:
     balance(protocol, 7)
-    with headers_move(), pytest.raises(ConnectionRefusedError):
-        talk.ask(farm.client, protocol, farm.vip, 7, limit_s=10)
+    with headers_reallocated(), pytest.raises(ConnectionRefusedError):
+        clients.request_once(farm.client, protocol, farm.vip, 7, limit_s=10)
 
 
 @pytest.mark.farm(methods=["nat"])
-def test_packets_that_lie_do_no_harm(farm: Farm, lvs: pylvs.Manager) -> None:
+def test_malformed_packets_do_no_harm_while_headers_are_reallocated(
+    farm: Farm, lvs: pylvs.Manager
+) -> None:
     with tap(farm) as wires:
         serve_every_method(lvs, wires)
         ports = tuple(METHODS_OF_PORTS)
         inward = mutants(SEED, wires.client, wires.vip, ports, MUTANTS)[-MUTANTS:]
         outward = mutants(SEED + 1, wires.real, wires.client, (7000, 7001), MUTANTS)[-MUTANTS:]
-        with headers_move():
+        with headers_reallocated():
             wires.to_vip(*inward)
             wires.from_real(*outward)
             wires.to_vip(*inward)

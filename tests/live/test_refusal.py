@@ -7,7 +7,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from ippfvslab import guest, klog
+from ippfvslab import klog
 
 REASON = "not safe on a PREEMPT_RT kernel without PREEMPT_RT_NEEDS_BH_LOCK"
 
@@ -24,5 +24,5 @@ def test_the_module_refuses_an_unsafe_kernel_and_says_why() -> None:
     assert not Path("/sys/module/ippfvs").exists()
     log = subprocess.run(["dmesg"], capture_output=True, text=True, check=True).stdout
     assert f"ippfvs: {REASON}; use another kernel" in log
-    assert guest.BEGIN in log
-    assert klog.scan(log.partition(guest.BEGIN)[2]) == []
+    assert klog.JOB_BEGINS in log
+    assert klog.scan(klog.since_job(log)) == []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""RULES_GET, message by message: what is in one, where it goes on, when it is torn."""
+"""RULES_GET, message by message: its contents, its continuation, and its interruption."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 from ippfvslab.farm import Farm
-from ippfvslab.load import Load
+from ippfvslab.traffic import Background
 
 import pylvs
 from pylvs import Endpoint, Manager, Method, Protocol, Real, Service
@@ -53,11 +53,11 @@ def dump(transport: NetlinkTransport) -> list[Nests]:
     return [nests(body) for body in transport.dump(Command.RULES_GET)]
 
 
-def test_no_service_is_no_message(transport: NetlinkTransport) -> None:
+def test_a_dump_without_services_has_no_message(transport: NetlinkTransport) -> None:
     assert dump(transport) == []
 
 
-def test_rules_alone_in_the_order_of_their_making(
+def test_a_dump_has_only_rules_in_the_order_of_their_creation(
     lvs: Manager, transport: NetlinkTransport
 ) -> None:
     reals = (
@@ -81,7 +81,9 @@ def test_rules_alone_in_the_order_of_their_making(
     assert lvs.rules().services == services
 
 
-def test_a_service_goes_on_in_the_next_message(lvs: Manager, transport: NetlinkTransport) -> None:
+def test_a_large_service_continues_in_the_next_message(
+    lvs: Manager, transport: NetlinkTransport
+) -> None:
     wanted = (*grid(2, 5000, "rr").services, *grid(4, 0).services[2:])
     lvs.replace(pylvs.Ruleset(wanted))
     messages = dump(transport)
@@ -96,16 +98,18 @@ def test_a_service_goes_on_in_the_next_message(lvs: Manager, transport: NetlinkT
 
 
 CHANGES: dict[str, Callable[[Manager, Service], object]] = {
-    "a service comes": lambda lvs, _: lvs.add_service("udp", "10.9.9.9:53"),
-    "a service goes": lambda lvs, service: lvs.remove_service(service),
-    "a server comes": lambda lvs, service: lvs.add_real(service, "10.9.9.9:53"),
-    "a weight changes": lambda lvs, service: lvs.edit_real(service, "10.4.0.1:8000", weight=9),
+    "a service is added": lambda lvs, _: lvs.add_service("udp", "10.9.9.9:53"),
+    "a service is removed": lambda lvs, service: lvs.remove_service(service),
+    "a server is added": lambda lvs, service: lvs.add_real(service, "10.9.9.9:53"),
+    "a weight is changed": lambda lvs, service: lvs.edit_real(service, "10.4.0.1:8000", weight=9),
     "all are replaced": lambda lvs, service: lvs.replace(grid(1, 1)),
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_meanwhile_is_told(lvs: Manager, transport: NetlinkTransport, change: str) -> None:
+def test_a_change_during_a_dump_interrupts_it(
+    lvs: Manager, transport: NetlinkTransport, change: str
+) -> None:
     rules = grid(2000, 10)
     lvs.replace(rules)
     bodies = transport.dump(Command.RULES_GET)
@@ -116,8 +120,8 @@ def test_a_change_meanwhile_is_told(lvs: Manager, transport: NetlinkTransport, c
     assert dump(transport)
 
 
-def test_a_reading_begins_anew(lvs: Manager) -> None:
-    """The first services of a set, and the rest of another, are neither."""
+def test_an_interrupted_reading_starts_again(lvs: Manager) -> None:
+    """The result must not mix the first services of one set with the rest of another."""
     lvs.replace(grid(2000, 10, "rr", 1))
     read: list[Service] = []
 
@@ -131,14 +135,16 @@ def test_a_reading_begins_anew(lvs: Manager) -> None:
     assert len(read) > 2000
 
 
-def test_a_reading_that_is_given_up(lvs: Manager) -> None:
+def test_an_abandoned_reading_does_not_disturb_the_next(lvs: Manager) -> None:
     lvs.replace(grid(2000, 10))
     with pytest.raises(ZeroDivisionError):
         lvs.map_rules(lambda service: 1 // 0)
     assert lvs.rules().services == grid(2000, 10).services
 
 
-def test_what_it_does_not_take(lvs: Manager, transport: NetlinkTransport) -> None:
+def test_a_dump_with_arguments_or_without_the_dump_flag_is_refused(
+    lvs: Manager, transport: NetlinkTransport
+) -> None:
     service = grid(1, 1).services[0]
     lvs.replace(grid(1, 1))
     for tree in (service_attrs(service, key_only=True), real_attrs(Endpoint("10.4.0.1"))):
@@ -150,16 +156,16 @@ def test_what_it_does_not_take(lvs: Manager, transport: NetlinkTransport) -> Non
     assert undumped.value.errno == errno.EOPNOTSUPP
 
 
-def test_the_last_service_goes_while_services_are_listed(farm: Farm, lvs: Manager) -> None:
-    """Hooks and table go with it, which takes many times as long as a listing."""
+def test_services_are_listed_while_the_last_service_is_removed(farm: Farm, lvs: Manager) -> None:
+    """The removal destroys the hooks and the table, which takes longer than a listing."""
     one, listed = grid(1, 1), {0: 0, 1: 0}
     with Manager(netns=str(farm.director.path)) as writer:
 
-        def come_and_go() -> None:
+        def add_and_remove() -> None:
             writer.replace(one)
             writer.clear()
 
-        with Load(come_and_go) as changes:
+        with Background(add_and_remove) as changes:
             limit = time.monotonic() + 60
             while changes.rounds < 8 or min(listed.values()) < 8:
                 assert time.monotonic() < limit, (changes.rounds, changes.faults[-1:], listed)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Connections are shared as the weights say, counted on the servers."""
+"""Connections are distributed by weight. The test counts them on the servers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
-from ippfvslab import talk
+from ippfvslab import clients
 from ippfvslab.farm import Farm
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 BATCH = 50
 
-# scheduler, weights, connections, connections of each server
+# Each has scheduler, weights, connections, and connections of each server.
 THOUSANDS = [
     ("rr", (1, 1), 1000, [500, 500]),
     ("wrr", (1, 2), 999, [333, 666]),
@@ -31,38 +31,39 @@ HELD = [
 BY_METHOD = {2: [20, 40], 3: [10, 20, 30], 1: [60]}
 
 
-def _visit(farm: Farm, count: int) -> None:
-    """COUNT short connections, some at a time."""
+def _open_and_reset(farm: Farm, count: int) -> None:
+    """Open and reset COUNT connections, BATCH at a time."""
     while count:
         batch = min(count, BATCH)
-        for sock in talk.connect_many(farm.client, farm.vip, 7, batch):
-            talk.reset(sock)
+        for sock in clients.connect_many(farm.client, farm.vip, 7, batch):
+            clients.reset(sock)
         count -= batch
 
 
-def _check(lvs: pylvs.Manager, servers: list[Echo], shares: list[int]) -> None:
-    """Every connection was served, and each server's share is exactly its weight's.
+def _assert_shares(lvs: pylvs.Manager, servers: list[Echo], shares: list[int]) -> None:
+    """Check that every connection was served, and that the shares are exactly as the weights say.
 
-    A machine that stalls for a second sends a SYN twice. When the second comes behind its
-    connection's end, it is a connection more, which takes a turn and is never served.
+    If the machine stalls for a second, a SYN is retransmitted. If it arrives after the end of its
+    connection, it creates one more connection, which takes a turn of the scheduler and is never
+    served.
     """
     for server, share in zip(servers, shares, strict=True):
         server.wait(share)
     served = [server.served for server in servers]
     (service,) = lvs.services()
     picked = [real.stats.connections for real in service.reals]
-    twice = sum(picked) - sum(shares)
-    if not twice:
+    extra = sum(picked) - sum(shares)
+    if not extra:
         assert served == picked == shares
     assert sum(served) == sum(shares)
-    assert twice <= BATCH
+    assert extra <= BATCH
     for turns, share in zip(picked, shares, strict=True):
         assert abs(turns - share * sum(picked) / sum(shares)) < 2
 
 
 @pytest.mark.farm(methods=["nat"], families=[4])
 @pytest.mark.parametrize(("scheduler", "weights", "count", "shares"), THOUSANDS)
-def test_a_thousand_short_connections(
+def test_short_connections_are_shared_by_weight(
     farm: Farm,
     lvs: pylvs.Manager,
     balance: Balance,
@@ -74,8 +75,8 @@ def test_a_thousand_short_connections(
 ) -> None:
     servers = echoes("tcp", 7)
     balance("tcp", 7, scheduler, *weights)
-    _visit(farm, count)
-    _check(lvs, servers, shares)
+    _open_and_reset(farm, count)
+    _assert_shares(lvs, servers, shares)
 
 
 def test_every_method_shares_by_weight(
@@ -83,13 +84,13 @@ def test_every_method_shares_by_weight(
 ) -> None:
     servers = echoes("tcp", 7)
     balance("tcp", 7, "wrr", *range(1, len(servers) + 1))
-    _visit(farm, 60)
-    _check(lvs, servers, BY_METHOD[len(servers)])
+    _open_and_reset(farm, 60)
+    _assert_shares(lvs, servers, BY_METHOD[len(servers)])
 
 
 @pytest.mark.farm(methods=["nat"])
 @pytest.mark.parametrize(("scheduler", "weights", "count", "shares"), HELD)
-def test_least_connections_level_what_is_held(
+def test_least_connections_balances_open_connections(
     farm: Farm,
     balance: Balance,
     echoes: Echoes,
@@ -100,8 +101,8 @@ def test_least_connections_level_what_is_held(
 ) -> None:
     servers = echoes("tcp", 7)
     balance("tcp", 7, scheduler, *weights)
-    socks = [talk.connect(farm.client, "tcp", farm.vip, 7) for _ in range(count)]
-    names = [talk.who(sock) for sock in socks]
+    socks = [clients.connect(farm.client, "tcp", farm.vip, 7) for _ in range(count)]
+    names = [clients.request(sock) for sock in socks]
     assert [names.count(server.name) for server in servers] == shares
     for sock in socks:
-        talk.reset(sock)
+        clients.reset(sock)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What every kernel must do, in minutes under emulation: one farm, all methods, both families.
+"""The smoke tests for every kernel: one farm, all methods, both families, in minutes when emulated.
 
-    client ── outside ── director ── lan ── server1, server2      see helpers/common.py
+    client ── outside ── director ── lan ── server1, server2      see helpers/smoke_farm.py
        └──────────────── lan
 
-The tests of growth, of unloading and of a namespace that ends use a director that pktgen feeds on
-both CPUs, see helpers/streams.py.
+The tests of growth, of unloading and of the end of a namespace use a director that pktgen feeds on
+both CPUs; see helpers/streams.py.
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from ippfvslab import klog, nginx, talk
-from ippfvslab import web as http
+from ippfvslab import clients, klog, nginx
 from ippfvslab.farm import Farm
 
 import pylvs
-from tests.live.helpers import common, streams
+from tests.live.helpers import smoke_farm, streams
 from tests.live.helpers.module import SMALL_BITS, reload, small_table
 from tests.live.helpers.streams import (
     CLIENT,
@@ -36,8 +35,8 @@ from tests.live.helpers.streams import (
     Streams,
     fed_director,
     feeder,
-    left,
     send,
+    sent_by_device,
     wired_director,
 )
 
@@ -45,11 +44,10 @@ if TYPE_CHECKING:
     from tests.live.conftest import Balance, Echoes, Ippfvsadm
 
 WEIGHTS = {1: (1,), 2: (1, 2)}
-TURNS = 2
+ROUNDS = 2
 FLOWS = range(10_000, 11_500)
 PORT = range(7, 8)
 LIMIT_S = 60
-BEGIN = "ippfvs lab: the job begins"
 ONE_FARM = pytest.mark.farm(methods=["nat"], families=[4])
 
 LISTING = """\
@@ -90,8 +88,8 @@ REFUSED = {
 
 
 @pytest.fixture(scope="session")
-def _every_layout() -> Iterator[Callable[[str, int], Farm]]:
-    layouts = common.layouts()
+def _farm_by_layout() -> Iterator[Callable[[str, int], Farm]]:
+    layouts = smoke_farm.layouts()
     farms: dict[tuple[str, int], Farm] = {}
     with Farm(layouts["nat", 4], "smoke-") as first:
 
@@ -104,16 +102,16 @@ def _every_layout() -> Iterator[Callable[[str, int], Farm]]:
 
 
 @pytest.fixture(scope="session")
-def farm(request: pytest.FixtureRequest, _every_layout: Callable[[str, int], Farm]) -> Farm:
-    """The one farm, as the method and family of the test see it."""
+def farm(request: pytest.FixtureRequest, _farm_by_layout: Callable[[str, int], Farm]) -> Farm:
+    """Return the one farm with the method and family of the test."""
     method, family, _whose = request.param
-    return _every_layout(method, family)
+    return _farm_by_layout(method, family)
 
 
 @pytest.fixture(scope="session")
-def web(_every_layout: Callable[[str, int], Farm]) -> None:
-    """One nginx for each server, at port 80 of each address that any method asks for."""
-    farms = [_every_layout(*each) for each in common.layouts()]
+def web(_farm_by_layout: Callable[[str, int], Farm]) -> None:
+    """Start one nginx for each server, at port 80 of each address that any method requires."""
+    farms = [_farm_by_layout(*each) for each in smoke_farm.layouts()]
     listen: dict[str, set[str]] = {}
     for each in farms:
         for name, real in zip(each.layout.servers, each.reals, strict=True):
@@ -132,8 +130,8 @@ def test_http_is_answered_by_the_servers_according_to_their_weights(
 ) -> None:
     weights = WEIGHTS[len(farm.reals)]
     balance("tcp", 80, "wrr", *weights)
-    shares = dict(zip(farm.layout.servers, (TURNS * each for each in weights), strict=True))
-    replies = [http.get(farm.client, farm.vip, 80) for _ in range(sum(shares.values()))]
+    shares = dict(zip(farm.layout.servers, (ROUNDS * each for each in weights), strict=True))
+    replies = [clients.http_get(farm.client, farm.vip, 80) for _ in range(sum(shares.values()))]
     assert [reply.status for reply in replies] == [200] * len(replies)
     assert Counter(reply.server for reply in replies) == shares
     (service,) = lvs.services()
@@ -146,15 +144,17 @@ def test_udp_is_answered_by_the_servers_according_to_their_weights(
     servers = echoes("udp", 7)
     weights = WEIGHTS[len(farm.reals)]
     balance("udp", 7, "wrr", *weights)
-    shares = [TURNS * each for each in weights]
+    shares = [ROUNDS * each for each in weights]
     with contextlib.ExitStack() as stack:
         socks = [
-            stack.enter_context(talk.connect(farm.client, "udp", farm.vip, 7))
+            stack.enter_context(clients.connect(farm.client, "udp", farm.vip, 7))
             for _ in range(sum(shares))
         ]
-        first = [talk.who(sock) for sock in socks]  # a connected socket hears the VIP only
+        first = [
+            clients.request(sock) for sock in socks
+        ]  # a connected socket receives from the VIP only
         assert [first.count(server.name) for server in servers] == shares
-        assert [talk.who(sock, b"again") for sock in socks] == first
+        assert [clients.request(sock, b"again") for sock in socks] == first
     assert lvs.drops() == pylvs.Drops()
     (service,) = lvs.services()
     assert [real.stats.packets_in for real in service.reals] == [2 * each for each in shares]
@@ -176,7 +176,7 @@ def test_the_command_takes_both_grammars_and_restores_what_it_saved(
 
 
 @ONE_FARM
-def test_the_command_refuses_with_a_sentence_and_an_exit_code(
+def test_the_command_refuses_with_a_message_and_an_exit_code(
     farm: Farm, ippfvsadm: Ippfvsadm
 ) -> None:
     ippfvsadm(*TYPED[0].split())
@@ -210,16 +210,16 @@ def test_the_manager_lists_connections(
 ) -> None:
     echoes("tcp", 7)
     balance("tcp", 7)
-    socks = [talk.connect(farm.client, "tcp", farm.vip, 7) for _ in farm.servers]
+    socks = [clients.connect(farm.client, "tcp", farm.vip, 7) for _ in farm.servers]
     for sock in socks:
-        talk.who(sock)
+        clients.request(sock)
     listed = list(lvs.connections())
     assert {each.client.port for each in listed} == {sock.getsockname()[1] for sock in socks}
     assert {str(each.real) for each in listed} == {farm.real(0, 7), farm.real(1, 7)}
     assert {str(each.state) for each in listed} == {"established"}
     assert sum(each.active for each in lvs.services()) == len(socks)
     for sock in socks:
-        talk.reset(sock)
+        clients.reset(sock)
 
 
 def _rules(*reals: str) -> pylvs.Ruleset:
@@ -247,7 +247,7 @@ def test_the_table_grows_and_shrinks_and_every_flow_keeps_its_server() -> None:
         assert service.stats.connections == service.inactive == len(FLOWS)
         for real in service.reals:
             assert real.stats.packets_in == 2 * real.stats.connections == len(FLOWS)
-        assert left("out0") == 2 * len(FLOWS)
+        assert sent_by_device("out0") == 2 * len(FLOWS)
         lvs.configure(udp_timeout_s=1)
         _until(lambda: not lvs.config().connections)
         _until(lambda: lvs.config().buckets == 1 << SMALL_BITS)
@@ -274,7 +274,9 @@ def test_a_namespace_ends_under_traffic_of_both_processors() -> None:
         floods = [_flood(f"feed{cpu}", cpu, sent_by=True) for cpu in (0, 1)]
         try:
             with Streams(*floods):
-                with pylvs.Manager(str(director.path)) as lvs:  # its socket keeps the namespace
+                with pylvs.Manager(
+                    str(director.path)
+                ) as lvs:  # its socket references the namespace
                     lvs.replace(_rules(*REALS))
                     _until(lambda: lvs.stats().connections > 100)
                 streams.end_wired_director(director)
@@ -285,5 +287,5 @@ def test_a_namespace_ends_under_traffic_of_both_processors() -> None:
 
 def test_the_kernel_has_not_complained_since_the_module_was_loaded() -> None:
     log = subprocess.run(["dmesg"], capture_output=True, text=True, check=True).stdout
-    assert BEGIN in log
-    assert klog.scan(log.partition(BEGIN)[2]) == []
+    assert klog.JOB_BEGINS in log
+    assert klog.scan(klog.since_job(log)) == []

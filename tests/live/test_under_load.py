@@ -11,10 +11,10 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from ippfvslab import talk
+from ippfvslab import clients
+from ippfvslab.capture import Capture
 from ippfvslab.farm import Farm
-from ippfvslab.load import Load, Spray
-from ippfvslab.wire import Capture
+from ippfvslab.traffic import Background, RawUdpClient
 
 import pylvs
 from tests.live.helpers.module import reload
@@ -36,51 +36,53 @@ def test_rule_changes_lose_no_connection_of_an_unaffected_server(
 ) -> None:
     name = echoes("tcp", 7)[0].name
     service = balance("tcp", 7, "wrr", 1)
-    stays = lvs.services()[0].reals[0].rule()
-    comes = pylvs.Real(pylvs.Endpoint(farm.reals[1], stays.endpoint.port), 0, stays.method)
-    socks = [talk.connect(farm.client, "tcp", farm.vip, 7) for _ in range(8)]
+    kept = lvs.services()[0].reals[0].rule()
+    added = pylvs.Real(pylvs.Endpoint(farm.reals[1], kept.endpoint.port), 0, kept.method)
+    socks = [clients.connect(farm.client, "tcp", farm.vip, 7) for _ in range(8)]
 
-    def visit() -> None:
+    def make_requests() -> None:
         for sock in socks:
-            if talk.who(sock) != name:
+            if clients.request(sock) != name:
                 raise ConnectionError("another server answered")
-        talk.ask(farm.client, "tcp", farm.vip, 7)
+        clients.request_once(farm.client, "tcp", farm.vip, 7)
 
-    with Load(visit) as load:
+    with Background(make_requests) as load:
         for weight in range(1, 16):
-            lvs.add_real(service, comes.endpoint, 0, comes.method)
-            lvs.edit_real(service, stays.endpoint, weight)
-            lvs.remove_real(service, comes.endpoint)
-            lvs.replace(_ruleset(service, comes, stays))
+            lvs.add_real(service, added.endpoint, 0, added.method)
+            lvs.edit_real(service, kept.endpoint, weight)
+            lvs.remove_real(service, added.endpoint)
+            lvs.replace(_ruleset(service, added, kept))
             lvs.edit_service(service, ("rr", "lc", "wlc", "wrr")[weight % 4])
-            lvs.replace(_ruleset(service, stays))
+            lvs.replace(_ruleset(service, kept))
     assert not load.faults
     assert load.rounds
     assert lvs.services()[0].reals[0].active >= len(socks)
     for sock in socks:
-        talk.reset(sock)
+        clients.reset(sock)
 
 
 @pytest.mark.farm(methods=["nat"], families=[4])
-def test_clients_are_served_again_whenever_the_module_is_loaded_again(
+def test_clients_are_served_again_after_each_reload_of_the_module(
     farm: Farm, echoes: Echoes
 ) -> None:
-    """What packets meet while it goes is in test_races_with_changes.py."""
+    """test_races_with_changes.py covers the packets that arrive during the removal."""
     echoes("tcp", 7)
-    with Load(lambda: talk.ask(farm.client, "tcp", farm.vip, 7, limit_s=1)) as visits:
+    with Background(
+        lambda: clients.request_once(farm.client, "tcp", farm.vip, 7, limit_s=1)
+    ) as requests:
         for _ in range(3):
             with pylvs.Manager(str(farm.director.path)) as lvs:
                 add_rules(lvs, farm, "tcp")
-                before = visits.rounds
+                before = requests.rounds
                 limit = time.monotonic() + LIMIT_S
-                while visits.rounds < before + 5:
-                    assert time.monotonic() < limit, visits.faults[-1:]
+                while requests.rounds < before + 5:
+                    assert time.monotonic() < limit, requests.faults[-1:]
                     time.sleep(0.01)
             reload()
 
 
 def add_rules(lvs: pylvs.Manager, farm: Farm, protocol: str = "udp") -> pylvs.Service:
-    """The service on port 7 of the VIP, in turns, with the farm's real servers."""
+    """Add the service on port 7 of the VIP, scheduled rr, with the farm's real servers."""
     service = lvs.add_service(protocol, farm.service(7), "rr")
     for number in range(len(farm.reals)):
         lvs.add_real(service, farm.real(number), method=farm.method)
@@ -88,7 +90,7 @@ def add_rules(lvs: pylvs.Manager, farm: Farm, protocol: str = "udp") -> pylvs.Se
 
 
 def _sent_to(farm: Farm, sock: socket.socket) -> str:
-    """The MAC address to which the director sends the next packet of a UDP flow."""
+    """Return the MAC address to which the director sends the next packet of a UDP flow."""
     with Capture(farm.director) as capture:
         sock.send(b"hello")
         limit = time.monotonic() + LIMIT_S
@@ -96,7 +98,7 @@ def _sent_to(farm: Farm, sock: socket.socket) -> str:
             for frame, packet in capture.packets():
                 if frame.outgoing and packet.ports and packet.ports[1] == 7:
                     return frame.dest_mac
-    raise AssertionError("the director sends nothing")
+    raise AssertionError("the director sends no packet")
 
 
 @pytest.mark.farm(methods=["nat", "dr"])
@@ -109,8 +111,8 @@ def test_a_new_mac_address_and_a_new_route_are_followed(
     device = farm.device("director", lan)
     old, other, new = farm.mac("server1", lan), farm.mac("server2", lan), "02:00:00:00:ff:01"
     host = f"{farm.reals[0]}/{32 if farm.family == 4 else 128}"
-    with talk.connect(farm.client, "udp", farm.vip, 7) as sock:
-        talk.who(sock)
+    with clients.connect(farm.client, "udp", farm.vip, 7) as sock:
+        clients.request(sock)
         assert _sent_to(farm, sock) == old
         farm.director.ip(f"neigh replace {farm.reals[0]} lladdr {new} dev {device} nud reachable")
         assert _sent_to(farm, sock) == new
@@ -123,24 +125,24 @@ def test_a_new_mac_address_and_a_new_route_are_followed(
 
 
 @pytest.mark.farm(methods=["nat"])
-def test_listing_while_connections_come_and_go(
+def test_listings_are_complete_while_connections_are_created_and_expire(
     farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes
 ) -> None:
     echoes("tcp", 7)
     service = balance("tcp", 7)
     add_rules(lvs, farm)
-    socks = [talk.connect(farm.client, "tcp", farm.vip, 7) for _ in range(20)]
-    stay = {sock.getsockname()[1] for sock in socks}
+    socks = [clients.connect(farm.client, "tcp", farm.vip, 7) for _ in range(20)]
+    open_ports = {sock.getsockname()[1] for sock in socks}
     ports = iter(range(1 << 30))
     with (
-        Spray(farm.client, farm.layout.client, farm.vip, 7) as spray,
-        Load(lambda: spray.send(1024 + next(ports) % 3000)) as load,
+        RawUdpClient(farm.client, farm.layout.client, farm.vip, 7) as sender,
+        Background(lambda: sender.send(1024 + next(ports) % 3000)) as load,
     ):
         for _ in range(10):
             listed = [each.client.port for each in lvs.connections(service)]
-            assert sorted(listed) == sorted(stay)
-            assert stay <= {each.client.port for each in lvs.connections()}
+            assert sorted(listed) == sorted(open_ports)
+            assert open_ports <= {each.client.port for each in lvs.connections()}
             lvs.configure(udp_timeout_s=1 + len(listed) % 2)
     assert not load.faults
     for sock in socks:
-        talk.reset(sock)
+        clients.reset(sock)

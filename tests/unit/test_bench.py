@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The arithmetic of the benchmark: medians, intervals, targets, packets, honest slices."""
+"""The arithmetic of the benchmark: medians, intervals, targets, packets, and valid slices."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from bench import flood, packets, run, sittings, stats
+from bench import flood, packets, run, sessions, stats
 from bench.farm import Case, Floor, Variant
 from bench.model import Record, Verdict, cost, figure, times
 from bench.probes import http, many
 from bench.stats import Estimate
-from ippfvslab.say import Trouble
+from ippfvslab.log import LabError
 
 
 @pytest.mark.parametrize(
     ("count", "wanted"), [(1, None), (5, None), (6, 1), (9, 2), (30, 10), (100, 40)]
 )
-def test_rank_is_that_of_the_sign_test(count: int, wanted: int | None) -> None:
+def test_rank_equals_the_rank_of_the_sign_test(count: int, wanted: int | None) -> None:
     assert stats.rank(count) == wanted
 
 
-def test_interval_of_independent_values_covers_the_median_as_often_as_promised() -> None:
+def test_interval_of_independent_values_covers_the_median_with_95_percent() -> None:
     chance = random.Random(1)
     covered = 0
     for _ in range(400):
@@ -35,16 +35,19 @@ def test_interval_of_independent_values_covers_the_median_as_often_as_promised()
     assert covered / 400 >= 0.93
 
 
-def test_sittings_that_differ_widen_the_interval() -> None:
-    """Within a sitting all pairs agree; the sittings do not: pairs alone would promise too much."""
-    alike = [[1.0 + 0.1 * number] * 20 for number in range(6)]
-    found = stats.estimate(alike)
-    assert (found.low, found.high) == (1.0, 1.5)
-    assert found.value == pytest.approx(1.25)
-    assert not found.narrow
+def test_sessions_that_differ_widen_the_interval() -> None:
+    """All pairs of a session agree, but the sessions differ.
+
+    Pairs alone would give a too narrow interval.
+    """
+    equal_pairs = [[1.0 + 0.1 * number] * 20 for number in range(6)]
+    estimate = stats.estimate(equal_pairs)
+    assert (estimate.low, estimate.high) == (1.0, 1.5)
+    assert estimate.value == pytest.approx(1.25)
+    assert not estimate.narrow
 
 
-def test_estimate_is_narrow_only_with_enough_pairs_and_sittings() -> None:
+def test_estimate_is_narrow_only_with_enough_pairs_and_sessions() -> None:
     assert stats.estimate([[2.0] * 5] * 6).narrow
     assert not stats.estimate([[2.0] * 100] * 5).narrow
     assert not stats.estimate([[2.0] * 4] * 7).narrow
@@ -60,7 +63,7 @@ def test_pairs_cancel_a_linear_drift() -> None:
     assert stats.pair(base, [*other, 2 * speed[-1]]) == pytest.approx([2.0] * 5)
 
 
-def test_pairs_of_unlike_numbers_are_an_error() -> None:
+def test_pairs_of_unequal_counts_raise_an_error() -> None:
     with pytest.raises(ValueError, match="zip"):
         stats.pair([1.0, 2.0], [1.0])
 
@@ -70,7 +73,7 @@ def record(ratio: Estimate, kernel: str = "6.12") -> Record:
 
 
 @pytest.mark.parametrize(
-    ("target", "found", "mark"),
+    ("target", "estimate", "mark"),
     [
         (times("IPVS", 2.0), Estimate(2.1, 1.9, 2.3, 30), "✓"),
         (times("IPVS", 2.0), Estimate(1.9, 1.8, 2.1, 30), "≈"),
@@ -83,25 +86,27 @@ def record(ratio: Estimate, kernel: str = "6.12") -> Record:
         (figure("ippfvs", 112), Estimate(130, 120, 140, 3), "✗"),
     ],
 )
-def test_target_is_missed_only_beyond_its_interval(target: Any, found: Estimate, mark: str) -> None:
-    verdict = target.judge(record(found))
+def test_target_is_missed_only_beyond_its_interval(
+    target: Any, estimate: Estimate, mark: str
+) -> None:
+    verdict = target.verdict(record(estimate))
     assert isinstance(verdict, Verdict)
     assert verdict.mark == mark
     assert verdict.missed == (mark == "✗")
 
 
 def test_target_has_a_bound_for_each_kernel() -> None:
-    found = Estimate(2.2, 2.1, 2.3, 30)
-    marks = [times("IPVS", 2.0, 2.5).judge(record(found, each)) for each in ("6.12", "newest")]
+    estimate = Estimate(2.2, 2.1, 2.3, 30)
+    marks = [times("IPVS", 2.0, 2.5).verdict(record(estimate, each)) for each in ("6.12", "newest")]
     assert [each.mark for each in marks if each] == ["✓", "✗"]
 
 
-def test_target_of_what_was_not_measured_has_no_verdict() -> None:
-    assert times("plain", 1.0).judge(record(Estimate(1, 1, 1, 30))) is None
+def test_a_target_that_was_not_measured_has_no_verdict() -> None:
+    assert times("plain", 1.0).verdict(record(Estimate(1, 1, 1, 30))) is None
 
 
 def summed(frame: packets.Frame, size: int) -> tuple[int, int]:
-    """The checksums over the IPv4 header, and over the segment with its pseudo header."""
+    """Return the checksums over the IPv4 header, and over the segment with its pseudo header."""
     ip = 14 + (20 if size == 4 else 40)
     ends, segment = frame.data[ip - 2 * size : ip], frame.data[ip:]
     number = frame.data[14 + (9 if size == 4 else 6)]
@@ -135,49 +140,49 @@ def test_partial_frame_has_the_length_and_the_pseudo_checksum_of_the_whole() -> 
 
 
 def test_stream_is_as_long_as_the_module_reads_it() -> None:
-    """flood.c: 3 × 4, 2 × 16, 4 × 2, 4, 3 fields of 2 × 2 + 4 × 4, 128."""
+    """The size in flood.c is 3 × 4, 2 × 16, 4 × 2, 4, 3 fields of 2 × 2 + 4 × 4, 128."""
     stream = flood.Stream(Path("/x"), b"frame", 24, 40, [flood.Field(34, 2, 1024, 60_000)])
     packed = stream.pack(7)
     assert len(packed) == 12 + 32 + 8 + 4 + 3 * 20 + 128
     assert packed.endswith(b"frame".ljust(128, b"\0"))
 
 
-def slice_of(sent: int, came: int, wall_ns: int = 1000) -> flood.Slice:
-    return flood.Slice(0, 0, sent, 1000, wall_ns, sent, came, 0)
+def slice_of(sent: int, left: int, wall_ns: int = 1000) -> flood.Slice:
+    return flood.Slice(0, 0, sent, 1000, wall_ns, sent, left, 0)
 
 
-def test_slice_counts_only_if_every_packet_was_forwarded() -> None:
+def test_a_slice_that_did_not_forward_every_packet_is_refused() -> None:
     host: Any = SimpleNamespace(name="v0")
-    assert sittings.honest("plain", Variant(host, Case()), [slice_of(9, 9)]) == 9
+    assert sessions.check_forwarded("plain", Variant(host, Case()), [slice_of(9, 9)]) == 9
     with pytest.raises(RuntimeError, match="plain forwarded 8 of 9 packets"):
-        sittings.honest("plain", Variant(host, Case()), [slice_of(9, 8)])
+        sessions.check_forwarded("plain", Variant(host, Case()), [slice_of(9, 8)])
     with pytest.raises(RuntimeError, match="floor forwarded 9 of 0 packets"):
-        sittings.honest("floor", Floor(host, Case()), [slice_of(9, 9)])
+        sessions.check_forwarded("floor", Floor(host, Case()), [slice_of(9, 9)])
 
 
-def test_two_cpus_share_what_they_forwarded() -> None:
+def test_two_cpus_that_took_turns_are_refused() -> None:
     host: Any = SimpleNamespace(name="v0")
     both = [slice_of(5, 12), slice_of(7, 12)]
-    assert sittings.honest("ippfvs, 2 CPUs", Variant(host, Case()), both) == 12
+    assert sessions.check_forwarded("ippfvs, 2 CPUs", Variant(host, Case()), both) == 12
     in_turns = [slice_of(5, 12, wall_ns=2000), slice_of(7, 12, wall_ns=2000)]
     with pytest.raises(RuntimeError, match="too busy to run 2 CPUs at a time"):
-        sittings.honest("ippfvs, 2 CPUs", Variant(host, Case()), in_turns)
+        sessions.check_forwarded("ippfvs, 2 CPUs", Variant(host, Case()), in_turns)
 
 
-def test_tally_compares_with_the_first_variant() -> None:
-    tally = sittings.Tally()
+def test_samples_are_compared_with_the_first_variant() -> None:
+    samples = sessions.Samples()
     for _ in range(6):
-        tally.add({"ippfvs": [100.0] * 5, "IPVS": [250.0] * 5})
-    assert tally.ratios == {"IPVS": Estimate(2.5, 2.5, 2.5, 30, 6)}
-    assert tally.figures["IPVS"].value == 250.0
+        samples.add({"ippfvs": [100.0] * 5, "IPVS": [250.0] * 5})
+    assert samples.ratios == {"IPVS": Estimate(2.5, 2.5, 2.5, 30, 6)}
+    assert samples.figures["IPVS"].value == 250.0
 
 
-def test_few_services_lie_amid_many() -> None:
+def test_few_services_are_the_middle_of_many() -> None:
     few, many_ = Case(services=10).vips, Case(services=10_000).vips
     assert many_[4995:5005] == few
 
 
-def test_rules_are_those_of_ipvsadm() -> None:
+def test_rules_have_the_format_of_ipvsadm() -> None:
     assert Case("dr", 6, "tcp", "wlc", servers=1).rules == (
         "-A -t [fd00::100]:80 -s wlc\n-a -t [fd00::100]:80 -r [fd16::2]:80 -g -w 1\n"
     )
@@ -190,38 +195,38 @@ def test_slabs_are_counted_in_pages() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "trouble"),
+    ("change", "error"),
     [({"errors": 1}, "1 errors"), ({"requests": 0}, "0 requests"), ({"bytes": 10}, "10 bytes")],
 )
-def test_http_run_with_errors_does_not_count(change: dict[str, float], trouble: str) -> None:
+def test_an_http_run_with_errors_is_refused(change: dict[str, float], error: str) -> None:
     seen = {"requests": 100, "bytes": 30_000, "errors": 0, **change}
-    with pytest.raises(RuntimeError, match=trouble):
-        http.judge("ippfvs", seen, [200, 200])
+    with pytest.raises(RuntimeError, match=error):
+        http.check_replies("ippfvs", seen, [200, 200])
 
 
-def test_http_run_that_one_server_answered_does_not_count() -> None:
+def test_an_http_run_that_only_one_server_answered_is_refused() -> None:
     with pytest.raises(RuntimeError, match="packets"):
-        http.judge("ippfvs", {"requests": 100, "bytes": 30_000, "errors": 0}, [10, 400])
+        http.check_replies("ippfvs", {"requests": 100, "bytes": 30_000, "errors": 0}, [10, 400])
 
 
-def words(*questions: str, **more: Any) -> argparse.Namespace:
+def args(*benchmarks: str, **more: Any) -> argparse.Namespace:
     return argparse.Namespace(
-        questions=list(questions), **{"quick": False, "write": False, "of": None, **more}
+        benchmarks=list(benchmarks), **{"quick": False, "write": False, "of": None, **more}
     )
 
 
-def test_unknown_benchmark_is_refused_with_a_suggestion() -> None:
-    with pytest.raises(Trouble, match=r"no benchmark nat5; did you mean .*nat4"):
-        run.refuse(words("nat5"))
+def test_an_unknown_benchmark_is_refused_with_a_suggestion() -> None:
+    with pytest.raises(LabError, match=r"no benchmark nat5; did you mean .*nat4"):
+        run.validate(args("nat5"))
 
 
-@pytest.mark.parametrize("more", [{"quick": True}, {"questions": ["nat4"]}])
-def test_write_needs_a_whole_run(more: dict[str, Any]) -> None:
-    with pytest.raises(Trouble, match="--write needs a whole run"):
-        run.refuse(words(*more.pop("questions", []), write=True, **more))
+@pytest.mark.parametrize("more", [{"quick": True}, {"benchmarks": ["nat4"]}])
+def test_write_without_a_whole_run_is_refused(more: dict[str, Any]) -> None:
+    with pytest.raises(LabError, match="--write needs a whole run"):
+        run.validate(args(*more.pop("benchmarks", []), write=True, **more))
 
 
-def test_file_without_figures_is_refused(tmp_path: Path) -> None:
+def test_a_file_without_figures_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("{}")
-    with pytest.raises(Trouble, match="is no file of figures"):
-        run.refuse(words(of=str(tmp_path / "x")))
+    with pytest.raises(LabError, match="is no file of figures"):
+        run.validate(args(of=str(tmp_path / "x")))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the benchmark makes of its figures: tables, pictures, docs/PERFORMANCE.md."""
+"""The output of the benchmark: tables, pictures and docs/PERFORMANCE.md."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from bench.benchmarks import BENCHMARKS
 from bench.model import Record
 from bench.stats import Estimate
 from ippfvslab import paths
-from ippfvslab.say import Trouble
+from ippfvslab.log import LabError
 
 DOCS = paths.TREE / "docs"
 FIGURES = DOCS / "performance/figures.json"
 
 
 def run_of(ratio: float, spread: float = 0.02) -> results.Results:
-    """A run that found RATIO, and figures of 100, everywhere."""
+    """Return a run that measured RATIO, and figures of 100, for every benchmark."""
     found = results.Results(
         "2026-12-01 08:00", "abc", False, {"CPU": "x", "load before": "0, 0, 0"}
     )
@@ -35,7 +35,7 @@ def run_of(ratio: float, spread: float = 0.02) -> results.Results:
     return found
 
 
-def test_first_table_fits_a_screen() -> None:
+def test_the_first_table_fits_on_a_screen() -> None:
     text = page.fill("{{targets}}", run_of(2.2))
     assert 20 < len(text.splitlines()) <= 40
     row = next(line for line in text.splitlines() if line.startswith("| NAT, IPv4, 60,000 flows"))
@@ -55,15 +55,15 @@ def test_table_for_a_terminal_is_at_most_80_columns_wide() -> None:
     assert max(map(len, lines)) <= 80
 
 
-def test_figures_tell_why_a_benchmark_ended() -> None:
+def test_figures_show_why_a_benchmark_ended() -> None:
     assert "| interval narrow |" in page.fill("{{figures}}", run_of(2.2))
     assert "| time over |" in page.fill("{{figures}}", run_of(2.2, spread=0.5))
     assert page.fill("{{wide}}", run_of(2.2, spread=0.5)).endswith(", the widest ±23 %")
     assert page.fill("{{wide}}", run_of(2.2)).startswith("0 of ")
 
 
-def test_page_that_asks_for_an_unknown_part_is_refused() -> None:
-    with pytest.raises(Trouble, match=r"asks for \{\{nothing\}\}"):
+def test_a_page_with_an_unknown_part_is_refused() -> None:
+    with pytest.raises(LabError, match=r"has \{\{nothing\}\}; no such part"):
         page.fill("{{nothing}}", run_of(2))
 
 
@@ -80,7 +80,7 @@ def test_values_have_three_digits_and_a_unit(number: float, unit: str, wanted: s
     assert page.value(number, unit) == wanted
 
 
-def test_results_survive_the_file(tmp_path: Path) -> None:
+def test_results_are_equal_after_writing_and_reading(tmp_path: Path) -> None:
     found = run_of(1.234567891)
     found.write(tmp_path / "x.json")
     back = results.read(tmp_path / "x.json")
@@ -97,7 +97,7 @@ def test_pictures_are_at_most_six_and_show_every_variant() -> None:
     assert all(f">{label}<" in drawn["nat4"] for label in ("ippfvs", "IPVS", "plain", "limit"))
 
 
-def test_longer_bar_has_the_larger_figure() -> None:
+def test_the_longer_bar_has_the_larger_figure() -> None:
     bars = [chart.Bar("a", Estimate(1, 1, 1, 9)), chart.Bar("b", Estimate(3, 3, 3, 9))]
     rows = ElementTree.fromstring(chart.draw("t", bars)).findall("{*}rect")[1:]
     widths = [float(each.attrib["width"]) for each in rows]
@@ -117,13 +117,13 @@ def test_runs_agree_only_if_their_intervals_meet(tmp_path: Path) -> None:
     assert "| nat4@6.12 | IPVS | 2.00 [1.90, 2.10] | 3.00 [2.90, 3.10] | no |" in text
 
 
-def test_page_in_the_tree_is_made_of_the_figures_in_the_tree() -> None:
+def test_the_page_in_the_tree_has_the_figures_in_the_tree() -> None:
     wanted = page.fill((DOCS / "performance/page.md").read_text(), results.read(FIGURES))
     written = (DOCS / page.PAGE).read_text()
     assert written.split("-->\n", 1)[1] == wanted
 
 
-def test_pictures_in_the_tree_are_those_that_the_page_shows() -> None:
+def test_the_pictures_in_the_tree_are_those_that_the_page_shows() -> None:
     drawn = chart.pictures(results.read(FIGURES))
     files = {file.stem: file.read_text() for file in (DOCS / "performance").glob("*.svg")}
     assert files == drawn

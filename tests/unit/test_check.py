@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Which lines of a build count as findings."""
+"""Which lines of a build's output are findings."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ HOME = Path("/cache/check-6.12/main")
         "WARNING: modpost: missing MODULE_DESCRIPTION() in ippfvs.o",
     ],
 )
-def test_a_warning_of_compiler_checker_or_linker_is_found(line: str) -> None:
+def test_a_warning_of_compiler_checker_or_linker_is_a_finding(line: str) -> None:
     (found,) = check.warnings(f"  CC [M]  kernel/main.o\n{line}\n", HOME)
     assert found == line.replace(f"{HOME}/", "")
 
 
-def test_a_quiet_build_has_no_findings() -> None:
-    said = (
+def test_harmless_lines_are_no_findings() -> None:
+    output = (
         "  CC [M]  kernel/main.o\n"
         "warning: the compiler differs from the one used to build the kernel\n"
         "Skipping BTF generation for ippfvs.ko due to unavailability of vmlinux\n"
     )
-    assert check.warnings(said, HOME) == []
+    assert check.warnings(output, HOME) == []

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What `tools/lab test` runs where, and how it adds up what guests report."""
+"""Which tests `tools/lab test` runs on which kernel, and how it adds up the results of guests."""
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
-from ippfvslab import cli, kernels, paths, say, suite
+from ippfvslab import cli, kernels, log, paths, suite
 from ippfvslab.suite import Part
 
 
@@ -21,7 +23,7 @@ def test_a_plain_run_tests_everything_on_the_sanitizer_kernel_and_smoke_on_stock
     assert [part.files for part in parts[3:]] == [(suite.SMOKE,)] * 3
 
 
-def test_the_guests_side_by_side_share_every_live_test() -> None:
+def test_the_parallel_guests_share_every_live_test() -> None:
     parts = _parts("--kernel", "sanitize", "--kernel", "races")
     files = [file for part in parts for file in part.files]
     found = {str(file.relative_to(paths.TREE)) for file in (paths.TREE / suite.LIVE).glob("test_*")}
@@ -33,12 +35,12 @@ def test_a_full_run_boots_every_kernel() -> None:
     assert {part.kernel for part in _parts("--full")} == set(kernels.NAMES)
 
 
-def test_an_unsafe_kernel_runs_nothing_but_its_refusal() -> None:
+def test_an_unsafe_kernel_runs_only_the_refusal_test() -> None:
     (part,) = _parts("--kernel", "newest-rt")
     assert (part.files, part.refused) == ((suite.REFUSAL,), True)
 
 
-def test_named_files_run_where_they_belong() -> None:
+def test_named_files_run_on_their_default_kernels() -> None:
     races, refusal = f"{suite.LIVE}/test_races_in_the_table.py", suite.REFUSAL
     parts = _parts(f"{suite.LIVE}/test_icmp.py", races, refusal)
     assert [(part.kernel, part.refused) for part in parts] == [
@@ -49,7 +51,7 @@ def test_named_files_run_where_they_belong() -> None:
 
 
 def test_the_first_line_names_every_kernel_and_what_runs_on_it() -> None:
-    line = suite._announce(_parts(), here=True)
+    line = suite._announcement(_parts(), here=True)
     assert (
         "all live tests on sanitize; tests of races on races; smoke tests on 6.1, 6.12, newest"
         in line
@@ -62,8 +64,8 @@ def test_the_first_line_names_every_kernel_and_what_runs_on_it() -> None:
         ("...\n3 passed in 2.00s\n", 0, {"passed": 3}),
         ("..F\n1 failed, 2 passed in 2.00s\n", 1, {"passed": 2, "failed": 1}),
         ("...\n3 passed in 2.00s\n", 1, {"passed": 3, "error": 1}),
-        ("half a line", 1, {"error": 1}),
-        ("nothing that was known", 0, {"error": 1}),
+        ("an unfinished line", 1, {"error": 1}),
+        ("an unknown line", 0, {"error": 1}),
         ("no tests ran in 0.10s\n", 5, {"error": 1}),
     ],
 )
@@ -73,16 +75,17 @@ def test_a_guest_that_failed_never_counts_as_passed(
     assert suite._counts(output, status) == counts
 
 
-def test_a_part_that_cannot_run_is_an_error_and_the_others_go_on() -> None:
-    def fails() -> suite.Sum:
-        raise say.Trouble("no kernel")
+def test_a_part_that_cannot_run_is_an_error_and_the_others_continue() -> None:
+    def fails() -> suite.Result:
+        raise log.LabError("no kernel")
 
-    sums = suite._side_by_side({"one": fails, "two": lambda: suite.Sum(passed=1, seconds=1)})
-    assert sums == {"one": {"error": 1, "seconds": 1}, "two": {"passed": 1, "seconds": 1}}
-    assert suite._conclude(sums, 1) == 1
+    passes = suite.Result(Counter(passed=1), 1)
+    results = suite._run_parallel({"one": fails, "two": lambda: passes})
+    assert results == {"one": suite.Result(Counter(error=1)), "two": passes}
+    assert suite._conclude(results, 1) == 1
 
 
-def test_kernels_without_fault_injection_run_no_test_of_faults() -> None:
+def test_kernels_without_fault_injection_run_no_fault_injection_tests() -> None:
     for name in ("uml", "6.1-uml"):
         files = [file for part in _parts("--kernel", name) for file in part.files]
         assert not set(files) & set(suite.FAULTS)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The benchmarks, as data. The targets are those of the project, as ratios to IPVS or bounds."""
+"""The benchmarks, as data. Their targets are those of the project: ratios to IPVS, or bounds."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ FORWARDING = (
 )
 
 
-def _opening(protocol: str) -> Benchmark:
+def _new_connections(protocol: str) -> Benchmark:
     return Benchmark(
         f"new-{protocol}",
         f"new {protocol.upper()} connections, 4 servers",
@@ -112,7 +112,7 @@ def _opening(protocol: str) -> Benchmark:
     )
 
 
-def _picking(scheduler: str, *who: str) -> Benchmark:
+def _scheduler(scheduler: str, *who: str) -> Benchmark:
     cases = {
         f"{name}, {servers:,}": Case(scheduler=scheduler, servers=servers)
         for name in who
@@ -135,8 +135,8 @@ _SERVICES = {
     f"{name}, {count:,}": Case(services=count, servers=1) for name in _TWO for count in (10_000, 10)
 }
 SCHEDULING = (
-    _opening("udp"),
-    _opening("tcp"),
+    _new_connections("udp"),
+    _new_connections("tcp"),
     Benchmark(
         "new-default",
         "as new-udp, IPVS with its default table",
@@ -145,8 +145,8 @@ SCHEDULING = (
         _TWO,
         time_s=15,
     ),
-    *(_picking(each, "ippfvs") for each in ("rr", "wrr", "lc")),
-    _picking("wlc", *_TWO),
+    *(_scheduler(each, "ippfvs") for each in ("rr", "wrr", "lc")),
+    _scheduler("wlc", *_TWO),
     Benchmark(
         "services",
         "connections to 10 of 10,000 services, beside 10 services",

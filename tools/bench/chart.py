@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Pictures of a run as SVG: bars with their intervals, on a ground of their own."""
+"""Pictures of a run as SVG: bars with their confidence intervals, on a white ground."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FONT = 'font-family="sans-serif" font-size="13"'
 
 @dataclass(frozen=True)
 class Bar:
-    """One row."""
+    """One bar with its label."""
 
     label: str
     each: Estimate
@@ -28,7 +28,7 @@ class Bar:
 
 
 def pictures(found: Results) -> dict[str, str]:
-    """The pictures that docs/PERFORMANCE.md shows, by name."""
+    """Return the pictures that docs/PERFORMANCE.md shows, by name."""
     drawn = {
         "nat4": _costs(found, "nat4", "NAT, 60,000 flows: ns per packet"),
         "answers": _costs(found, "answers", "NAT answers, 60,000 flows: ns per packet"),
@@ -39,7 +39,7 @@ def pictures(found: Results) -> dict[str, str]:
 
 
 def _costs(found: Results, name: str, title: str) -> str:
-    """What each variant costs on the newest kernel, the cheapest first."""
+    """Draw the cost of each variant on the newest kernel, the cheapest first."""
     record = found.records.get(f"{name}@newest")
     if not record or not record.figures:
         return ""
@@ -48,13 +48,13 @@ def _costs(found: Results, name: str, title: str) -> str:
 
 
 def _ratios(found: Results) -> str:
-    """How many times as much IPVS costs, by benchmark and kernel, with the targets."""
+    """Draw the cost of IPVS relative to ippfvs by benchmark and kernel, with the targets."""
     bars = []
     for benchmark in BENCHMARKS:
         for kernel, record in found.of(benchmark).items():
             for target in benchmark.targets:
                 if target.sense == "times" and target.other == "IPVS" and benchmark.unit == "ns":
-                    verdict = target.judge(record)
+                    verdict = target.verdict(record)
                     if verdict:
                         label = f"{benchmark.name}, {kernel}"
                         bars.append(Bar(label, verdict.found, verdict.bound))
@@ -63,7 +63,7 @@ def _ratios(found: Results) -> str:
 
 
 def draw(title: str, bars: Sequence[Bar]) -> str:
-    """BARS below each other, with whiskers for their intervals and a line for each target."""
+    """Draw BARS below each other, with whiskers for their intervals and a line for each target."""
     most = max(max(bar.each.high, bar.target or 0) for bar in bars) * 1.05
     scale = (_WIDTH - _LEFT - _RIGHT) / most
     height = _TOP + _ROW * len(bars) + 30
@@ -102,7 +102,7 @@ def _bar(bar: Bar, y: float, scale: float) -> list[str]:
 
 
 def _step(most: float) -> float:
-    """A round distance between ticks."""
+    """Return a round distance between ticks."""
     for exponent in range(-3, 12):
         for digit in (1, 2, 5):
             if most / (step := float(digit * 10.0**exponent)) <= _TICKS:

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The director of each variant: a network namespace with two devices, and who forwards in it.
+"""The director of each variant: a network namespace with two devices, and what forwards there.
 
         in0 (dummy) ── director ── out0 (dummy, real servers as permanent neighbours)
 
-The flood hands packets to the receive path of one device; they leave by the other, which counts
-them. Every variant has a namespace of its own with the same farm. Both balancers and netfilter
-register hooks only in namespaces that use them, so that a variant meets no other one's hooks.
+The module flood passes packets to the receive path of one device. They leave by the other device,
+which counts them. Every variant has a namespace of its own with the same farm. Both balancers and
+netfilter register hooks only in namespaces that use them, so no variant runs the hooks of another.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ippfvslab import netns
 from ippfvslab.netns import Host
 
 import pylvs
-from bench.shell import run
+from bench.commands import run
 
 VIP = {4: "10.0.0.100", 6: "fd00::100"}
 CLIENT = {4: "198.18.0.1", 6: "fd18::1"}
@@ -31,8 +31,8 @@ MANY_VIPS = ipaddress.ip_network("10.1.0.0/16")
 MIDDLE = 5005
 MAC_IN, MAC_OUT, MAC_OTHER = "02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:99"
 PORT = 80
-MOST = 20_000_000
-"""Connections that every variant has room for."""
+MAX_CONNECTIONS = 20_000_000
+"""The number of connections that every variant has room for."""
 _FLAG = {"nat": "-m", "tun": "-i", "dr": "-g"}
 _PROTOCOL = {"udp": "-u", "tcp": "-t"}
 _NFT_FAMILY = {4: "ip", 6: "ip6"}
@@ -41,18 +41,18 @@ CONNTRACK_BUCKETS = 1 << 19
 
 @dataclass(frozen=True)
 class Case:
-    """One rule set, by one forwarding method and family."""
+    """One rule set, for one forwarding method and address family."""
 
     method: str = "nat"
     family: int = 4
     protocol: str = "udp"
     scheduler: str = "rr"
     servers: int = 4
-    """Of each service; all services have the same ones."""
+    """The number of real servers of each service. All services have the same ones."""
     services: int = 1
-    """Around the same middle, so that few of them are among many."""
+    """The number of services. Their addresses surround the same middle, so a few are among many."""
     inputs: int = 1
-    """Devices that receive from clients: in0, in1 …, one per CPU."""
+    """The number of devices that receive from clients: in0, in1 …, one for each CPU."""
 
     @property
     def vips(self) -> list[str]:
@@ -66,12 +66,15 @@ class Case:
         return [str(first + number) for number in range(self.servers)]
 
     def weight(self, number: int) -> int:
-        """Of the server NUMBER: in large farms they differ, where the scheduler heeds them."""
+        """Return the weight of server NUMBER.
+
+        Weights differ in large farms with a weighted scheduler.
+        """
         return 1 + number % 10 if self.scheduler in ("wrr", "wlc") and self.servers > 4 else 1
 
     @property
     def rules(self) -> str:
-        """The rule set as `ipvsadm -S -n` writes it; both balancers read it."""
+        """The rule set in the format of `ipvsadm -S -n`, which both balancers read."""
         servers = [
             f"-r {socket_of(real)} {_FLAG[self.method]} -w {self.weight(number)}"
             for number, real in enumerate(self.reals)
@@ -89,11 +92,11 @@ def socket_of(address: str) -> str:
 
 
 class Variant:
-    """Who forwards in HOST; this one is the kernel alone, which routes."""
+    """What forwards packets in HOST. This class itself is plain routing by the kernel."""
 
     mac = MAC_IN
     direct = False
-    """Clients send to the first real server itself, not to the service."""
+    """Whether clients send to the first real server itself and not to the service."""
     forwards = True
 
     def __init__(self, host: Host, case: Case) -> None:
@@ -102,15 +105,15 @@ class Variant:
     def start(self) -> None:
         """Load the rules."""
 
-    def made(self) -> int | None:
-        """How many connections it has made; None where none are."""
+    def created(self) -> int | None:
+        """Return the number of connections it has created, or None if it has no connections."""
         return None
 
     def settle(self) -> None:
-        """Wait until it has done what it does beside forwarding."""
+        """Wait until it has finished its work in the background."""
 
     def stop(self) -> None:
-        """Undo what does not go with the namespace."""
+        """Undo what does not vanish with the namespace."""
 
 
 class Plain(Variant):
@@ -118,7 +121,7 @@ class Plain(Variant):
 
 
 class Floor(Variant):
-    """Packets for another host's MAC address: they end at the first look."""
+    """Packets have another host's MAC address, so the stack drops them at its first check."""
 
     mac = MAC_OTHER
     forwards = False
@@ -128,18 +131,18 @@ class Ippfvs(Variant):
     def start(self) -> None:
         with self.manager() as lvs:
             lvs.replace(pylvs.loads(self.case.rules))
-            lvs.configure(conn_max=MOST)
+            lvs.configure(conn_max=MAX_CONNECTIONS)
 
     def manager(self) -> pylvs.Manager:
         return pylvs.Manager(netns=str(self.host.path))
 
-    def made(self) -> int:
+    def created(self) -> int:
         with self.manager() as lvs:
             return lvs.stats().connections
 
     def settle(self) -> None:
-        """Wait until the table does not grow any more."""
-        settled(self.buckets)
+        """Wait until the table has stopped growing."""
+        wait_until_stable(self.buckets)
 
     def buckets(self) -> int:
         with self.manager() as lvs:
@@ -147,9 +150,10 @@ class Ippfvs(Variant):
 
 
 class Ipvs(Variant):
-    """Without connection tracking, synchronisation and estimators, whose timer adds up counters.
+    """IPVS without connection tracking, synchronisation and estimators.
 
-    Linux 7.3 gives a namespace smaller tables than the initial one has; here it gets the same.
+    The timer of the estimators adds up counters. Linux 7.3 gives a namespace smaller tables than
+    the initial namespace, and here it gets the same size.
     """
 
     def start(self) -> None:
@@ -161,16 +165,16 @@ class Ipvs(Variant):
                     file.write_text(f"{value}\n")
         self.host.run(os.environ["IPVSADM"], "-R", text=self.case.rules)
 
-    def made(self) -> int:
-        """Return the sum over CPUs, since the totals are the work of the estimators."""
+    def created(self) -> int:
+        """Return the sum over the CPUs, because the estimators compute the totals and are off."""
         with self.host.inside():
             text = Path("/proc/thread-self/net/ip_vs_stats_percpu").read_text()
-        cpus = [words for line in text.splitlines()[2:] if (words := line.split())]
-        return sum(int(words[1], 16) for words in cpus if len(words) == 6 and words[0] != "~")
+        cpus = [fields for line in text.splitlines()[2:] if (fields := line.split())]
+        return sum(int(fields[1], 16) for fields in cpus if len(fields) == 6 and fields[0] != "~")
 
     def settle(self) -> None:
-        """Wait until the table, which grows in Linux 7.3, does not grow any more."""
-        settled(self._buckets)
+        """Wait until the table, which grows in Linux 7.3, has stopped growing."""
+        wait_until_stable(self._buckets)
 
     def _buckets(self) -> str:
         with self.host.inside():
@@ -179,40 +183,40 @@ class Ipvs(Variant):
 
 
 class Nftables(Variant):
-    """DNAT on top of connection tracking, round robin."""
+    """DNAT with connection tracking, round robin."""
 
     more = ""
 
     def start(self) -> None:
         run("modprobe", "-a", "nf_conntrack", "nft_chain_nat", "nft_numgen")
         Path("/sys/module/nf_conntrack/parameters/hashsize").write_text(str(CONNTRACK_BUCKETS))
-        Path("/proc/sys/net/netfilter/nf_conntrack_max").write_text(str(MOST))
+        Path("/proc/sys/net/netfilter/nf_conntrack_max").write_text(str(MAX_CONNECTIONS))
         case, family = self.case, _NFT_FAMILY[self.case.family]
         choice = ", ".join(f"{number} : {real}" for number, real in enumerate(case.reals))
         self.host.run(
             *("nft", "-f", "-"),
             text=f"""
 table {family} bench {{
-	counter made {{ }}
+	counter created {{ }}
 	{self.more}
 	chain pre {{
 		type nat hook prerouting priority dstnat;
-		{family} daddr {case.vips[0]} {case.protocol} dport {PORT} counter name made \
+		{family} daddr {case.vips[0]} {case.protocol} dport {PORT} counter name created \
 dnat to numgen inc mod {case.servers} map {{ {choice} }}
 	}}
 }}
 """,
         )
 
-    def made(self) -> int:
-        """Return what the rule has counted: only first packets come to it."""
-        command = ("nft", "list", "counter", _NFT_FAMILY[self.case.family], "bench", "made")
-        words = self.host.run(*command).stdout.split()
-        return int(words[words.index("packets") + 1])
+    def created(self) -> int:
+        """Return the count of the DNAT rule, which sees only the first packets of connections."""
+        command = ("nft", "list", "counter", _NFT_FAMILY[self.case.family], "bench", "created")
+        fields = self.host.run(*command).stdout.split()
+        return int(fields[fields.index("packets") + 1])
 
 
 class Flowtable(Nftables):
-    """The same with a flow table: known flows leave at the ingress hook."""
+    """The same with a flow table: packets of known flows leave at the ingress hook."""
 
     more = """
 	flowtable fast { hook ingress priority 0; devices = { in0, out0 }; }
@@ -228,16 +232,16 @@ class Flowtable(Nftables):
 
 
 class Limit(Variant):
-    """The module limit: what no balancer can leave undone (limit/limit.c)."""
+    """The module limit, which does only what every balancer must do (limit/limit.c)."""
 
     bits = 22
 
     def start(self) -> None:
-        words = (f"bits={self.bits}", f"method={self.case.method}")
-        self.host.run("insmod", os.environ["LIMIT_MODULE"], *words)
+        options = (f"bits={self.bits}", f"method={self.case.method}")
+        self.host.run("insmod", os.environ["LIMIT_MODULE"], *options)
 
-    def made(self) -> int:
-        return int(Path("/sys/module/limit/parameters/made").read_text())
+    def created(self) -> int:
+        return int(Path("/sys/module/limit/parameters/created").read_text())
 
     def stop(self) -> None:
         run("rmmod", "limit")
@@ -255,17 +259,17 @@ VARIANTS: dict[str, type[Variant]] = {
 
 
 def kind(label: str) -> str:
-    """Whose variant LABEL is: "ippfvs" for "ippfvs, 1,000 servers"."""
+    """Return the variant of LABEL: "ippfvs" for "ippfvs, 1,000 servers"."""
     return label.partition(",")[0]
 
 
 def load(ipvs_bits: int | None = None, ippfvs_bits: int | None = None) -> None:
-    """Insert both balancers anew, with tables of so many bits; None: as they do by default."""
+    """Reload both balancers with tables of 2 to the power of these bits. None is the default."""
     unload()
     ippfvs = os.environ["IPPFVS_MODULE"]
     needs = run("modinfo", "-F", "depends", ippfvs).strip().split(",")
     run("modprobe", "-a", "dummy", *filter(None, needs))
-    run("insmod", ippfvs, f"conn_limit={MOST}", *_bits(ippfvs_bits))
+    run("insmod", ippfvs, f"conn_limit={MAX_CONNECTIONS}", *_bits(ippfvs_bits))
     run("modprobe", "ip_vs", *_bits(ipvs_bits))
 
 
@@ -274,17 +278,17 @@ def _bits(bits: int | None) -> list[str]:
 
 
 def unload() -> None:
-    """Remove both balancers; a namespace that is just going holds IPVS for a moment."""
+    """Remove both balancers. A namespace that is being destroyed holds IPVS for a moment."""
     loaded = [line.split()[0] for line in Path("/proc/modules").read_text().splitlines()]
     if "ippfvs" in loaded:
         run("rmmod", "ippfvs")
     for module in [each for each in loaded if each.startswith("ip_vs_")]:
-        _insist("modprobe", "-r", module)
+        _retry("modprobe", "-r", module)
     if "ip_vs" in loaded:
-        _insist("modprobe", "-r", "ip_vs")
+        _retry("modprobe", "-r", "ip_vs")
 
 
-def _insist(*command: str, limit_s: float = 60) -> None:
+def _retry(*command: str, limit_s: float = 60) -> None:
     until = time.monotonic() + limit_s
     while True:
         try:
@@ -296,8 +300,10 @@ def _insist(*command: str, limit_s: float = 60) -> None:
             time.sleep(0.1)
 
 
-def settled(value: Callable[[], object], still_s: float = 0.25, limit_s: float = 60) -> None:
-    """Return as soon as VALUE() has stayed the same for STILL_S."""
+def wait_until_stable(
+    value: Callable[[], object], still_s: float = 0.25, limit_s: float = 60
+) -> None:
+    """Return when VALUE() has not changed for STILL_S seconds."""
     now, since = value(), time.monotonic()
     until = since + limit_s
     while time.monotonic() - since < still_s:
@@ -305,12 +311,12 @@ def settled(value: Callable[[], object], still_s: float = 0.25, limit_s: float =
         if (new := value()) != now:
             now, since = new, time.monotonic()
         if since > until:
-            raise RuntimeError(f"it has not settled within {limit_s:.0f} s: {now}")
+            raise RuntimeError(f"it has not wait_until_stable within {limit_s:.0f} s: {now}")
 
 
 @contextmanager
 def directors(cases: dict[str, Case]) -> Iterator[dict[str, Variant]]:
-    """Each variant of CASES in a namespace of its own, started; all gone afterwards."""
+    """Yield each variant of CASES, started in a namespace of its own. All are removed at exit."""
     hosts = {label: Host(f"v{number}") for number, label in enumerate(cases)}
     variants = {label: VARIANTS[kind(label)](hosts[label], cases[label]) for label in cases}
     with ExitStack() as stack:
@@ -324,7 +330,7 @@ def directors(cases: dict[str, Case]) -> Iterator[dict[str, Variant]]:
 
 
 def _build(host: Host, case: Case) -> None:
-    """Devices, addresses, and neighbours for the real servers."""
+    """Create the devices, the addresses, and permanent neighbours for the real servers."""
     routes = [f"route add local {MANY_VIPS} dev in0"] if case.services > 1 else []
     neighbours = [
         f"neigh add {real} lladdr 02:00:00:01:{number >> 8:02x}:{number & 255:02x}"
@@ -335,7 +341,7 @@ def _build(host: Host, case: Case) -> None:
     host.ip(
         f"link add in0 address {MAC_IN} type dummy",
         f"link add out0 address {MAC_OUT} type dummy",
-        # Without a link-local address, so that IPv6 sends nothing of its own.
+        # Without a link-local address IPv6 sends no packets of its own.
         *("link set in0 addrgenmode none", "link set out0 addrgenmode none"),
         *("link set lo up", "link set in0 up", "link set out0 up"),
         f"addr add {VIP[4]}/32 dev in0",
@@ -348,11 +354,11 @@ def _build(host: Host, case: Case) -> None:
     )
     for number in more:
         host.sysctl(f"ipv4.conf.in{number}.rp_filter", 0)
-    for name, value in _SWITCHES.items():
+    for name, value in _SYSCTLS.items():
         host.sysctl(name, value)
 
 
-_SWITCHES = {
+_SYSCTLS = {
     "ipv4.ip_forward": 1,
     "ipv6.conf.all.forwarding": 1,
     "ipv4.conf.all.rp_filter": 0,

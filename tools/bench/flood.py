@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The generator: streams of packets and slices of them, by the module flood (flood/flood.c)."""
+"""The generator: streams of packets and their slices, sent by the module flood (flood/flood.c)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.shell import run
+from bench.commands import run
 
 FILE = Path("/proc/flood")
 FRAME_BYTES = 128
@@ -23,7 +23,7 @@ _HEAD = struct.Struct("=III16s16sHHHHI")
 _SCHEDULE = struct.Struct(f"=IIIIIIII{STEPS}Q")
 _RESULT = struct.Struct("=IIQQQQQQ")
 LONG, LONG_S = 100_000, 0.1
-"""Packets and seconds without a pause; longer slices let other tasks run in between."""
+"""Packets and seconds of a slice without a pause. Longer slices let other tasks run in between."""
 
 
 class Field(NamedTuple):
@@ -38,22 +38,22 @@ class Field(NamedTuple):
 
 
 class Slice(NamedTuple):
-    """What became of one slice; see struct flood_result."""
+    """The result of one slice; see struct flood_result."""
 
     stream: int
     step: int
     packets: int
     ns: int
-    """That the CPU worked for the guest."""
+    """The nanoseconds that the CPU worked for the guest."""
     wall_ns: int
     sent: int
-    came: int
+    forwarded: int
     worst_ns: int
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Packets made of FRAME, received by INTO in the namespace NETNS, counted as they leave OUT."""
+    """Packets made from FRAME, which device INTO of namespace NETNS receives and OUT sends."""
 
     netns: Path
     frame: bytes
@@ -65,10 +65,10 @@ class Stream:
     cpu: int = 0
     gso_size: int = 0
     payload: int = 0
-    """Bytes behind the frame, in one fragment; with GSO_SIZE only."""
+    """The bytes after the frame, in one fragment. It needs GSO_SIZE."""
 
     def pack(self, netns: int) -> bytes:
-        """As the module reads it, with the descriptor of NETNS."""
+        """Return the struct flood_add of the module, with the file descriptor NETNS."""
         fields = [*self.fields, *[Field(0, 0, 0, 0)] * (FIELDS - len(self.fields))]
         head = _HEAD.pack(
             *(_ADD, netns, self.cpu, self.into.encode(), self.out.encode()),
@@ -80,12 +80,12 @@ class Stream:
 
 @dataclass
 class Flood:
-    """The module's streams; there is one Flood at a time."""
+    """The streams of the module. Only one Flood may exist at a time."""
 
     count: int = field(default=0, init=False)
 
     def add(self, stream: Stream) -> int:
-        """Take STREAM and return its number."""
+        """Add STREAM and return its number."""
         netns = os.open(stream.netns, os.O_RDONLY)
         try:
             _write(stream.pack(netns))
@@ -108,10 +108,10 @@ class Flood:
         packets: int = 0,
         slowest: bool = False,
     ) -> list[Slice]:
-        """In each of ROUNDS, run each of STEPS, whose streams go at the same time.
+        """Run each of STEPS in each of ROUNDS. The streams of a step run at the same time.
 
-        A slice has PACKETS, or lasts SLICE_S after LEAD_S that do not count. With SLOWEST its
-        slowest batch is measured, too, which takes a percent of the time.
+        A slice sends PACKETS, or lasts SLICE_S after LEAD_S that are not measured. With SLOWEST the
+        slowest batch is measured, too, which costs one percent of the time.
         """
         return self._run(rounds, steps, slice_s, lead_s, packets, slowest)
 
@@ -138,7 +138,10 @@ class Flood:
 
 @contextmanager
 def flood() -> Iterator[Flood]:
-    """Yield a generator without streams; none are left afterwards, nor references to devices."""
+    """Yield a generator without streams.
+
+    At exit the streams and their device references are removed.
+    """
     if not FILE.exists():
         run("insmod", os.environ["FLOOD_MODULE"])
     _write(struct.pack("=I", _CLEAR))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""In the guest: measure the benchmarks that are named, and write the figures down after each."""
+"""In the guest: measures the named benchmarks, and writes the figures to a file after each."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ippfvslab.say import line
+from ippfvslab.log import line
 
 from bench import farm
 from bench.benchmarks import BENCHMARKS
+from bench.commands import run
 from bench.model import Benchmark, Record
-from bench.shell import run
 
-_LEAVE_BYTES = 200 << 20
+_SPARE_BYTES = 200 << 20
 
 
 def main() -> int:
-    """Leave RUN/figures.json."""
-    words = argparse.ArgumentParser()
-    words.add_argument("--kernel", required=True)
-    words.add_argument("--share", type=float, default=1, help="of each benchmark's time")
-    words.add_argument("names", nargs="+")
-    chosen = words.parse_args()
+    """Write RUN/figures.json."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kernel", required=True)
+    parser.add_argument("--share", type=float, default=1, help="share of each benchmark's time")
+    parser.add_argument("names", nargs="+")
+    chosen = parser.parse_args()
     touch_memory()
     known = {each.name: each for each in BENCHMARKS}
     records: dict[str, Any] = {}
     due = time.monotonic()
     for name in chosen.names:
-        # What one benchmark leaves of its time, the next ones may take; what one takes too much,
-        # they lose, but for half of theirs.
+        # A benchmark that ends early leaves its time to the next ones. A benchmark that takes too
+        # long takes time from the next ones, but at most half of theirs.
         own = chosen.share * known[name].time_s
         due = max(due + own, time.monotonic() + own / 2)
         record = _measure(known[name], due)
@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def _measure(benchmark: Benchmark, until: float) -> Record:
-    """Figures, or what went wrong: the other benchmarks are measured all the same."""
+    """Return the figures or the error. An error does not prevent the next benchmarks."""
     line(f"-- {benchmark.name}: {benchmark.title}")
     probe = importlib.import_module(f"bench.probes.{benchmark.probe}")
     began = time.monotonic()
@@ -65,7 +65,7 @@ def _measure(benchmark: Benchmark, until: float) -> Record:
 
 
 def describe() -> dict[str, str]:
-    """The guest itself."""
+    """Return facts about the guest."""
     memory = int(Path("/proc/meminfo").read_text().split()[1])
     return {
         "kernel": platform.release(),
@@ -75,10 +75,10 @@ def describe() -> dict[str, str]:
 
 
 def touch_memory() -> None:
-    """Have a file in memory take nearly all that is free, and drop it.
+    """Fill a file in memory with nearly all free memory, and remove it.
 
-    User-Mode Linux gets its memory from the host page by page, at first touch. Otherwise the first
-    variant that uses a page would pay for the host's page fault.
+    User-Mode Linux gets each page of its memory from the host at the first access. Without this,
+    the first variant that uses a page would pay for the host's page fault.
     """
     free = next(
         int(each.split()[1]) << 10
@@ -90,8 +90,8 @@ def touch_memory() -> None:
     run("mount", "-t", "tmpfs", "-o", f"size={free}", "tmpfs", str(mount))
     try:
         with (mount / "all").open("wb") as file:
-            # A tmpfs makes room by clearing pages, which touches them.
-            os.posix_fallocate(file.fileno(), 0, max(1, free - _LEAVE_BYTES))
+            # A tmpfs allocates space by clearing pages, which accesses them.
+            os.posix_fallocate(file.fileno(), 0, max(1, free - _SPARE_BYTES))
     finally:
         run("umount", str(mount))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a benchmark is, what a target is, and how a target is judged."""
+"""The model: benchmarks, their targets, records of measurements, and verdicts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal
 from bench.stats import Estimate
 
 KERNELS = ("6.12", "newest", "smp")
-"""Linux 6.12 and the newest on one CPU, and the newest on two."""
+"""Linux 6.12 and the newest Linux on one CPU, and the newest on two."""
 Sense = Literal["times", "cost", "figure"]
 
 
@@ -25,22 +25,22 @@ class Target:
     sense: Sense
     other: str
     bound: Mapping[str, float]
-    """By kernel."""
+    """The bound for each kernel."""
 
     @property
     def sign(self) -> str:
         return "≥" if self.sense == "times" else "≤"
 
-    def reached(self, record: Record) -> Estimate | None:
-        """What is compared with the bound; None when it was not measured."""
+    def measured(self, record: Record) -> Estimate | None:
+        """Return the estimate to compare with the bound, or None if it was not measured."""
         if self.sense == "figure":
             return record.figures.get(self.other)
         found = record.ratios.get(self.other)
         return found.inverse if found and self.sense == "cost" else found
 
-    def judge(self, record: Record) -> Verdict | None:
-        """How RECORD stands to this target, if it has one for its kernel."""
-        bound, found = self.bound.get(record.kernel), self.reached(record)
+    def verdict(self, record: Record) -> Verdict | None:
+        """Return the verdict for RECORD, or None if there is no bound or no measurement."""
+        bound, found = self.bound.get(record.kernel), self.measured(record)
         if bound is None or found is None:
             return None
         return Verdict(self, bound, found)
@@ -48,7 +48,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A target and what was measured."""
+    """A target and the measured estimate."""
 
     target: Target
     bound: float
@@ -62,7 +62,7 @@ class Verdict:
 
     @property
     def missed(self) -> bool:
-        """Whether it is missed by more than the interval."""
+        """Whether the whole interval lies beyond the bound."""
         if self.target.sense == "times":
             return self.found.high < self.bound
         return self.found.low > self.bound
@@ -73,7 +73,7 @@ class Verdict:
 
 
 def times(other: str, bound: float, newest: float | None = None) -> Target:
-    """OTHER costs at least BOUND times as much; with the newest kernel NEWEST times."""
+    """OTHER costs at least BOUND times as much, or NEWEST times on the newest kernel."""
     return Target("times", other, _bounds(bound, newest))
 
 
@@ -94,52 +94,57 @@ def _bounds(bound: float, newest: float | None) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One thing that is measured."""
+    """One thing to measure."""
 
     name: str
     title: str
     probe: str
     """The module of bench.probes that measures it."""
     setting: Any
-    """The probe's own parameters."""
+    """The parameters of the probe."""
     variants: tuple[str, ...]
-    """The first one is compared with the others."""
+    """The variants. The first one is compared with the others."""
     targets: tuple[Target, ...] = ()
     unit: str = "ns"
-    """Of its figures: "ns" (per packet or connection), "s", "bytes"."""
+    """The unit of its figures: "ns" (per packet or connection), "s" or "bytes"."""
     kernels: tuple[str, ...] = ("6.12", "newest")
     quick: tuple[str, ...] = ()
     """The kernels on which `--quick` measures it."""
     time_s: float = 30
-    """It ends after this time, whether its intervals are narrow or not."""
+    """It ends after this time in seconds, even if its intervals are not narrow."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """How one benchmark went on one kernel."""
+    """The result of one benchmark on one kernel."""
 
     kernel: str
     figures: dict[str, Estimate] = field(default_factory=dict)
     ratios: dict[str, Estimate] = field(default_factory=dict)
-    """How many times as much each other variant costs as the first one."""
+    """For each other variant, how many times as much it costs as the first one."""
     facts: dict[str, str] = field(default_factory=dict)
-    """What else was seen."""
+    """Other observations, as text."""
     seconds: float = 0
     trouble: str = ""
-    """Why there are no figures."""
+    """The reason why there are no figures."""
 
     @property
     def end(self) -> str:
-        """Why it ended."""
+        """The reason why it ended."""
         if all(each.narrow for each in self.ratios.values()):
             return "interval narrow"
         return "time over"
 
 
 def record_of(data: Mapping[str, Any]) -> Record:
-    """The record that DATA, a part of a file of figures, describes."""
+    """Return the record from DATA, a part of a file of figures."""
     estimates = {
-        name: {variant: Estimate(**each) for variant, each in data[name].items()}
+        name: {variant: _estimate_of(each) for variant, each in data[name].items()}
         for name in ("figures", "ratios")
     }
     return Record(**{**data, **estimates})
+
+
+def _estimate_of(data: Mapping[str, Any]) -> Estimate:
+    # Files of figures that were written before 2026-12 call the sessions "sittings".
+    return Estimate(**{"sessions" if key == "sittings" else key: data[key] for key in data})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Frames as templates for the flood: Ethernet, IPv4 or IPv6, UDP or TCP, correct checksums."""
+"""Frames as templates for flood: Ethernet, IPv4 or IPv6, UDP or TCP, with correct checksums."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ class End:
 
     @property
     def number(self) -> int:
-        """The last four bytes of the address."""
+        """The last four bytes of the address, as a number."""
         return int.from_bytes(self.packed[-4:], "big")
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One packet, and where its parts are, counted from the first byte of the Ethernet header."""
+    """One packet and the offsets of its parts from the first byte of the Ethernet header."""
 
     data: bytes
     ip_check: int
-    """Offset of the checksum of the IPv4 header; 0 for IPv6."""
+    """The offset of the checksum of the IPv4 header, or 0 for IPv6."""
     l4_check: int
     source: int
-    """Offset of the last four bytes of the source address."""
+    """The offset of the last four bytes of the source address."""
     dest: int
     source_port: int
     dest_port: int
@@ -52,7 +52,7 @@ class Frame:
 def frame(
     mac: str, protocol: str, source: End, dest: End, *, flags: int = ACK, data: bytes = b""
 ) -> Frame:
-    """Make a packet of PROTOCOL ("udp" or "tcp", with FLAGS) from SOURCE to DEST."""
+    """Return a packet of PROTOCOL ("udp" or "tcp", with FLAGS) from SOURCE to DEST."""
     family = 6 if ":" in source.address else 4
     size = len(source.packed)
     number = _NUMBER[protocol]
@@ -76,9 +76,9 @@ def frame(
 
 
 def partial(packet: Frame, payload: int) -> bytes:
-    """Return PACKET, a TCP header over IPv4, as GRO leaves it above PAYLOAD bytes.
+    """Return PACKET, a TCP header over IPv4, as GRO leaves it before PAYLOAD bytes of data.
 
-    The checksum is then that of the pseudo header alone, not inverted.
+    Its checksum field is the sum of the pseudo header, not inverted.
     """
     header = packet.data[_ETHER : _ETHER + 20]
     length = len(packet.data) - _ETHER + payload
@@ -91,7 +91,7 @@ def partial(packet: Frame, payload: int) -> bytes:
 
 
 def checksum(data: bytes) -> int:
-    """The Internet checksum (RFC 1071) of DATA, whose length is even or padded with a zero."""
+    """Return the Internet checksum (RFC 1071) of DATA. Odd data is padded with a zero byte."""
     data += b"\0" * (len(data) % 2)
     total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
@@ -104,7 +104,10 @@ def _udp(source: End, dest: End, data: bytes) -> bytes:
 
 
 def _tcp(source: End, dest: End, flags: int, data: bytes) -> bytes:
-    """Sequence numbers stay the same, so that connection tracking takes data for repeated."""
+    """Return a TCP segment.
+
+    The sequence numbers never change, so connection tracking regards data as retransmitted.
+    """
     options = struct.pack("!BBH", 2, 4, 1460) if flags & SYN else b""
     sequence = 0 if flags & SYN else 1
     acknowledged = 1 if flags & ACK else 0

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Several runs of one commit side by side: `python -m bench.repeat JSON JSON JSON`.
+"""Compares several runs of one commit: `python -m bench.repeat JSON JSON JSON`.
 
-Keeps their ratios in docs/performance/repeat.json, of which the page makes a table.
+It writes their ratios to docs/performance/repeat.json, which the page shows as a table.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ FILE = paths.TREE / "docs/performance/repeat.json"
 
 
 def main(files: list[str]) -> int:
-    """Write FILE, of the runs in FILES."""
+    """Write FILE from the runs in FILES."""
     runs = [_ratios(results.read(Path(file))) for file in files]
     FILE.write_text(json.dumps(runs).replace("], ", "],\n") + "\n")
     return 0
 
 
 def _ratios(found: results.Results) -> dict[str, Any]:
-    """What is compared: the ratios that were measured in pairs of slices."""
+    """Return what is compared: the ratios that were measured in pairs of slices."""
     ratios = {
         f"{name} | {label}": [round(each, 4) for each in (one.value, one.low, one.high)]
         for name, record in found.records.items()
         for label, one in record.ratios.items()
-        if one.sittings > 1
+        if one.sessions > 1
     }
     return {
         "when": found.when,
@@ -42,12 +42,12 @@ def _ratios(found: results.Results) -> dict[str, Any]:
 
 
 def agree(intervals: list[tuple[float, float]]) -> bool:
-    """Whether some value lies in all INTERVALS."""
+    """Return whether some value lies in all INTERVALS."""
     return max(low for low, _ in intervals) <= min(high for _, high in intervals)
 
 
 def table(file: Path = FILE) -> str:
-    """Each ratio of all runs, and whether their intervals agree."""
+    """Return a table of each ratio of all runs, and whether their intervals agree."""
     runs = json.loads(file.read_text()) if file.exists() else []
     if not runs:
         return "Not shown yet."

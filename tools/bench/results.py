@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a run found, kept as JSON, and the machine that it ran on."""
+"""The results of a run, which are kept as JSON, and the machine that it ran on."""
 
 from __future__ import annotations
 
@@ -10,43 +10,43 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from ippfvslab import paths, process, say
+from ippfvslab import log, paths, process
 
 from bench.model import KERNELS, Benchmark, Record, Verdict, record_of
 
 
-@dataclass(frozen=True)
+@dataclass
 class Results:
-    """One run."""
+    """The results of one run."""
 
     when: str
     commit: str
     quick: bool
     machine: dict[str, str]
     guests: dict[str, dict[str, str]] = field(default_factory=dict)
-    """By kernel."""
+    """Facts about the guest of each kernel."""
     records: dict[str, Record] = field(default_factory=dict)
-    """By benchmark and kernel: "nat4@6.12"."""
+    """The records by benchmark and kernel: "nat4@6.12"."""
     faults: list[str] = field(default_factory=list)
-    """What the kernels complained of."""
+    """The complaints of the kernels."""
     seconds: float = 0
-    """The whole run."""
+    """The duration of the whole run."""
 
     def of(self, benchmark: Benchmark) -> dict[str, Record]:
-        """The records of BENCHMARK, by kernel."""
+        """Return the records of BENCHMARK, by kernel."""
         found = {kernel: self.records.get(f"{benchmark.name}@{kernel}") for kernel in KERNELS}
         return {kernel: record for kernel, record in found.items() if record}
 
     def verdicts(self, benchmarks: Sequence[Benchmark]) -> Iterator[tuple[Benchmark, str, Verdict]]:
-        """Every target of BENCHMARKS that was measured, with its kernel."""
+        """Yield every measured target of BENCHMARKS with its benchmark and kernel."""
         for benchmark in benchmarks:
             for kernel, record in self.of(benchmark).items():
                 for target in benchmark.targets:
-                    if verdict := target.judge(record):
+                    if verdict := target.verdict(record):
                         yield benchmark, kernel, verdict
 
     def write(self, file: Path) -> None:
-        """Keep this run in FILE, with figures of six digits."""
+        """Write this run to FILE, with figures of six digits."""
         file.parent.mkdir(parents=True, exist_ok=True)
         data = json.loads(
             json.dumps(asdict(self)), parse_float=lambda text: float(f"{float(text):.6g}")
@@ -55,17 +55,17 @@ class Results:
 
 
 def read(file: Path) -> Results:
-    """The run that FILE keeps."""
+    """Return the run in FILE."""
     try:
         data = json.loads(file.read_text())
         records = {name: record_of(each) for name, each in data.pop("records").items()}
         return Results(**data, records=records)
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as fault:
-        raise say.Trouble(f"{file} is no file of figures of tools/lab bench: {fault}") from None
+        raise log.LabError(f"{file} is no file of figures of tools/lab bench: {fault}") from None
 
 
 def machine() -> dict[str, str]:
-    """What the figures depend on."""
+    """Return facts about the machine that the figures depend on."""
     cpu = Path("/proc/cpuinfo").read_text()
     name = re.search(r"^model name\s*: (.*)$", cpu, re.MULTILINE)
     caches = sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index[0-9]*"))
@@ -86,13 +86,13 @@ def machine() -> dict[str, str]:
 
 
 def load() -> str:
-    """How many programs wanted a CPU in the last 1, 5 and 15 minutes."""
+    """Return the load of the machine in the last 1, 5 and 15 minutes."""
     return ", ".join(Path("/proc/loadavg").read_text().split()[:3])
 
 
 def commit() -> str:
-    """The commit in the source tree, and whether it was changed since."""
+    """Return the commit of the source tree, and whether the tree differs from it."""
     try:
         return process.run(["git", "-C", paths.TREE, "describe", "--always", "--dirty"]).strip()
-    except (say.Trouble, FileNotFoundError):
+    except (log.LabError, FileNotFoundError):
         return "not under git"

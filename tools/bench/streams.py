@@ -9,10 +9,10 @@ from bench.packets import ACK, PUSH, End, frame, partial
 
 FIRST_PORT, MANY = 1024, 60_000
 STRIDE = 22_111
-"""Between the flows of two packets; without a common divisor with MANY.
+"""The distance between the flows of two successive packets. It has no common divisor with MANY.
 
-Connections are made in the order of ports. If packets came in that order, too, the processor would
-fetch the entries, which lie side by side, before they are asked for.
+Connections are created in the order of ports. If packets came in that order, too, the processor
+would prefetch the entries, which are adjacent in memory.
 """
 DATA = b"ippfvs"
 MSS = 1448
@@ -34,16 +34,17 @@ def stream(
     busy: int = 1,
     cpu: int = 0,
 ) -> Stream:
-    """Packets of PORTS × ADDRESSES flows from CLIENT on to VARIANT's service, or their ANSWERS.
+    """Return packets of PORTS × ADDRESSES flows to VARIANT's service, or their ANSWERS.
 
-    The port moves by STRIDE with every packet; the address when all ports have had their turn or,
-    if JUMPING, with every packet. The service is that in the middle, or each of BUSY ones in turn.
-    With GSO, packets have PAYLOAD bytes.
+    The flows start at CLIENT and FIRST_PORT. The port moves by STRIDE with every packet. The
+    address moves when all ports have been used or, if JUMPING, with every packet. The packets go to
+    the service in the middle or, if BUSY is larger than 1, to each of BUSY services in turn. With
+    GSO, packets have PAYLOAD bytes.
     """
     case = variant.case
     near = End(client or CLIENT[case.family], first_port)
-    first = (len(case.vips) - busy) // 2
-    far = End(case.reals[0] if variant.direct or answers else case.vips[first], PORT)
+    first_vip = (len(case.vips) - busy) // 2
+    far = End(case.reals[0] if variant.direct or answers else case.vips[first_vip], PORT)
     ends, mac = ((far, near), MAC_OUT) if answers else ((near, far), variant.mac)
     data = DATA if flags == PUSH and not gso else b""
     packet = frame(mac, case.protocol, *ends, flags=flags, data=data)

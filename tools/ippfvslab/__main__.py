@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`python -m ippfvslab`: what `tools/lab` runs once the machine is ready."""
+"""`python -m ippfvslab`: `tools/lab` runs this when the machine is ready."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ippfvslab.cli import INTERRUPTED, main
 
 code = main()
 if code == INTERRUPTED:
-    # Threads may still wait for guests, and Python cannot end beside them.
+    # Threads may still wait for guests, and a normal exit of Python would wait for these threads.
     sys.stdout.flush()
     os._exit(code)
 sys.exit(code)

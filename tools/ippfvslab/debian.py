@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Debian packages as files: find the newest, download and unpack them, install nothing.
+"""Debian packages as files: find the newest, download and unpack it, and install nothing.
 
-Programs that run on this machine come from its own release, as its apt is configured (HERE).
-Kernels come from several releases at once, through an apt configuration in the cache that names the
+Programs that run on this machine come from the machine's own release, as its apt is configured
+(HERE). Kernels come from several releases, through an apt configuration in the cache that names the
 same mirror (kernels()).
 """
 
@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ippfvslab import paths, process, say
-from ippfvslab.say import Trouble
+from ippfvslab import log, paths, process
+from ippfvslab.log import LabError
 
 _KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _SUITES = ("bookworm", "trixie", "trixie-backports")
@@ -28,47 +28,47 @@ _LISTS_AGE_S = 86_400
 
 @dataclass(frozen=True)
 class Archive:
-    """A set of Debian releases to take packages from; an empty CONFIG is the machine's own."""
+    """A set of Debian releases to take packages from. An empty CONFIG means the machine's own."""
 
     config: str = ""
 
-    def apt(self, *words: str | Path, cwd: Path | None = None) -> str:
-        """The output of an apt program that is run for this archive."""
-        return process.run(words, cwd=cwd, env={"LC_ALL": "C", "APT_CONFIG": self.config})
+    def apt(self, *arguments: str | Path, cwd: Path | None = None) -> str:
+        """Run an apt program for this archive and return its output."""
+        return process.run(arguments, cwd=cwd, env={"LC_ALL": "C", "APT_CONFIG": self.config})
 
     def newest(self, pattern: str) -> str:
-        """The name of the newest package whose whole name matches the regular expression."""
+        """Return the newest package whose whole name matches the regular expression."""
         names = self.apt("apt-cache", "pkgnames", re.split(r"[\\\[(.]", pattern)[0]).split()
         matching = [name for name in names if re.fullmatch(pattern, name)]
         if not matching:
-            raise Trouble(f"Debian's archive offers no package {pattern}; run apt-get update")
+            raise LabError(f"Debian's archive offers no package {pattern}; run apt-get update")
         return max(matching, key=lambda name: [int(part) for part in re.findall(r"\d+", name)])
 
     def version(self, package: str) -> str:
-        """The version of PACKAGE that apt would install or download."""
+        """Return the version of PACKAGE that apt would install or download."""
         found = re.search(r"Candidate: (\S+)", self.apt("apt-cache", "policy", package))
         if not found or found[1] == "(none)":
-            raise Trouble(f"Debian's archive offers no package {package}; run apt-get update")
+            raise LabError(f"Debian's archive offers no package {package}; run apt-get update")
         return found[1]
 
     def depends(self, package: str, pattern: str) -> str:
-        """The name of the dependency of PACKAGE that matches PATTERN."""
+        """Return the name of the dependency of PACKAGE that matches PATTERN."""
         for name in re.findall(r"Depends: (\S+)", self.apt("apt-cache", "depends", package)):
             if re.fullmatch(pattern, name):
                 return str(name)
-        raise Trouble(f"the Debian package {package} depends on nothing like {pattern}")
+        raise LabError(f"the Debian package {package} depends on nothing like {pattern}")
 
     def download(self, package: str) -> Path:
-        """The .deb of PACKAGE in the cache, downloaded if it is not there yet."""
+        """Return the .deb file of PACKAGE in the cache. It is downloaded if it is not there yet."""
         paths.PACKAGES.mkdir(parents=True, exist_ok=True)
         stem = f"{package}_{self.version(package).replace(':', '%3a')}_"
-        if have := _stored(paths.PACKAGES, stem):
+        if (have := _stored(paths.PACKAGES, stem)) and paths.use(have):
             return have
-        # An interrupted download must not be taken for a whole package later.
+        # The download goes to another folder, so an interrupted one never looks complete.
         with tempfile.TemporaryDirectory(dir=paths.PACKAGES) as part:
             self.apt("apt-get", "download", "-qq", package, cwd=Path(part))
             if not (new := _stored(Path(part), stem)):
-                raise Trouble(f"apt-get download {package} brought no file {stem}*.deb")
+                raise LabError(f"apt-get download {package} brought no file {stem}*.deb")
             return new.rename(paths.PACKAGES / new.name)
 
     def unpack(self, packages: Sequence[str], folder: Path) -> None:
@@ -90,12 +90,12 @@ def _stored(folder: Path, stem: str) -> Path | None:
 
 
 def mirror() -> str:
-    """The URI of the main Debian archive that this machine's apt uses."""
+    """Return the URI of the main Debian archive that this machine's apt uses."""
     return _mirrors()[0]
 
 
 def _mirrors() -> tuple[str, str]:
-    """The URIs of the main archive and of the security archive."""
+    """Return the URIs of the main archive and of the security archive."""
     fields = "$(ORIGIN) $(CODENAME) $(REPO_URI)"
     targets = HERE.apt("apt-get", "indextargets", "--format", fields, "Created-By: Packages")
     main = security = ""
@@ -106,7 +106,7 @@ def _mirrors() -> tuple[str, str]:
         elif origin == "Debian":
             main = main or uri
     if not main or not security:
-        raise Trouble(
+        raise LabError(
             "apt knows no Debian archive with its security archive; "
             "add both to /etc/apt/sources.list and run apt-get update"
         )
@@ -115,10 +115,10 @@ def _mirrors() -> tuple[str, str]:
 
 @functools.cache
 def kernels() -> Archive:
-    """The releases of Debian that have kernels for the lab.
+    """Return the releases of Debian that have kernels for the lab.
 
-    The package lists are a day old at most. If they cannot be renewed, older lists serve as long as
-    the cache has the packages that they name.
+    The package lists are at most one day old. If they cannot be updated, older lists are used as
+    long as the cache has the packages that they name.
     """
     home = paths.CACHE / "apt"
     archive = Archive(str(home / "apt.conf"))
@@ -142,22 +142,22 @@ def kernels() -> Archive:
         (home / "status").touch()
         try:
             archive.apt("apt-get", "update", "-qq", "--error-on=any")
-        except Trouble as trouble:
+        except LabError as error:
             if not stamp.exists():
                 raise
-            say.line(f"-- the kernel package lists could not be renewed: {trouble}")
+            log.line(f"-- the kernel package lists could not be updated: {error}")
         else:
             stamp.touch()
     return archive
 
 
 def program(package: str, path: str) -> Path:
-    """PATH of PACKAGE, unpacked in the cache."""
-    return whole([package]) / path
+    """Return PATH of PACKAGE, unpacked in the cache."""
+    return unpacked([package]) / path
 
 
-def whole(packages: Sequence[str]) -> Path:
-    """PACKAGES, a program and then its libraries, unpacked into one folder of the cache."""
+def unpacked(packages: Sequence[str]) -> Path:
+    """Unpack PACKAGES, a program and its libraries, into one folder, and return it."""
     folder = paths.PROGRAMS / f"{packages[0]}_{HERE.version(packages[0])}"
     with paths.locked("programs"):
         if not folder.exists():
@@ -166,5 +166,5 @@ def whole(packages: Sequence[str]) -> Path:
 
 
 def busybox() -> Path:
-    """The program that virtme puts into its initial RAM disk."""
+    """Return the program that virtme puts into its initial RAM disk."""
     return program("busybox-static", "bin/busybox")

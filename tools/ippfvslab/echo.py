@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""TCP and UDP servers that say who they are and give back what they get, in threads."""
+"""TCP and UDP echo servers, in threads. Each answers with its name and the data it received."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from ippfvslab.netns import Host
 
 
 class Echo:
-    """Answers on one address and port of HOST, over tcp or udp, with `NAME:` before the data.
+    """An echo server on one address and port of HOST, over "tcp" or "udp".
 
-    TCP answers every piece that it reads and closes when the client does.
+    It prepends `NAME:` to the data. Over TCP it answers every piece that it reads, and closes the
+    connection when the client does.
     """
 
     def __init__(self, host: Host, protocol: str, address: str, port: int, name: str = "") -> None:
@@ -27,8 +28,8 @@ class Echo:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind((address, port))
         self._selector = selectors.DefaultSelector()
-        self._bell, self._wake = socket.socketpair()
-        self._selector.register(self._bell, selectors.EVENT_READ, None)
+        self._stop_receiver, self._stop_sender = socket.socketpair()
+        self._selector.register(self._stop_receiver, selectors.EVENT_READ, None)
         if protocol == "tcp":
             self._socket.listen(4096)
             self._selector.register(self._socket, selectors.EVENT_READ, self._accept)
@@ -44,21 +45,21 @@ class Echo:
         self.close()
 
     def wait(self, served: int, limit_s: float = 30) -> None:
-        """Return when SERVED connections or datagrams came, or after LIMIT_S seconds."""
+        """Return after SERVED connections or datagrams have come, or after LIMIT_S seconds."""
         limit = time.monotonic() + limit_s
         while self.served < served and time.monotonic() < limit:
             time.sleep(0.01)
 
     def close(self) -> None:
         """Stop serving and close every connection."""
-        self._wake.send(b"x")
+        self._stop_sender.send(b"x")
         self._thread.join()
         for key in list(self._selector.get_map().values()):
             sock = key.fileobj
             assert isinstance(sock, socket.socket)
             sock.close()
         self._selector.close()
-        self._wake.close()
+        self._stop_sender.close()
 
     def _serve(self) -> None:
         while True:
@@ -80,7 +81,7 @@ class Echo:
                 connection.sendall(f"{self.name}:".encode() + data)
                 return
         except ConnectionError:
-            pass  # the client is gone: close, as after its FIN
+            pass  # the client is gone, so close the connection as after its FIN
         self._selector.unregister(connection)
         connection.close()
 

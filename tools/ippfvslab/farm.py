@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A farm of hosts on LANs, built from a layout and always taken down."""
+"""A farm of hosts on LANs, built from a layout. It is always removed at the end."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ippfvslab.layouts import Layout, Spec
 from ippfvslab.netns import Host
 
 DISCARD = 9
-SETTLE_LIMIT_S = 20
+REACH_LIMIT_S = 20
 
-_QUIET = {
+_SYSCTLS = {
     "ipv6.conf.all.accept_dad": 0,
     "ipv6.conf.default.accept_dad": 0,
     "ipv6.conf.default.accept_ra": 0,
@@ -31,15 +31,15 @@ _QUIET = {
 
 
 class Farm:
-    """The hosts of LAYOUT, up and able to reach each other.
+    """The hosts of LAYOUT. They are up and reach each other.
 
         with Farm(layout("nat")) as farm:
             farm.director.run("ippfvsadm", "-A", "-t", …)
             farm.client.run("curl", …)
 
-    Namespaces are called PREFIX + host, so that several farms can stand side by side. Each LAN is a
-    bridge in a namespace of its own; the MAC address of a host is 02:00:00:00:<lan>:<host>, counted
-    from 1 in the layout's order, so that captures say who is who.
+    Namespaces are called PREFIX + host, so that several farms can exist at the same time. Each LAN
+    is a bridge in a namespace of its own. The MAC address of a host is 02:00:00:00:<lan>:<host>,
+    counted from 1 in the layout's order, so that captures identify the hosts.
     """
 
     def __init__(self, layout: Layout, prefix: str = "") -> None:
@@ -47,7 +47,7 @@ class Farm:
         self.hosts = {name: Host(prefix + name) for name in layout.hosts}
         self.client = self.hosts["client"]
         self.director = self.hosts["director"]
-        self.adopt(layout)
+        self.use_layout(layout)
         lans = dict.fromkeys(lan for spec in layout.hosts.values() for lan in spec.nics)
         self.lans = {lan: Host(prefix + lan) for lan in lans}
         try:
@@ -65,16 +65,16 @@ class Farm:
     def used_as(self, layout: Layout) -> Farm:
         """Return this farm under another LAYOUT of the same hosts.
 
-        Method, family, virtual address and real servers are LAYOUT's. The hosts stay this farm's,
-        which alone closes them.
+        The method, family, virtual address and real servers are those of LAYOUT. The hosts stay
+        those of this farm, and only this farm closes them.
         """
         other = copy.copy(self)
-        other.adopt(layout)
+        other.use_layout(layout)
         other.await_neighbours()
         return other
 
-    def adopt(self, layout: Layout) -> None:
-        """Take method, family, virtual address and real servers from LAYOUT."""
+    def use_layout(self, layout: Layout) -> None:
+        """Set the method, family, virtual address and real servers from LAYOUT."""
         self.layout = layout
         self.method = layout.method
         self.family = layout.family
@@ -83,24 +83,24 @@ class Farm:
         self.reals = layout.reals
 
     def service(self, port: int | None = None) -> str:
-        """The virtual service as ippfvsadm wants it: VIP:port, [VIP]:port, or VIP alone."""
+        """Return the virtual service in ippfvsadm's syntax: VIP:port, [VIP]:port, or VIP alone."""
         return endpoint(self.vip, port)
 
     def real(self, number: int, port: int | None = None) -> str:
-        """Real server NUMBER, counted from 0, as ippfvsadm wants it."""
+        """Return real server NUMBER, counted from 0, in ippfvsadm's syntax."""
         return endpoint(self.reals[number], port)
 
     def device(self, host: str, lan: str) -> str:
-        """The interface by which HOST is on LAN."""
+        """Return the interface by which HOST is on LAN."""
         return f"eth{list(self.layout.hosts[host].nics).index(lan)}"
 
     def mac(self, host: str, lan: str) -> str:
-        """The MAC address of HOST on LAN."""
+        """Return the MAC address of HOST on LAN."""
         lan_number = list(self.lans).index(lan) + 1
         return f"02:00:00:00:{lan_number:02x}:{list(self.hosts).index(host) + 1:02x}"
 
     def close(self) -> None:
-        """End every process of the farm and remove its namespaces."""
+        """Kill every process of the farm and remove its namespaces."""
         for host in self._namespaces():
             host.end_children()
         there = [host for host in self._namespaces() if host.path.exists()]
@@ -115,14 +115,14 @@ class Farm:
             subprocess.run(["modprobe", "-a", *sorted(modules)], check=True)
         netns.ip([f"netns add {host.name}" for host in self._namespaces()])
         for host in self.hosts.values():
-            _sysctls(host, _QUIET.items())
+            _set_sysctls(host, _SYSCTLS.items())
         bridge = "link add lan0 type bridge forward_delay 0 mcast_snooping 0"
         for switch in self.lans.values():
             switch.sysctl("ipv6.conf.default.disable_ipv6", 1)
             switch.ip(bridge, "link set lan0 up")
-        netns.ip([line for name in self.hosts for line in self._cables(name)])
+        netns.ip([line for name in self.hosts for line in self._veth_commands(name)])
         for lan, switch in self.lans.items():
-            switch.ip(*self._ports(lan))
+            switch.ip(*self._bridge_commands(lan))
         for name, spec in self.layout.hosts.items():
             self._configure(self.hosts[name], spec)
         self.await_neighbours()
@@ -133,14 +133,14 @@ class Farm:
         for real in self.reals:
             _reach(self.director, real)
 
-    def _cables(self, name: str) -> Iterable[str]:
+    def _veth_commands(self, name: str) -> Iterable[str]:
         for number, lan in enumerate(self.layout.hosts[name].nics):
             yield (
                 f"link add eth{number} address {self.mac(name, lan)} netns {self.prefix}{name} "
                 f"type veth peer name {name} netns {self.prefix}{lan}"
             )
 
-    def _ports(self, lan: str) -> Iterable[str]:
+    def _bridge_commands(self, lan: str) -> Iterable[str]:
         for name, spec in self.layout.hosts.items():
             if lan in spec.nics:
                 yield f"link set {name} master lan0 up"
@@ -158,26 +158,26 @@ class Farm:
         if spec.forward:
             host.sysctl("ipv4.ip_forward", 1)
             host.sysctl("ipv6.conf.all.forwarding", 1)
-        _sysctls(host, spec.sysctls.items())
+        _set_sysctls(host, spec.sysctls.items())
 
 
 def endpoint(address: str, port: int | None = None) -> str:
-    """ADDRESS and PORT as people write them."""
+    """Return ADDRESS and PORT in the usual notation, such as [2001:db8::1]:80."""
     written = f"[{address}]" if ":" in address else address
     return written if port is None else f"{written}:{port}"
 
 
 def _reach(host: Host, address: str) -> None:
-    """Wait until HOST knows its way to ADDRESS: a packet in a neighbour's queue would come late."""
+    """Wait until HOST has resolved ADDRESS. A packet that waits for a neighbour would be late."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with (
         host.socket(family, socket.SOCK_STREAM) as sock,
         contextlib.suppress(ConnectionRefusedError),
     ):
-        sock.settimeout(SETTLE_LIMIT_S)
+        sock.settimeout(REACH_LIMIT_S)
         sock.connect((address, DISCARD))
 
 
-def _sysctls(host: Host, values: Iterable[tuple[str, int]]) -> None:
+def _set_sysctls(host: Host, values: Iterable[tuple[str, int]]) -> None:
     for name, value in values:
         host.sysctl(name, value)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Guests: a kernel booted for one job, under QEMU or as User-Mode Linux, and always ended."""
+"""Guests: a kernel that is booted for one job, under QEMU or as User-Mode Linux, and then ended."""
 
 from __future__ import annotations
 
@@ -15,39 +15,37 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ippfvslab import cpu, klog, kvm, paths, process, say
+from ippfvslab import klog, log, machine, paths, process
 from ippfvslab.debian import busybox
 from ippfvslab.kernels import Kernel
 from ippfvslab.shell import Relay
 
 INIT = Path(__file__).with_name("guest.sh")
-_COMMAND = """\
+_IPPFVSADM = """\
 #!{}
 import sys
 from pylvs.cli import main
 sys.exit(main())
 """
-BEGIN = "ippfvs lab: the job begins"
-"""The line of the kernel log after which complaints count."""
 BOOT_LIMIT_S = 180
-BOOTS = 4
-KEEP = 30
+MAX_BOOTS = 4
+KEEP_RUNS = 30
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a guest does: shell text, run in the source tree with the lab's Python in $PYTHON."""
+    """The job of a guest: shell text, run in the source tree with the lab's Python in $PYTHON."""
 
     name: str
     script: str
     limit_s: int
     memory: str = "3G"
     terminal: bool = False
-    """Whether it talks to the user on its second serial line."""
+    """Whether the job uses the user's terminal, through the guest's second serial line."""
     measures: bool = False
-    """Whether its figures count: User-Mode Linux then gets memory of its own, in huge pages."""
+    """Whether the job measures time. User-Mode Linux then gets private memory in huge pages."""
     load: bool = True
-    """Whether the guest loads the module before the job; otherwise the job may."""
+    """Whether the guest loads the module before the job. Otherwise the job may load it."""
 
 
 @dataclass(frozen=True)
@@ -55,16 +53,16 @@ class Outcome:
     """How a guest's job ended."""
 
     status: int | None
-    """The job's exit status; None when the guest never got to its end."""
+    """The job's exit status, or None if the guest did not reach its end."""
     seconds: float
     faults: list[klog.Fault]
-    """What the kernel complained of."""
+    """The complaints of the kernel."""
     folder: Path
-    """All that the run left: out, dmesg, console …"""
+    """The folder with the files of the run: out, dmesg, console and others."""
 
     @property
     def output(self) -> str:
-        """All that the job printed."""
+        """The whole output of the job."""
         file = self.folder / "out"
         return file.read_text(errors="replace") if file.exists() else ""
 
@@ -76,23 +74,25 @@ def run(
     show: Callable[[str], None],
     terminal: Relay | None = None,
 ) -> Outcome:
-    """Boot KERNEL, insert MODULE, do JOB, passing each line of its output to SHOW as it comes."""
+    """Boot KERNEL, insert MODULE, run JOB, and pass each line of its output to SHOW immediately."""
     began = time.monotonic()
-    for attempt in range(1, BOOTS + 1):
+    for attempt in range(1, MAX_BOOTS + 1):
         folder = _prepare(kernel, module, job)
         complaint = _boot(kernel, folder, job, show, terminal)
-        stage = _read(folder / "stage")
-        if stage or attempt == BOOTS:
+        booted = _read(folder / "state")
+        if booted or attempt == MAX_BOOTS:
             break
-        # The emulator's race in code patching kills one boot in ten before user space. Nothing
-        # of ours has run, so it says nothing about ippfvs.
-        say.line(f"   the guest died while booting ({complaint or 'see its console'}); again")
-    return _judge(kernel, folder, complaint, time.monotonic() - began)
+        # A race of the emulator in code patching kills one boot in ten before user space. Nothing
+        # of ippfvs has run by then, so another attempt hides no fault of ippfvs.
+        log.line(
+            f"   the guest died while booting ({complaint or 'see its console'}); booting again"
+        )
+    return _outcome(folder, complaint, time.monotonic() - began)
 
 
 def _prepare(kernel: Kernel, module: Path | None, job: Job) -> Path:
     paths.RUNS.mkdir(parents=True, exist_ok=True)
-    _forget_old()
+    _remove_old_runs()
     stamp = time.strftime("%Y%m%d-%H%M%S")
     folder = Path(tempfile.mkdtemp(prefix=f"{stamp}-{job.name}-{kernel.name}-", dir=paths.RUNS))
     environment = {
@@ -100,6 +100,9 @@ def _prepare(kernel: Kernel, module: Path | None, job: Job) -> Path:
         "PYTHONPATH": f"{paths.TREE}:{paths.TREE}/tools",
         "IPPFVS_RUN": str(folder),
         "IPPFVS_KERNEL": kernel.name,
+        "IPPFVS_CHECKS": "1" if kernel.sanitizer else "0",
+        "IPPFVS_CPUS": str(kernel.cpus),
+        "IPPFVS_LOADED": "1" if module and job.load else "0",
         "IPPFVS_MODULE": str(module or ""),
         "IPPFVS_CACHE": str(paths.CACHE),
         "XDG_CACHE_HOME": str(paths.CACHE.parent),
@@ -114,31 +117,33 @@ def _prepare(kernel: Kernel, module: Path | None, job: Job) -> Path:
     (folder / "job").write_text(f"{exports}cd {shlex.quote(str(paths.TREE))}\n{job.script}\n")
     (folder / "modules").write_text(f"{kernel.root}\n")
     (folder / "module").write_text(f"{module}\n" if module and job.load else "")
-    (folder / "stage").write_text("")
+    (folder / "state").write_text("")
+    (folder / "marker").write_text(f"{klog.JOB_BEGINS}\n")
     (folder / "needed").write_text(f"{paths.TREE}\n{paths.CACHE}\n")
     shutil.copy(INIT, folder)
     return folder
 
 
-def _forget_old() -> None:
-    """Keep what the last runs left; a run younger than a day may still be somebody's."""
+def _remove_old_runs() -> None:
+    """Keep the newest runs. A run younger than a day may still be in use and is kept, too."""
     limit = time.time() - 86400
-    for folder in sorted(paths.RUNS.iterdir())[:-KEEP]:
+    for folder in sorted(paths.RUNS.iterdir())[:-KEEP_RUNS]:
         if folder.stat().st_mtime < limit:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_command(folder: Path) -> None:
-    """Make FOLDER/bin/ippfvsadm: what pip would install, of this tree."""
+    """Create FOLDER/bin/ippfvsadm, the command that pip would install from this tree."""
     command = folder / "bin/ippfvsadm"
     command.parent.mkdir()
-    command.write_text(_COMMAND.format(paths.PYTHON))
+    command.write_text(_IPPFVSADM.format(paths.PYTHON))
     command.chmod(0o755)
 
 
-# The memory of User-Mode Linux is a file. On a disk it would be written back meanwhile; in pages of
-# 4 KiB each access would cost the host's page walk, too, which a kernel on bare metal does not pay.
-_OWN_MEMORY = """
+# The memory of User-Mode Linux is a file. On a disk the host would write it back during the run. In
+# pages of 4 KiB each access would also cost the host's page walk, which a kernel on bare metal does
+# not have.
+_RUN_IN_TMPFS = """
 mount -t tmpfs -o size=100%,huge=always tmpfs "$TMPDIR" 2> /dev/null && echo huge > "$0/pages" ||
 	{ mount -t tmpfs -o size=100% tmpfs "$TMPDIR" && echo small > "$0/pages"; } || exit
 exec "$@"
@@ -148,7 +153,7 @@ exec "$@"
 def _command(kernel: Kernel, folder: Path, job: Job) -> list[str]:
     if kernel.user_mode:
         return [
-            *(["sh", "-c", _OWN_MEMORY, str(folder)] if job.measures else []),
+            *(["sh", "-c", _RUN_IN_TMPFS, str(folder)] if job.measures else []),
             str(kernel.image),
             f"mem={job.memory}",
             f"uml_dir={folder}/tmp/",
@@ -168,7 +173,7 @@ def _command(kernel: Kernel, folder: Path, job: Job) -> list[str]:
         *["--busybox", str(busybox())],
         *["--user", "root"],
         *["--cpus", "2", "--memory", job.memory, f"--rwdir={folder}", "--cwd", str(folder)],
-        *([] if kvm.usable(kernel) else ["--disable-kvm"]),
+        *([] if machine.kvm_usable(kernel) else ["--disable-kvm"]),
         f"--qemu-opts=-fsdev {share} -device {device}{second}",
         "--append=log_buf_len=8M",
         *["--", f"sh {folder}/{INIT.name} prepare {folder}"],
@@ -182,14 +187,14 @@ def _boot(
     show: Callable[[str], None],
     terminal: Relay | None,
 ) -> str:
-    """Run the guest to its end or to a time limit; answer what was wrong, or nothing."""
+    """Run the guest to its end or to a time limit. Return what went wrong, or an empty string."""
     path = f"{paths.PYTHON.parent}:{os.environ['PATH']}"
     (folder / "tmp").mkdir(exist_ok=True)
     alone = kernel.user_mode and kernel.cpus == 1
-    place = cpu.own() if alone else contextlib.nullcontext()
-    with (folder / "console").open("wb") as console, place as own:
+    reserved = machine.reserve_cpu() if alone else contextlib.nullcontext()
+    with (folder / "console").open("wb") as console, reserved as cpu:
         guest = subprocess.Popen(
-            process.cage([*cpu.keep_on(own), *_command(kernel, folder, job)]),
+            process.cage([*machine.pin_to(cpu), *_command(kernel, folder, job)]),
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=subprocess.STDOUT,
@@ -215,24 +220,24 @@ def _watch(
     terminal: Relay | None,
 ) -> str:
     began = time.monotonic()
-    tail = _Tail(folder / "out", show)
+    output = _Follower(folder / "out", show)
     while guest.poll() is None:
-        tail.pump()
+        output.pump()
         waited = time.monotonic() - began
-        if waited > BOOT_LIMIT_S and not _read(folder / "stage"):
-            return f"not up after {BOOT_LIMIT_S} s"
+        if waited > BOOT_LIMIT_S and not _read(folder / "state"):
+            return f"the guest was not up after {BOOT_LIMIT_S} s"
         if waited > BOOT_LIMIT_S + job.limit_s:
             return f"the job {job.name} did not end within {job.limit_s} s"
         if terminal and (folder / "shell-ready").exists():
             terminal.pump(folder)
         else:
             time.sleep(0.2)
-    tail.pump(last=True)
-    return "" if _read(folder / "stage") == "over" else "the guest ended before its job was over"
+    output.pump(last=True)
+    return "" if _read(folder / "state") == "over" else "the guest ended before its job was over"
 
 
-class _Tail:
-    """Hands the lines that are added to a file to a function."""
+class _Follower:
+    """Passes the lines that are appended to a file to a function."""
 
     def __init__(self, file: Path, show: Callable[[str], None]) -> None:
         self.file = file
@@ -241,7 +246,7 @@ class _Tail:
         self.rest = ""
 
     def pump(self, *, last: bool = False) -> None:
-        """Hand on what is new; when it is the LAST call, an unfinished line too."""
+        """Pass on the new lines and, in the LAST call, also an unfinished line."""
         if not self.file.exists():
             return
         with self.file.open("rb") as stream:
@@ -255,11 +260,11 @@ class _Tail:
             self.show(line)
 
 
-def _judge(kernel: Kernel, folder: Path, complaint: str, seconds: float) -> Outcome:
-    log = folder / "dmesg"
-    text = _read(log if log.exists() else folder / "console")
-    # What a kernel complains of while it boots is not ours: User-Mode Linux does with two CPUs.
-    faults = klog.scan(text.partition(BEGIN)[2] or text)
+def _outcome(folder: Path, complaint: str, seconds: float) -> Outcome:
+    dmesg = folder / "dmesg"
+    text = _read(dmesg if dmesg.exists() else folder / "console")
+    # Complaints during the boot are not ours: User-Mode Linux with two CPUs has some.
+    faults = klog.scan(klog.since_job(text) or text)
     if complaint:
         faults.insert(0, klog.Fault(complaint, _read(folder / "console")[-3000:]))
     if (loading := _read(folder / "load")) and not (folder / "rc").exists():

@@ -1,21 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The first program of a guest: gives it a root that is fast and harmless to write to, loads the
-# module, runs the job of the run folder and leaves there what the host wants to know.
+# The first program of a guest. It mounts a fast root whose writable parts vanish with the guest, loads
+# the module, runs the job of the run folder, and writes the results there for the host.
 #
-# usage: guest.sh prepare|job RUN      the kernel command line of User-Mode Linux gives RUN alone
-# RUN holds: this script, modules, module, job, and in needed the folders that it leans on, a line
-# each; it receives: stage rc out dmesg leaks load unload
+# usage: guest.sh prepare|job RUN      on User-Mode Linux the kernel command line has ippfvs_run=RUN
+# RUN holds this script and the files modules, module, job, marker and needed (a list of the folders that
+# the job needs). The results are the files state, rc, out, dmesg, leaks, load and unload.
 set -u
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8
 unset nr_open virtme_hostname 2>/dev/null || true
 
-# In one step: the host would take the moment in which it is empty for a guest that is not up.
-stage() { echo "$1" > "$RUN/stage.part" && mv "$RUN/stage.part" "$RUN/stage"; }
+# Rename the file into place: if the host saw an empty file, it would believe that the guest is not up.
+set_state() { echo "$1" > "$RUN/state.part" && mv "$RUN/state.part" "$RUN/state"; }
 
-# The needed folders that a tmpfs hides, say those of a clone in /tmp, are mounted again: show_them
-# ROOT COMMAND… calls COMMAND… with each folder.
-show_them() {
+# A tmpfs may hide needed folders, such as a clone of the source in /tmp. Mount these folders again:
+# mount_needed ROOT COMMAND… calls COMMAND… with each folder that is hidden below ROOT.
+mount_needed() {
 	root=$1
 	shift
 	while read -r each; do
@@ -25,8 +25,9 @@ show_them() {
 from_lower() { mount --bind "$top/lower$1" "$top/root$1"; }
 from_host() { mount -t hostfs -o "$1" none "$1"; }
 
-# QEMU: the host's files again, but cached (nobody changes them under us), below a writable tmpfs.
-# virtme's own mount asks the host for every byte, which makes Python four times slower to start.
+# QEMU: mount the host's files again, with a cache, below a writable tmpfs. virtme's own mount has no
+# cache and requests every byte from the host, which makes Python start four times slower. The cache is
+# safe, because nobody changes these files during the run.
 prepare_qemu() {
 	top=/run/ippfvs
 	mkdir -p $top/lower $top/upper $top/root
@@ -38,12 +39,12 @@ prepare_qemu() {
 	for each in proc sys dev; do mount --rbind /$each $top/root/$each; done
 	mount -t tmpfs tmpfs $top/root/tmp
 	mount -t tmpfs tmpfs $top/root/run
-	show_them $top/root from_lower
+	mount_needed $top/root from_lower
 	mkdir -p "$top/root$RUN" && mount --bind "$RUN" "$top/root$RUN"
 	exec chroot $top/root /bin/sh "$0" job "$RUN"
 }
 
-# User-Mode Linux: the host's files, read-only; only the run folder is writable.
+# User-Mode Linux: the root is the host's files, read-only. Only the run folder is writable.
 prepare_uml() {
 	mount -t proc proc /proc
 	mount -t sysfs sysfs /sys
@@ -52,12 +53,12 @@ prepare_uml() {
 	mount -t tmpfs tmpfs /dev/shm
 	mount -t devpts devpts /dev/pts
 	mount -t debugfs debugfs /sys/kernel/debug
-	show_them "" from_host
+	mount_needed "" from_host
 	from_host "$RUN"
 }
 
-# Modules come from the cache. The kernel's own requests do too: virtme linked /lib/modules there,
-# User-Mode Linux is given a helper (it would not find one inside QEMU's chroot).
+# Take modules from the cache, also for the kernel's own requests. virtme has linked /lib/modules to the
+# cache. User-Mode Linux, where this script is process 1, gets a helper program.
 use_modules() {
 	modules=$(cat "$RUN/modules")
 	export MODPROBE_OPTIONS="-d $modules"
@@ -77,15 +78,15 @@ load() {
 
 leaks=/sys/kernel/debug/kmemleak
 
-# What stays reachable from nowhere after ippfvs is gone has leaked. An object is reported by the
-# second scan that misses it.
+# Memory that nothing references after ippfvs is removed has leaked. kmemleak reports an object after two
+# scans that found no reference to it.
 find_leaks() {
 	[ -e $leaks ] || return 0
 	sleep 1
 	if echo scan > $leaks && sleep 6 && echo scan > $leaks; then
 		cat $leaks
 	else
-		echo "kmemleak cannot look for leaks"
+		echo "kmemleak cannot scan for leaks"
 	fi > "$RUN/leaks" 2>&1
 }
 
@@ -93,22 +94,22 @@ job() {
 	/sbin/ip link set lo up
 	use_modules
 	dmesg -n 5
-	echo "ippfvs lab: the job begins" > /dev/kmsg
-	stage load
+	cat "$RUN/marker" > /dev/kmsg
+	set_state load
 	if load > "$RUN/load" 2>&1; then
 		[ ! -e $leaks ] || echo clear > $leaks
-		stage job
+		set_state job
 		/bin/sh "$RUN/job" > "$RUN/out" 2>&1 < /dev/null
 		echo $? > "$RUN/rc"
-		stage unload
+		set_state unload
 		[ ! -d /sys/module/ippfvs ] || /sbin/rmmod ippfvs 2> "$RUN/unload"
 		find_leaks
 	fi
 	dmesg > "$RUN/dmesg.part" && mv "$RUN/dmesg.part" "$RUN/dmesg"
-	stage over
+	set_state over
 }
 
-# UML hands kernel words that it does not know to init as environment and its own as arguments.
+# User-Mode Linux passes unknown options of the command line to init as environment variables.
 if [ $$ = 1 ]; then
 	RUN=$ippfvs_run
 	prepare_uml

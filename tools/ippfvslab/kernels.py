@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The kernels that the lab boots: Debian's stock kernels, and User-Mode Linux built from source.
 
-Each has a folder in the cache, which is also the root of its modules (`modprobe -d`).
+Each kernel has a folder in the cache, which is also the root of its modules (`modprobe -d`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ippfvslab import debian, paths, process, say
+from ippfvslab import debian, log, paths, process
 
 _CONFIGS = paths.TREE / "tools/kernels"
 _NEWEST_SOURCE = r"linux-source-\d+\.\d+"
@@ -22,32 +22,32 @@ _NEWEST_SOURCE = r"linux-source-\d+\.\d+"
 
 @dataclass(frozen=True)
 class Stock:
-    """How to find a stock kernel."""
+    """Describes how to find a stock kernel."""
 
     package: str
-    """A regular expression for the whole name of its image; the newest that matches is taken."""
+    """A regular expression for the whole name of its image. The newest match is taken."""
     trixie: bool = False
-    """Whether the programs in its headers need trixie's C library and compiler."""
+    """Whether the programs in its headers need the C library and the compiler of trixie."""
 
 
 @dataclass(frozen=True)
 class UserMode:
-    """How to build a User-Mode Linux."""
+    """Describes how to build a User-Mode Linux."""
 
     source: str = _NEWEST_SOURCE
     """A regular expression for the name of the source package."""
     configs: Sequence[str] = ("base",)
     """The files of tools/kernels that are merged into its configuration."""
     flags: str = ""
-    """More options for the compiler of the kernel and of its modules."""
+    """Additional options for the compiler of the kernel and of its modules."""
     patches: Sequence[str] = ()
     """The files of tools/kernels that are applied to the source."""
     cpus: int = 1
     boots: str = ""
-    """The name of the kernel whose build it boots; empty if it is built itself."""
+    """The name of the kernel whose build it boots. It is empty if this kernel has its own build."""
 
 
-# ARCH=um forbids its compiler what x86's own kernel has: memcpy() of a few bytes by moves.
+# ARCH=um disables the compiler's built-in memcpy() of a few bytes, which x86 kernels have.
 _FAST = "-fbuiltin"
 _PATCHES = ("um-smp-irq.patch", "um-stack-trace.patch")
 _STOCK = {
@@ -71,7 +71,7 @@ _USER_MODE = {
 STOCK = tuple(_STOCK)
 USER_MODE = tuple(name for name in _USER_MODE if not name.startswith("bench"))
 NAMES = (*STOCK, *USER_MODE)
-"""The kernels that tests run on; those of the benchmark are not among them."""
+"""The kernels that tests run on. Those of the benchmark are not among them."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Kernel:
     """A bootable kernel and what is needed to build modules for it."""
 
     name: str
-    """The user's word for it: one of NAMES."""
+    """The name on the command line, one of NAMES."""
     release: str
     """The output of `uname -r` in it."""
     image: Path
@@ -87,23 +87,23 @@ class Kernel:
     root: Path
     """The folder with lib/modules/RELEASE."""
     build: Path
-    """KDIR: the folder for `make -C`."""
+    """The folder for `make -C`."""
     arch: str
     """The value of ARCH for make."""
     flags: str = ""
-    """More options for the compiler of modules."""
+    """Additional options for the compiler of modules."""
     cpus: int = 2
     chroot: Path | None = None
     """The root folder of the system whose compiler and make build its modules."""
 
     @property
     def user_mode(self) -> bool:
-        """Whether it is a User-Mode Linux, an ordinary program."""
+        """Whether it is a User-Mode Linux, which is an ordinary program."""
         return self.arch == "um"
 
     @property
     def seccomp(self) -> bool:
-        """Whether it confines its programs by seccomp: two CPUs need it, old kernels lack it."""
+        """Whether it confines its processes by seccomp. Two CPUs need it; old kernels lack it."""
         return self.user_mode and not self.release.startswith("6.")
 
     @property
@@ -111,39 +111,39 @@ class Kernel:
         """Whether it was built with KASAN, lockdep, UBSAN and kmemleak."""
         return self.name in ("sanitize", "races")
 
-    def make(self, *words: str | Path, log: Path) -> str:
-        """The output of make, run by the compiler that fits this kernel."""
+    def make(self, *options: str | Path, log: Path) -> str:
+        """Run make with the compiler that fits this kernel, and return the output."""
         command: list[str | Path] = ["make", "-C", self.build, f"-j{cores()}", f"ARCH={self.arch}"]
-        command += [f"KCFLAGS={self.flags}", *words]
+        command += [f"KCFLAGS={self.flags}", *options]
         return process.run(process.in_root(self.chroot, command, paths.CACHE), log=log)
 
 
 def cores() -> int:
-    """The number of CPUs that the lab may use."""
+    """Return the number of CPUs that the lab may use."""
     return len(os.sched_getaffinity(0))
 
 
-def refuse(word: str, what: str, names: Sequence[str] = NAMES) -> None:
-    """Raise if WORD is none of NAMES and cannot be the version of the newest either."""
+def validate(word: str, what: str, names: Sequence[str] = NAMES) -> None:
+    """Raise LabError if WORD is not in NAMES and cannot be the version of the newest kernel."""
     if word not in names and not re.fullmatch(r"([7-9]|\d\d+)\.\d+(-rt)?", word):
-        raise say.Trouble(
+        raise log.LabError(
             f"{what} cannot run on a kernel {word}; the kernels are {', '.join(names)}"
         )
 
 
 def resolve(word: str) -> str:
-    """The name of the kernel that the user calls WORD: a name, or the version of the newest."""
+    """Return the name of the kernel WORD, which is a name or the version of the newest kernel."""
     if word in NAMES:
         return word
     name = "newest-rt" if word.endswith("-rt") else "newest"
     newest = debian.kernels().newest(_STOCK[name].package).removeprefix("linux-image-")
     if newest.startswith(f"{word.removesuffix('-rt')}."):
         return name
-    raise say.Trouble(f"there is no kernel {word}; the newest is {newest}")
+    raise log.LabError(f"there is no kernel {word}; the newest is {newest}")
 
 
 def get(name: str) -> Kernel:
-    """The kernel NAME, downloaded or built if the cache has none."""
+    """Return the kernel NAME. It is downloaded or built if the cache does not have it."""
     if name in _STOCK:
         with paths.locked(f"kernel-{name}"):
             return _stock(name)
@@ -157,9 +157,10 @@ def _stock(name: str) -> Kernel:
     release = image.removeprefix("linux-image-")
     headers = f"linux-headers-{release}"
     root = paths.KERNELS / f"{image}_{archive.version(image)}"
-    if not root.exists():
-        with say.step(f"Linux {release}: download", "a minute"):
-            # From 7.x on the image only depends on the package that has it, and on its modules.
+    if not paths.use(root):
+        with log.step(f"Linux {release}: download", "a minute"):
+            # From 7.x on the image only depends on the packages with the kernel and with its
+            # modules.
             parts = (
                 [f"linux-binary-{release}", f"linux-modules-{release}"]
                 if wanted.trixie
@@ -172,6 +173,7 @@ def _stock(name: str) -> Kernel:
             _relocate(part, root)
             process.run(["depmod", "-b", part, release])
             part.rename(root)
+        paths.remove_unused()
     boot = root / f"boot/vmlinuz-{release}"
     return Kernel(
         name,
@@ -185,13 +187,13 @@ def _stock(name: str) -> Kernel:
 
 
 def _relocate(folder: Path, home: Path) -> None:
-    """Make headers unpacked in FOLDER, to be moved to HOME, point there and not to /usr/src."""
+    """Make the headers in FOLDER refer to HOME, their later place, and not to /usr/src."""
     if not (folder / "lib").exists():
         (folder / "lib").symlink_to("usr/lib")
     for makefile in folder.glob("usr/src/linux-headers-*/Makefile"):
         text = makefile.read_text()
         makefile.write_text(re.sub(r"(?<=[ =])/usr/src/(?=linux-)", f"{home}/usr/src/", text))
-    # The BTF of a module needs pahole and the kernel's; nothing in the lab reads it.
+    # The BTF of a module needs pahole and the BTF of the kernel. Nothing in the lab reads it.
     for vmlinux in folder.glob("usr/src/linux-headers-*/vmlinux"):
         vmlinux.unlink()
     for link in folder.glob("lib/modules/*/[bs]*"):
@@ -202,16 +204,16 @@ def _relocate(folder: Path, home: Path) -> None:
 
 
 def _trixie() -> Path:
-    """The root folder of a minimal Debian 13 with what the headers of its kernels need."""
+    """Return the root folder of a minimal Debian 13 with what its kernel headers need."""
     root = paths.CACHE / "trixie"
     with paths.locked("trixie"):
         if not root.exists():
-            with say.step("a minimal Debian 13 to build modules in", "2 minutes"):
+            with log.step("a minimal Debian 13 to build modules in", "2 minutes"):
                 part = root.with_name("trixie.new")
                 process.run(["rm", "-rf", part])
                 packages = "gcc-14,make,libelf1t64,pahole,sparse"
-                words = ["debootstrap", "--variant=minbase", f"--include={packages}", "trixie"]
-                process.run([*words, part, debian.mirror()], log=paths.CACHE / "debootstrap.log")
+                command = ["debootstrap", "--variant=minbase", f"--include={packages}", "trixie"]
+                process.run([*command, part, debian.mirror()], log=paths.CACHE / "debootstrap.log")
                 shutil.rmtree(part / "var/cache/apt/archives", ignore_errors=True)
                 part.rename(root)
     return root
@@ -219,7 +221,7 @@ def _trixie() -> Path:
 
 @functools.cache
 def source(pattern: str = _NEWEST_SOURCE, patches: Sequence[str] = ()) -> Path:
-    """The folder with the unpacked source of a kernel, PATCHES of tools/kernels applied to it."""
+    """Return the folder of a kernel's source with PATCHES of tools/kernels applied to it."""
     archive = debian.kernels()
     package = archive.newest(pattern)
     folder = paths.SOURCES / f"{package}_{archive.version(package)}"
@@ -227,21 +229,22 @@ def source(pattern: str = _NEWEST_SOURCE, patches: Sequence[str] = ()) -> Path:
     if files:
         folder = folder.with_name(f"{folder.name}_{paths.digest(files)}")
     with paths.locked("source"):
-        if not folder.exists():
-            with say.step(f"{package}: download and unpack", "a minute"):
+        if not paths.use(folder):
+            with log.step(f"{package}: download and unpack", "a minute"):
                 _unpack_source(archive, package, folder, files)
+            paths.remove_unused()
     return folder
 
 
 def newest_source() -> Path:
-    """The source of the newest kernel, as the lab builds User-Mode Linux from it."""
+    """Return the source of the newest kernel, as the lab builds User-Mode Linux from it."""
     return source(patches=_PATCHES)
 
 
 def _unpack_source(
     archive: debian.Archive, package: str, folder: Path, patches: Sequence[Path]
 ) -> None:
-    # Beside each other: the source of a kernel has a folder usr, too.
+    # The two folders are siblings, because the source of a kernel has a folder usr, too.
     deb, part = folder.with_name(folder.name + ".deb"), folder.with_name(folder.name + ".new")
     archive.unpack([package], deb)
     shutil.rmtree(part, ignore_errors=True)
@@ -255,12 +258,12 @@ def _unpack_source(
 
 
 def _apply(patch: Path, tree: Path) -> None:
-    """Apply PATCH if it fits; without it kernels are slower, and a newer one may have it."""
+    """Apply PATCH if it fits. Without it kernels are slower, and a newer kernel may contain it."""
     command: list[str | Path] = ["patch", "-s", "-F0", "-p1", "-d", tree, "-i", patch]
     try:
         process.run([*command, "--dry-run"])
-    except say.Trouble:
-        say.line(f"!! {patch.name} does not fit {tree.name}: built without it, tests take longer")
+    except log.LabError:
+        log.line(f"!! {patch.name} does not fit {tree.name}; built without it, tests take longer")
     else:
         process.run(command)
 
@@ -282,9 +285,10 @@ def _user_mode(name: str) -> Kernel:
         wanted.flags,
         cpus=wanted.cpus,
     )
-    if not (root / "ready").exists():
-        with say.step(f"User-Mode Linux ({name}): build", "10 to 20 minutes on 2 cores"):
+    if not paths.use(root / paths.READY):
+        with log.step(f"User-Mode Linux ({name}): build", "10 to 20 minutes on 2 cores"):
             _build_user_mode(kernel, tree, fragments)
+        paths.remove_unused()
     release = (root / "build/include/config/kernel.release").read_text().strip()
     return Kernel(**{**vars(kernel), "release": release})
 
@@ -297,14 +301,14 @@ def _build_user_mode(kernel: Kernel, tree: Path, fragments: Sequence[Path]) -> N
     install = ["-s", f"INSTALL_MOD_PATH={kernel.root}", "modules_install"]
     kernel.make(*install, log=kernel.root / "install.log")
     _prune(kernel.build)
-    (kernel.root / "ready").touch()
+    (kernel.root / paths.READY).touch()
 
 
 def configure(
-    tree: Path, build: Path, fragments: Sequence[Path], defconfig: str, *words: str
+    tree: Path, build: Path, fragments: Sequence[Path], defconfig: str, *options: str
 ) -> None:
-    """Make BUILD/.config for the source TREE of a default configuration and FRAGMENTS."""
-    make = ["make", "-s", "-C", str(tree), f"O={build}", *words]
+    """Create BUILD/.config for the source TREE from a default configuration and FRAGMENTS."""
+    make = ["make", "-s", "-C", str(tree), f"O={build}", *options]
     process.run([*make, defconfig], log=build / "defconfig.log")
     merge: list[str | Path] = [
         tree / "scripts/kconfig/merge_config.sh",
@@ -319,10 +323,10 @@ def configure(
     text = "".join(fragment.read_text() for fragment in fragments)
     wanted = re.findall(r"^(CONFIG_\w+)=[ym]$", text, re.MULTILINE)
     missing = [word for word in wanted if not {f"{word}=y", f"{word}=m"} & have]
-    # An old kernel lacks options of new ones; whatever else is left out is a fault.
+    # An old kernel lacks options of new ones. Any other missing option is an error.
     new = tree == newest_source()
     if missing and (refused := [word for word in missing if new or _knows(tree, word)]):
-        raise say.Trouble(f"{tree.name} did not take these options: {' '.join(refused)}")
+        raise log.LabError(f"{tree.name} did not take these options: {' '.join(refused)}")
 
 
 def _knows(tree: Path, option: str) -> bool:
@@ -332,7 +336,7 @@ def _knows(tree: Path, option: str) -> bool:
 
 
 def _prune(build: Path) -> None:
-    """Drop what neither booting nor building modules needs: three quarters of the folder."""
+    """Remove what neither booting nor building modules needs: three quarters of the folder."""
     (build / "vmlinux.o").unlink(missing_ok=True)
     for waste in [*build.glob(".tmp_vmlinux*"), *build.rglob("*.a")]:
         waste.unlink()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A kernel log read for what a healthy kernel never says."""
+"""Reads a kernel log and finds the lines that a healthy kernel never prints."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _COMPLAINTS = re.compile(
     """,
     re.VERBOSE,
 )
-# A misaligned access is no fault on x86, and UML places many a kernel object less aligned than
-# its type asks. virtme-ng's init writes to the kernel log, too, of what a small Debian lacks, and
-# pktgen when its device is removed while it sends, which tests do.
-_INNOCENT = re.compile(
+# A misaligned access is no fault on x86, and UML aligns many kernel objects less than their type
+# requires. virtme-ng's init and pktgen also write to the kernel log: the former about programs that
+# a small Debian lacks, the latter when a device is removed while it sends, which tests do.
+_HARMLESS = re.compile(
     r"UBSAN: misaligned-access|virtme-ng-init:"
     r"|pktgen: WARNING: trying to remove a running interface"
 )
@@ -32,22 +32,31 @@ _END = re.compile(r"---\[ end trace|^={20,}$")
 CONTEXT_LINES = 60
 
 
+JOB_BEGINS = "ippfvs lab: the job begins"
+"""The line that guest.sh writes to the kernel log after boot, before it loads the module."""
+
+
 @dataclass(frozen=True)
 class Fault:
-    """One complaint of a kernel: its first line and what followed."""
+    """One complaint of a kernel: its first line, and the report that follows."""
 
     what: str
     context: str
 
 
+def since_job(text: str) -> str:
+    """Return what follows the line JOB_BEGINS in the kernel log TEXT; empty without that line."""
+    return text.partition(JOB_BEGINS)[2]
+
+
 def scan(text: str) -> list[Fault]:
-    """Every complaint in a kernel log, in its order."""
+    """Return every complaint in a kernel log, in its order."""
     lines = text.splitlines()
     faults: list[Fault] = []
     position = 0
     while position < len(lines):
         line = lines[position]
-        if not _COMPLAINTS.search(line) or _INNOCENT.search(line):
+        if not _COMPLAINTS.search(line) or _HARMLESS.search(line):
             position += 1
             continue
         after = _report(lines, position)
@@ -58,7 +67,7 @@ def scan(text: str) -> list[Fault]:
 
 
 def _report(lines: list[str], first: int) -> int:
-    """How many lines the report that begins at line FIRST has."""
+    """Return the number of lines of the report that begins at line FIRST."""
     for count, line in enumerate(lines[first + 1 : first + CONTEXT_LINES], start=2):
         if _END.search(_message(line)):
             return count

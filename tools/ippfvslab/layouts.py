@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The paper's farms as data, each also with IPv6 addresses.
+"""The paper's farms as data, for IPv4 and for IPv6.
 
 NAT    client ── outside ── router ── internet ── director ── inside ── server1, server2
        202.100.1.2                     202.103.106.5  172.16.0.1         172.16.0.2, .3
@@ -18,7 +18,7 @@ FAMILIES = (4, 6)
 
 @dataclass(frozen=True)
 class Spec:
-    """A host: where its interfaces eth0, eth1 … are and what it needs besides."""
+    """A host: its interfaces eth0, eth1 … with their LANs, and its other settings."""
 
     nics: dict[str, list[str]]
     """LAN -> addresses with prefix length, in the order of the interfaces."""
@@ -27,12 +27,12 @@ class Spec:
     sysctls: dict[str, int] = field(default_factory=dict)
     modules: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
-    """Words for `ip`, after all else is up."""
+    """Commands for `ip`, which run after everything else is up."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A farm of one forwarding method and address family."""
+    """A farm of one forwarding method and one address family."""
 
     method: str
     family: int
@@ -40,13 +40,13 @@ class Layout:
     vip: str
     client: str
     reals: tuple[str, ...]
-    """The address of each real server, as ippfvsadm is told."""
+    """The address of each real server, as it is given to ippfvsadm."""
     servers: tuple[str, ...]
-    """The host of each."""
+    """The host of each real server."""
 
 
 def layout(method: str, family: int = 4) -> Layout:
-    """The paper's farm for METHOD, with addresses of IP version FAMILY."""
+    """Return the paper's farm for METHOD, with addresses of IP version FAMILY."""
     return _nat(family) if method == "nat" else _one_lan(method, family)
 
 
@@ -97,7 +97,8 @@ def _one_lan(method: str, family: int) -> Layout:
 
     bits, alone = (24, 32) if family == 4 else (64, 128)
     vip = lan(110)
-    # Deprecated, or the director would talk from the VIP, which its real servers hold too.
+    # The address is deprecated. Otherwise the director would use the VIP as source address, and its
+    # real servers hold the VIP, too.
     own = " nodad preferred_lft 0" if family == 6 else ""
     holds = f"addr add {vip}/{alone} dev eth0{own}"
     hosts = {
@@ -114,9 +115,10 @@ def _one_lan(method: str, family: int) -> Layout:
 
 
 def _server(method: str, family: int, address: str, vip: str) -> Spec:
-    """A real server that holds the VIP but does not answer ARP for it.
+    """Return a real server that holds the VIP but does not answer ARP for it.
 
-    IPv6 needs no such care: a neighbour solicitation is answered for the interface's own addresses.
+    IPv6 needs no such setting: a neighbour solicitation is answered only for the interface's own
+    addresses.
     """
     silent = {"ipv4.conf.all.arp_ignore": 1, "ipv4.conf.all.arp_announce": 2}
     if method == "dr":
@@ -124,7 +126,7 @@ def _server(method: str, family: int, address: str, vip: str) -> Spec:
         holds = f"addr add {vip}/{alone} dev lo{' nodad' if family == 6 else ''}"
         return Spec({"lan": [address]}, sysctls=silent, commands=(holds,))
     if family == 4:
-        # What leaves the tunnel came in by eth0: a strict reverse path filter would drop it.
+        # Packets from the tunnel came in by eth0, so a strict reverse path filter would drop them.
         loose = {"ipv4.conf.all.rp_filter": 0, "ipv4.conf.tunl0.rp_filter": 0}
         up = (f"addr add {vip}/32 dev tunl0", "link set tunl0 up")
         return Spec({"lan": [address]}, None, False, silent | loose, ("ipip",), up)

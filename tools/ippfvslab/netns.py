@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Hosts: named network namespaces, entered by threads and by the commands they start."""
+"""Hosts: named network namespaces, entered by threads and by the commands that they start."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class CommandFailed(AssertionError):
-    """A command in a host ended with another status than 0; shows all that it said."""
+    """A command in a host ended with another status than 0. The text has its whole output."""
 
 
 def _setns(descriptor: int) -> None:
@@ -32,10 +32,10 @@ def _setns(descriptor: int) -> None:
 
 
 class Host:
-    """A network namespace called NAME, as `ip netns` sees it.
+    """A network namespace called NAME, as `ip netns` shows it.
 
-    A network namespace belongs to a thread: `inside` moves the calling one, whatever it starts or
-    opens meanwhile stays in the host.
+    A network namespace belongs to a thread. `inside` moves the calling thread, and whatever it
+    starts or opens inside stays in the host.
     """
 
     def __init__(self, name: str) -> None:
@@ -52,7 +52,7 @@ class Host:
 
     @contextmanager
     def inside(self) -> Iterator[None]:
-        """Be in this host: sockets, /proc/sys and children are its own meanwhile."""
+        """Move this thread into the host: sockets, /proc/sys and children belong to the host."""
         back = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
             there = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
@@ -68,7 +68,7 @@ class Host:
             os.close(back)
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """What FUNCTION returns when it runs in this host, in a thread of its own."""
+        """Return the result of FUNCTION, which runs in this host in a thread of its own."""
 
         def there() -> T:
             with self.inside():
@@ -78,14 +78,14 @@ class Host:
             return one.submit(there).result()
 
     def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
-        """A socket of this host, usable from anywhere."""
+        """Return a socket of this host. Every thread can use it."""
         with self.inside():
             return socket.socket(family, kind, protocol)
 
     def run(
         self, *command: str, check: bool = True, text: str | None = None, limit_s: float = 120
     ) -> subprocess.CompletedProcess[str]:
-        """Run COMMAND in this host to its end, TEXT on its standard input."""
+        """Run COMMAND in this host to its end, with TEXT on its standard input."""
         with self.inside():
             done = subprocess.run(
                 command,
@@ -106,7 +106,7 @@ class Host:
     def popen(
         self, *command: str, stdout: int | IO[Any] | None = subprocess.DEVNULL
     ) -> subprocess.Popen[str]:
-        """Start COMMAND in this host; it ends with the farm at the latest."""
+        """Start COMMAND in this host. It ends with the farm at the latest."""
         with self.inside():
             child = subprocess.Popen(
                 command,
@@ -121,12 +121,12 @@ class Host:
         return child
 
     def ip(self, *lines: str) -> None:
-        """Give LINES to one `ip -batch`: far faster than a process for each."""
+        """Pass LINES to one `ip -batch`, which is much faster than a process for each line."""
         self.run("ip", "-batch", "-", text="".join(f"{line}\n" for line in lines))
 
     @contextmanager
     def added(self, what: str) -> Iterator[None]:
-        """Have WHAT (`… add …`, for `ip`) meanwhile."""
+        """Run the `ip` command WHAT (`… add …`) at entry, and its `del` counterpart at exit."""
         self.ip(what)
         try:
             yield
@@ -134,12 +134,12 @@ class Host:
             self.ip(what.replace(" add ", " del ", 1))
 
     def sysctl(self, name: str, value: int | str) -> None:
-        """Set net.NAME (dots between words, an interface's name may hold none)."""
+        """Set net.NAME. Dots separate the words, so an interface's name must not have a dot."""
         with self.inside():
             Path("/proc/sys/net", *name.split(".")).write_text(f"{value}\n")
 
     def end_children(self) -> None:
-        """Kill what popen started here and is still there."""
+        """Kill the processes that popen started here and that still run."""
         for child in self.children:
             if child.poll() is None:
                 os.killpg(child.pid, 9)
@@ -150,7 +150,7 @@ class Host:
 
 
 def ip(lines: Sequence[str]) -> None:
-    """Give LINES to one `ip -batch` in the namespace of the caller."""
+    """Pass LINES to one `ip -batch` in the namespace of the caller."""
     done = subprocess.run(
         ["ip", "-batch", "-"],
         input="".join(f"{line}\n" for line in lines),

@@ -1,19 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Debian's nginx, unpacked into the cache and run in a host; no service of the machine."""
+"""Debian's nginx, unpacked into the cache and started in a host of a farm.
+
+It is never installed, so it is no service of the machine.
+"""
 
 from __future__ import annotations
 
 import functools
+import socket
 import subprocess
+import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ippfvslab import daemon, debian, paths
+from ippfvslab import clients, debian, paths
 from ippfvslab.farm import endpoint
+from ippfvslab.log import LabError
 from ippfvslab.netns import Host
-from ippfvslab.say import Trouble
 
 BIG_MB = 50
+START_LIMIT_S = 60
 
 _HEAD = """\
 daemon off;
@@ -23,7 +30,7 @@ error_log {home}/log;
 events {{ worker_connections 4096; }}
 """
 
-# It makes all of its folders at start, whether they are used or not.
+# nginx creates all of these folders at start, whether it uses them or not.
 HTTP = """\
     access_log off;
     client_body_temp_path {home}/body;
@@ -51,16 +58,21 @@ _SERVE = (
 
 
 def program() -> Path:
-    """Where nginx is, fetched when the cache has none."""
+    """Return the path of nginx. It is downloaded if the cache does not have it."""
     return debian.program("nginx", "usr/sbin/nginx")
 
 
 def cached() -> Path:
-    """Where nginx is; a guest cannot fetch it."""
+    """Return the path of nginx in the cache. A guest cannot download it."""
     found = sorted(paths.PROGRAMS.glob("nginx_*/usr/sbin/nginx"))
     if not found:
-        raise Trouble("the cache has no nginx; run tools/lab demo or tools/lab test once")
+        raise LabError("the cache has no nginx; run tools/lab demo or tools/lab test once")
     return found[-1]
+
+
+def new_home(name: str) -> Path:
+    """Create an empty folder for a server called NAME. It lies in the guest's own /tmp."""
+    return Path(tempfile.mkdtemp(prefix=f"{name}-", dir="/tmp"))
 
 
 def start(
@@ -69,42 +81,58 @@ def start(
     home: Path,
     config: str,
     listen: Sequence[tuple[str, int]],
-    modules: Sequence[Path] = (),
 ) -> subprocess.Popen[str]:
-    """Start the nginx of COMMAND with MODULES in HOST; return when it listens where CONFIG has it.
+    """Start nginx in HOST and return when it accepts connections at each address of LISTEN.
 
-    :param home: an empty folder, which CONFIG may name
-    :param config: what follows after the settings of a program that ends with its farm
+    :param command: the program, with its environment if it needs one
+    :param home: an empty folder for its files, which CONFIG may name
+    :param config: the configuration that follows the common settings
+    :param listen: the addresses and ports that CONFIG listens on
+    :raises LabError: if nginx does not listen in time; the text has its log
     """
-    load = "".join(f"load_module {module};\n" for module in modules)
-    (home / "conf").write_text(load + _HEAD.format(home=home) + config)
+    (home / "conf").write_text(_HEAD.format(home=home) + config)
     log = home / "log"
-    words = [*command, "-p", str(home), "-c", str(home / "conf"), "-e", str(log)]
-    return daemon.start(host, "nginx", words, listen, log)
+    arguments = [*command, "-p", str(home), "-c", str(home / "conf"), "-e", str(log)]
+    with log.open("a") as output:
+        child = host.popen(*arguments, stdout=output)
+    limit = time.monotonic() + START_LIMIT_S
+    while not all(_listens(host, *each) for each in listen):
+        if child.poll() is not None or time.monotonic() > limit:
+            raise LabError(f"nginx did not start in {host.name}: {log.read_text().strip()}")
+        time.sleep(0.02)
+    return child
+
+
+def _listens(host: Host, address: str, port: int) -> bool:
+    family = clients.family_of(address)
+    if address in ("0.0.0.0", "::"):
+        address = "127.0.0.1" if address == "0.0.0.0" else "::1"
+    with host.socket(family, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex((address, port)) == 0
 
 
 def serve(host: Host, name: str, *listen: tuple[str, int]) -> subprocess.Popen[str]:
-    """Start nginx in HOST on each address and port of LISTEN; return when it answers.
+    """Start nginx in HOST on each address and port of LISTEN, and return when it answers.
 
-    `/` is "<html>NAME address:port</html>", `/big` a file of BIG_MB megabytes.
+    The page `/` is "<html>NAME address:port</html>". The page `/big` has BIG_MB megabytes.
     """
-    home = daemon.new_home(f"nginx-{name}")
+    home = new_home(f"nginx-{name}")
     lines = "\n".join(f"        listen {endpoint(*each)} backlog=4096;" for each in listen)
-    (home / "big").symlink_to(_big_file_of_all())
+    (home / "big").symlink_to(_shared_big_file())
     config = _SERVE.format(home=home, listen=lines, name=name)
     return start(host, [str(cached())], home, config, listen)
 
 
 @functools.cache
-def _big_file_of_all() -> Path:
-    """The one big file that every server has: writing it takes longer than starting nginx."""
-    path = daemon.new_home("big") / "big"
+def _shared_big_file() -> Path:
+    """Create the big file of all servers once. Writing it takes longer than starting nginx."""
+    path = new_home("big") / "big"
     big_file(path)
     return path
 
 
 def big_file(path: Path) -> None:
-    """BIG_MB megabytes in which no two blocks are alike."""
+    """Write BIG_MB megabytes to PATH. No two blocks are equal."""
     block = bytes(range(256)) * 255
     with path.open("wb") as file:
         for number in range((BIG_MB << 20) // 65536):

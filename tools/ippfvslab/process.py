@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Processes that cannot outlive the lab, and commands whose failure explains itself."""
+"""Processes that cannot outlive the lab, and commands whose failure has a clear message."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
-from ippfvslab.say import Trouble
+from ippfvslab.log import LabError
 
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def die_with_parent() -> None:
-    """To run in a child before exec: SIGKILL it when the thread that made it ends."""
+    """Make the kernel kill this process when its parent thread ends; called before exec."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def cage(command: Sequence[str]) -> list[str]:
-    """COMMAND in a PID namespace of its own, so that its whole family dies with its first process.
+    """Return COMMAND in a PID namespace of its own, which the kernel kills as a whole.
 
-    A process group is not enough: QEMU and User-Mode Linux start helpers that leave it.
+    A process group is not enough, because QEMU and User-Mode Linux start helpers that leave it.
     """
     return ["unshare", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--", *command]
 
 
 def in_root(root: Path | None, command: Sequence[str | Path], visible: Path) -> list[str | Path]:
-    """COMMAND in the system below ROOT, which sees the folder VISIBLE where it is, and /proc."""
+    """Return COMMAND in the system below ROOT, with the folder VISIBLE and /proc mounted there."""
     if root is None:
         return list(command)
     script = (
@@ -42,8 +42,8 @@ def in_root(root: Path | None, command: Sequence[str | Path], visible: Path) -> 
     return ["unshare", "--mount", "sh", "-c", script, root, visible, *command]
 
 
-def obey_sigterm() -> None:
-    """Make SIGTERM and SIGHUP unwind like Ctrl-C, so that every `finally` runs."""
+def unwind_on_signals() -> None:
+    """Make SIGTERM and SIGHUP raise KeyboardInterrupt, so that every `finally` runs."""
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -52,8 +52,8 @@ def obey_sigterm() -> None:
     signal.signal(signal.SIGHUP, interrupt)
 
 
-def _gist(output: str) -> str:
-    """The compiler's errors in OUTPUT, or its end."""
+def _errors_or_end(output: str) -> str:
+    """Return the compiler's errors in OUTPUT, or its last lines."""
     lines = output.splitlines()
     errors = [line for line in lines if re.search(r"\berror: |^E: ", line)]
     return "\n".join(errors[:12] or lines[-20:])
@@ -66,10 +66,10 @@ def run(
     log: Path | None = None,
     env: Mapping[str, str] | None = None,
 ) -> str:
-    """Run COMMAND to its end and return its output; a failure is a Trouble that shows the end."""
-    words = [str(word) for word in command]
+    """Run COMMAND and return its output. A failure raises LabError with the errors."""
+    arguments = [str(word) for word in command]
     done = subprocess.run(
-        cage(words),
+        cage(arguments),
         cwd=cwd,
         env={**os.environ, **(env or {})},
         stdin=subprocess.DEVNULL,
@@ -85,6 +85,8 @@ def run(
         log.write_text(done.stdout)
     if done.returncode:
         where = f"; the whole log is {log}" if log else ""
-        command = " ".join(words[:4]) + (" …" if words[4:] else "")
-        raise Trouble(f"{command} ended with {done.returncode}{where}\n{_gist(done.stdout)}")
+        command = " ".join(arguments[:4]) + (" …" if arguments[4:] else "")
+        raise LabError(
+            f"{command} ended with {done.returncode}{where}\n{_errors_or_end(done.stdout)}"
+        )
     return done.stdout

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The user's terminal, joined to a guest's second serial line."""
+"""Connects the user's terminal to a guest's second serial line."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import termios
 import tty
 from pathlib import Path
 
-from ippfvslab.say import Trouble
+from ippfvslab.log import LabError
 
 
 class Relay:
-    """Copies bytes between the terminal and the guest while the guest's shell is there."""
+    """Copies bytes between the terminal and the guest while the guest's shell runs."""
 
     def __init__(self) -> None:
         if not sys.stdin.isatty():
-            raise Trouble("--shell needs a terminal; run it without a pipe")
+            raise LabError("--shell needs a terminal; run it without a pipe")
         self._socket: socket.socket | None = None
         self._saved = termios.tcgetattr(0)
 
     def pump(self, folder: Path) -> None:
-        """Move what there is to move; to be called again and again."""
+        """Copy the bytes that are available. The caller repeats this until the guest ends."""
         if self._socket is None:
             if not (folder / "shell-ready").exists():
                 return
@@ -39,7 +39,7 @@ class Relay:
             os.write(1, self._socket.recv(4096))
 
     def close(self) -> None:
-        """Give the terminal back as it was."""
+        """Restore the settings of the terminal."""
         termios.tcsetattr(0, termios.TCSADRAIN, self._saved)
         if self._socket:
             self._socket.close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`tools/lab test`: every test in its place, several guests at a time, and one sum at the end."""
+"""`tools/lab test`: runs every test on its kernel and adds up the results."""
 
 from __future__ import annotations
 
@@ -11,42 +11,41 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Thread
 
-from ippfvslab import check, guest, kernels, module, nginx, paths, process, say
+from ippfvslab import check, guest, kernels, log, module, nginx, paths, process
 
 LIVE = "tests/live"
 SMOKE = f"{LIVE}/test_smoke.py"
 REFUSAL = f"{LIVE}/test_refusal.py"
 FAULTS = (f"{LIVE}/test_no_memory.py", f"{LIVE}/test_reallocation.py")
-"""What only a kernel with fault injection can run."""
+"""Only a kernel with fault injection can run these files."""
 UNSAFE = "newest-rt"
 """The kernel on which the module must refuse to load."""
 DEFAULT = ("sanitize", "races", "6.1", "6.12", "newest")
-SIDE_BY_SIDE = 2
-"""Guests at a time: those of the live tests wait for most of their time."""
+PARALLEL = 2
+"""The number of guests that run at the same time. Live tests spend most of their time waiting."""
 LIVE_LIMIT_S = 2400
 TEST_LIMIT_S = 600
-# Plugins that guests do not need cost seconds to import there.
+# Importing plugins that guests do not need costs seconds there.
 _PLUGINS = ["-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
-_WORDS = re.compile(r"(\d+) (passed|failed|error|skipped|xfailed|xpassed)")
-Sum = Counter[str]
+_COUNTS = re.compile(r"(\d+) (passed|failed|error|skipped|xfailed|xpassed)")
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one guest runs."""
+    """The tests that one guest runs."""
 
     kernel: str
     files: tuple[str, ...]
     what: str
-    """What the files are, for the first line of a run."""
+    """A description of the files for the first line of a run."""
     share: str = ""
-    """Which of several guests with the same kernel it is."""
+    """Which of several guests with the same kernel it is, such as "1/2"."""
     refused: bool = False
-    """Whether the module must refuse this kernel, so that the guest does not load it first."""
+    """Whether the module must refuse this kernel. The guest then does not load it first."""
 
     @property
     def title(self) -> str:
@@ -54,65 +53,77 @@ class Part:
         return f"{self.kernel} {self.share}".strip()
 
 
-def refuse(words: argparse.Namespace) -> None:
-    """Raise when a word names no kernel or no live test."""
-    for file in words.files:
+@dataclass(frozen=True)
+class Result:
+    """The result of one job: test counts by pytest's words, and its duration."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0
+
+
+Job = Callable[[], Result]
+
+
+def validate(args: argparse.Namespace) -> None:
+    """Raise LabError if an argument names no kernel or no live test."""
+    for file in args.files:
         found = (paths.TREE / file.partition("::")[0]).resolve()
         if not found.exists():
-            raise say.Trouble(f"there is no file {file}; name files of {LIVE}")
+            raise log.LabError(f"there is no file {file}; name files of {LIVE}")
         if not found.is_relative_to(paths.TREE / LIVE):
-            raise say.Trouble(f"{file} is no live test; name files of {LIVE}")
-    for word in words.kernel or []:
-        kernels.refuse(word, "test")
-    if words.full and (words.kernel or words.files or words.expression):
-        raise say.Trouble(
+            raise log.LabError(f"{file} is no live test; name files of {LIVE}")
+    for name in args.kernel or []:
+        kernels.validate(name, "test")
+    if args.full and (args.kernel or args.files or args.expression):
+        raise log.LabError(
             "--full runs every test on every kernel; leave it out, or --kernel, -k and the files"
         )
 
 
-def main(words: argparse.Namespace) -> int:
-    """Run what was asked for; 0 only if something passed and nothing else happened."""
+def main(args: argparse.Namespace) -> int:
+    """Run the tests. Return 0 only if some tests passed and no test or check failed."""
     began = time.monotonic()
-    names = [kernels.resolve(word) for word in words.kernel or []]
-    _refuse_expression(words)
-    parts = _plan(names, words)
-    here = not (words.live_only or names or words.files or words.expression)
-    say.line(_announce(parts, here))
+    names = [kernels.resolve(name) for name in args.kernel or []]
+    _validate_expression(args)
+    parts = _plan(names, args)
+    here = not (args.live_only or names or args.files or args.expression)
+    log.line(_announcement(parts, here))
     nginx.program()
     module.compile_tree()
-    jobs = {part.title: _guest(part, words.expression) for part in parts}
+    jobs: dict[str, Job] = {part.title: _guest_job(part, args.expression) for part in parts}
     if here:
-        # Behind the first guest, which may have to wait for its kernel to be built.
+        # They come after the first guest, which may have to wait for its kernel to be built.
         first = next(iter(jobs))
         jobs = {first: jobs.pop(first), "checks": _checks, "on this machine": _here, **jobs}
-    return _conclude(_side_by_side(jobs), time.monotonic() - began)
+    return _conclude(_run_parallel(jobs), time.monotonic() - began)
 
 
-def _plan(names: Sequence[str], words: argparse.Namespace) -> list[Part]:
-    """The parts of a run: those that take longest first."""
-    if words.files or words.expression:
-        files = words.files or [LIVE]
-        homes = dict.fromkeys(names, files) or {
-            home: [file for file in files if _home(file) == home] for home in map(_home, files)
+def _plan(names: Sequence[str], args: argparse.Namespace) -> list[Part]:
+    """Return the parts of a run. Those that take longest come first."""
+    if args.files or args.expression:
+        files = args.files or [LIVE]
+        files_of = dict.fromkeys(names, files) or {
+            kernel: [file for file in files if _default_kernel(file) == kernel]
+            for kernel in map(_default_kernel, files)
         }
         return [
-            Part(name, tuple(mine), "these live tests", refused=name == UNSAFE)
-            for name, mine in homes.items()
+            Part(name, tuple(chosen), "these live tests", refused=name == UNSAFE)
+            for name, chosen in files_of.items()
         ]
-    if words.full:
+    if args.full:
         names = [*reversed(kernels.USER_MODE), *kernels.STOCK]
     return [part for name in names or DEFAULT for part in _parts(name)]
 
 
-def _home(file: str) -> str:
-    """The kernel on which the tests of FILE run if the user names none."""
+def _default_kernel(file: str) -> str:
+    """Return the kernel on which the tests of FILE run if the user names none."""
     if file.startswith(REFUSAL):
         return UNSAFE
     return "races" if file.startswith(f"{LIVE}/test_races") else "sanitize"
 
 
 def _parts(name: str) -> list[Part]:
-    """The parts that test the kernel NAME."""
+    """Return the parts that test the kernel NAME."""
     if name == UNSAFE:
         return [Part(name, (REFUSAL,), "the refusal to load", refused=True)]
     if name in kernels.STOCK:
@@ -120,7 +131,7 @@ def _parts(name: str) -> list[Part]:
     races = _files("test_races*.py")
     if name == "races":
         return [Part(name, races, "tests of races")]
-    # The same build as for races, which has two CPUs for them.
+    # The kernel "races" is the same build as "sanitize", and its two CPUs suit the races better.
     elsewhere = {REFUSAL, *(races if name == "sanitize" else FAULTS)}
     files = [file for file in _files("test_*.py") if file not in elsewhere]
     return [
@@ -133,8 +144,8 @@ def _files(pattern: str) -> tuple[str, ...]:
     return tuple(sorted(str(file.relative_to(paths.TREE)) for file in found))
 
 
-def _announce(parts: Sequence[Part], here: bool) -> str:
-    """One line that says what runs where, and why there."""
+def _announcement(parts: Sequence[Part], here: bool) -> str:
+    """Return one line that says which tests run on which kernel."""
     where: dict[str, list[str]] = {}
     for kernel, what in {part.kernel: part.what for part in parts}.items():
         where.setdefault(what, []).append(kernel)
@@ -147,11 +158,11 @@ def _announce(parts: Sequence[Part], here: bool) -> str:
     )
 
 
-def _refuse_expression(words: argparse.Namespace) -> None:
-    """Raise when no live test matches: a guest takes minutes to find that out."""
-    if not words.expression:
+def _validate_expression(args: argparse.Namespace) -> None:
+    """Raise LabError if -k selects no live test. A guest would need minutes to find that out."""
+    if not args.expression:
         return
-    select = ["--collect-only", "-q", "-k", words.expression, *(words.files or [LIVE])]
+    select = ["--collect-only", "-q", "-k", args.expression, *(args.files or [LIVE])]
     done = subprocess.run(
         process.cage([sys.executable, "-m", "pytest", *_PLUGINS, *select]),
         preexec_fn=process.die_with_parent,
@@ -161,20 +172,20 @@ def _refuse_expression(words: argparse.Namespace) -> None:
         check=False,
     )
     if done.returncode:
-        said = (done.stderr + done.stdout).strip().splitlines()
-        why = next((line for line in said if line.startswith("ERROR: ")), "no live test matches")
-        raise say.Trouble(f"-k {words.expression}: {why.removeprefix('ERROR: ')}")
+        output = (done.stderr + done.stdout).strip().splitlines()
+        why = next((line for line in output if line.startswith("ERROR: ")), "no live test matches")
+        raise log.LabError(f"-k {args.expression}: {why.removeprefix('ERROR: ')}")
 
 
-def _side_by_side(jobs: dict[str, Callable[[], Sum]]) -> dict[str, Sum]:
-    """The sums of JOBS, SIDE_BY_SIDE at a time, in their order.
+def _run_parallel(jobs: dict[str, Job]) -> dict[str, Result]:
+    """Run JOBS, PARALLEL at a time, and return their results in the order of JOBS.
 
-    The threads are daemons: when this process ends early, so do they, and their children with them.
+    The threads are daemons: if this process ends early, they end, and their children with them.
     """
     waiting: SimpleQueue[str] = SimpleQueue()
     for title in jobs:
         waiting.put(title)
-    sums: dict[str, Sum] = {}
+    results: dict[str, Result] = {}
     failures: list[BaseException] = []
 
     def work() -> None:
@@ -184,49 +195,47 @@ def _side_by_side(jobs: dict[str, Callable[[], Sum]]) -> dict[str, Sum]:
             except Empty:
                 return
             try:
-                sums[title] = jobs[title]()
-            except say.Trouble as trouble:
-                say.line(f"!! {title}: {trouble}")
-                sums[title] = Counter(error=1, seconds=1)
+                results[title] = jobs[title]()
+            except log.LabError as error:
+                log.line(f"!! {title}: {error}")
+                results[title] = Result(Counter(error=1))
             except BaseException as failure:
                 failures.append(failure)
 
-    workers = [Thread(target=work, daemon=True) for _ in range(SIDE_BY_SIDE)]
+    workers = [Thread(target=work, daemon=True) for _ in range(PARALLEL)]
     for worker in workers:
         worker.start()
     while any(worker.is_alive() for worker in workers) and not failures:
         time.sleep(0.2)
     if failures:
         raise failures[0]
-    return {title: sums[title] for title in jobs}
+    return {title: results[title] for title in jobs}
 
 
-def _conclude(sums: dict[str, Sum], seconds: float) -> int:
-    total: Sum = Counter()
-    say.line()
-    for what, each in sums.items():
-        minutes = each.pop("seconds") / 60
-        listed = ", ".join(f"{each[word]} {word}" for word in sorted(each) if each[word])
-        say.line(f"{what:28} {minutes:4.1f} min  {listed}")
-        total += each
+def _conclude(results: dict[str, Result], seconds: float) -> int:
+    """Print a line for each job and the totals, and return the exit status."""
+    total: Counter[str] = Counter()
+    log.line()
+    for title, result in results.items():
+        counts = result.counts
+        listed = ", ".join(f"{counts[word]} {word}" for word in sorted(counts) if counts[word])
+        log.line(f"{title:28} {result.seconds / 60:4.1f} min  {listed}")
+        total += counts
     bad = total.total() - total["passed"]
-    say.line(f"in {seconds / 60:.0f} minutes")
-    say.line(f"{total['passed']} passed, {bad} failed")
+    log.line(f"in {seconds / 60:.0f} minutes")
+    log.line(f"{total['passed']} passed, {bad} failed")
     return 0 if total["passed"] and not bad else 1
 
 
-def _checks() -> Sum:
+def _checks() -> Result:
     began = time.monotonic()
     failed = check.main()
-    return Counter(failed=failed, passed=len(check.CHECKS) - failed) + _seconds(began)
+    counts = Counter(failed=failed, passed=len(check.CHECKS) - failed)
+    return Result(counts, time.monotonic() - began)
 
 
-def _seconds(began: float) -> Sum:
-    return Counter(seconds=1 + int(time.monotonic() - began))
-
-
-def _here() -> Sum:
-    """The pure and unit tests, on this machine."""
+def _here() -> Result:
+    """Run the tests that need no guest on this machine."""
     began = time.monotonic()
     tests = ["tests/core", "tests/unit", "tests/uapi"]
     output: list[str] = []
@@ -242,45 +251,48 @@ def _here() -> Sum:
     try:
         assert child.stdout
         for text in child.stdout:
-            say.line(f"on this machine | {text.rstrip()}")
+            log.line(f"on this machine | {text.rstrip()}")
             output.append(text)
-        return _counts("".join(output), child.wait()) + _seconds(began)
+        return Result(_counts("".join(output), child.wait()), time.monotonic() - began)
     finally:
         child.kill()
         child.wait()
 
 
-def _guest(part: Part, expression: str | None) -> Callable[[], Sum]:
-    """A function that runs the live tests of PART in a guest."""
+def _guest_job(part: Part, expression: str | None) -> Job:
+    """Return a function that runs the live tests of PART in a guest."""
 
-    def run() -> Sum:
+    def run() -> Result:
         kernel = kernels.get(part.kernel)
         ko = module.build(kernel)
         arguments = [*_PLUGINS, "-o", f"timeout={TEST_LIMIT_S}", "-q", *part.files]
         if expression:
             arguments += ["-k", expression]
         script = f"$PYTHON -m pytest {shlex.join(arguments)}"
-        say.line(f"== {part.title}: Linux {kernel.release}, {kernel.cpus} CPU(s)")
+        log.line(f"== {part.title}: Linux {kernel.release}, {kernel.cpus} CPU(s)")
         job = guest.Job("test", script, LIVE_LIMIT_S, load=not part.refused)
-        outcome = guest.run(kernel, ko, job, lambda text: say.line(f"{part.title} | {text}"))
+        outcome = guest.run(kernel, ko, job, lambda text: log.line(f"{part.title} | {text}"))
         for fault in outcome.faults:
-            say.line(f"!! {part.title}: {fault.what}\n{fault.context}")
+            log.line(f"!! {part.title}: {fault.what}\n{fault.context}")
         if outcome.status or outcome.faults:
-            say.line(f"!! {part.title}: the files of this run are in {outcome.folder}")
-        say.line(f"== {part.title}: {outcome.seconds:.0f} s")
+            log.line(f"!! {part.title}: the files of this run are in {outcome.folder}")
+        log.line(f"== {part.title}: {outcome.seconds:.0f} s")
         status = 1 if outcome.status is None else outcome.status
         counts = _counts(outcome.output, status) + Counter(kernel=len(outcome.faults))
-        return counts + Counter(seconds=int(outcome.seconds))
+        return Result(counts, outcome.seconds)
 
     return run
 
 
-def _counts(output: str, status: int) -> Sum:
-    """The numbers in pytest's closing line; a run that failed without them is an error."""
-    found: Sum = Counter()
+def _counts(output: str, status: int) -> Counter[str]:
+    """Return the counts in pytest's last line.
+
+    A run that failed without a count of failures, or that passed no test, counts as one error.
+    """
+    found: Counter[str] = Counter()
     for line in reversed(output.splitlines()):
         if re.search(r"\d+ (passed|failed|error)\b.* in [\d.]+s|no tests ran", line):
-            found.update({word: int(number) for number, word in _WORDS.findall(line)})
+            found.update({word: int(number) for number, word in _COUNTS.findall(line)})
             break
     if not found["passed"] or (status and not found.total() - found["passed"]):
         found["error"] += 1

@@ -1,41 +1,41 @@
 # SPDX-License-Identifier: GPL-2.0
-"""IP fragments made by hand, and put together again without the kernel's help."""
+"""Creates IP fragments and reassembles them, without the kernel."""
 
 from __future__ import annotations
 
 import struct
 
-from tests.live.helpers.packets import Made, checksum, ip
+from tests.live.helpers.packets import PacketSpec, checksum, ip
 
 FRAGMENT = 44
 
 
-def cut(made: Made, size: int, *, dont_fragment: bool = False) -> list[bytes]:
-    """MADE in fragments that carry SIZE bytes each, a multiple of eight; further cutting or not."""
-    places = range(0, len(made.transport), size)
-    return [piece(made, at, size, dont_fragment=dont_fragment) for at in places]
+def fragments_of(spec: PacketSpec, size: int, *, dont_fragment: bool = False) -> list[bytes]:
+    """Return SPEC in fragments of SIZE bytes, a multiple of 8. DONT_FRAGMENT sets DF in each."""
+    offsets = range(0, len(spec.transport), size)
+    return [fragment_at(spec, at, size, dont_fragment=dont_fragment) for at in offsets]
 
 
-def piece(made: Made, at: int, size: int, *, dont_fragment: bool = False) -> bytes:
-    """The fragment of MADE that begins at byte AT of what it carries."""
-    whole = made.transport
+def fragment_at(spec: PacketSpec, at: int, size: int, *, dont_fragment: bool = False) -> bytes:
+    """Return the fragment of SPEC that begins at byte AT of its payload."""
+    whole = spec.transport
     more = at + size < len(whole)
     part = whole[at : at + size]
-    if made.family == 6:
-        header = struct.pack("!BBHI", made.protocol, 0, at | more, made.ident)
-        return ip(made.but(protocol=FRAGMENT), header + part)
+    if spec.family == 6:
+        header = struct.pack("!BBHI", spec.protocol, 0, at | more, spec.ident)
+        return ip(spec.changed(protocol=FRAGMENT), header + part)
     flags = dont_fragment << 14 | more << 13
-    return _marked(ip(made.but(dont_fragment=False), part), at // 8 | flags)
+    return _with_fragment_field(ip(spec.changed(dont_fragment=False), part), at // 8 | flags)
 
 
-def _marked(packet: bytes, field: int) -> bytes:
-    """An IPv4 PACKET without options, with its fragment FIELD set."""
+def _with_fragment_field(packet: bytes, field: int) -> bytes:
+    """Return an IPv4 PACKET without options, with its fragment field set to FIELD."""
     plain = packet[:6] + struct.pack("!H", field) + packet[8:10] + b"\0\0" + packet[12:20]
     return plain[:10] + struct.pack("!H", checksum(plain)) + plain[12:] + packet[20:]
 
 
-def join(packets: list[bytes]) -> list[tuple[bytes, bytes]]:
-    """Addresses and payload of every datagram that is complete, in the order of completion."""
+def reassemble(packets: list[bytes]) -> list[tuple[bytes, bytes]]:
+    """Return the addresses and payload of every complete datagram, in the order of completion."""
     parts: dict[bytes, dict[int, bytes]] = {}
     ends: dict[bytes, int] = {}
     whole = []
@@ -52,7 +52,7 @@ def join(packets: list[bytes]) -> list[tuple[bytes, bytes]]:
 
 
 def _read(packet: bytes) -> tuple[bytes, int, bool, bytes]:
-    """What tells its datagram, where it begins, whether more follows, and what it carries."""
+    """Return the datagram's key, the offset, whether more fragments follow, and the data."""
     if packet[0] >> 4 == 4:
         field, length = struct.unpack_from("!H", packet, 6)[0], struct.unpack_from("!H", packet, 2)
         key = packet[12:20] + packet[4:6]

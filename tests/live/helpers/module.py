@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The module taken out and put in again: all that it knew is gone."""
+"""Reloads the module, which removes all rules and connections."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 SMALL_BITS = 8
-"""The table has 2 to the power of so many buckets at least."""
+"""The smallest table has 2 to the power of this many buckets."""
 
 
 def reload(**parameters: int) -> None:
-    """Load it anew, with PARAMETERS."""
-    words = [f"{name}={value}" for name, value in parameters.items()]
+    """Reload the module with PARAMETERS."""
+    arguments = [f"{name}={value}" for name, value in parameters.items()]
     subprocess.run(["rmmod", "ippfvs"], check=True)
-    subprocess.run(["insmod", os.environ["IPPFVS_MODULE"], *words], check=True)
+    subprocess.run(["insmod", os.environ["IPPFVS_MODULE"], *arguments], check=True)
 
 
 @contextmanager
 def small_table() -> Iterator[None]:
-    """Load the module with the smallest table meanwhile."""
+    """Load the module with the smallest table, and reload it without parameters at exit."""
     reload(conn_tab_bits=SMALL_BITS)
     try:
         yield

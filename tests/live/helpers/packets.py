@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Packets made by hand, every checksum computed from nothing: the twin of what the kernel mends."""
+"""Packets that are built from scratch with all checksums: the reference for the kernel's output."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SYN, RST, ACK, PSH_ACK = 0x02, 0x04, 0x10, 0x18
 
 
 def checksum(data: bytes) -> int:
-    """The Internet checksum (RFC 1071) of DATA."""
+    """Return the Internet checksum (RFC 1071) of DATA."""
     padded = data + b"\0" * (len(data) % 2)
     total: int = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
     while total >> 16:
@@ -27,8 +27,8 @@ def packed(address: str) -> bytes:
 
 
 @dataclass(frozen=True)
-class Made:
-    """A packet in words; `raw` is it on the wire."""
+class PacketSpec:
+    """The fields of a packet. `raw` is the packet on the wire."""
 
     source: str
     dest: str
@@ -41,9 +41,9 @@ class Made:
     ident: int = 0x1234
     dont_fragment: bool = True
     options: bytes = b""
-    """IPv4 options, a multiple of four."""
+    """IPv4 options, a multiple of four bytes."""
     extensions: tuple[tuple[int, bytes], ...] = ()
-    """IPv6 extension headers: protocol and what follows its first two bytes."""
+    """IPv6 extension headers: the protocol, and the bytes after the first two."""
     flow_label: int = 0
     flags: int = SYN
     sequence: int = 0x01020304
@@ -62,35 +62,35 @@ class Made:
 
     @property
     def transport(self) -> bytes:
-        """The TCP or UDP header, and what it carries; of other protocols the data alone."""
+        """The TCP or UDP header with its payload. For other protocols it is the data only."""
         ports = struct.pack("!HH", self.sport, self.dport)
         if self.protocol == UDP:
             plain = ports + struct.pack("!HH", 8 + len(self.data), 0) + self.data
-            return plain if self.no_checksum else self._summed(plain, 6)
+            return plain if self.no_checksum else self._with_checksum(plain, 6)
         if self.protocol != TCP:
             return self.data
         offset = (20 + len(self.tcp_options)) // 4 << 12 | self.flags
         words = struct.pack(
             "!IIHHHH", self.sequence, self.acknowledged, offset, 0xFAF0, 0, self.urgent
         )
-        return self._summed(ports + words + self.tcp_options + self.data, 16)
+        return self._with_checksum(ports + words + self.tcp_options + self.data, 16)
 
-    def but(self, **changes: object) -> Self:
-        """The same with CHANGES."""
+    def changed(self, **changes: object) -> Self:
+        """Return a copy with CHANGES."""
         return replace(self, **changes)  # type: ignore[arg-type]
 
-    def passed(self, **changes: object) -> Self:
-        """The same behind a router: TTL less one, and CHANGES."""
-        return self.but(ttl=self.ttl - 1, **changes)
+    def forwarded(self, **changes: object) -> Self:
+        """Return a copy as a router forwards it: with the TTL less one, and with CHANGES."""
+        return self.changed(ttl=self.ttl - 1, **changes)
 
-    def awkward(self) -> Self:
-        """With two more bytes of data, for which the checksum comes out as 0."""
-        zeros = self.but(data=self.data + b"\0\0").transport[6:8]
-        made = self.but(data=self.data + zeros)
-        assert made.transport[6:8] == b"\xff\xff"
-        return made
+    def with_zero_checksum(self) -> Self:
+        """Return a copy with two more bytes of data, for which the UDP checksum is 0."""
+        zeros = self.changed(data=self.data + b"\0\0").transport[6:8]
+        spec = self.changed(data=self.data + zeros)
+        assert spec.transport[6:8] == b"\xff\xff"
+        return spec
 
-    def _summed(self, plain: bytes, at: int) -> bytes:
+    def _with_checksum(self, plain: bytes, at: int) -> bytes:
         pseudo = pseudo_header(self.source, self.dest, self.protocol, len(plain))
         found = checksum(pseudo + plain)
         if self.protocol == UDP:
@@ -103,55 +103,56 @@ def pseudo_header(source: str, dest: str, protocol: int, length: int) -> bytes:
     return ends + struct.pack("!HH" if len(ends) == 8 else "!II", protocol, length)
 
 
-def ip(made: Made, payload: bytes) -> bytes:
-    """The IP packet of MADE's fields around PAYLOAD."""
-    return _ipv4(made, payload) if made.family == 4 else _ipv6(made, payload)
+def ip(spec: PacketSpec, payload: bytes) -> bytes:
+    """Return the IP packet with the fields of SPEC around PAYLOAD."""
+    return _ipv4(spec, payload) if spec.family == 4 else _ipv6(spec, payload)
 
 
-def _ipv4(made: Made, payload: bytes) -> bytes:
-    size = 20 + len(made.options)
+def _ipv4(spec: PacketSpec, payload: bytes) -> bytes:
+    size = 20 + len(spec.options)
     plain = struct.pack(
         "!BBHHHBBH",
         4 << 4 | size // 4,
-        made.tos,
+        spec.tos,
         size + len(payload),
-        made.ident,
-        0x4000 if made.dont_fragment else 0,
-        made.ttl,
-        made.protocol,
+        spec.ident,
+        0x4000 if spec.dont_fragment else 0,
+        spec.ttl,
+        spec.protocol,
         0,
     )
-    header = plain + packed(made.source) + packed(made.dest) + made.options
+    header = plain + packed(spec.source) + packed(spec.dest) + spec.options
     return header[:10] + struct.pack("!H", checksum(header)) + header[12:] + payload
 
 
-def _ipv6(made: Made, payload: bytes) -> bytes:
-    protocol = made.protocol
-    for kind, body in reversed(made.extensions):
+def _ipv6(spec: PacketSpec, payload: bytes) -> bytes:
+    protocol = spec.protocol
+    for kind, body in reversed(spec.extensions):
         assert (len(body) + 2) % 8 == 0
         payload = bytes((protocol, (len(body) + 2) // 8 - 1)) + body + payload
         protocol = kind
-    first = 6 << 28 | made.tos << 20 | made.flow_label
-    header = struct.pack("!IHBB", first, len(payload), protocol, made.ttl)
-    return header + packed(made.source) + packed(made.dest) + payload
+    first = 6 << 28 | spec.tos << 20 | spec.flow_label
+    header = struct.pack("!IHBB", first, len(payload), protocol, spec.ttl)
+    return header + packed(spec.source) + packed(spec.dest) + payload
 
 
 def error(
-    outer: Made, kind: int, code: int, quote: bytes, info: int = 0, *, broken: bool = False
+    outer: PacketSpec, kind: int, code: int, quote: bytes, info: int = 0, *, broken: bool = False
 ) -> bytes:
-    """An ICMP or ICMPv6 error that quotes QUOTE; BROKEN: its checksum is wrong."""
+    """Return an ICMP or ICMPv6 error that quotes QUOTE. If BROKEN, its checksum is wrong."""
     protocol = ICMP if outer.family == 4 else ICMPV6
     plain = struct.pack("!BBHI", kind, code, 0, info) + quote
     pseudo = b"" if outer.family == 4 else pseudo_header(outer.source, outer.dest, 58, len(plain))
     found = checksum(pseudo + plain) ^ (0x5555 if broken else 0)
     message = plain[:2] + struct.pack("!H", found) + plain[4:]
-    return ip(outer.but(protocol=protocol), message)
+    return ip(outer.changed(protocol=protocol), message)
 
 
 def checksum_right(packet: bytes, *, ready: bool = True) -> bool:
-    """Is the TCP or UDP checksum of a packet without options as it must be?
+    """Return whether the TCP or UDP checksum of a packet without options is correct.
 
-    READY: in full; else what CHECKSUM_PARTIAL wants, the sum of the pseudo header.
+    If READY, the checksum must be complete. Otherwise it must be what CHECKSUM_PARTIAL requires,
+    the sum of the pseudo header.
     """
     four = packet[0] >> 4 == 4
     if four and checksum(packet[:20]):
@@ -167,7 +168,7 @@ def checksum_right(packet: bytes, *, ready: bool = True) -> bool:
 
 
 def compare(got: list[bytes], expected: dict[str, list[bytes]]) -> None:
-    """Exactly the expected frames have come; say of which case they have not."""
+    """Fail unless exactly the expected frames have come. The message names cases that differ."""
     rest = list(got)
     faults = []
     for name, wanted in expected.items():

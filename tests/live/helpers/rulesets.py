@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Rule sets for a real kernel: by chance, or very large."""
+"""Rule sets for a real kernel: random ones, and very large ones."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ import random
 from pylvs import Config, Endpoint, Method, Protocol, Real, Ruleset, Service
 
 SCHEDULERS = ("rr", "wrr", "lc", "wlc")
-AWAY = (Method.NAT, Method.TUN, Method.DR)
+REMOTE_METHODS = (Method.NAT, Method.TUN, Method.DR)
 
 
-def by_chance(chance: random.Random) -> Ruleset:
-    """Up to eight services of both families with up to six real servers each."""
+def random_ruleset(rng: random.Random) -> Ruleset:
+    """Return up to eight services of both families with up to six real servers each."""
     services = {}
-    for _ in range(chance.randint(0, 8)):
-        service = _service(chance, chance.choice((4, 6)))
+    for _ in range(rng.randint(0, 8)):
+        service = _service(rng, rng.choice((4, 6)))
         services[service.key] = service
-    return Ruleset(tuple(services.values()), _config(chance))
+    return Ruleset(tuple(services.values()), _config(rng))
 
 
-def _service(chance: random.Random, family: int) -> Service:
-    port = chance.choice((0, 53, 80, chance.randint(1, 65535)))
-    hosts = chance.sample(range(1, 65000), chance.randint(0, 6))
+def _service(rng: random.Random, family: int) -> Service:
+    port = rng.choice((0, 53, 80, rng.randint(1, 65535)))
+    hosts = rng.sample(range(1, 65000), rng.randint(0, 6))
     return Service(
-        chance.choice(tuple(Protocol)),
-        Endpoint(_address(family, "10.1", chance.randint(1, 9)), port),
-        chance.choice(SCHEDULERS),
-        tuple(_real(chance, Endpoint(_address(family, "10.2", each), port)) for each in hosts),
+        rng.choice(tuple(Protocol)),
+        Endpoint(_address(family, "10.1", rng.randint(1, 9)), port),
+        rng.choice(SCHEDULERS),
+        tuple(_real(rng, Endpoint(_address(family, "10.2", each), port)) for each in hosts),
     )
 
 
-def _real(chance: random.Random, virtual: Endpoint) -> Real:
-    method = chance.choice(AWAY)
+def _real(rng: random.Random, virtual: Endpoint) -> Real:
+    method = rng.choice(REMOTE_METHODS)
     ports = [virtual.port]
     if method is Method.NAT:
-        ports.append(chance.randint(1, 65535))
-    return Real(Endpoint(virtual.address, chance.choice(ports)), chance.randint(0, 65535), method)
+        ports.append(rng.randint(1, 65535))
+    return Real(Endpoint(virtual.address, rng.choice(ports)), rng.randint(0, 65535), method)
 
 
 def _address(family: int, four: str, host: int) -> str:
@@ -45,13 +45,13 @@ def _address(family: int, four: str, host: int) -> str:
     return f"2001:db8:{four.replace('.', ':')}::{host:x}"
 
 
-def _config(chance: random.Random) -> Config:
-    tcp, fin, udp = (chance.randint(1, 2073600) for _ in range(3))
-    return Config(chance.choice(AWAY), tcp, fin, udp, chance.choice((0, 1000, 2**31)))
+def _config(rng: random.Random) -> Config:
+    tcp, fin, udp = (rng.randint(1, 2073600) for _ in range(3))
+    return Config(rng.choice(REMOTE_METHODS), tcp, fin, udp, rng.choice((0, 1000, 2**31)))
 
 
 def grid(services: int, reals: int, scheduler: str = "wlc", weight: int = 1) -> Ruleset:
-    """SERVICES with REALS servers each; SCHEDULER and WEIGHT tell one grid from another."""
+    """Return SERVICES with REALS servers each. SCHEDULER and WEIGHT distinguish two grids."""
     return Ruleset(
         tuple(
             Service(

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A director whose devices are fed by every CPU at once, faster than sockets can feed them.
+"""A director whose devices receive packets on every CPU at once, faster than from sockets.
 
     in0   fed by CPU 0 ──┐
     in1   fed by CPU 1 ──┤ director ── out0   real servers, permanent neighbours
-    back0 fed by CPU 1 ──┘                    (what they would answer comes in by back0)
+    back0 fed by CPU 1 ──┘                    (their replies come in by back0)
 
-fed_director(): all devices are dummies; pktgen in the director hands packets to their receivers,
-none is lost, and what a device was given to send is counted.
+fed_director(): all devices are dummies. pktgen in the director feeds their receive path. No packet
+is lost, and each device counts the packets that it was given to send.
 
-wired_director(): in0 and in1 are the ends of cables whose other ends, feed0 and feed1, are in the
-namespace of feeder(), where pktgen sends: so the director may end while it is fed.
+wired_director(): in0 and in1 are veth devices. Their peers feed0 and feed1 are in the namespace of
+feeder(), where pktgen sends. So the director can be destroyed while it receives packets.
 
-On a kernel with one CPU its one thread feeds all of them in turn. Streams are UDP.
+On a kernel with one CPU a single thread feeds all devices in turn. All streams are UDP.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pathlib import Path
 
 from ippfvslab import netns
 from ippfvslab.netns import Host
-from ippfvslab.pktgen import shown, tell
+from ippfvslab.traffic import pktgen_read, pktgen_write
 
 MAC = "02:00:00:00:00:01"
 PEER = "02:00:00:00:00:02"
@@ -45,7 +45,7 @@ LIMIT_S = 120
 
 @dataclass(frozen=True)
 class Stream:
-    """UDP packets that come in by DEVICE; each takes the next of the ports and addresses."""
+    """UDP packets that come in by DEVICE. Each packet takes the next of the ports and addresses."""
 
     device: str
     cpu: int
@@ -54,17 +54,17 @@ class Stream:
     dest: str
     dest_ports: range
     count: int = 0
-    """Packets; 0: until it is stopped."""
+    """The number of packets. 0 means that the stream runs until it is stopped."""
     sources: int = 1
-    """How many addresses from SOURCE on, of its last network of 256."""
+    """The number of source addresses from SOURCE on, all in its last network of 256."""
     every_ns: int = 1000
-    """At least so long from one packet to the next; 0 would starve others of the same CPU."""
+    """The minimum time between two packets. 0 would starve other tasks on the same CPU."""
     sent_by: bool = False
-    """Whether DEVICE sends them, by the cable of wired_director()."""
+    """Whether DEVICE sends the packets, to its peer in wired_director()."""
 
     @property
     def commands(self) -> list[str]:
-        """In the words of pktgen, for whom the last port is the one behind."""
+        """The commands for pktgen, whose ranges of ports exclude the last port."""
         return [
             f"xmit_mode {'start_xmit' if self.sent_by else 'netif_receive'}",
             *("clone_skb 0", "burst 1", f"delay {self.every_ns}"),
@@ -90,9 +90,10 @@ class Stream:
 
 @contextmanager
 def fed_director(family: int = 4) -> Iterator[Host]:
-    """Be in the director of the drawing meanwhile, without a rule.
+    """Enter the namespace of the director in the drawing, which has no rules.
 
-    pktgen stays: User-Mode Linux forgets to take the red zones of an unloaded module away.
+    pktgen stays loaded, because User-Mode Linux does not remove the KASAN red zones of an unloaded
+    module.
     """
     with _namespace("fed") as host:
         dummies = [f"link add {device} address {MAC} type dummy" for device in DEVICES]
@@ -102,7 +103,7 @@ def fed_director(family: int = 4) -> Iterator[Host]:
 
 @contextmanager
 def feeder() -> Iterator[Host]:
-    """Be in the namespace that feeds wired_director() by pktgen."""
+    """Enter the namespace in which pktgen feeds wired_director()."""
     with _namespace("feeder") as host:
         host.sysctl("ipv6.conf.default.disable_ipv6", 1)
         yield host
@@ -121,7 +122,10 @@ def _namespace(name: str) -> Iterator[Host]:
 
 
 def wired_director(feeding: Host, family: int = 4) -> Host:
-    """Make a director on the cables feed0 and feed1 of FEEDING; whoever asks for it ends it."""
+    """Create a director whose devices are the peers of feed0 and feed1 in FEEDING.
+
+    The caller destroys it.
+    """
     host = Host("wired")
     netns.ip([f"netns add {host.name}"])
     cables = [
@@ -135,7 +139,7 @@ def wired_director(feeding: Host, family: int = 4) -> Host:
 
 
 def end_wired_director(director: Host) -> None:
-    """End its namespace; return when the other ends of its cables are gone with it."""
+    """Destroy its namespace. Return when the peers of its devices are gone, too."""
     netns.ip([f"netns del {director.name}"])
     limit = time.monotonic() + LIMIT_S
     while {name for _index, name in socket.if_nameindex()} & {"feed0", "feed1"}:
@@ -157,12 +161,12 @@ def _build(host: Host, family: int, links: list[str], devices: Sequence[str]) ->
         f"addr add {VIPS[family]}/{bits} dev in0{nodad}",
         f"route add {'198.18.0.0/15' if family == 4 else '2001:db8:198::/64'} dev in0",
         f"neigh add {CLIENTS[family]} lladdr {PEER} dev in0 nud permanent",
-        *to_the_real_servers(family),
+        *real_server_commands(family),
     )
 
 
-def to_the_real_servers(family: int) -> list[str]:
-    """What `ip` adds to out0 so that the director reaches its real servers."""
+def real_server_commands(family: int) -> list[str]:
+    """Return the `ip` commands for out0 by which the director reaches its real servers."""
     own = "addr add 172.16.0.1/24 dev out0"
     if family == 6:
         own = "addr add 2001:db8:172::1/64 dev out0 nodad"
@@ -172,23 +176,23 @@ def to_the_real_servers(family: int) -> list[str]:
     return [own, *neighbours]
 
 
-def left(device: str) -> int:
-    """How many packets the director has sent by DEVICE."""
+def sent_by_device(device: str) -> int:
+    """Return how many packets the director has sent by DEVICE."""
     counters = Path("/proc/net/dev").read_text().partition(f"{device}:")[2].split()
     return int(counters[9])
 
 
-def _forget_devices(thread: str) -> None:
-    """Remove all devices from the pktgen thread THREAD; return when they are gone."""
+def _remove_devices(thread: str) -> None:
+    """Remove all devices from the pktgen thread THREAD. Return when they are gone."""
     limit = time.monotonic() + LIMIT_S
-    tell(thread, "rem_device_all")
-    while any(device in shown(thread) for device in (*DEVICES, "feed0", "feed1")):
-        assert time.monotonic() < limit, shown(thread)
+    pktgen_write(thread, "rem_device_all")
+    while any(device in pktgen_read(thread) for device in (*DEVICES, "feed0", "feed1")):
+        assert time.monotonic() < limit, pktgen_read(thread)
         time.sleep(0.01)
 
 
 class Streams:
-    """STREAMS flow meanwhile; those without a count end with the `with`.
+    """Runs STREAMS during the `with` block. Its end stops the streams that have no count.
 
     with Streams(one, other) as streams:
         …
@@ -197,15 +201,15 @@ class Streams:
 
     def __init__(self, *streams: Stream) -> None:
         self._streams = streams
-        self._starter = threading.Thread(target=tell, args=("pgctrl", "start"), daemon=True)
+        self._starter = threading.Thread(target=pktgen_write, args=("pgctrl", "start"), daemon=True)
 
     def __enter__(self) -> Streams:
         cpus = len(os.sched_getaffinity(0))
         for cpu in range(cpus):
-            _forget_devices(f"kpktgend_{cpu}")
+            _remove_devices(f"kpktgend_{cpu}")
         for stream in self._streams:
-            tell(f"kpktgend_{stream.cpu % cpus}", f"add_device {stream.device}")
-            tell(stream.device, *stream.commands)
+            pktgen_write(f"kpktgend_{stream.cpu % cpus}", f"add_device {stream.device}")
+            pktgen_write(stream.device, *stream.commands)
         self._starter.start()
         try:
             self.until(lambda: all(self.sent(stream) for stream in self._streams))
@@ -219,22 +223,23 @@ class Streams:
 
     def _end(self) -> None:
         if self._starter.is_alive():
-            tell("pgctrl", "stop")
+            pktgen_write("pgctrl", "stop")
         self._starter.join(LIMIT_S)
+        assert not self._starter.is_alive(), f"pktgen did not stop within {LIMIT_S} s"
 
     def sent(self, stream: Stream) -> int:
-        """How many packets of STREAM have come in."""
-        text = shown(stream.device)
+        """Return how many packets of STREAM have come in."""
+        text = pktgen_read(stream.device)
         found = re.search(r"pkts-sofar: (\d+)", text)
         assert found, text
         return int(found[1])
 
     def wait(self, stream: Stream) -> None:
-        """Until all that STREAM was to send has come in."""
+        """Return when all packets of STREAM have come in."""
         self.until(lambda: self.sent(stream) >= stream.count)
 
     def until(self, reached: Callable[[], bool]) -> None:
-        """Wait until REACHED, while packets flow."""
+        """Return when REACHED() is true, while packets flow."""
         limit = time.monotonic() + LIMIT_S
         while not reached():
             assert time.monotonic() < limit
@@ -242,6 +247,6 @@ class Streams:
 
 
 def send(stream: Stream) -> None:
-    """All of STREAM, to its end."""
+    """Send all packets of STREAM and return."""
     with Streams(stream) as streams:
         streams.wait(stream)

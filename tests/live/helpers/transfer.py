@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A TCP server that hashes what it gets, and then sends as much as it was asked for."""
+"""A TCP server that hashes the data it receives, and then sends the requested amount of data."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import threading
 from ippfvslab.netns import Host
 
 LIMIT_S = 90
-BLOCK = bytes(range(251)) * 261  # 64 KB in which no two kilobytes are alike
+BLOCK = bytes(range(251)) * 261  # 64 KB in which no two kilobytes are equal
 
 
-class Depot:
+class TransferServer:
     """Listens on ADDRESS and PORT of HOST.
 
-    A client sends how many bytes it will send and how many it wants, then the first; it gets
-    their SHA-256 and the second.
+    A client sends two numbers: how many bytes it will send, and how many it wants. Then it sends
+    its bytes. It receives their SHA-256 hash and the bytes that it wants.
     """
 
     def __init__(self, host: Host, address: str, port: int) -> None:
@@ -30,7 +30,7 @@ class Depot:
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
-    def __enter__(self) -> Depot:
+    def __enter__(self) -> TransferServer:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -43,7 +43,7 @@ class Depot:
             try:
                 sock, _client = self._listener.accept()
             except OSError:
-                return  # shut down
+                return  # the listener was shut down
             with sock:
                 sock.settimeout(LIMIT_S)
                 upload, download = struct.unpack("!QQ", _exactly(sock, 16))
@@ -52,7 +52,7 @@ class Depot:
 
 
 def exchange(client: Host, address: str, port: int, upload: int, download: int) -> None:
-    """Send and get that many bytes through the service; both must arrive as they were sent."""
+    """Transfer these numbers of bytes through the service. All must arrive unchanged."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with client.socket(family, socket.SOCK_STREAM) as sock:
         sock.settimeout(LIMIT_S)

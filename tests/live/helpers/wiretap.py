@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A director between two silent ends: frames go in by hand, what comes out is caught.
+"""A director between two silent ends: tests send frames on one side and capture the other side.
 
     edge ── director ── behind          edge: the client's side (the router of the NAT farm)
-    CIP      VIP         RIP            behind: server1's cable
+    CIP      VIP         RIP            behind: server1's interface
 
-CIP, VIP and RIP are addresses that no stack at the ends owns, so nobody answers of itself.
+CIP, VIP and RIP are addresses that no stack at the ends owns, so no stack sends replies.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ippfvslab.capture import Capture, frame_of, send_frames
 from ippfvslab.farm import Farm
 from ippfvslab.netns import Host
-from ippfvslab.wire import Capture, frame_of, throw
 
 if TYPE_CHECKING:
     import pylvs
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 LIMIT_S = 10
 VIRTUAL_PORT, REAL_PORT = 80, 8000
 VIRTUAL, REAL, CLIENT = 111, 77, 78
-"""Last octets of the addresses, none of which a host of any farm has."""
+"""The last octets of the addresses. No host of any farm has them."""
 
 
 @dataclass(frozen=True)
 class Tap:
-    """The ends, and where frames are put in and taken out."""
+    """The two ends, where tests send and capture frames."""
 
     farm: Farm
     client: str
@@ -49,23 +49,23 @@ class Tap:
         return _end(self.farm, *_behind(self.farm))
 
     def to_vip(self, *packets: bytes) -> None:
-        """Send from the client's side."""
+        """Send packets from the client's side."""
         _send(self.farm, _edge(self.farm), packets)
 
     def from_real(self, *packets: bytes) -> None:
-        """Send from the real server's side."""
+        """Send packets from the real server's side."""
         _send(self.farm, _behind(self.farm), packets)
 
     def frame_from_client(self, packet: bytes) -> bytes:
-        """PACKET as the client's side sends it to the director."""
+        """Return the frame of PACKET from the client's side to the director."""
         return _frame(self.farm, _edge(self.farm), packet, from_director=False)
 
     def frame_behind(self, packet: bytes) -> bytes:
-        """PACKET as the director sends it to the real server."""
+        """Return the frame of PACKET from the director to the real server."""
         return _frame(self.farm, _behind(self.farm), packet, from_director=True)
 
     def frame_at_edge(self, packet: bytes) -> bytes:
-        """PACKET as the director sends it to the client."""
+        """Return the frame of PACKET from the director to the client."""
         return _frame(self.farm, _edge(self.farm), packet, from_director=True)
 
 
@@ -90,25 +90,27 @@ def _frame(farm: Farm, end: tuple[str, str], packet: bytes, *, from_director: bo
 
 def _send(farm: Farm, end: tuple[str, str], packets: tuple[bytes, ...]) -> None:
     host, device = _end(farm, *end)
-    throw(host, device, *(_frame(farm, end, packet, from_director=False) for packet in packets))
+    send_frames(
+        host, device, *(_frame(farm, end, packet, from_director=False) for packet in packets)
+    )
 
 
 @contextmanager
 def tap(farm: Farm) -> Iterator[Tap]:
-    """Give FARM the silent ends, and take them away again."""
+    """Add the silent ends to FARM, and remove them at exit."""
     four = farm.family == 4
     bits = 32 if four else 128
-    vip, real = _near(farm.vip, VIRTUAL), _near(farm.reals[0], REAL)
+    vip, real = _in_network_of(farm.vip, VIRTUAL), _in_network_of(farm.reals[0], REAL)
     edge, behind = _edge(farm), _behind(farm)
     edge_address, own = _own(farm, edge[1]), _own(farm, behind[1])
-    client = _near(edge_address, CLIENT)
+    client = _in_network_of(edge_address, CLIENT)
     neighbours = [
         f"neigh replace {client} lladdr {farm.mac(*edge)} dev {farm.device('director', edge[1])}",
         f"neigh replace {real} lladdr {farm.mac(*behind)} dev {farm.device('director', behind[1])}",
     ]
     on = farm.device("director", edge[1])
     alone = "" if four else " nodad preferred_lft 0"
-    # A router would look for the client, and say that it is not there.
+    # Without this route a router would try to resolve the client and report it as unreachable.
     hole = [f"route add blackhole {client}/{bits}"] if farm.method == "nat" else []
     edge_host = farm.hosts[edge[0]]
     farm.director.ip(
@@ -125,8 +127,8 @@ def tap(farm: Farm) -> Iterator[Tap]:
         )
 
 
-def _near(address: str, host: int) -> str:
-    """HOST in the network of ADDRESS."""
+def _in_network_of(address: str, host: int) -> str:
+    """Return the address of HOST in the network of ADDRESS."""
     whole = ipaddress.ip_address(address)
     return str(type(whole)(int(whole) >> 8 << 8 | host))
 
@@ -136,36 +138,36 @@ def _own(farm: Farm, lan: str) -> str:
 
 
 def frames(capture: Capture, count: int, *, limit_s: float = LIMIT_S) -> list[bytes]:
-    """What came in from the director until there are COUNT IP frames, or the time is over.
+    """Return the frames from the director when there are COUNT IP frames or LIMIT_S is over.
 
-    Only those to CIP, VIP and RIP count: hosts speak of themselves at any time, and the sockets of
-    former tests may still say goodbye.
+    Only frames to CIP, VIP and RIP count. Hosts send packets of their own at any time, and the
+    sockets of earlier tests may still close.
     """
     end = time.monotonic() + limit_s
     while True:
         found = [
-            frame.raw for frame in capture.frames() if not frame.outgoing and _counts(frame.raw)
+            frame.raw for frame in capture.frames() if not frame.outgoing and _is_to_tap(frame.raw)
         ]
         if len(found) >= count or time.monotonic() > end:
             return found
         time.sleep(0.005)
 
 
-def _counts(raw: bytes) -> bool:
+def _is_to_tap(raw: bytes) -> bool:
     last = {b"\x08\x00": 33, b"\x86\xdd": 53}.get(raw[12:14])
     return last is not None and raw[last] in (VIRTUAL, REAL, CLIENT)
 
 
 @contextmanager
-def caught(end: tuple[Host, str]) -> Iterator[Capture]:
-    """Capture at an END of the tap."""
+def captured(end: tuple[Host, str]) -> Iterator[Capture]:
+    """Capture at one END of the tap."""
     host, device = end
     with Capture(host, device) as capture:
         yield capture
 
 
 def serve(lvs: pylvs.Manager, wires: Tap, method: str) -> None:
-    """Both protocols at the VIP, with the one silent real server."""
+    """Add a service for TCP and UDP at the VIP, with the silent real server."""
     import pylvs
 
     port = REAL_PORT if method == "nat" else VIRTUAL_PORT

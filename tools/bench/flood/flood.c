@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * flood: feeds packets to the receive path of devices, in slices that alternate
- * between several streams, and measures each slice. For the benchmark only.
+ * between several streams, and measures each slice. It is for the benchmark only.
  *
- * User space writes a stream (struct flood_add), then a schedule (struct
- * flood_run), to /proc/flood, and reads one struct flood_result per slice. The
- * write of a schedule returns when all of its slices are over. The layouts are
- * those of tools/bench/flood.py.
+ * User space writes streams (struct flood_add) and then a schedule (struct
+ * flood_run) to /proc/flood, and reads one struct flood_result for each slice. The
+ * write of a schedule returns when all of its slices are over. The layouts must
+ * match those in tools/bench/flood.py.
  *
- * A packet is built as a network driver builds it: not shared, not cloned, all
- * headers in the linear part, the checksum verified. A stream with gso_size
- * sends packets as GRO leaves them: the payload in one fragment, the checksum
- * partial.
+ * A packet is built as a network driver builds it: it is not shared and not
+ * cloned, all headers are in the linear part, and the checksum is verified. A
+ * stream with gso_size sends packets as GRO leaves them: the payload is in one
+ * fragment, and the checksum is partial.
  */
 #include <linux/etherdevice.h>
 #include <linux/if_ether.h>
@@ -41,15 +41,15 @@ enum { FLOOD_CLEAR, FLOOD_ADD, FLOOD_RUN };
 
 /*
  * A part of the frame that differs from packet to packet. Its value is @first plus
- * a position below @count, which moves by @stride with every packet, or, if
- * @chained, whenever the field before it has come back to its first position.
+ * a position below @count. The position moves by @stride with every packet or, if
+ * @chained is set, whenever the previous field has returned to its first position.
  */
 struct flood_field {
 	__u16 at, size;
 	__u32 first, count, stride, chained;
 };
 
-/* Offsets count from the start of the Ethernet header; 0 is "none". */
+/* Offsets count from the start of the Ethernet header. The offset 0 means "none". */
 struct flood_add {
 	__u32 what, netns, cpu;
 	char in[IFNAMSIZ], out[IFNAMSIZ];
@@ -60,10 +60,10 @@ struct flood_add {
 };
 
 /*
- * Every round takes the steps in their order; the streams of one step (a mask)
- * run at the same time, each on its CPU. A slice sends @packets or, if that is 0,
- * lasts @slice_us after @lead_us that do not count. With @yield other tasks may
- * run between batches. With @slowest, the slowest batch is measured, too.
+ * Every round runs the steps in their order. The streams of one step (a mask) run
+ * at the same time, each on its CPU. A slice sends @packets or, if that is 0,
+ * lasts @slice_us after @lead_us that are not measured. If @yield is set, other
+ * tasks may run between batches. If @slowest is set, the slowest batch is measured.
  */
 struct flood_run {
 	__u32 what, rounds, lead_us, slice_us;
@@ -74,11 +74,11 @@ struct flood_run {
 struct flood_result {
 	__u32 stream, step;
 	__u64 packets;	/* within @ns */
-	__u64 ns;	/* that the CPU worked for this kernel */
+	__u64 ns;	/* CPU time of this kernel */
 	__u64 wall_ns;
-	__u64 sent;	/* with those of the lead */
-	__u64 came;	/* packets that left by the stream's out device meanwhile */
-	__u64 worst;	/* ns of the slowest batch, with @slowest */
+	__u64 sent;	/* including those of the lead */
+	__u64 forwarded; /* packets that the stream's out device sent meanwhile */
+	__u64 worst;	/* ns of the slowest batch, if @slowest is set */
 };
 
 struct stream {
@@ -92,16 +92,16 @@ struct stream {
 	int err;
 };
 
-static DEFINE_MUTEX(lock);	/* all of the following */
+static DEFINE_MUTEX(lock);	/* protects all of the following */
 static struct stream *streams[STREAMS];
 static unsigned int stream_count;
 static struct flood_result *results;
 static size_t result_count;
 static struct flood_run plan;
 static struct page *payload;
-static atomic_t missing;	/* streams of the step that have not begun */
+static atomic_t not_started;	/* streams of the step that have not begun */
 
-static u64 left(const struct stream *s)
+static u64 packets_sent(const struct stream *s)
 {
 	struct rtnl_link_stats64 stats;
 
@@ -122,7 +122,7 @@ static void replace(u8 *frame, u16 check, const u8 *from, const u8 *to, u16 size
 		*sum = CSUM_MANGLED_0;
 }
 
-/* Both checksums cover addresses (size 4), only that of the transport covers ports. */
+/* Both checksums cover addresses (size 4). Only the transport's checksum covers ports. */
 static void set_field(const struct stream *s, u8 *frame, unsigned int number)
 {
 	const struct flood_field *field = &s->spec.field[number];
@@ -210,10 +210,10 @@ static int send_batch(struct stream *s, unsigned int count)
 }
 
 /*
- * User-Mode Linux is a program, and only its host knows how long it has worked. What
- * the host gives to other programs meanwhile is not counted.
+ * User-Mode Linux is a program, and only its host knows its CPU time. The time that
+ * the host gives to other programs is not counted.
  */
-static u64 worked_ns(void)
+static u64 cpu_time_ns(void)
 {
 #ifdef CONFIG_UML
 	struct { s64 sec, nsec; } time;
@@ -230,40 +230,43 @@ static u64 worked_ns(void)
 #endif
 }
 
-/* Sends @packets, or for @ns if that is 0, and adds what happened to the result. */
+/* Send @packets or, if that is 0, send for @ns, and add the counts to the result. */
 static int send(struct stream *s, u32 packets, u64 ns)
 {
 	struct flood_result *r = s->result;
-	u64 began = ktime_get_ns(), worked = worked_ns(), before = 0;
+	u64 began = ktime_get_ns(), worked = cpu_time_ns(), before = 0;
 	u32 sent = 0, batch;
 
 	do {
 		batch = packets ? min_t(u32, BATCH, packets - sent) : BATCH;
 		if (plan.slowest)
-			before = worked_ns();
+			before = cpu_time_ns();
 		if (send_batch(s, batch))
 			return -ENOMEM;
 		if (plan.slowest)
-			r->worst = max_t(u64, r->worst, worked_ns() - before);
+			r->worst = max_t(u64, r->worst, cpu_time_ns() - before);
 		sent += batch;
 		if (plan.yield)
 			cond_resched();
 	} while (packets ? sent < packets : ktime_get_ns() - began < ns);
 
-	r->ns = worked_ns() - worked;
+	r->ns = cpu_time_ns() - worked;
 	r->wall_ns = ktime_get_ns() - began;
 	r->packets = sent;
 	r->sent += sent;
 	return 0;
 }
 
-/* A thread and no work item: those of a CPU wait for each other, and others need theirs. */
+/*
+ * This is a thread and no work item, because the work items of one CPU wait for each
+ * other, and the streams of a step must run at the same time.
+ */
 static int run_slice(void *data)
 {
 	struct stream *s = data;
 
-	atomic_dec(&missing);
-	while (atomic_read(&missing))
+	atomic_dec(&not_started);
+	while (atomic_read(&not_started))
 		cpu_relax();
 	if (!plan.packets && plan.lead_us)
 		s->err = send(s, 0, plan.lead_us * NSEC_PER_USEC);
@@ -273,14 +276,14 @@ static int run_slice(void *data)
 	kthread_complete_and_exit(&s->over, 0);
 }
 
-/* Prepares the slice of @s, stream @number, in step @step. */
+/* Prepare the slice of @s, stream @number, in step @step. */
 static int prepare_slice(struct stream *s, unsigned int number, unsigned int step)
 {
 	s->err = 0;
 	s->result = &results[result_count++];
 	s->result->stream = number;
 	s->result->step = step;
-	s->out_before = left(s);
+	s->out_before = packets_sent(s);
 	init_completion(&s->over);
 	s->task = kthread_create_on_cpu(run_slice, s, s->spec.cpu, "flood/%u");
 	return PTR_ERR_OR_ZERO(s->task);
@@ -305,20 +308,20 @@ static int run_step(unsigned int step)
 		return err;
 	}
 
-	atomic_set(&missing, count);
+	atomic_set(&not_started, count);
 	for (i = 0; i < count; i++)
 		wake_up_process(chosen[i]->task);
 	for (i = 0; i < count; i++)
 		wait_for_completion(&chosen[i]->over);
 	for (i = 0; i < count; i++) {
-		chosen[i]->result->came = left(chosen[i]) - chosen[i]->out_before;
+		chosen[i]->result->forwarded = packets_sent(chosen[i]) - chosen[i]->out_before;
 		err = err ?: chosen[i]->err;
 	}
 	cond_resched();
 	return err;
 }
 
-/* The streams of a step wait for each other, so each needs a CPU of its own. */
+/* The streams of a step busy-wait for each other, so each needs a CPU of its own. */
 static bool valid_step(u64 step)
 {
 	unsigned int i, k;
@@ -430,7 +433,7 @@ static int add(const struct flood_add *spec)
 	return 0;
 }
 
-static int obey(const void *command, size_t size)
+static int execute(const void *command, size_t size)
 {
 	switch (*(const __u32 *)command) {
 	case FLOOD_CLEAR:
@@ -459,7 +462,7 @@ static ssize_t flood_write(struct file *file, const char __user *from, size_t si
 	if (IS_ERR(command))
 		return PTR_ERR(command);
 	mutex_lock(&lock);
-	err = obey(command, size);
+	err = execute(command, size);
 	mutex_unlock(&lock);
 	kfree(command);
 	return err ?: size;
@@ -505,4 +508,4 @@ static void __exit flood_exit(void)
 module_init(flood_init);
 module_exit(flood_exit);
 MODULE_LICENSE("GPL");
-MODULE_DESCRIPTION("Feeds packets to devices in alternating slices: for measuring only");
+MODULE_DESCRIPTION("Feeds packets to devices in alternating slices, for benchmarks only");

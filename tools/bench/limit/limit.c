@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * limit: what no load balancer in netfilter's PRE_ROUTING hook can leave undone.
- * For the benchmark only.
+ * limit: does only what every load balancer in netfilter's PRE_ROUTING hook must do.
+ * It is for the benchmark only.
  *
- * It looks at one bucket of a table, by a hash of the client, and at one entry;
- * for NAT it rewrites the destination, the checksums and the time to live, for TUN
- * it writes an outer header, for DR nothing; it writes a link layer header that it
- * was given, and sends. A new connection takes an entry from a cache and fills it.
- * There are no states, counters, routes, IP options, ICMP messages, locks or expiry,
- * and nothing is checked: it serves the namespace that inserts it, on one CPU, with
- * the UDP packets and TCP SYNs that the benchmark sends.
+ * It reads one bucket of a table, which it finds by a hash of the client, and one
+ * entry. For NAT it rewrites the destination, the checksums and the time to live. For
+ * TUN it writes an outer header. For DR it changes nothing. Then it writes a link layer
+ * header and sends the packet. A new connection allocates an entry and fills it.
+ *
+ * It has no states, counters, routes, IP options, ICMP messages, locks or expiry, and
+ * it validates nothing. It serves the namespace that inserts it, on one CPU, with the
+ * UDP packets and TCP SYNs that the benchmark sends.
  */
 #include <linux/etherdevice.h>
 #include <linux/ip.h>
@@ -33,7 +34,7 @@
 
 static char *out = "out0";
 module_param(out, charp, 0444);
-MODULE_PARM_DESC(out, "device that packets leave by");
+MODULE_PARM_DESC(out, "device that sends the packets");
 
 static unsigned int bits = 20;
 module_param(bits, uint, 0444);
@@ -51,9 +52,9 @@ static unsigned int source = 0x0a000001;
 module_param(source, uint, 0444);
 MODULE_PARM_DESC(source, "source address of the outer header, as a number");
 
-static unsigned long made;
-module_param(made, ulong, 0444);
-MODULE_PARM_DESC(made, "entries made");
+static unsigned long created;
+module_param(created, ulong, 0444);
+MODULE_PARM_DESC(created, "entries created");
 
 struct entry {
 	__be32 client, server;
@@ -66,8 +67,8 @@ struct bucket {
 };
 
 /*
- * The last buckets take what does not fit into those before them. The very last
- * link stays empty: it ends every search.
+ * A full bucket overflows into the next one, so the last buckets have no hash value
+ * of their own. The very last link stays empty and ends every search.
  */
 static struct bucket *table;
 static bool nat, tun;
@@ -94,11 +95,11 @@ static struct entry *entry_create(__be32 client, __be16 port)
 		return NULL;
 	entry->client = client;
 	entry->port = port;
-	entry->server = htonl(real + made++ % 4);
+	entry->server = htonl(real + created++ % 4);
 	return entry;
 }
 
-/* The entry of a client, created if it is new. A full bucket overflows into the next. */
+/* Return the entry of a client. A new client gets a new entry. */
 static struct entry *entry_get(__be32 client, __be16 port)
 {
 	u32 hash = jhash_2words((__force u32)client, (__force u32)port, 0);
@@ -145,7 +146,7 @@ static void rewrite(struct iphdr *iph, __be32 server)
 	ip_decrease_ttl(iph);
 }
 
-/* Packets that may be fragmented need an identification each (RFC 6864). */
+/* Packets that may be fragmented need unique identifications (RFC 6864). */
 static void encapsulate(struct sk_buff *skb, __be32 server)
 {
 	const struct iphdr *inner = ip_hdr(skb);
@@ -249,4 +250,4 @@ static void __exit limit_exit(void)
 module_init(limit_init);
 module_exit(limit_exit);
 MODULE_LICENSE("GPL");
-MODULE_DESCRIPTION("The least that a load balancer can do: for measuring only");
+MODULE_DESCRIPTION("Does only what every load balancer must do, for benchmarks only");

@@ -1,2 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""One module per way to measure: `measure(benchmark, until) -> Record`, run in the guest."""
+"""The probes, one module for each way to measure.
+
+Each has `measure(benchmark, until) -> Record`, which runs in the guest. UNTIL is a value of
+time.monotonic().
+"""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""One command that adds a real server, from exec to exit; and the start of Python alone."""
+"""Measures a command that adds a real server, from exec to exit, and the start of Python alone."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import os
 from collections.abc import Callable
 
 from bench.farm import Case, Variant, directors, load
-from bench.laps import take, timed
 from bench.model import Benchmark, Record
+from bench.trials import run_trials, timed
 
 LIBRARIES = "import dataclasses, enum, socket, struct"
 """What pylvs imports of the standard library for one command."""
 
 
 def measure(benchmark: Benchmark, until: float) -> Record:
-    """Each lap adds another real server to a service of each balancer."""
+    """Measure the trials. Each one adds another real server to a service of each balancer."""
     load()
     case = Case()
     with directors({"ippfvs": case, "IPVS": case}) as variants:
         python = os.environ["PYTHON"]
-        found = take(
+        found = run_trials(
             {
-                "ippfvs": _adding(variants["ippfvs"], "ippfvsadm"),
-                "IPVS": _adding(variants["IPVS"], os.environ["IPVSADM"]),
+                "ippfvs": _add_real(variants["ippfvs"], "ippfvsadm"),
+                "IPVS": _add_real(variants["IPVS"], os.environ["IPVSADM"]),
                 "Python": lambda: timed(python, "-c", "pass").seconds,
                 "libraries": lambda: timed(python, "-c", LIBRARIES).seconds,
             },
@@ -37,13 +37,13 @@ def measure(benchmark: Benchmark, until: float) -> Record:
         return found
 
 
-def _adding(variant: Variant, command: str) -> Callable[[], float]:
+def _add_real(variant: Variant, command: str) -> Callable[[], float]:
     numbers = iter(range(1, 255))
 
-    def lap() -> float:
+    def trial() -> float:
         real = f"172.16.1.{next(numbers)}:80"
         with variant.host.inside():
-            words = ("-a", "-u", f"{variant.case.vips[0]}:80", "-r", real, "-m")
-            return timed(command, *words).seconds
+            arguments = ("-a", "-u", f"{variant.case.vips[0]}:80", "-r", real, "-m")
+            return timed(command, *arguments).seconds
 
-    return lap
+    return trial

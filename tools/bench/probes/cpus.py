@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""One CPU and two: each feeds a device of its own, in one step of the flood at the same time.
+"""Measures one CPU and two CPUs. Each feeds a device of its own, in one step of flood.
 
-The cost is time per packet of both CPUs together, so that one CPU costs twice as much as two if
-both work undisturbed.
+The cost is the time per packet of both CPUs together. So one CPU costs twice as much as two if both
+work undisturbed.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ippfvslab.say import line
+from ippfvslab.log import line
 
 from bench.farm import Case, Variant, directors, load
 from bench.flood import Flood, flood
 from bench.model import Benchmark, Record
 from bench.probes import new
-from bench.sittings import Plan, honest
-from bench.sittings import measure as slices
+from bench.sessions import Plan, check_forwarded
+from bench.sessions import measure as measure_sessions
 from bench.stats import Estimate, estimate
 from bench.streams import FIRST_PORT, MANY, STRIDE, stream
 
@@ -39,17 +39,18 @@ def measure(benchmark: Benchmark, until: float) -> Record:
     setting: Setting = benchmark.setting
     if setting.what == "growth":
         return _growth(benchmark)
-    fresh = setting.what == "new"
-    load(20, new.IPPFVS_BITS if fresh else None)
+    new_only = setting.what == "new"
+    load(20, new.IPPFVS_BITS if new_only else None)
     expected: dict[str, int] = {}
 
     def prepare(generator: Flood, variants: Mapping[str, Variant]) -> dict[str, list[int]]:
         streams = {}
         for label, variant in variants.items():
             cpus = 2 if label.endswith("2 CPUs") else 1
-            if fresh:
+            if new_only:
                 streams[label] = [
-                    generator.add(new.fresh(variant, CLIENTS[cpu], cpu=cpu)) for cpu in range(cpus)
+                    generator.add(new.new_stream(variant, CLIENTS[cpu], cpu=cpu))
+                    for cpu in range(cpus)
                 ]
                 expected[label] = 0
             else:
@@ -59,18 +60,18 @@ def measure(benchmark: Benchmark, until: float) -> Record:
 
     def check(variants: Mapping[str, Variant], sent: Mapping[str, int]) -> None:
         for label, variant in variants.items():
-            wanted = expected[label] + (sent[label] if fresh else 0)
-            if (made := variant.made()) not in (None, wanted):
-                raise RuntimeError(f"{label}: {made} connections were made, not {wanted}")
+            wanted = expected[label] + (sent[label] if new_only else 0)
+            if (created := variant.created()) not in (None, wanted):
+                raise RuntimeError(f"{label}: {created} connections were created, not {wanted}")
 
     plan = Plan(dict.fromkeys(benchmark.variants, CASE), prepare, check=check)
-    if fresh:
+    if new_only:
         plan = replace(plan, rounds=new.ROUNDS, packets=new.PACKETS)
-    return slices(benchmark, plan, until)
+    return measure_sessions(benchmark, plan, until)
 
 
 def _known(generator: Flood, label: str, variant: Variant, cpus: int) -> list[int]:
-    """Make MANY connections and return a stream for each CPU, which sends its share of them."""
+    """Create MANY connections. Return a stream for each CPU, which sends its share of them."""
     share = MANY // cpus
     streams = []
     for cpu in range(cpus):
@@ -78,14 +79,14 @@ def _known(generator: Flood, label: str, variant: Variant, cpus: int) -> list[in
         for stride in (1, STRIDE):
             each = stream(variant, share, first_port=port, stride=stride, cpu=cpu)
             number = generator.add(each)
-            honest(label, variant, [generator.send(number, share)])
+            check_forwarded(label, variant, [generator.send(number, share)])
             variant.settle()
         streams.append(number)
     return streams
 
 
 def _growth(benchmark: Benchmark) -> Record:
-    """The slowest batch of known packets on one CPU, while the other one makes connections."""
+    """Measure the slowest batch of known packets on one CPU while the other creates connections."""
     figures: dict[str, list[float]] = {label: [] for label in benchmark.variants}
     for _ in range(3):
         for label in benchmark.variants:
@@ -93,9 +94,9 @@ def _growth(benchmark: Benchmark) -> Record:
             with directors({label: CASE}) as variants, flood() as generator:
                 variant = variants[label]
                 known = _known(generator, label, variant, 1)
-                step = [*known, generator.add(new.fresh(variant, CLIENTS[1], cpu=1))]
+                step = [*known, generator.add(new.new_stream(variant, CLIENTS[1], cpu=1))]
                 slices_ = generator.alternate([step], 1, slice_s=GROWTH_S, slowest=True)
-                honest(label, variant, slices_)
+                check_forwarded(label, variant, slices_)
                 figures[label].append(slices_[0].worst_ns / 1e9)
                 line(f"   {label}: {slices_[0].worst_ns / 1000:.0f} µs")
     found: dict[str, Estimate] = {label: estimate([each]) for label, each in figures.items()}

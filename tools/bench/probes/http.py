@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Real HTTP: nginx behind a director, wrk before it, all on one CPU at native speed.
+"""Measures real HTTP: wrk, a director and nginx, all on one CPU at native speed.
 
-    client ──── director of each variant ──┬── server1     cables of veth; nginx on both
-                                           └── server2     servers, wrk in the client
+    client ──── director of each variant ──┬── server1     veth devices; nginx on both servers,
+                                           └── server2     wrk in the client
 
-All directors are there at once, each between the same client and servers, with networks of its own.
-The CPU is never idle, so the cost of a request is that of client, director and servers together.
+All directors exist at the same time. Each is between the same client and servers, with networks of
+its own. The CPU is never idle, so the cost of a request is that of client, director and servers.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ippfvslab import daemon, netns, nginx
+from ippfvslab import netns, nginx
 from ippfvslab.netns import Host
 
-from bench import programs
+from bench import commands
 from bench.farm import VARIANTS, Case, Variant, load
-from bench.laps import take
 from bench.model import Benchmark, Record
+from bench.trials import run_trials
 
 CONNECTIONS = 16
 SECONDS = 1
 BODY = "x" * 128
 HEADER_LIMIT = 400
-LEAST_SHARE = 0.25
-"""Of the packets: what each of the two servers must receive at least."""
+MIN_SHARE = 0.25
+"""The minimum share of the packets that each of the two servers must receive."""
 _SERVE = (
     "http {{\n"
     + nginx.HTTP
@@ -44,8 +44,8 @@ _SERVE = (
 }}
 """
 )
-# By itself wrk asks one address. Each connection has a thread, so that without a balancer every
-# other one goes to the other server, as it goes with one.
+# By default wrk uses one address. Here each connection has a thread with its own address. So
+# without a balancer the connections alternate between the servers, as they do with one.
 _SCRIPT = """\
 local turn = 0
 function setup(thread)
@@ -66,7 +66,7 @@ end
 
 @dataclass(frozen=True)
 class WebCase(Case):
-    """The rules of one director, whose networks have NUMBER in their addresses."""
+    """The rules of one director. NUMBER is part of the addresses of its networks."""
 
     number: int = 1
 
@@ -80,67 +80,69 @@ class WebCase(Case):
 
 
 def measure(benchmark: Benchmark, until: float) -> Record:
-    """Each lap is a run of wrk through each variant."""
+    """Measure the trials. Each one is a run of wrk through each variant."""
     load()
     close: bool = benchmark.setting
     p99: dict[str, list[float]] = {label: [] for label in benchmark.variants}
     with _farm(benchmark.variants) as (client, servers, variants):
 
-        def asking(label: str) -> Callable[[], float]:
-            def lap() -> float:
+        def trial_of(label: str) -> Callable[[], float]:
+            def trial() -> float:
                 before = list(map(_received, servers))
-                seen = _ask(client, variants[label], close=close)
-                came = [now - was for now, was in zip(map(_received, servers), before, strict=True)]
-                judge(label, seen, came)
+                seen = _run_wrk(client, variants[label], close=close)
+                received = [
+                    now - was for now, was in zip(map(_received, servers), before, strict=True)
+                ]
+                check_replies(label, seen, received)
                 p99[label].append(seen["p99_us"])
                 return seen["us"] / 1e6 / seen["requests"]
 
-            return lap
+            return trial
 
-        found = take({label: asking(label) for label in benchmark.variants}, until, most=40)
-        if close and (made := variants["ippfvs"].made()) is not None and not made:
-            raise RuntimeError("ippfvs made no connections")
+        found = run_trials({label: trial_of(label) for label in benchmark.variants}, until, most=40)
+        if close and (created := variants["ippfvs"].created()) is not None and not created:
+            raise RuntimeError("ippfvs created no connections")
     for label, each in p99.items():
         found.facts[f"99 of 100 answers, {label}"] = f"{sorted(each)[len(each) // 2] / 1000:.2f} ms"
     return found
 
 
-def judge(label: str, seen: dict[str, float], came: list[int]) -> None:
-    """Raise unless all was answered; CAME are the packets that each server received."""
+def check_replies(label: str, seen: dict[str, float], received: list[int]) -> None:
+    """Raise RuntimeError unless all requests were answered and both servers RECEIVED packets."""
     if seen["errors"] or not seen["requests"]:
         raise RuntimeError(f"{label}: {seen['errors']} errors in {seen['requests']} requests")
     if not len(BODY) < seen["bytes"] / seen["requests"] < len(BODY) + HEADER_LIMIT:
         raise RuntimeError(f"{label}: {seen['requests']} answers of {seen['bytes']} bytes in all")
-    if min(came) < LEAST_SHARE * max(sum(came), seen["requests"]):
-        raise RuntimeError(f"{label}: {came} packets for {seen['requests']} requests")
+    if min(received) < MIN_SHARE * max(sum(received), seen["requests"]):
+        raise RuntimeError(f"{label}: {received} packets for {seen['requests']} requests")
 
 
-def _ask(client: Host, variant: Variant, *, close: bool) -> dict[str, float]:
-    """Have wrk ask the VIP of VARIANT or, if there is none, its servers."""
+def _run_wrk(client: Host, variant: Variant, *, close: bool) -> dict[str, float]:
+    """Run wrk with the VIP of VARIANT or, if it has none, with its servers."""
     addresses = variant.case.reals if variant.direct else variant.case.vips
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(_SCRIPT.format(addresses=", ".join(f'"{each}"' for each in addresses)))
         script.flush()
-        words = (f"-t{CONNECTIONS}", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", script.name)
+        arguments = (f"-t{CONNECTIONS}", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", script.name)
         more = ("-H", "Connection: close") if close else ()
-        command = programs.WRK.command(*words, *more, f"http://{addresses[0]}:80/")
+        command = commands.WRK.command(*arguments, *more, f"http://{addresses[0]}:80/")
         output = client.run(*command).stdout
     found: dict[str, float] = json.loads(output.strip().splitlines()[-1])
     return found
 
 
 def _received(server: Host) -> int:
-    """Packets that SERVER has received on its cables so far."""
+    """Return the packets that SERVER has received on its veth devices so far."""
     text = server.call(Path("/proc/thread-self/net/dev").read_text)
-    cables = [
+    devices = [
         each.split(":")[1].split() for each in text.splitlines() if " v" in f" {each.strip()}"
     ]
-    return sum(int(words[1]) for words in cables)
+    return sum(int(fields[1]) for fields in devices)
 
 
 @contextmanager
 def _farm(labels: tuple[str, ...]) -> Iterator[tuple[Host, list[Host], dict[str, Variant]]]:
-    """The hosts and cables, nginx on both servers, and each variant in its director."""
+    """Yield the client, the servers with nginx, and each variant in its director."""
     client, servers = Host("client"), [Host("server1"), Host("server2")]
     with ExitStack() as stack:
         for host in (client, *servers):
@@ -150,13 +152,13 @@ def _farm(labels: tuple[str, ...]) -> Iterator[tuple[Host, list[Host], dict[str,
             director = Host(f"v{number}")
             _host(stack, director)
             case = WebCase(protocol="tcp", servers=2, number=number)
-            _wire(director, client, servers, case)
+            _connect(director, client, servers, case)
             variants[label] = VARIANTS[label](director, case)
             variants[label].start()
         for server in servers:
-            home = daemon.new_home(f"nginx-{server.name}")
+            home = nginx.new_home(f"nginx-{server.name}")
             config = _SERVE.format(home=home, body=BODY)
-            nginx.start(server, programs.NGINX.command(), home, config, [("0.0.0.0", 80)])
+            nginx.start(server, commands.NGINX.command(), home, config, [("0.0.0.0", 80)])
         yield client, servers, variants
 
 
@@ -169,8 +171,8 @@ def _host(stack: ExitStack, host: Host) -> None:
     host.sysctl("ipv4.conf.all.rp_filter", 0)
 
 
-def _wire(director: Host, client: Host, servers: list[Host], case: WebCase) -> None:
-    """Cables from DIRECTOR to CLIENT and SERVERS; they answer by the way that they were asked."""
+def _connect(director: Host, client: Host, servers: list[Host], case: WebCase) -> None:
+    """Connect DIRECTOR to CLIENT and SERVERS by veth. Replies return by the same path."""
     number = case.number
     ends = [(client, f"198.18.{number}", [f"{vip}/32" for vip in case.vips])]
     ends += [(each, case.reals[at].rpartition(".")[0], []) for at, each in enumerate(servers)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Packets of known connections: from the client, answers of the server, segments merged by GRO."""
+"""Measures packets of known connections: from the client, from the server, and merged by GRO."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from bench.farm import Case, Variant, load
 from bench.flood import Flood
 from bench.model import Benchmark, Record
 from bench.packets import ACK, PUSH, SYN, SYN_ACK
-from bench.sittings import Plan, honest
-from bench.sittings import measure as take
+from bench.sessions import Plan, check_forwarded
+from bench.sessions import measure as measure_sessions
 from bench.streams import MANY, STRIDE, stream
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Which packets."""
+    """Which packets are measured."""
 
     method: str = "nat"
     family: int = 4
     flows: int = MANY
     protocol: str = "udp"
     answers: bool = False
-    """From the server to the client; the farm then has one server."""
+    """Whether the packets go from the server to the client. The farm then has one server."""
     gso: bool = False
-    """Super-packets of 64 KB."""
+    """Whether the packets are merged to 64 KB."""
     ipvs_bits: int | None = 20
     stride: int = STRIDE
 
@@ -37,7 +37,7 @@ class Setting:
 
 
 def measure(benchmark: Benchmark, until: float) -> Record:
-    """Every sitting makes the connections anew."""
+    """Measure sessions. Every session creates new connections."""
     setting: Setting = benchmark.setting
     load(setting.ipvs_bits)
     cases = dict.fromkeys(benchmark.variants, setting.case)
@@ -50,19 +50,19 @@ def measure(benchmark: Benchmark, until: float) -> Record:
 
     def check(variants: Mapping[str, Variant], sent: Mapping[str, int]) -> None:
         for label, variant in variants.items():
-            if (made := variant.made()) not in (None, setting.flows):
-                raise RuntimeError(f"{label}: {made} connections for {setting.flows} flows")
+            if (created := variant.created()) not in (None, setting.flows):
+                raise RuntimeError(f"{label}: {created} connections for {setting.flows} flows")
 
-    return take(benchmark, Plan(cases, prepare, check=check), until)
+    return measure_sessions(benchmark, Plan(cases, prepare, check=check), until)
 
 
 def _prepare(generator: Flood, label: str, variant: Variant, setting: Setting) -> int:
-    """Make the connections of VARIANT and return the stream to be measured."""
+    """Create the connections of VARIANT and return the stream to measure."""
     opening = [ACK] if setting.protocol == "udp" else [SYN, SYN_ACK, ACK]
     for flags in opening:
         answers = flags == SYN_ACK
         first = generator.add(stream(variant, setting.flows, flags=flags, answers=answers))
-        honest(label, variant, [generator.send(first, setting.flows)])
+        check_forwarded(label, variant, [generator.send(first, setting.flows)])
     variant.settle()
     measured = generator.add(
         stream(
@@ -73,5 +73,5 @@ def _prepare(generator: Flood, label: str, variant: Variant, setting: Setting) -
             stride=setting.stride,
         )
     )
-    honest(label, variant, [generator.send(measured, max(2 * setting.flows, 10_000))])
+    check_forwarded(label, variant, [generator.send(measured, max(2 * setting.flows, 10_000))])
     return measured

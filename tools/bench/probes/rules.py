@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A rule set of 10,000 services with 10 real servers each: loaded, listed, saved, replaced."""
+"""Measures a rule set of 10,000 services with 10 real servers each: load, list, save, replace."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from ippfvslab.netns import Host
 import pylvs
 from bench.farm import Case, Variant, directors, load
 from bench.flood import Flood, flood
-from bench.laps import Lap, take, timed
 from bench.model import Benchmark, Record
 from bench.streams import stream
+from bench.trials import Trial, run_trials, timed
 
 SERVICES, SERVERS = 10_000, 10
 RULES = SERVICES * (1 + SERVERS)
 FILES = (Path("/tmp/rules-0"), Path("/tmp/rules-1"))
 FLOWS, PACKETS = 60_000, 300_000
 CASE = Case(services=SERVICES, servers=SERVERS)
-_found: dict[str, Record] = {}
-"""What was measured once, for three benchmarks."""
+_records: dict[str, Record] = {}
+"""The results for three benchmarks, which are measured together once."""
 
 
 class Balancer(NamedTuple):
-    """A command, and how many lines more than rules it prints."""
+    """A command, and how many more lines than rules it prints."""
 
     command: str
     list_lines: int
@@ -42,13 +42,13 @@ def measure(benchmark: Benchmark, until: float) -> Record:
     work: str = benchmark.setting
     if work == "replace":
         return _replace(until)
-    if not _found:
-        _found.update(_three(until))
-    return _found[work]
+    if not _records:
+        _records.update(_load_list_save(until))
+    return _records[work]
 
 
-def _three(until: float) -> dict[str, Record]:
-    """Load, list and save the same set: ipvsadm takes more than a minute to load it."""
+def _load_list_save(until: float) -> dict[str, Record]:
+    """Load, list and save the same set, because ipvsadm takes more than a minute to load it."""
     load()
     FILES[0].write_text(distinct_rules(1))
     with directors({"ippfvs": Case(), "IPVS": Case()}) as variants:
@@ -56,13 +56,15 @@ def _three(until: float) -> dict[str, Record]:
         for name, host in hosts.items():
             host.run(_balancers()[name].command, "-C")
         return {
-            work: take({name: _lap(name, host, work) for name, host in hosts.items()}, until, most)
+            work: run_trials(
+                {name: _trial_of(name, host, work) for name, host in hosts.items()}, until, most
+            )
             for work, most in (("load", 1), ("list", 3), ("save", 3))
         }
 
 
 def distinct_rules(weight: int) -> str:
-    """The rules as `ipvsadm -S -n` writes them; no two services share a real server."""
+    """Return the rules in the format of `ipvsadm -S -n`. No two services share a real server."""
     lines = []
     for service in range(SERVICES):
         virtual = f"10.{service >> 8}.{service & 255}.1:80"
@@ -80,17 +82,17 @@ def _balancers() -> dict[str, Balancer]:
     return {"ippfvs": ours, "IPVS": Balancer(os.environ["IPVSADM"], 3, 0)}
 
 
-def _lap(name: str, host: Host, work: str) -> Callable[[], float]:
-    """What does WORK once and returns its seconds."""
+def _trial_of(name: str, host: Host, work: str) -> Callable[[], float]:
+    """Return a function that does WORK once and returns its duration in seconds."""
     each = _balancers()[name]
 
-    def save() -> Lap:
+    def save() -> Trial:
         done = _run(host, each.command, "-S", "-n")
         if done.lines != RULES + each.save_lines:
             raise RuntimeError(f"{name} saved {done.lines} lines of {RULES} rules")
         return done
 
-    def lap() -> float:
+    def trial() -> float:
         if work == "save":
             return save().seconds
         if work == "load":
@@ -100,16 +102,16 @@ def _lap(name: str, host: Host, work: str) -> Callable[[], float]:
             raise RuntimeError(f"{name} listed {done.lines} lines of {RULES} rules")
         return done.seconds
 
-    return lap
+    return trial
 
 
-def _run(host: Host, *command: str, text: Path | None = None) -> Lap:
+def _run(host: Host, *command: str, text: Path | None = None) -> Trial:
     with host.inside():
         return timed(*command, text=text)
 
 
 def _replace(until: float) -> Record:
-    """Replace the whole set while packets flow: none lost, no connection made anew."""
+    """Replace the whole set while packets flow: none may be lost, and no connection created."""
     load()
     for weight, file in enumerate(FILES, 1):
         file.write_text(CASE.rules.replace(" -w 1\n", f" -w {weight}\n"))
@@ -119,33 +121,33 @@ def _replace(until: float) -> Record:
         generator.send(number, 2 * FLOWS)
         weights = iter(range(1, 1000))
 
-        def lap() -> float:
+        def trial() -> float:
             weight = next(weights) % 2 + 1
             with _flowing(generator, number), variant.host.inside():
                 seconds = timed("ippfvsadm", "-R", text=FILES[weight - 1]).seconds
             _check(variant, weight)
             return seconds
 
-        return take({"ippfvs": lap}, until, most=6)
+        return run_trials({"ippfvs": trial}, until, most=6)
 
 
 def _check(variant: Variant, weight: int) -> None:
     with pylvs.Manager(netns=str(variant.host.path)) as lvs:
         wrong = sum(real.weight != weight for each in lvs.services() for real in each.reals)
-    if wrong or variant.made() != FLOWS:
-        raise RuntimeError(f"{wrong} wrong weights, {variant.made()} connections of {FLOWS}")
+    if wrong or variant.created() != FLOWS:
+        raise RuntimeError(f"{wrong} wrong weights, {variant.created()} connections of {FLOWS}")
 
 
 @contextmanager
 def _flowing(generator: Flood, number: int) -> Iterator[None]:
-    """Packets of known connections from a thread meanwhile; a lost one raises."""
+    """Send packets of known connections in a thread meanwhile. A lost packet is an error."""
     over = threading.Event()
     lost: list[int] = []
 
     def send() -> None:
         while not over.is_set():
             done = generator.send(number, PACKETS)
-            lost.append(done.sent - done.came)
+            lost.append(done.sent - done.forwarded)
 
     thread = threading.Thread(target=send)
     thread.start()

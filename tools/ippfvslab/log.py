@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the lab tells its user: steps, how long they usually take, and how a run ended."""
+"""The lab's messages to its user: lines, and long steps with their usual duration."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Trouble(Exception):
-    """The lab cannot go on. The text says why and what to do, for people."""
+class LabError(Exception):
+    """The lab cannot continue. The text says for the user what is wrong and what to do."""
 
 
 def line(text: str = "") -> None:
-    """One line to the user, at once."""
+    """Print one line immediately."""
     print(text, flush=True)
 
 
 @contextmanager
 def step(what: str, usually: str = "") -> Iterator[None]:
-    """Announce a long step, tick on a terminal while it lasts, and say how long it took."""
+    """Announce a long step, show its progress on a terminal, and print its duration at the end."""
     hint = f" (usually {usually})" if usually else ""
     began = time.monotonic()
     over = threading.Event()

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
-"""One farm for every forwarding method and both families, where building eight takes too long.
+"""One farm for all forwarding methods and both families, because building eight takes too long.
 
     client ── outside ── director ── lan ── server1, server2      VS-NAT: the client is outside
        └──────────────── lan                                      the others: it is on the lan
 
     outside   client 202.103.106.2, director 202.103.106.5 (the VIP of VS-NAT)
     lan       client 192.168.1.5, director 192.168.1.1, the VIP 192.168.1.110,
-              servers 192.168.1.2 and .3, which hold the VIP too, on a tunnel's device
+              servers 192.168.1.2 and .3, which hold the VIP, too, on a tunnel's device
 
-The real servers send to the network outside through the director. IPv6 addresses are alike.
+The real servers reach the network outside through the director. IPv6 addresses are analogous.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ SERVERS = ("server1", "server2")
 
 
 def outside(family: int, host: int) -> str:
-    """The address of HOST on the LAN outside."""
+    """Return the address of HOST on the LAN outside."""
     return f"202.103.106.{host}" if family == 4 else f"2001:db8:202:103::{host}"
 
 
 def lan(family: int, host: int) -> str:
-    """The address of HOST on the LAN of the real servers."""
+    """Return the address of HOST on the LAN of the real servers."""
     return f"192.168.1.{host}" if family == 4 else f"2001:db8:192:168::{host}"
 
 
@@ -32,12 +32,12 @@ def _net(address: str) -> str:
     return f"{address}/{64 if ':' in address else 24}"
 
 
-def _alone(address: str) -> str:
+def _single(address: str) -> str:
     return f"{address}/{128 if ':' in address else 32}"
 
 
 def layouts() -> dict[tuple[str, int], Layout]:
-    """The layout for each method and family; the hosts are the same in all."""
+    """Return the layout for each method and family. All layouts have the same hosts."""
     hosts = {
         "client": Spec(
             {
@@ -52,8 +52,8 @@ def layouts() -> dict[tuple[str, int], Layout]:
             },
             forward=True,
             commands=(
-                f"addr add {_alone(lan(4, 110))} dev eth1",
-                f"addr add {_alone(lan(6, 110))} dev eth1 nodad preferred_lft 0",
+                f"addr add {_single(lan(4, 110))} dev eth1",
+                f"addr add {_single(lan(6, 110))} dev eth1 nodad preferred_lft 0",
             ),
         ),
         **{name: _server(number) for number, name in enumerate(SERVERS, 2)},
@@ -78,13 +78,13 @@ def _layout(hosts: dict[str, Spec], method: str, family: int) -> Layout:
 
 
 def _server(host: int) -> Spec:
-    """A real server for each method: it holds the VIP of the LAN, and never answers ARP for it."""
+    """Return a real server for all methods. It holds the VIP of the LAN but does no ARP for it."""
     routes = tuple(f"route add {_net(outside(each, 0))} via {lan(each, 1)}" for each in FAMILIES)
     commands = (
-        f"addr add {_alone(lan(4, 110))} dev tunl0",
+        f"addr add {_single(lan(4, 110))} dev tunl0",
         "link set tunl0 up",
         f"link add vip0 type ip6tnl mode ip6ip6 local {lan(6, host)} remote :: encaplimit none",
-        f"addr add {_alone(lan(6, 110))} dev vip0 nodad",
+        f"addr add {_single(lan(6, 110))} dev vip0 nodad",
         "link set vip0 up",
         *routes,
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Traffic that goes on while a test does something else, and says what became of it."""
+"""Traffic for tests: work that repeats in the background, raw UDP packets, and pktgen."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
-from ippfvslab import talk
+from ippfvslab import clients
 from ippfvslab.netns import Host
 
+PKTGEN_FILES = Path("/proc/net/pktgen")
 
-class Load:
-    """WORK() again and again in a thread, until the end of the `with`.
 
-    faults holds what it raised; each is counted and the work goes on.
+class Background:
+    """A thread that calls WORK repeatedly until the `with` block ends.
+
+    An OSError that WORK raises is appended to `faults`, and the thread continues.
     """
 
     def __init__(self, work: Callable[[], object]) -> None:
@@ -26,7 +29,7 @@ class Load:
         self.rounds = 0
         self.faults: list[OSError] = []
 
-    def __enter__(self) -> Load:
+    def __enter__(self) -> Background:
         self._thread.start()
         return self
 
@@ -43,25 +46,25 @@ class Load:
                 self.faults.append(fault)
 
 
-class Spray:
-    """UDP datagrams to ADDRESS from any source port, as from as many clients."""
+class RawUdpClient:
+    """Sends UDP datagrams to ADDRESS from SOURCE and any source port, through a raw socket."""
 
     def __init__(self, host: Host, source: str, address: str, port: int) -> None:
-        self._family = talk.family_of(address)
+        self._family = clients.family_of(address)
         self._socket = host.socket(self._family, socket.SOCK_RAW, socket.IPPROTO_RAW)
         self._source = ipaddress.ip_address(source).packed
         self._dest = ipaddress.ip_address(address).packed
         self._to = (address, 0)
         self._port = port
 
-    def __enter__(self) -> Spray:
+    def __enter__(self) -> RawUdpClient:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
     def send(self, source_port: int, data: bytes = b"flow") -> None:
-        """One datagram of the flow from SOURCE_PORT."""
+        """Send one datagram of the flow from SOURCE_PORT."""
         length = 8 + len(data)
         pseudo = self._source + self._dest + struct.pack("!II", length, socket.IPPROTO_UDP)
         header = struct.pack("!HHHH", source_port, self._port, length, 0)
@@ -83,3 +86,14 @@ def _checksum(data: bytes) -> int:
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
+
+
+def pktgen_write(file: str, *commands: str) -> None:
+    """Write each of COMMANDS to FILE of pktgen: a device, a kernel thread, or pgctrl."""
+    for command in commands:
+        (PKTGEN_FILES / file).write_text(f"{command}\n")
+
+
+def pktgen_read(file: str) -> str:
+    """Return the text of FILE of pktgen: the parameters, the progress and the last result."""
+    return (PKTGEN_FILES / file).read_text()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What takes a second or more: laps of each variant in turn, paired lap by lap."""
+"""Trials for what takes a second or more: each variant in turn, compared trial by trial."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from ippfvslab.say import line
+from ippfvslab.log import line
 
 from bench.model import Record
 from bench.stats import estimate
 
-_OUTPUT, _COMPLAINTS = Path("/tmp/output"), Path("/tmp/complaints")
+_STDOUT, _STDERR = Path("/tmp/output"), Path("/tmp/complaints")
 
 
-def take(actions: Mapping[str, Callable[[], float]], until: float, most: int) -> Record:
-    """Have each of ACTIONS return a cost in turn, MOST times or until time.monotonic() is UNTIL.
+def run_trials(actions: Mapping[str, Callable[[], float]], until: float, most: int) -> Record:
+    """Call each of ACTIONS in turn, which return costs, MOST times or until the time UNTIL.
 
-    The first one is compared with the others.
+    UNTIL is a value of time.monotonic(). The first action is compared with the others.
     """
     costs: dict[str, list[float]] = {label: [] for label in actions}
     lasted = 0.0
@@ -42,35 +42,35 @@ def take(actions: Mapping[str, Callable[[], float]], until: float, most: int) ->
     }
     for label, each in costs.items():
         more = f"  costs {ratios[label].value:.2f} times as much" if label in ratios else ""
-        line(f"   {label:<24.24} {median(each):10.4g}  laps {len(each)}{more}")
+        line(f"   {label:<24.24} {median(each):10.4g}  trials {len(each)}{more}")
     return Record("", figures, ratios)
 
 
 @dataclass(frozen=True)
-class Lap:
-    """How one run of a command went, from exec to exit."""
+class Trial:
+    """The duration of one command, from exec to exit."""
 
     seconds: float
     lines: int
-    """Lines that it printed."""
+    """The number of lines that it printed."""
 
 
-def timed(*command: str, text: Path | None = None) -> Lap:
-    """Run COMMAND with the file TEXT as its standard input; a failure raises."""
-    # The lab has Python write every line at once; a user has not.
+def timed(*command: str, text: Path | None = None) -> Trial:
+    """Run COMMAND with the file TEXT as its standard input. A failure raises RuntimeError."""
+    # The lab makes Python write every line immediately. A user's Python does not do so.
     environment = {name: each for name, each in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with (
         (text or Path(os.devnull)).open("rb") as source,
-        _OUTPUT.open("wb") as printed,
-        _COMPLAINTS.open("wb") as said,
+        _STDOUT.open("wb") as printed,
+        _STDERR.open("wb") as errors,
     ):
         began = time.perf_counter()
         done = subprocess.run(
-            command, stdin=source, stdout=printed, stderr=said, env=environment, check=False
+            command, stdin=source, stdout=printed, stderr=errors, env=environment, check=False
         )
         seconds = time.perf_counter() - began
     if done.returncode:
-        complaint = _COMPLAINTS.read_text(errors="replace")[:500]
-        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {complaint}")
-    with _OUTPUT.open("rb") as lines:
-        return Lap(seconds, sum(1 for _ in lines))
+        error = _STDERR.read_text(errors="replace")[:500]
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {error}")
+    with _STDOUT.open("rb") as lines:
+        return Trial(seconds, sum(1 for _ in lines))

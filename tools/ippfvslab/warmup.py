@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What keeps an emulated kernel from rewriting its own code under running packets.
+"""The warm-up: prevents an emulated kernel from patching its own code while packets run it.
 
-Some features of the kernel are switched by patching instructions: when their first user comes and
-when the last one goes (netfilter's hooks, time stamps of packets), or once, after the first use
-(secrets of hash tables). QEMU emulating two CPUs dies now and then when a packet runs that code
-meanwhile: "Oops: int3". So a guest uses each of them before its job begins, and until it ends.
+The kernel switches some features by patching instructions: when their first user comes and when the
+last one goes (netfilter's hooks, time stamps of packets), or once, after the first use (secrets of
+hash tables). QEMU with two emulated CPUs sometimes dies with "Oops: int3" if a packet runs that
+code at the same time. So a guest uses each of these features before its job begins, and until the
+job ends.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ import socket
 import subprocess
 import time
 
-from ippfvslab.wire import SO_TIMESTAMPNS
+from ippfvslab.capture import SO_TIMESTAMPNS
 
 HOOKS = ("prerouting", "input", "forward", "output", "postrouting")
 DISCARD = 9
-PATCHED_S = 0.5
+PATCHING_S = 0.5
 
 
-def code() -> socket.socket:
-    """Use what is switched in the guest's own namespace; keep what is returned."""
+def run() -> socket.socket:
+    """Use these features in the guest's own namespace. The caller keeps the result open."""
     chains = "".join(f"chain {hook} {{ type filter hook {hook} priority 0; }}\n" for hook in HOOKS)
     table = f"table inet lab {{\n{chains}}}\n"
     subprocess.run(["nft", "-f", "-"], input=table, text=True, check=True)
@@ -32,6 +33,6 @@ def code() -> socket.socket:
         for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
             with socket.socket(family, kind) as sock, contextlib.suppress(ConnectionRefusedError):
                 sock.connect((address, DISCARD))
-                sock.send(b"first of all")
-    time.sleep(PATCHED_S)
+                sock.send(b"warm-up")
+    time.sleep(PATCHING_S)
     return stamped

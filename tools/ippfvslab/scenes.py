@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The demo's acts as data: each method's drawing, the paper's commands and the paper's rows."""
+"""The demo's scenes as data: each method's drawing, the paper's commands and the paper's rows."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Point:
-    """Where and which way packets are watched: a host's interface; and how they are written."""
+    """Where packets are captured (a host's interface and a direction), and how they are printed."""
 
     host: str
     device: str
     outgoing: bool
     form: str = "plain"
-    """plain: source → dest; inner: those within the tunnel; mac: the frame's ends before."""
+    """"plain" prints source → dest, "inner" those within the tunnel, "mac" also the MAC addresses.
+    """
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Act:
-    """All that the demo shows of one method."""
+class Scene:
+    """Everything that the demo shows of one method."""
 
     method: str
     title: str
@@ -37,22 +38,22 @@ class Act:
     commands: tuple[str, ...]
     rows: tuple[Row, ...]
     example: str
-    """The host to which the paper's example request goes."""
+    """The host that serves the paper's example request."""
     listen: tuple[tuple[str, str, int], ...]
-    """host, address and port of each nginx listener."""
+    """The host, address and port of each nginx listener."""
     ports: tuple[int, ...]
-    """Ports of the VIP that the client asks."""
+    """The ports of the VIP that the client sends requests to."""
     weights: dict[str, tuple[str, int]]
     """host -> its name in the rules and its weight."""
     unchanged: tuple[str, str] | None = None
-    """Two rows whose packets must be the same bytes but for TTL and header checksum."""
+    """Two rows whose packets must be equal except for the TTL and the header checksum."""
 
 
 _CLIENT = "202.100.1.2:3456"
 _VIP = "202.103.106.5:80"
 _REAL = "172.16.0.3:8000"
 
-NAT = Act(
+NAT = Scene(
     method="nat",
     title="VS-NAT: addresses and ports are rewritten, both ways",
     drawing="""\
@@ -83,7 +84,7 @@ _RULES = tuple(f"ippfvsadm -A -t 192.168.1.110:80 -R 192.168.1.{n}" for n in (2,
 _HOLDERS = tuple((f"server{n}", "192.168.1.110", 80) for n in (1, 2, 3))
 _EQUAL = {f"server{n}": (f"192.168.1.{n + 1}", 1) for n in (1, 2, 3)}
 
-TUN = Act(
+TUN = Scene(
     method="tun",
     title="VS-TUN: packets travel to the servers in IP tunnels",
     drawing="""\
@@ -105,7 +106,7 @@ TUN = Act(
     weights=_EQUAL,
 )
 
-DR = Act(
+DR = Scene(
     method="dr",
     title="VS-DR: only the frame's MAC address changes",
     drawing="""\
@@ -126,7 +127,7 @@ DR = Act(
     unchanged=("request", "MAC change only"),
 )
 
-LOCAL = Act(
+LOCAL = Scene(
     method="local",
     title="Local Node: the director serves too, on every port",
     drawing="""\
@@ -144,4 +145,4 @@ LOCAL = Act(
     weights={"director": ("127.0.0.1", 1)},
 )
 
-ACTS = {act.method: act for act in (NAT, TUN, DR, LOCAL)}
+SCENES = {scene.method: scene for scene in (NAT, TUN, DR, LOCAL)}

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Packets that lie, thousands of them, from both sides: no report, and the director still serves.
+"""Thousands of malformed packets from both sides: the kernel reports no fault, and services work.
 
     edge ── director ── behind          see helpers/wiretap.py; both ends are silent
 
-IPPFVS_SEED=… chooses other packets; the seed is in the name that a failure prints.
+IPPFVS_SEED=… selects other packets. The name of a failed test includes the seed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from ippfvslab.farm import Farm
 
-from tests.live.helpers.hostile import (
+from tests.live.helpers.malformed import (
     METHODS_OF_PORTS,
     assert_still_serves,
     mutants,
@@ -33,7 +33,7 @@ LIMIT_S = 30
 
 @pytest.mark.farm(methods=["nat"], own=True)
 @pytest.mark.parametrize("seed", [SEED])
-def test_mutants_do_no_harm(farm: Farm, lvs: pylvs.Manager, seed: int) -> None:
+def test_malformed_packets_do_no_harm(farm: Farm, lvs: pylvs.Manager, seed: int) -> None:
     print(f"IPPFVS_SEED={seed}")
     with tap(farm) as wires:
         serve_every_method(lvs, wires)
@@ -43,11 +43,11 @@ def test_mutants_do_no_harm(farm: Farm, lvs: pylvs.Manager, seed: int) -> None:
         wires.from_real(*outward)
         wires.to_vip(*inward[-COUNT:])
         assert_still_serves(wires)
-        _no_connection_is_lost(lvs)
+        _assert_every_counted_connection_is_listed(lvs)
 
 
-def _no_connection_is_lost(lvs: pylvs.Manager) -> None:
-    """What has ended is soon taken out of the table: each that it counts is listed."""
+def _assert_every_counted_connection_is_listed(lvs: pylvs.Manager) -> None:
+    """Ended connections soon leave the table. Then each counted connection is listed."""
     end = time.monotonic() + LIMIT_S
     while len(list(lvs.connections())) != lvs.config().connections:
         assert time.monotonic() < end, "the table counts connections that are not in it"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The demo, inside the guest (or on the host): plays acts on real packets and judges them."""
+"""The demo inside the guest or on the host: runs scenes on real packets and checks the results."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from ippfvslab import nginx, steady, web
+from ippfvslab import clients, nginx, warmup
+from ippfvslab.capture import Capture, Frame, Packet
 from ippfvslab.farm import Farm, endpoint
 from ippfvslab.layouts import METHODS, layout
-from ippfvslab.say import line
-from ippfvslab.stage import ACTS, Act, Point, Row
-from ippfvslab.wire import Capture, Frame, Packet
+from ippfvslab.log import line
+from ippfvslab.scenes import SCENES, Point, Row, Scene
 
 EXAMPLE_PORT = 3456
 EXAMPLE_TRIES = 12
@@ -25,22 +25,22 @@ REQUESTS = 90
 BAR = 30
 REQUEST = """\
 #!/bin/sh
-# request [ADDRESS [PORT]]: what the client gets from there
-exec {python} -m ippfvslab.web client "${{1:-{vip}}}" "${{2:-80}}"
+# request [ADDRESS [PORT]]: print the reply that the client gets from there
+exec {python} -m ippfvslab.clients client "${{1:-{vip}}}" "${{2:-80}}"
 """
 Seen = list[tuple[Frame, Packet]]
 
 
 def main() -> int:
-    """Play the acts that the words name; 0 only when everything was right."""
-    words = argparse.ArgumentParser()
-    words.add_argument("--method", choices=METHODS)
-    words.add_argument("--shell", metavar="TTY")
-    chosen = words.parse_args()
-    line(f"Linux {os.uname().release}, ippfvs of this tree, farms of namespaces")
+    """Run the chosen scenes. Return 0 only if every result was right."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--method", choices=METHODS)
+    parser.add_argument("--shell", metavar="TTY")
+    chosen = parser.parse_args()
+    line(f"Linux {os.uname().release}, ippfvs from this tree, farms of network namespaces")
     in_guest = "IPPFVS_KERNEL" in os.environ
-    with steady.code() if in_guest else contextlib.nullcontext():
-        verdicts = [perform(ACTS[method], chosen.shell) for method in _methods(chosen)]
+    with warmup.run() if in_guest else contextlib.nullcontext():
+        verdicts = [run_scene(SCENES[method], chosen.shell) for method in _methods(chosen)]
     return 0 if all(verdicts) else 1
 
 
@@ -50,19 +50,19 @@ def _methods(chosen: argparse.Namespace) -> list[str]:
     return [METHODS[0]] if chosen.shell else list(METHODS)
 
 
-def perform(act: Act, shell: str | None = None) -> bool:
-    """Show one method from its farm to its verdict; answer whether all was right."""
-    with Farm(layout(act.method)) as farm:
-        line(f"\n━━ {act.title} ".ljust(81, "━"))
-        line(act.drawing)
-        _type_commands(farm, act)
-        for host, address, port in act.listen:
+def run_scene(scene: Scene, shell: str | None = None) -> bool:
+    """Run one scene, from building its farm to the verdict. Return whether all was right."""
+    with Farm(layout(scene.method)) as farm:
+        line(f"\n━━ {scene.title} ".ljust(81, "━"))
+        line(scene.drawing)
+        _run_commands(farm, scene)
+        for host, address, port in scene.listen:
             nginx.serve(farm.hosts[host], host, (address, port))
-        rows = _rows(farm, act)
-        shares = _shares(farm, act)
+        rows = _check_rows(farm, scene)
+        shares = _check_shares(farm, scene)
         right = rows and shares
         line(
-            f"{'✓' if right else '✗ WRONG:'} {act.title.partition(':')[0]}: "
+            f"{'✓' if right else '✗ WRONG:'} {scene.title.partition(':')[0]}: "
             f"packets {'as in the paper' if rows else 'differ from the paper'}, "
             f"shares {'as the weights say' if shares else 'not as the weights say'}"
         )
@@ -71,38 +71,38 @@ def perform(act: Act, shell: str | None = None) -> bool:
     return right
 
 
-def _type_commands(farm: Farm, act: Act) -> None:
-    for command in act.setup:
+def _run_commands(farm: Farm, scene: Scene) -> None:
+    for command in scene.setup:
         line(f"director# {command}    (1999: a kernel compile option)")
         farm.director.run(*shlex.split(command))
-    for command in (*act.commands, "ippfvsadm -L"):
+    for command in (*scene.commands, "ippfvsadm -L"):
         line(f"director# {command}")
         for text in farm.director.run(*shlex.split(command)).stdout.splitlines():
             line(f"  {text.rstrip()}")
 
 
-def _rows(farm: Farm, act: Act) -> bool:
-    """Send the paper's example request, from its port to its server, and compare."""
+def _check_rows(farm: Farm, scene: Scene) -> bool:
+    """Send the paper's example request from its source port, and compare the packets."""
     for _ in range(EXAMPLE_TRIES):
-        hosts = {row.point.host for row in act.rows}
+        hosts = {row.point.host for row in scene.rows}
         captures = {name: Capture(farm.hosts[name]) for name in hosts}
-        reply = web.get(farm.client, farm.vip, 80, "/index.html", EXAMPLE_PORT)
-        seen = {row.name: _seen(captures[row.point.host], row.point) for row in act.rows}
+        reply = clients.http_get(farm.client, farm.vip, 80, "/index.html", EXAMPLE_PORT)
+        seen = {row.name: _packets_at(captures[row.point.host], row.point) for row in scene.rows}
         for capture in captures.values():
             capture.close()
-        if reply.server == act.example:
+        if reply.server == scene.example:
             break
     else:
-        line(f"✗ no request from port {EXAMPLE_PORT} was served by {act.example}")
+        line(f"✗ {scene.example} served no request from port {EXAMPLE_PORT}")
         return False
-    verdicts = [_compare(row, seen[row.name]) for row in act.rows]
-    if act.unchanged:
-        verdicts.append(_same_bytes(*(seen[name] for name in act.unchanged)))
+    verdicts = [_compare(row, seen[row.name]) for row in scene.rows]
+    if scene.unchanged:
+        verdicts.append(_same_bytes(*(seen[name] for name in scene.unchanged)))
     return all(verdicts)
 
 
-def _seen(capture: Capture, point: Point) -> Seen:
-    """The packets of the example's flow at POINT, in their order."""
+def _packets_at(capture: Capture, point: Point) -> Seen:
+    """Return the packets of the example's flow at POINT, in their order."""
     return [
         (frame, packet)
         for frame, packet in capture.packets()
@@ -112,8 +112,8 @@ def _seen(capture: Capture, point: Point) -> Seen:
 
 
 def _compare(row: Row, seen: Seen) -> bool:
-    """Print the paper's row and the wire's; right when all packets there look like the paper's."""
-    written = list(dict.fromkeys(_write(row.point.form, *each) for each in seen)) or ["nothing"]
+    """Print the paper's row and the captured one. Return whether all packets match the paper."""
+    written = list(dict.fromkeys(_describe(row.point.form, *each) for each in seen)) or ["nothing"]
     right = written == [row.paper]
     line(f"  {row.name:23} paper {row.paper}")
     for text in written:
@@ -121,7 +121,7 @@ def _compare(row: Row, seen: Seen) -> bool:
     return right
 
 
-def _write(form: str, frame: Frame, packet: Packet) -> str:
+def _describe(form: str, frame: Frame, packet: Packet) -> str:
     if form == "inner":
         return _ends(packet.inner) if packet.inner else "no tunnel"
     if form == "mac":
@@ -135,44 +135,45 @@ def _ends(packet: Packet) -> str:
 
 
 def _same_bytes(before: Seen, after: Seen) -> bool:
-    """Whether the packets left as they came, but for TTL and the checksum that covers it."""
-    same = [_passed(packet) for _, packet in before] == [_kept(packet) for _, packet in after] != []
-    line(f"  {'':21} {'✓' if same else '✗'} every other byte is the same, the TTL one less")
+    """Return whether only the TTL and the header checksum of the packets changed."""
+    wanted = [_expected_part(packet) for _, packet in before]
+    same = bool(wanted) and wanted == [_unchanged_part(packet) for _, packet in after]
+    line(f"  {'':21} {'✓' if same else '✗'} every other byte is unchanged, the TTL is one less")
     return same
 
 
-def _kept(packet: Packet) -> tuple[int, bytes]:
+def _unchanged_part(packet: Packet) -> tuple[int, bytes]:
     return packet.ttl, packet.raw[:8] + packet.raw[9:10] + packet.raw[12:]
 
 
-def _passed(packet: Packet) -> tuple[int, bytes]:
-    ttl, rest = _kept(packet)
+def _expected_part(packet: Packet) -> tuple[int, bytes]:
+    ttl, rest = _unchanged_part(packet)
     return ttl - 1, rest
 
 
-def _shares(farm: Farm, act: Act) -> bool:
-    """Count who answers; right when each server's share is exactly its weight's."""
+def _check_shares(farm: Farm, scene: Scene) -> bool:
+    """Count the replies of each server. Return whether each share is exactly as its weight says."""
     served: Counter[str] = Counter()
     for number in range(REQUESTS):
-        reply = web.get(farm.client, farm.vip, act.ports[number % len(act.ports)])
+        reply = clients.http_get(farm.client, farm.vip, scene.ports[number % len(scene.ports)])
         served[reply.server if reply.status == 200 else f"status {reply.status}"] += 1
-    total = sum(weight for _, weight in act.weights.values())
-    wanted = {name: REQUESTS * weight // total for name, (_, weight) in act.weights.items()}
-    for name, (rule, weight) in act.weights.items():
+    total = sum(weight for _, weight in scene.weights.values())
+    wanted = {name: REQUESTS * weight // total for name, (_, weight) in scene.weights.items()}
+    for name, (rule, weight) in scene.weights.items():
         bar = "█" * round(served[name] * BAR / REQUESTS)
         line(f"  {rule:15} weight {weight}  {served[name]:3} of {REQUESTS} requests  {bar}")
     return dict(served) == wanted
 
 
 def _shell(farm: Farm, tty: str) -> None:
-    """Leave the user at a prompt in the director, the farm standing."""
+    """Start a shell in the director and keep the farm until it ends."""
     home = Path(os.environ["IPPFVS_RUN"])
     (home / "shell-ready").touch()
     request = home / "bin/request"
     request.write_text(REQUEST.format(python=sys.executable, vip=farm.vip))
     request.chmod(0o755)
-    line("-- you are on the director; `exit` ends the farm")
-    line(f"-- `request` asks {farm.vip} as the client")
+    line("-- this is a shell on the director; `exit` ends the farm")
+    line(f"-- `request` sends a request to {farm.vip} from the client")
     command = ["setsid", "-c", "bash", "--norc", "-i"]
     environment = {**os.environ, "PS1": "director# ", "TERM": os.environ.get("TERM", "linux")}
     with farm.director.inside():

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Connections made on arrival: what would have been refused later on its way still is.
+"""Early scheduling: packets that the host would refuse later on their way are still refused.
 
-Each test shows first that the shortcut is taken, or where it never is, that connections are made.
+Each test first shows that connections are scheduled early or, where they never are, that they are
+created.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from ippfvslab import talk
+from ippfvslab import clients
 from ippfvslab.farm import Farm, endpoint
-from ippfvslab.load import Spray
+from ippfvslab.traffic import RawUdpClient
 
-from tests.live.helpers.ways import LONG, Ways
+from tests.live.helpers.early_scheduling import ROUTED, NewConnections
 
 if TYPE_CHECKING:
     import pylvs
@@ -27,18 +28,19 @@ pytestmark = pytest.mark.farm(methods=["nat"])
 CHAINS = ["input priority 0", "prerouting priority -300", "prerouting priority -150"]
 
 
-def _refused(farm: Farm, lvs: pylvs.Manager, vip: str) -> None:
+def _assert_refused(farm: Farm, lvs: pylvs.Manager, vip: str) -> None:
+    """Check that a request gets no reply and creates no connection."""
     before = lvs.stats().connections
     with pytest.raises(TimeoutError):
-        talk.ask(farm.client, "udp", vip, 7, limit_s=SHORT_S)
+        clients.request_once(farm.client, "udp", vip, 7, limit_s=SHORT_S)
     assert lvs.stats().connections == before
 
 
 @pytest.mark.parametrize("chain", CHAINS)
-def test_a_firewall_that_comes(
+def test_a_firewall_that_is_added_refuses_new_connections(
     farm: Farm,
     lvs: pylvs.Manager,
-    ways: Ways,
+    new_connections: NewConnections,
     balance: Balance,
     echoes: Echoes,
     chain: str,
@@ -46,19 +48,19 @@ def test_a_firewall_that_comes(
     echoes("udp", 7)
     balance("udp", 7)
     for _ in range(2):
-        ways.warm()
+        new_connections.warm_up()
         rule = f"chain c {{ type filter hook {chain}; udp dport 7 drop; }}"
         farm.director.run("nft", "-f", "-", text=f"table inet lab {{ {rule}\n}}\n")
         try:
-            _refused(farm, lvs, farm.vip)
+            _assert_refused(farm, lvs, farm.vip)
         finally:
             farm.director.run("nft", "delete", "table", "inet", "lab")
-    ways.warm()
+    new_connections.warm_up()
 
 
 @contextlib.contextmanager
-def _any_ip(farm: Farm, lvs: pylvs.Manager) -> Iterator[tuple[str, str]]:
-    """A VIP that is the director's by a local route alone: as people do with whole nets."""
+def _locally_routed_vip(farm: Farm, lvs: pylvs.Manager) -> Iterator[tuple[str, str]]:
+    """Yield a VIP that is local only by a route, and the command that removes the route."""
     vip = "198.51.100.9/32" if farm.family == 4 else "2001:db8:51:100::9/128"
     six = "-6 " if farm.family == 6 else ""
     sender = farm.hosts["router"]
@@ -75,23 +77,23 @@ def _any_ip(farm: Farm, lvs: pylvs.Manager) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.farm(methods=["nat"], own=True)
-def test_a_local_route_that_goes(
-    farm: Farm, lvs: pylvs.Manager, ways: Ways, echoes: Echoes
+def test_a_vip_whose_local_route_is_removed_is_refused(
+    farm: Farm, lvs: pylvs.Manager, new_connections: NewConnections, echoes: Echoes
 ) -> None:
     echoes("udp", 7)
-    with _any_ip(farm, lvs) as (vip, gone):
+    with _locally_routed_vip(farm, lvs) as (vip, remove_route):
         blackhole = f"route add blackhole {vip}"
         with farm.director.added(blackhole):
-            assert ways.new(3, vip) == [LONG] * 3
-            farm.director.run("ip", *gone.split())
-            # Behind FORWARD a service takes packets, too: the blackhole is what refuses.
-            _refused(farm, lvs, vip)
+            assert new_connections.scheduled(3, vip) == [ROUTED] * 3
+            farm.director.run("ip", *remove_route.split())
+            # A service also takes packets after FORWARD, so only the blackhole route refuses them.
+            _assert_refused(farm, lvs, vip)
 
 
 def _spoof(farm: Farm, source: str) -> None:
-    # From the router: its own forwarding would judge the source before the director does.
-    with Spray(farm.hosts["router"], source, farm.vip, 7) as spray:
-        spray.send(30_000)
+    # Send from the router, because its forwarding would check the source before the director.
+    with RawUdpClient(farm.hosts["router"], source, farm.vip, 7) as sender:
+        sender.send(30_000)
     time.sleep(SHORT_S)
 
 
@@ -99,17 +101,17 @@ def _spoof(farm: Farm, source: str) -> None:
 @pytest.mark.parametrize(
     "source", ["172.16.0.1", "202.103.106.5", "127.0.0.1", "224.0.0.1", "255.255.255.255"]
 )
-def test_an_impossible_source(
+def test_a_packet_from_an_impossible_source_is_refused(
     farm: Farm,
     lvs: pylvs.Manager,
-    ways: Ways,
+    new_connections: NewConnections,
     balance: Balance,
     echoes: Echoes,
     source: str,
 ) -> None:
     echoes("udp", 7)
     balance("udp", 7)
-    ways.warm()
+    new_connections.warm_up()
     before = lvs.stats().connections
     _spoof(farm, source)
     assert lvs.stats().connections == before
@@ -118,26 +120,34 @@ def test_an_impossible_source(
 
 
 @pytest.mark.farm(methods=["nat"], families=[4], own=True)
-def test_a_source_in_a_local_route(
-    farm: Farm, lvs: pylvs.Manager, ways: Ways, balance: Balance, echoes: Echoes
+def test_a_packet_from_a_locally_routed_source_is_refused(
+    farm: Farm,
+    lvs: pylvs.Manager,
+    new_connections: NewConnections,
+    balance: Balance,
+    echoes: Echoes,
 ) -> None:
-    """A whole net is the director's own by a route: a packet from it is martian."""
+    """A route makes a whole network local to the director, so a packet from it is martian."""
     echoes("udp", 7)
     balance("udp", 7)
     with farm.director.added("route add local 198.51.100.0/24 dev lo"):
-        assert ways.new(3) == [LONG] * 3
+        assert new_connections.scheduled(3) == [ROUTED] * 3
         before = lvs.stats().connections
         _spoof(farm, "198.51.100.77")
         assert lvs.stats().connections == before
 
 
 @pytest.mark.farm(methods=["nat"], families=[4])
-def test_rp_filter_that_comes(
-    farm: Farm, lvs: pylvs.Manager, ways: Ways, balance: Balance, echoes: Echoes
+def test_an_rp_filter_that_is_enabled_refuses_new_connections(
+    farm: Farm,
+    lvs: pylvs.Manager,
+    new_connections: NewConnections,
+    balance: Balance,
+    echoes: Echoes,
 ) -> None:
     echoes("udp", 7)
     balance("udp", 7)
-    ways.warm()
+    new_connections.warm_up()
     before = lvs.stats().connections
     _spoof(farm, "172.16.0.200")
     assert lvs.stats().connections == before + 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A program that judges packets in user space, as intrusion prevention does: nft's `queue`."""
+"""A user-space program that accepts queued packets, as an intrusion prevention system does."""
 
 from __future__ import annotations
 
@@ -21,42 +21,46 @@ HEADERS = 20
 
 
 @contextmanager
-def judged(host: Host, queue: int) -> Iterator[list[int]]:
-    """Let everything in QUEUE of HOST go on; yields the packets' numbers as they come."""
+def accepting_queue(host: Host, queue: int) -> Iterator[list[int]]:
+    """Accept every packet in QUEUE of HOST. Yield the list of their packet numbers."""
     seen: list[int] = []
     over = threading.Event()
     with host.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as sock:
         sock.bind((0, 0))
         sock.settimeout(0.1)
-        _tell(sock, CONFIG, queue, CFG_CMD, struct.pack("!BBH", BIND, 0, 0))
-        _tell(sock, CONFIG, queue, CFG_PARAMS, struct.pack("!IB", 0, COPY_META))
-        judge = threading.Thread(target=_judge, args=(sock, queue, seen, over), daemon=True)
-        judge.start()
+        _send(sock, CONFIG, queue, CFG_CMD, struct.pack("!BBH", BIND, 0, 0))
+        _send(sock, CONFIG, queue, CFG_PARAMS, struct.pack("!IB", 0, COPY_META))
+        thread = threading.Thread(
+            target=_accept_packets, args=(sock, queue, seen, over), daemon=True
+        )
+        thread.start()
         try:
             yield seen
         finally:
             over.set()
-            judge.join()
+            thread.join()
 
 
-def _judge(sock: socket.socket, queue: int, seen: list[int], over: threading.Event) -> None:
+def _accept_packets(
+    sock: socket.socket, queue: int, seen: list[int], over: threading.Event
+) -> None:
     while not over.is_set():
         with suppress(TimeoutError):
             message = sock.recv(65536)
             if struct.unpack_from("=H", message, 4)[0] == PACKET:
                 number = _number(message)
-                _tell(sock, VERDICT, queue, VERDICT_HDR, struct.pack("!II", ACCEPT, number))
+                _send(sock, VERDICT, queue, VERDICT_HDR, struct.pack("!II", ACCEPT, number))
                 seen.append(number)
 
 
 def _number(message: bytes) -> int:
-    """The packet's number in the queue; the first attribute has it."""
+    """Return the packet's number in the queue, which is in the first attribute."""
     size, kind = struct.unpack_from("=HH", message, HEADERS)
     assert (size, kind) == (11, PACKET_HDR)
     return int(struct.unpack_from("!I", message, HEADERS + 4)[0])
 
 
-def _tell(sock: socket.socket, kind: int, queue: int, attribute: int, data: bytes) -> None:
+def _send(sock: socket.socket, kind: int, queue: int, attribute: int, data: bytes) -> None:
     body = struct.pack("!BBH", 0, 0, queue)
     body += struct.pack("=HH", 4 + len(data), attribute) + data + bytes(-len(data) % 4)
     sock.send(struct.pack("=IHHII", 16 + len(body), kind, NLM_F_REQUEST, 0, 0) + body)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Frames captured in a host or sent out of one, by hand: scapy takes ten seconds in a guest."""
+"""Captures and sends frames on a host's interfaces.
+
+It does not use scapy, which takes ten seconds to import in an emulated guest.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,13 @@ TP_STATUS_CSUMNOTREADY = 1 << 3
 BUFFER_BYTES = 256 << 20
 _IPIP = {4: 4, 41: 6}
 _ETHERTYPES = (b"\x08\x00", b"\x86\xdd")
-_BARE = {768, 769, 776, 778}  # ARPHRD_TUNNEL, _TUNNEL6, _SIT, _IPGRE
+_TYPES_WITHOUT_ETHERNET = {768, 769, 776, 778}  # ARPHRD_TUNNEL, _TUNNEL6, _SIT, _IPGRE
 _EXTENSIONS = {0, 43, 60}
 
 
 @dataclass(frozen=True)
 class Packet:
-    """An IPv4 or IPv6 packet with the addresses and, of TCP and UDP, the ports."""
+    """An IPv4 or IPv6 packet with its addresses and, for TCP and UDP, its ports."""
 
     version: int
     source: str
@@ -34,18 +37,18 @@ class Packet:
     protocol: int
     ttl: int
     payload: bytes
-    """What follows the IP header (and, of IPv6, its extensions)."""
+    """The bytes after the IP header and, for IPv6, after its extension headers."""
     raw: bytes
     """The whole packet."""
 
     @property
     def inner(self) -> Packet | None:
-        """The packet within, of an IP tunnel's."""
+        """The inner packet of an IP tunnel, or None."""
         return decode(self.payload) if self.protocol in _IPIP else None
 
     @property
     def ports(self) -> tuple[int, int] | None:
-        """Source and destination port of TCP or UDP."""
+        """The source and destination port of TCP or UDP."""
         if self.protocol not in (socket.IPPROTO_TCP, socket.IPPROTO_UDP) or len(self.payload) < 4:
             return None
         source, dest = struct.unpack_from("!HH", self.payload)
@@ -53,7 +56,7 @@ class Packet:
 
     @property
     def data(self) -> bytes:
-        """What TCP or UDP carries."""
+        """The payload of TCP or UDP."""
         if self.protocol == socket.IPPROTO_TCP:
             return self.payload[(self.payload[12] >> 4) * 4 :]
         return self.payload[8:] if self.protocol == socket.IPPROTO_UDP else b""
@@ -71,12 +74,12 @@ class Frame:
     device: str
     outgoing: bool
     time: float
-    """Seconds since 1970, by the kernel."""
+    """Seconds since 1970, from the kernel."""
     checksum_ready: bool
-    """False: the transport checksum is left to the hardware, which veth has not."""
+    """False if the transport checksum is left to the hardware, as on veth."""
     raw: bytes
     bare: bool = False
-    """Whether it begins with the IP header: a tunnel's interface has no Ethernet."""
+    """Whether the frame begins with the IP header: a tunnel's interface has no Ethernet header."""
 
     @property
     def dest_mac(self) -> str:
@@ -88,14 +91,14 @@ class Frame:
 
     @property
     def packet(self) -> Packet | None:
-        """The IP packet in it, if it holds one."""
+        """The IP packet in the frame, or None."""
         if self.bare:
             return decode(self.raw)
         return decode(self.raw[14:]) if self.raw[12:14] in _ETHERTYPES else None
 
 
 def decode(raw: bytes) -> Packet | None:
-    """The IP packet at the beginning of RAW; None when it is none."""
+    """Return the IP packet at the beginning of RAW, or None if there is none."""
     version = raw[0] >> 4 if raw else 0
     if version == 4 and len(raw) >= 20:
         length = struct.unpack_from("!H", raw, 2)[0] or len(raw)
@@ -113,13 +116,13 @@ def decode(raw: bytes) -> Packet | None:
 
 
 def frame_of(packet: bytes, to: str, source: str) -> bytes:
-    """The frame that carries the IP PACKET from one MAC address to the other."""
+    """Return the frame that carries the IP PACKET from one MAC address to the other."""
     macs = bytes.fromhex(f"{to}{source}".replace(":", ""))
     return macs + _ETHERTYPES[packet[0] >> 4 == 6] + packet
 
 
-def throw(host: Host, device: str, *frames: bytes) -> None:
-    """Send FRAMES out of DEVICE of HOST, whatever they bear."""
+def send_frames(host: Host, device: str, *frames: bytes) -> None:
+    """Send FRAMES by DEVICE of HOST, with whatever addresses they have."""
     with host.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
         raw.bind((device, 0))
         for frame in frames:
@@ -127,7 +130,7 @@ def throw(host: Host, device: str, *frames: bytes) -> None:
 
 
 class Capture:
-    """Everything that crosses the interfaces of a host (or one DEVICE) from its making on.
+    """Captures every frame on the interfaces of a host, or on one DEVICE, from its creation on.
 
     with Capture(farm.director) as capture:
         …
@@ -151,12 +154,12 @@ class Capture:
         self.close()
 
     def close(self) -> None:
-        """Stop; what was captured stays."""
+        """Stop the capture. The captured frames stay available."""
         self.frames()
         self._socket.close()
 
     def frames(self) -> list[Frame]:
-        """All frames so far, in their order."""
+        """Return all frames captured so far, in their order."""
         while self._socket.fileno() >= 0:
             try:
                 raw, extra, _flags, address = self._socket.recvmsg(1 << 17, 512)
@@ -166,7 +169,7 @@ class Capture:
         return self._frames
 
     def packets(self) -> list[tuple[Frame, Packet]]:
-        """The IP packets so far, each with its frame."""
+        """Return the IP packets captured so far, each with its frame."""
         pairs = ((frame, frame.packet) for frame in self.frames())
         return [(frame, packet) for frame, packet in pairs if packet]
 
@@ -182,5 +185,5 @@ def _frame(
             time = seconds + nanoseconds / 1e9
         elif level == SOL_PACKET and kind == PACKET_AUXDATA:
             ready = not struct.unpack_from("@I", data)[0] & TP_STATUS_CSUMNOTREADY
-    outgoing, bare = address[2] == PACKET_OUTGOING, address[3] in _BARE
+    outgoing, bare = address[2] == PACKET_OUTGOING, address[3] in _TYPES_WITHOUT_ETHERNET
     return Frame(address[0], outgoing, time, ready, raw, bare)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A device loses IPv6, and gets it back, while packets look for a route by it.
+"""IPv6 is removed from a device, and added again, while the director looks up routes by it.
 
-    pktgen, CPU 0 ──► in0 (dummy) ── director ── out0 (veth) ──► a real server that is not there
+    pktgen, CPU 0 ──► in0 (dummy) ── director ── out0 (veth) ──► a missing real server
 
-VS-DR to a neighbour that is not resolved makes a route for each packet. One that is made just when
-the device loses IPv6 has no device of IPv6.
+VS-DR to an unresolved neighbour creates a route for each packet. If IPv6 is just being removed from
+the device, that route has no IPv6 device.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 
 from ippfvslab import netns
 from ippfvslab.netns import Host
-from ippfvslab.pktgen import tell
+from ippfvslab.traffic import pktgen_write
 
 import pylvs
 
@@ -23,12 +23,12 @@ RACE_S = 10
 MAC = "02:00:00:00:00:01"
 VIP, REAL, CLIENT = "fd00:9::100", "fd00:2::2", "fd00:5::1"
 OWN = "addr add fd00:2::1/64 dev out0 nodad"
-GOES_AND_COMES = ("link set out0 mtu 1200", "link set out0 mtu 1500", OWN)
-"""IPv6 needs 1,280 bytes."""
+REMOVE_AND_ADD = ("link set out0 mtu 1200", "link set out0 mtu 1500", OWN)
+"""IPv6 needs an MTU of 1,280 bytes."""
 
 
-def test_while_packets_are_sent_by_it() -> None:
-    host = Host("goes")
+def test_removing_ipv6_from_a_device_does_no_harm_to_packets_in_flight() -> None:
+    host = Host("ipv6removal")
     netns.ip([f"netns add {host.name}"])
     try:
         subprocess.run(["modprobe", "pktgen"], check=True)
@@ -59,20 +59,22 @@ def _build(host: Host) -> None:
 
 
 def _race(lvs: pylvs.Manager) -> None:
-    tell("kpktgend_0", "rem_device_all", "add_device in0")
-    tell("in0", "xmit_mode netif_receive", "clone_skb 0", "burst 1", "delay 3000")
-    tell("in0", f"src6 {CLIENT}", f"dst6 {VIP}", f"dst_mac {MAC}", "count 0", "pkt_size 100")
-    tell("in0", "udp_src_min 5000", "udp_src_max 5001", "udp_dst_min 7", "udp_dst_max 7")
-    flood = threading.Thread(target=tell, args=("pgctrl", "start"))
+    pktgen_write("kpktgend_0", "rem_device_all", "add_device in0")
+    pktgen_write("in0", "xmit_mode netif_receive", "clone_skb 0", "burst 1", "delay 3000")
+    pktgen_write(
+        "in0", f"src6 {CLIENT}", f"dst6 {VIP}", f"dst_mac {MAC}", "count 0", "pkt_size 100"
+    )
+    pktgen_write("in0", "udp_src_min 5000", "udp_src_max 5001", "udp_dst_min 7", "udp_dst_max 7")
+    flood = threading.Thread(target=pktgen_write, args=("pgctrl", "start"))
     flood.start()
     try:
         end = time.monotonic() + RACE_S
         while time.monotonic() < end:
-            lines = "\n".join(GOES_AND_COMES * 10)
+            lines = "\n".join(REMOVE_AND_ADD * 10)
             subprocess.run(["ip", "-force", "-batch", "-"], input=lines, text=True, check=True)
     finally:
-        tell("pgctrl", "stop")
+        pktgen_write("pgctrl", "stop")
         flood.join(10)
-        tell("kpktgend_0", "rem_device_all")
+        pktgen_write("kpktgend_0", "rem_device_all")
     assert not flood.is_alive()
     assert lvs.stats().packets_in > 10_000

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Words that tools/lab does not know are refused before anything is set up: with bare Python."""
+"""tools/lab refuses wrong arguments before the set-up, which needs only the standard library."""
 
 from __future__ import annotations
 
@@ -27,9 +27,15 @@ REFUSED = {
 }
 
 
-def _judged(words: str) -> subprocess.CompletedProcess[str]:
+def _validate(arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-S", "-m", "ippfvslab.words", *words.split()],  # without site-packages
+        [
+            sys.executable,
+            "-S",
+            "-m",
+            "ippfvslab.arguments",
+            *arguments.split(),
+        ],  # -S leaves out site-packages
         env={"PYTHONPATH": f"{paths.TREE}/tools:{paths.TREE}"},
         capture_output=True,
         text=True,
@@ -37,19 +43,19 @@ def _judged(words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("words", REFUSED)
-def test_a_slip_is_told_in_one_sentence(words: str) -> None:
-    done = _judged(words)
+@pytest.mark.parametrize("arguments", REFUSED)
+def test_a_wrong_argument_is_refused_in_one_line(arguments: str) -> None:
+    done = _validate(arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("tools/lab: ")
     assert done.stderr.count("\n") == 1
-    assert REFUSED[words] in done.stderr
+    assert REFUSED[arguments] in done.stderr
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     ["demo", "test --kernel 6.1 --kernel 7.3 tests/live/test_icmp.py", "bench --quick nat4"],
 )
-def test_what_is_known_is_let_pass_in_silence(words: str) -> None:
-    done = _judged(words)
+def test_valid_arguments_pass_without_output(arguments: str) -> None:
+    done = _validate(arguments)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
