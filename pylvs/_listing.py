@@ -18,19 +18,19 @@ PAPER = ("Protocol", "Virtual IP Address", "Port", "Real IP Address", "Port", "W
 MORE = ("Method", "Scheduler", "Active", "Inactive")
 COUNTERS = ("Connections", "Packets in", "Packets out", "Bytes in", "Bytes out")
 DROPPED = {
-    "no_server": "new: no real server takes connections",
-    "no_connection": "TCP of no known connection, no SYN",
-    "server_removed": "of a connection whose real server was removed",
-    "table_full": "new: no room for a connection; see --conn-max",
-    "no_memory": "no memory for a connection, or for a packet's headers",
-    "tuple_in_use": "new: two clients' flows would look alike",
-    "icmp_checksum": "an ICMP error with a wrong checksum",
-    "ttl": "time to live, or hop limit, used up",
-    "too_big": "larger than the path takes",
-    "no_route": "no route to the real server, or to the client",
-    "not_writable": "cannot be rewritten: no memory, or LRO is on",
-    "icmp": "an ICMP error that could not be forwarded",
-    "no_listener": "Local Node: nobody listens on the director",
+    "no_server": "opens a connection, but no real server takes new ones",
+    "no_connection": "TCP segment of an unknown connection",
+    "server_removed": "its real server was removed",
+    "table_full": "opens a connection, but a limit is reached; see --conn-max",
+    "no_memory": "no memory for a connection or for headers",
+    "tuple_in_use": "opens a connection whose replies would be those of another one",
+    "icmp_checksum": "ICMP error with a wrong checksum",
+    "ttl": "TTL or hop limit used up",
+    "too_big": "longer than the MTU",
+    "no_route": "no route to the real server or to the client",
+    "not_writable": "cannot be changed: no memory, or LRO is on",
+    "icmp": "ICMP error that cannot be forwarded",
+    "no_listener": "Local Node: no socket of the director listens",
 }
 CONNECTION = ("Protocol", "Expires", "State", "Method", "Client", "Virtual", "Real")
 

@@ -15,8 +15,8 @@ import pytest
 from ippfvslab.farm import Farm
 
 import pylvs
-from tests.live.helpers.lookups import TRACEFS, available
-from tests.live.helpers.packets import RST, SYN, TCP, Made
+from tests.live.helpers.early_scheduling import TRACEFS, available
+from tests.live.helpers.packets import RST, SYN, TCP, PacketSpec
 from tests.live.helpers.wiretap import tap
 
 INSTANCE = TRACEFS / "instances/ippfvs"
@@ -56,10 +56,10 @@ def test_events_tell_the_life_of_connections_and_the_reason_of_a_drop(farm: Farm
             if port != 82:
                 lvs.add_real(service, pylvs.Endpoint(wires.real, 80), method="nat")
 
-        def syn(port: int) -> Made:
-            return Made(wires.client, wires.vip, TCP, PORT, port, flags=SYN)
+        def syn(port: int) -> PacketSpec:
+            return PacketSpec(wires.client, wires.vip, TCP, PORT, port, flags=SYN)
 
-        wires.to_vip(syn(80).raw, syn(80).but(flags=RST).raw, syn(81).raw, syn(82).raw)
+        wires.to_vip(syn(80).raw, syn(80).changed(flags=RST).raw, syn(81).raw, syn(82).raw)
         limit = time.monotonic() + LIMIT_S
         while lvs.drops().no_server < 1:
             assert time.monotonic() < limit, (lvs.stats(), lvs.drops())
