@@ -25,12 +25,12 @@ void ippfvs_addr_filter_fill(struct ippfvs_addr_filter *filter, struct net *net)
 	smp_mb(); /* clear before addresses are read; pairs with ippfvs_addr_filter_add() */
 
 	rcu_read_lock();
-	for_each_netdev_rcu(net, dev)
-	{
+	for_each_netdev_rcu(net, dev) {
 		in_dev = __in_dev_get_rcu(dev);
 		if (!in_dev)
 			continue;
-		in_dev_for_each_ifa_rcu(ifa, in_dev) ippfvs_addr_filter_add(filter, ifa->ifa_local);
+		in_dev_for_each_ifa_rcu(ifa, in_dev)
+			ippfvs_addr_filter_add(filter, ifa->ifa_local);
 	}
 	rcu_read_unlock();
 }

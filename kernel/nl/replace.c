@@ -76,8 +76,7 @@ static int count_objects(struct replace_set *set, struct genl_info *info)
 	int err = 0;
 	int rest;
 
-	for_each_attr(attr, info, rest)
-	{
+	for_each_attr(attr, info, rest) {
 		switch (nla_type(attr)) {
 		case IPPFVS_A_CONFIG:
 			err = count_config(set, attr, info->extack);
@@ -130,8 +129,7 @@ static int fill_set(struct replace_set *set, u8 default_method, struct genl_info
 	int err = 0;
 	int rest;
 
-	for_each_attr(attr, info, rest)
-	{
+	for_each_attr(attr, info, rest) {
 		switch (nla_type(attr)) {
 		case IPPFVS_A_SERVICE:
 			service = &set->service[services++];
@@ -158,8 +156,7 @@ static const struct nlattr *find_nest(struct genl_info *info, int service, int m
 	int members = -1;
 	int rest;
 
-	for_each_attr(attr, info, rest)
-	{
+	for_each_attr(attr, info, rest) {
 		if (nla_type(attr) == IPPFVS_A_SERVICE) {
 			services++;
 			members = -1;

@@ -82,8 +82,7 @@ static void take_over_reals(struct ippfvs_net *ipn, struct ippfvs_service_table 
 	struct ippfvs_service *service;
 	unsigned long id;
 
-	xa_for_each(&table->by_id, id, service)
-	{
+	xa_for_each(&table->by_id, id, service) {
 		ippfvs_service_take_over(ipn, service);
 		cond_resched();
 	}
@@ -116,8 +115,7 @@ static void retire_counters(struct ippfvs_net *ipn, const struct ippfvs_service_
 	struct ippfvs_service *service;
 	unsigned long id;
 
-	xa_for_each(&old->by_id, id, before)
-	{
+	xa_for_each(&old->by_id, id, before) {
 		service = ippfvs_service_lookup_exact(table, &before->key);
 		if (service) {
 			sum_removed_reals(ipn, before, &service->retired);

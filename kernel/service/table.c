@@ -308,8 +308,7 @@ static void retire_all(struct ippfvs_net *ipn, struct ippfvs_service_table *tabl
 	const struct ippfvs_service *service;
 	unsigned long id;
 
-	xa_for_each(&table->by_id, id, service)
-	{
+	xa_for_each(&table->by_id, id, service) {
 		retire_service(ipn, service);
 		cond_resched();
 	}
@@ -341,8 +340,7 @@ void ippfvs_service_table_mark_removed(struct ippfvs_service_table *table)
 	struct ippfvs_service *service;
 	unsigned long id;
 
-	xa_for_each(&table->by_id, id, service)
-	{
+	xa_for_each(&table->by_id, id, service) {
 		ippfvs_service_mark_removed(service);
 		cond_resched();
 	}
@@ -409,8 +407,7 @@ void ippfvs_services_zero(struct ippfvs_net *ipn)
 	lockdep_assert_held(&ipn->lock);
 
 	if (table) {
-		xa_for_each(&table->by_id, id, service)
-		{
+		xa_for_each(&table->by_id, id, service) {
 			ippfvs_service_zero(ipn, service);
 			cond_resched();
 		}
