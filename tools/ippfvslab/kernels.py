@@ -64,7 +64,7 @@ _USER_MODE = {
     "races": UserMode(
         configs=("base", "smp", "trace", "sanitize"), patches=_PATCHES, cpus=2, boots="sanitize"
     ),
-    "6.1-uml": UserMode("linux-source-6\\.1", configs=("base", "trace")),
+    "6.1-uml": UserMode("linux-source-6\\.1", configs=("base", "trace", "old")),
     "bench-6.12": UserMode("linux-source-6\\.12", flags=_FAST),
     "bench-newest": UserMode(flags=_FAST, patches=_PATCHES),
 }
