@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Definitions of the tracepoints in trace.h, and what they need to record an event. */
+/*
+ * Definitions of the tracepoints in trace.h, and what they need to record an event. A kernel without
+ * tracepoints uses none of it.
+ */
 #include "conn/conn.h"
 
 #include <linux/in.h>
@@ -7,7 +10,8 @@
 #include <linux/socket.h>
 #include <linux/string.h>
 
-static void set_end(struct sockaddr_in6 *end, u8 family, const union ippfvs_addr *addr, __be16 port)
+static void __maybe_unused set_end(struct sockaddr_in6 *end, u8 family,
+				   const union ippfvs_addr *addr, __be16 port)
 {
 	struct sockaddr_in *end4 = (struct sockaddr_in *)end;
 
@@ -23,8 +27,8 @@ static void set_end(struct sockaddr_in6 *end, u8 family, const union ippfvs_addr
 	}
 }
 
-static void set_conn_end(struct sockaddr_in6 *end, const struct ippfvs_conn *conn,
-			 enum ippfvs_conn_end which)
+static void __maybe_unused set_conn_end(struct sockaddr_in6 *end, const struct ippfvs_conn *conn,
+					enum ippfvs_conn_end which)
 {
 	union ippfvs_addr addr;
 
