@@ -20,16 +20,23 @@ MODULE_PARM_DESC(
 	"Maximum number of connections in all network namespaces together (default 0: as many as fill three quarters of the memory)");
 
 /*
- * An established connection must outlive the two hours after which TCP keepalive sends
- * its first probe. A UDP flow must outlive silence in a phone call.
+ * TCP keepalive sends its first probe after two hours without a packet, so an established connection
+ * stays longer. A UDP flow of a phone call may be silent for minutes.
  */
+/* clang-format off */
 static const u32 default_timeout_s[__IPPFVS_STATE_MAX] = {
-	[IPPFVS_STATE_NONE] = 60,      [IPPFVS_STATE_SYN_SENT] = 60,
-	[IPPFVS_STATE_SYN_RECV] = 60,  [IPPFVS_STATE_ESTABLISHED] = 7500,
-	[IPPFVS_STATE_FIN_WAIT] = 120, [IPPFVS_STATE_CLOSE_WAIT] = 120,
-	[IPPFVS_STATE_LAST_ACK] = 30,  [IPPFVS_STATE_TIME_WAIT] = 60,
-	[IPPFVS_STATE_CLOSED] = 10,    [IPPFVS_STATE_UDP] = 300,
+	[IPPFVS_STATE_NONE]		= 60,
+	[IPPFVS_STATE_SYN_SENT]		= 60,
+	[IPPFVS_STATE_SYN_RECV]		= 60,
+	[IPPFVS_STATE_ESTABLISHED]	= 7500,
+	[IPPFVS_STATE_FIN_WAIT]		= 120,
+	[IPPFVS_STATE_CLOSE_WAIT]	= 120,
+	[IPPFVS_STATE_LAST_ACK]		= 30,
+	[IPPFVS_STATE_TIME_WAIT]	= 60,
+	[IPPFVS_STATE_CLOSED]		= 10,
+	[IPPFVS_STATE_UDP]		= 300,
 };
+/* clang-format on */
 
 void ippfvs_config_init(struct ippfvs_config *config, bool unprivileged)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The hooks, and the only file with netfilter's hook numbers and verdicts.
+ * The hooks, and the only file with netfilter's verdicts.
  *
  * PRE_ROUTING comes behind the raw table and before conntrack. What the raw table drops never gets
  * here, and packets of known connections need neither conntrack nor routing. The other hooks come
@@ -43,9 +43,8 @@ static const unsigned int nf_verdict[] = {
 /* clang-format on */
 
 /*
- * Packets without a five-tuple of a known protocol, and without a quoted one, pass: among them
- * malformed packets and fragments. The fields are set one by one, because reading fills the rest,
- * and zeroing all of it costs 10 ns.
+ * Malformed packets, fragments and packets of other protocols pass. The fields are set one by one,
+ * because ippfvs_packet_read() sets the others, and zeroing the whole structure costs 10 ns.
  */
 static __always_inline enum ippfvs_verdict
 process(struct sk_buff *skb, const struct nf_hook_state *state,
@@ -144,7 +143,7 @@ static unsigned int local_out(void *priv, struct sk_buff *skb, const struct nf_h
 	return handle(skb, state, ippfvs_input);
 }
 
-/* The private pointer tells our hooks from others: see is_unfiltered() in schedule.c. */
+/* The private pointer tells our hooks from others: see is_unfiltered() in early.c. */
 /* clang-format off */
 #define HOOK(family, number, order, function) {	\
 	.hook = (function),			\

@@ -222,9 +222,9 @@ static bool is_own_tunnel(struct ippfvs_packet *pkt, const struct ippfvs_wire *q
 }
 
 /*
- * Record the path MTU towards a real server of VS-TUN. The client learns it with its next packet,
- * which the director can quote whole. An error that does not quote the client's packet as well may
- * be forged, and is left to the stack.
+ * Record the path MTU towards a real server of VS-TUN. The director answers the client's next large
+ * packet with an ICMP error of its own, because it can quote that packet. An error that quotes only
+ * the outer header may be forged; it is left to the stack.
  */
 static enum ippfvs_verdict tunnel_error(struct ippfvs_packet *pkt, const struct ippfvs_wire *quoted)
 {

@@ -10,8 +10,8 @@
 #include <net/dst.h>
 
 /*
- * Conntrack has not seen the request leave. It would call the reply invalid before LOCAL_IN, where
- * it is rewritten to what the client on the director expects.
+ * Conntrack did not see the request. It would mark the reply as invalid before LOCAL_IN, where the
+ * reply is rewritten.
  */
 static void untrack(struct sk_buff *skb)
 {
@@ -20,9 +20,9 @@ static void untrack(struct sk_buff *skb)
 }
 
 /*
- * A client on the director is reached through the input path, where the packet must first be
- * accepted as the real server's; so it is rewritten at LOCAL_IN. A reply that the director made
- * itself (Local Node) has its route already.
+ * If the client is on the director, the reply takes the input path, which must see the real server's
+ * address as its source. Therefore it is rewritten at LOCAL_IN. A reply that the director made itself
+ * (Local Node) has its route already.
  */
 enum ippfvs_verdict ippfvs_output(struct ippfvs_packet *pkt, struct ippfvs_conn *conn)
 {

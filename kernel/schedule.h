@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * New connections: find the service, choose a real server, create the entry.
- *
- * Normally this happens behind the host's firewall and routing. Early scheduling does it at
- * PREROUTING, if no hook on the way to LOCAL_IN could refuse the packet, and if an earlier packet
- * for the same pool from the same device has come to LOCAL_IN since routes last changed.
+ * New connections: find the service, choose a real server, create the entry. This happens behind the
+ * host's firewall and routing, or at PREROUTING (early.h).
  */
 #ifndef _IPPFVS_SCHEDULE_H
 #define _IPPFVS_SCHEDULE_H

@@ -86,7 +86,7 @@ static inline void ippfvs_stats_out(struct ippfvs_stats *stats, u32 bytes)
 }
 
 /**
- * ippfvs_stats_fold() - add one CPU's share to sums
+ * ippfvs_stats_fold() - add one CPU's counters to sums
  * @sum: the sums
  * @stats: the share, which may be written meanwhile
  *
@@ -149,7 +149,7 @@ static inline void ippfvs_drops_count(struct ippfvs_drops *drops, enum ippfvs_dr
 void ippfvs_drops_read(const struct ippfvs_drops *drops, u64 *counts);
 
 /**
- * ippfvs_drops_zero() - count drops from 0 again
+ * ippfvs_drops_zero() - zero the drop counters
  * @drops: of the namespace
  *
  * Context: the caller holds the namespace's lock.

@@ -110,13 +110,16 @@ DECLARE_EVENT_CLASS(conn,
 		  __print_symbolic(__entry->state, IPPFVS_TRACE_STATES))
 );
 
-/* A connection was added to the table. */
+/* A connection was added to the table. Another CPU may record its end first. */
 DEFINE_EVENT(conn, conn_new,
 	TP_PROTO(const struct ippfvs_conn *conn),
 	TP_ARGS(conn)
 );
 
-/* A connection ended: it expired, its client opened a new one, or its real server was removed. */
+/*
+ * A connection ended: it expired, its client opened a new one, its real server was removed, Local Node
+ * had no listener, or the last service was removed.
+ */
 DEFINE_EVENT(conn, conn_end,
 	TP_PROTO(const struct ippfvs_conn *conn),
 	TP_ARGS(conn)

@@ -180,7 +180,7 @@ class _Reader:
         self._forms: dict[str, list[_LineForm]] = {}  # by the beginning of a line
 
     def take_known_form(self, row: str, number: int) -> bool:
-        """Take a line of a form that an earlier line had; False leaves it to take()."""
+        """Take a line of a known form. Return False for another form, which take() parses."""
         for pattern, groups, protocol, option, method in self._forms.get(row[:_BEGINNING], ()):
             match = pattern.fullmatch(row)
             if match is None:
@@ -322,7 +322,8 @@ class _Segments:
     def __init__(self) -> None:
         self._rules = bytearray()
         self._line_numbers = array("I")
-        # Of each segment: the first segment of its service, its first byte, its first line.
+        # Per segment: the number of its service's first segment, the offset of its first byte,
+        # and the index of its first line.
         self._origins = array("I")
         self._starts = array("I")
         self._first_lines = array("I")

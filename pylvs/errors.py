@@ -103,7 +103,7 @@ class AddressNotUsable(Refused):
 
 
 class TooMany(Refused):
-    """The namespace has the most services, or the service the most real servers."""
+    """The maximum number of services, or of real servers of a service, is reached."""
 
 
 class ModuleNotLoaded(Error):

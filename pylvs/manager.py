@@ -91,7 +91,7 @@ class Manager:
         :raises AlreadyExists: the service exists already
         :raises AddressNotUsable: the address is not unicast, or no client can reach it
         :raises UnknownScheduler: the kernel has no such scheduler
-        :raises TooMany: the namespace has the most services
+        :raises TooMany: the namespace has the maximum number of services
         """
         service = as_service(protocol, endpoint, scheduler)
         self.send(Command.SERVICE_NEW, service)
@@ -177,7 +177,7 @@ class Manager:
         weight: int | None = None,
         method: Method | str | None = None,
     ) -> None:
-        """Change a real server. It keeps what is None.
+        """Change a real server. Arguments that are None stay unchanged.
 
         :raises NoSuchService: the service does not exist
         :raises NoSuchReal: the service has no such real server
@@ -191,8 +191,8 @@ class Manager:
     def remove_real(self, service: Service, endpoint: Endpoint | str) -> None:
         """Remove a real server from a service.
 
-        The next packet of a TCP connection to it is answered by RST. The next packet of a
-        UDP flow to it is scheduled anew.
+        The next packet of a TCP connection to it is answered with RST. The next packet of a
+        UDP flow to it is scheduled again.
 
         :raises NoSuchService: the service does not exist
         :raises NoSuchReal: the service has no such real server
@@ -210,7 +210,7 @@ class Manager:
 
         They are read while you iterate, in bounded memory and over a socket of their own, so
         other calls may be made meanwhile. A connection that exists during the whole dump is
-        yielded once, except if the table is resized during it.
+        yielded once, unless another with the same hash is added or removed meanwhile.
 
         :raises NoSuchService: the service does not exist
         :raises NoSuchReal: the service has no such real server

@@ -409,7 +409,7 @@ def validate_config(config: Config) -> Config:
         validate_number(config.conn_max, "the most connections", 0, UINT32_MAX)
     method = None if config.default_method is None else as_method(config.default_method)
     if method is Method.LOCAL:
-        raise InvalidValue("local is the method of single servers: give nat, tun or dr")
+        raise InvalidValue("the default method cannot be local: give nat, tun or dr")
     return Config(method, *timeouts, config.conn_max)
 
 

@@ -103,7 +103,9 @@ void ippfvs_conn_free_bulk(struct ippfvs_conn **conns, u32 n)
 
 void ippfvs_conn_destroy(struct ippfvs_conn *conn)
 {
-	ippfvs_conn_end(conn);
+	bool active = ippfvs_state_active(ippfvs_conn_state(conn));
+
+	ippfvs_pool_load_add(conn->real, -active, -!active);
 	ippfvs_real_put(conn->real);
 	ippfvs_conn_free_bulk(&conn, 1);
 }

@@ -143,7 +143,10 @@ static int visit_batch(struct ippfvs_conn_cursor *cursor, const struct batch *ba
 	return 0;
 }
 
-/* Whether the dump continues behind the last hash of a full batch, which needs two hashes. */
+/*
+ * Whether a full batch has more than one hash. Then the dump continues at the last hash, of which the
+ * batch may lack entries.
+ */
 static bool is_cut(const struct batch *batch)
 {
 	return batch->n == BATCH && hash_at(batch, 0) != hash_at(batch, BATCH - 1);

@@ -288,7 +288,7 @@ static bool client_has_many(const struct insertion *ins)
 	return ins->conflicts.living >= AT_CLIENT_MAX;
 }
 
-/* Nothing is known any more of the conflicts that were found before tuple_lock was taken. */
+/* What was found before tuple_lock was taken may have changed. */
 static int insert_with_index(struct insertion *ins)
 {
 	spinlock_t *lock = ippfvs_conn_table_lock(ins->table, ins->home);
@@ -296,6 +296,7 @@ static int insert_with_index(struct insertion *ins)
 
 	spin_lock(&ins->table->tuple_lock);
 	spin_lock(lock);
+	ins->buckets = rcu_dereference(ins->table->buckets);
 	find_conflicts(ins);
 	err = conflict_error(&ins->conflicts);
 	if (!err)

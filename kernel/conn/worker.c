@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The worker ends idle connections, frees dead ones, and resizes the table. For a resize it moves bucket
- * after bucket into an array of another size, while packets look in both arrays.
+ * The worker ends idle connections, frees dead ones, and resizes the table. For a resize it moves
+ * bucket after bucket into an array of another size, while lookups read both arrays.
  */
 #include "worker.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* VS-DR: the packet gets another destination MAC address; its headers change only in the TTL. */
+/* VS-DR: only the destination MAC address and the TTL of the packet change. */
 #include "forward.h"
 #include "send.h"
 

@@ -64,7 +64,7 @@ static __always_inline struct neighbour *lookup_neighbour(const struct ippfvs_pa
 	return ip_neigh_gw4(dst->dev, rt->rt_gw_family ? rt->rt_gw4 : daddr->ip);
 }
 
-/* Clear what belongs to the packet's way here and must not reach the device. */
+/* Clear the state of the receive path: socket, conntrack, timestamp, checksum. */
 static __always_inline void scrub(struct ippfvs_packet *pkt)
 {
 	struct sk_buff *skb = pkt->skb;

@@ -86,7 +86,8 @@ static __always_inline enum ippfvs_verdict ippfvs_path_open(struct ippfvs_packet
 	u32 mtu;
 
 	path->route = ippfvs_route_to_real(pkt->net, real);
-	if (!path->route)
+	/* Hosts drop packets from 0.0.0.0 (RFC 1122, 3.2.1.3), so a tunnel needs a source address. */
+	if (!path->route || (overhead && ippfvs_packet_ipv4(pkt) && !path->route->saddr.ip))
 		return ippfvs_reject_no_route(pkt);
 	path->mtu = dst_mtu(path->route->dst);
 	mtu = path->mtu - overhead;

@@ -11,7 +11,7 @@
 #include <net/ip6_route.h>
 #include <net/ip_tunnels.h>
 
-/* Identifications that are taken from the stack at once; those left in the next jiffy are lost. */
+/* Maximum number of identifications to take at once. Unused ones are lost in the next jiffy. */
 #define IDENTS_MAX 64
 
 /*
@@ -173,12 +173,6 @@ static bool prepare_offloads(struct ippfvs_packet *pkt)
 	return true;
 }
 
-/* Hosts drop packets with source address 0.0.0.0 (RFC 1122, section 3.2.1.3). */
-static bool has_source(const struct ippfvs_packet *pkt, const struct ippfvs_route *route)
-{
-	return !ippfvs_packet_ipv4(pkt) || route->saddr.ip;
-}
-
 enum ippfvs_verdict ippfvs_tun_forward(struct ippfvs_packet *pkt, const struct ippfvs_conn *conn)
 {
 	enum ippfvs_verdict verdict;
@@ -188,8 +182,6 @@ enum ippfvs_verdict ippfvs_tun_forward(struct ippfvs_packet *pkt, const struct i
 	verdict = ippfvs_path_open(pkt, conn->real, overhead(pkt), &path);
 	if (unlikely(verdict != IPPFVS_PASS))
 		return verdict;
-	if (!has_source(pkt, path.route))
-		return ippfvs_reject_no_route(pkt);
 	if (is_too_long(pkt))
 		return ippfvs_drop(pkt, IPPFVS_DROP_TOO_BIG);
 

@@ -58,7 +58,7 @@ static int put_settings(struct sk_buff *skb, const struct ippfvs_config *config)
 	return 0;
 }
 
-/* Put what this build of the module is: its version and its schedulers. */
+/* Put the version of the module and the names of its schedulers. */
 static int put_build(struct sk_buff *skb)
 {
 	char names[SCHEDULERS_LEN] = "";
@@ -91,7 +91,7 @@ static int put_usage(struct sk_buff *skb, struct ippfvs_net *ipn)
 	return 0;
 }
 
-/* Put IPPFVS_A_CONFIG, with @usage also how much there is of everything now. */
+/* Put IPPFVS_A_CONFIG; with @usage also the numbers of connections, buckets and services. */
 static int put_config(struct sk_buff *skb, struct ippfvs_net *ipn, bool usage)
 {
 	struct nlattr *nest = nla_nest_start(skb, IPPFVS_A_CONFIG);

@@ -152,6 +152,10 @@ static const struct nla_policy nothing_request[] = {
 #define CHANGE(_more) \
 	.flags = GENL_UNS_ADMIN_PERM, .internal_flags = IPPFVS_NL_LOCK | (_more)
 
+/*
+ * No operation sets .validate: the handlers parse nests without a policy, because generic netlink has
+ * validated them strictly by the policies above.
+ */
 static const struct genl_ops ops[] = {
 	{
 		.cmd	= IPPFVS_CMD_SERVICE_NEW,

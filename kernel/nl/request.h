@@ -22,7 +22,7 @@
  * struct ippfvs_nl_request - a request whose objects have been found
  * @ipn: the namespace of the requesting socket
  * @key: the key of the service that the request names
- * @service: that service; NULL if it is to be created, or if nobody looked for it
+ * @service: that service; NULL if it does not exist or the request does not need it
  * @spec: address and port of the real server that the request names
  * @member: that real server's member of @service's pool, or NULL
  * @service_tb: the attributes of the service by enum ippfvs_service_attr

@@ -323,8 +323,8 @@ static int put_members(struct sk_buff *skb, const struct ippfvs_pool *pool, u32 
 }
 
 /*
- * Put a service and behind it its members from *index on. If no member was put, put
- * nothing, except a service without members when @empty_too is set.
+ * Put the service and as many of its members from *index on as fit. Put nothing if no member fits. A
+ * service without members is put only if @empty_too is set.
  */
 static int put_with_members(struct sk_buff *skb, const struct ippfvs_service *service, u32 *index,
 			    bool counters, bool empty_too)

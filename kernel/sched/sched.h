@@ -76,9 +76,9 @@ struct ippfvs_flow {
  * struct ippfvs_scheduler - the verbs of a scheduler
  * @name: the name that users write
  * @state_size: size in bytes of the state for @n real servers; may be 0
- * @init: fills the state. Round robin goes on at @cursor, which is a random number for
- *	a new service and cursor() of the state before when a view is replaced. The
- *	caller calls changed() for a load that changes meanwhile
+ * @init: fills the state. @cursor is the start position of round robin: a random number for a new
+ *	service, else cursor() of the previous state. The caller reports loads that change during
+ *	init() by changed() afterwards
  * @cursor: how far round robin has come; NULL if the scheduler has no turns
  * @pick: the index of the real server for @flow, or -1 if none takes connections. Its
  *	cost does not grow with the number of real servers, or by its logarithm at

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Weighted least connection: the real server that has the fewest for its weight. */
+/* Weighted least connection: the real server with the lowest load per weight (least.c). */
 #include "../uapi/ippfvs.h"
 #include "least.h"
 

@@ -150,7 +150,7 @@ static int compare_members(const void *a, const void *b)
 	return compare_addresses(*one, *other) ?: compare_positions(*one, *other);
 }
 
-/* Return a service of the @n in @spec whose key another one before it has, or NULL. */
+/* Return the second of two services with the same key, or NULL. */
 static const struct ippfvs_service_spec *
 duplicate_service(const struct ippfvs_service_spec *spec, u32 n,
 		  const struct ippfvs_service_spec **sorted)
@@ -166,7 +166,7 @@ duplicate_service(const struct ippfvs_service_spec *spec, u32 n,
 	return NULL;
 }
 
-/* Return a member that another one before it is the same as, or NULL. */
+/* Return the second of two members with the same address and port, or NULL. */
 static const struct ippfvs_member_spec *duplicate_member(const struct ippfvs_service_spec *service,
 							 const struct ippfvs_member_spec **sorted)
 {

@@ -260,10 +260,9 @@ static void inform_scheduler(struct ippfvs_pool *pool, u32 index)
 }
 
 /*
- * A change of load that runs before the barrier may find the pool before this one, or a
- * stale index. Then this pool's scheduler is not informed. Every change of load that
- * runs after the barrier finds this pool and the right index. So the loads that the
- * scheduler reads after the barrier include all changes of which it was not informed.
+ * Before the barrier, a change of a load may still find the previous pool or a stale index, and this
+ * pool's scheduler is not informed. The change is not lost, because the scheduler reads all loads
+ * after the barrier. After the barrier, every change finds this pool and the right index.
  */
 void ippfvs_pool_sync(struct ippfvs_pool *pool)
 {

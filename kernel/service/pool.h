@@ -51,7 +51,7 @@ struct ippfvs_member_spec {
  * @view: what the scheduler sees; @view.real[i] belongs to @member[i]
  * @state: the scheduler's memory; written by its pick() on all CPUs
  * @lock: serialises @sched->changed(); taken with BH off
- * @early: for early scheduling (schedule.c): by which device, DSCP and generation of the routes
+ * @early: for early scheduling (early.c): by which device, DSCP and generation of the routes
  *	packets have come to LOCAL_IN, or 0; single words, written without a lock
  * @rcu: frees the pool after a grace period
  * @any_local: at least one member has the method local

@@ -66,7 +66,7 @@ static struct ippfvs_service_table *build_table(struct ippfvs_net *ipn,
 	if (IS_ERR(table))
 		return table;
 
-	/* Services that stay come first, so that no new one is given their ids. */
+	/* Insert kept services first, so that no new service gets one of their ids. */
 	err = build_services(ipn, table, old, true, spec, n);
 	if (!err)
 		err = build_services(ipn, table, old, false, spec, n);

@@ -162,7 +162,7 @@ int ippfvs_service_table_insert(struct ippfvs_net *ipn, struct ippfvs_service_ta
 	if (err)
 		return err;
 
-	/* Count it first: once it can be found, packets look for every port, too. */
+	/* Count it first, so that lookups try port 0, too, when it can be found. */
 	count_service(table, service, 1);
 	err = rhashtable_insert_fast(&table->by_key, &service->node, by_key_params);
 	if (!err)

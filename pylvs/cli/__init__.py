@@ -284,7 +284,7 @@ def _discard_stdout() -> None:
 
 
 def _replace_closed_stdout() -> None:
-    """Open a standard output that refuses every write, if there was none from the start."""
+    """Replace a standard output that was closed at the start by one that refuses every write."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 1)
     sys.stdout = open(1, "w")  # noqa: SIM115
 

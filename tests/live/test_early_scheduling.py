@@ -175,7 +175,7 @@ def _wait_for_carrier(host: Host) -> None:
 
 @contextmanager
 def second_link(farm: Farm) -> Iterator[str]:
-    """Add a second link from router to director without routes. Yield the director's address."""
+    """Add a second link from router to director, but no route. Yield the director's address."""
     net, bits = ("192.0.2.", 24) if farm.family == 4 else ("2001:db8:192:2::", 64)
     router, director = farm.hosts["router"], farm.director
     nodad = "" if farm.family == 4 else " nodad"

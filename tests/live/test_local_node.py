@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Local Node: the director serves, for any address and port that its server is bound to."""
+"""Local Node: a server on the director is reached at any address and port it is bound to."""
 
 from __future__ import annotations
 

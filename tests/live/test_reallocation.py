@@ -41,7 +41,7 @@ PROTOCOLS = ["tcp", "udp"]
 
 @contextlib.contextmanager
 def headers_reallocated() -> Iterator[None]:
-    """Reallocate the headers each time, and check afterwards that this has happened."""
+    """Make every pskb_may_pull() reallocate the headers. Fail if none did."""
     values = {"interval": 1, "verbose": 0, "times": MANY, "probability": 100}
     for name, value in values.items():
         (FAULT / name).write_text(f"{value}\n")

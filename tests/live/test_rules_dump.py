@@ -36,7 +36,7 @@ def transport(farm: Farm) -> Iterator[NetlinkTransport]:
 
 
 def nests(body: bytes) -> Nests:
-    """Return the number of each nest of a message, and the attributes that it has."""
+    """Return the type and the attributes of each nest of a message."""
     found = []
     for kind, start, end in walk(body, 0, len(body)):
         name = MESSAGE.names[kind]

@@ -418,11 +418,13 @@ def test_connections(paper: Run, kernel: FakeKernel) -> None:
 
 def test_drops(run: Run, kernel: FakeKernel) -> None:
     kernel.drops = {"TTL": 3}
-    assert "ttl             3        time to live" in run("--drops").out
+    assert "ttl             3        TTL or hop limit used up" in run("--drops").out
     assert json.loads(run("-L --drops --json").out)["drops"]["ttl"] == 3
 
 
-def test_events_are_printed_as_one_would_type_them(run: Run, kernel: FakeKernel) -> None:
+def test_events_are_printed_as_the_lines_that_would_do_the_same(
+    run: Run, kernel: FakeKernel
+) -> None:
     service = Service(Protocol.TCP, Endpoint("10.0.0.1", 80), "rr")
     key, whole = service_nest(service, key_only=True), service_nest(service)
     member = real_nest(Endpoint("1.1.1.1", 80), 3, Method.NAT)

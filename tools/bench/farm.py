@@ -166,7 +166,7 @@ class Ipvs(Variant):
         self.host.run(os.environ["IPVSADM"], "-R", text=self.case.rules)
 
     def created(self) -> int:
-        """Return the sum over the CPUs, because the estimators compute the totals and are off."""
+        """Sum the per-CPU counters. Only the estimators, which are disabled, update the totals."""
         with self.host.inside():
             text = Path("/proc/thread-self/net/ip_vs_stats_percpu").read_text()
         cpus = [fields for line in text.splitlines()[2:] if (fields := line.split())]

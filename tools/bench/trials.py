@@ -20,7 +20,7 @@ _STDOUT, _STDERR = Path("/tmp/output"), Path("/tmp/complaints")
 
 
 def run_trials(actions: Mapping[str, Callable[[], float]], until: float, most: int) -> Record:
-    """Call each of ACTIONS in turn, which return costs, MOST times or until the time UNTIL.
+    """Call ACTIONS in turn until the time UNTIL, at most MOST times. Each returns a cost.
 
     UNTIL is a value of time.monotonic(). The first action is compared with the others.
     """

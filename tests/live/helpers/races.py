@@ -56,7 +56,7 @@ def rules(*reals: str, port: int = 7) -> pylvs.Ruleset:
 
 
 def floods(family: int = 4, flows: range = FLOWS, *, count: int = 0) -> tuple[Stream, Stream]:
-    """Return two streams of the same FLOWS: by in0 on CPU 0, and by in1 on CPU 1."""
+    """Return two streams of the same FLOWS: through in0 on CPU 0 and through in1 on CPU 1."""
     one = Stream("in0", 0, CLIENTS[family], flows, VIPS[family], PORT, count, every_ns=GAP_NS)
     return one, dataclasses.replace(one, device="in1", cpu=1)
 
