@@ -106,7 +106,7 @@ bool ippfvs_route_is_loopback(const struct sk_buff *skb, u8 family)
 }
 
 /* Whether the route leads to one other machine, as a real server must be. */
-static bool is_unicast(const struct dst_entry *dst, u8 family)
+static bool is_unicast_route(const struct dst_entry *dst, u8 family)
 {
 	if (family == IPPFVS_FAMILY_IPV4)
 		return !(dst_rtable(dst)->rt_flags &
@@ -120,7 +120,7 @@ struct ippfvs_route *ippfvs_route_renew(struct net *net, const struct ippfvs_rea
 	ippfvs_route_release(route);
 	if (!lookup_route(net, real->family, &real->addr, 0, route))
 		return NULL;
-	if (is_unicast(route->dst, real->family))
+	if (is_unicast_route(route->dst, real->family))
 		return route;
 	ippfvs_route_release(route);
 	return NULL;
