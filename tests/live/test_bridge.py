@@ -7,6 +7,7 @@ left ── br9 (in the director) ── right
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,9 +15,19 @@ from typing import TYPE_CHECKING
 import pytest
 from ippfvslab.capture import Capture, frame_of, send_frames
 from ippfvslab.farm import Farm
+from ippfvslab.netns import Host
 
 from tests.live.helpers.packets import ACK, SYN, TCP, UDP, PacketSpec
-from tests.live.helpers.wiretap import REAL_PORT, VIRTUAL_PORT, Tap, captured, frames, serve, tap
+from tests.live.helpers.wiretap import (
+    LIMIT_S,
+    REAL_PORT,
+    VIRTUAL_PORT,
+    Tap,
+    captured,
+    frames,
+    serve,
+    tap,
+)
 
 if TYPE_CHECKING:
     import pylvs
@@ -42,9 +53,19 @@ def bridge(farm: Farm) -> Iterator[None]:
         )
         for version in ("ipv4.conf.all", "ipv4.conf.br9"):
             farm.director.sysctl(f"{version}.rp_filter", 0)
+        _wait_until_forwarding(farm.director, "left9", "right9")
         yield
     finally:
         farm.director.ip("link del left", "link del right", "link del br9")
+
+
+def _wait_until_forwarding(host: Host, *ports: str) -> None:
+    """Wait until the bridge forwards. It drops all frames until it has seen the carrier."""
+    end = time.monotonic() + LIMIT_S
+    for port in ports:
+        while "state forwarding" not in host.run("ip", "-d", "link", "show", port).stdout:
+            assert time.monotonic() < end, f"the bridge does not forward at {port}"
+            time.sleep(0.01)
 
 
 def send(farm: Farm, spec: PacketSpec, to: str) -> bytes:

@@ -152,8 +152,9 @@ def kernels() -> Archive:
 
 
 def program(package: str, path: str) -> Path:
-    """Return PATH of PACKAGE, unpacked in the cache."""
-    return unpacked([package]) / path
+    """Return PATH of PACKAGE, unpacked in the cache. Debian 13 has all programs below usr."""
+    folder = unpacked([package])
+    return next(file for file in (folder / path, folder / "usr" / path) if file.exists())
 
 
 def unpacked(packages: Sequence[str]) -> Path:
