@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -39,7 +38,6 @@ def test_help_fits_a_terminal() -> None:
     assert max(map(len, lines)) <= 80
 
 
-@pytest.mark.skipif(shutil.which("groff") is None, reason="groff checks the page where it is")
 def test_the_manual_page_is_accepted_by_groff() -> None:
     done = subprocess.run(
         ["groff", "-man", "-Tascii", "-ww", str(PAGE)], capture_output=True, text=True, check=True
