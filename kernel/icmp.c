@@ -9,9 +9,9 @@
 
 #include "conn/table.h"
 #include "forward/forward.h"
+#include "forward/nat.h"
 #include "forward/route.h"
 #include "forward/send.h"
-#include "forward/rewrite.h"
 #include "net.h"
 #include "service/real.h"
 
@@ -49,9 +49,9 @@ static void reverse_tuple(const struct ippfvs_tuple *tuple, struct ippfvs_tuple 
 static struct ippfvs_conn *lookup_tuple(struct ippfvs_packet *pkt, const struct ippfvs_tuple *tuple,
 					enum ippfvs_conn_dir *dir)
 {
-	struct ippfvs_conn_table *table = &pkt->ipn->conns;
+	u32 hash;
 
-	return ippfvs_conn_lookup(table, tuple, ippfvs_conn_hash(table, tuple), dir);
+	return ippfvs_conn_lookup(&pkt->ipn->conns, tuple, &hash, dir);
 }
 
 /* An error with a wrong checksum must not be forwarded with a correct one. */
@@ -106,9 +106,7 @@ static enum ippfvs_verdict rewrite_and_send(struct icmp_error *error, enum ippfv
 {
 	struct ippfvs_packet *pkt = error->pkt;
 	bool source = known == IPPFVS_END_REAL;
-	struct ippfvs_new_end end;
 
-	ippfvs_new_end_set(error->conn, known, source, &end);
 	if (dst && ippfvs_packet_ttl_expired(pkt)) {
 		dst_release(dst);
 		return ippfvs_drop(pkt, IPPFVS_DROP_TTL);
@@ -118,10 +116,11 @@ static enum ippfvs_verdict rewrite_and_send(struct icmp_error *error, enum ippfv
 		return ippfvs_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
 	}
 
-	ippfvs_rewrite(pkt->skb->data + pkt->wire.inner, &error->quoted, &end, false);
+	ippfvs_nat_rewrite_quoted(pkt->skb->data + pkt->wire.inner, &error->quoted, error->conn,
+				  known, source);
 	if (outer)
-		ippfvs_rewrite_addr(skb_network_header(pkt->skb), pkt->wire.tuple.family, outer,
-				    !source);
+		ippfvs_nat_rewrite_addr(skb_network_header(pkt->skb), pkt->wire.tuple.family, outer,
+					!source);
 	set_checksum(pkt);
 	if (!dst)
 		return IPPFVS_PASS;

@@ -17,10 +17,7 @@
 static __always_inline struct ippfvs_conn *lookup_conn(struct ippfvs_packet *pkt,
 						       enum ippfvs_conn_dir *dir)
 {
-	struct ippfvs_conn_table *table = &pkt->ipn->conns;
-
-	pkt->hash = ippfvs_conn_hash(table, &pkt->wire.tuple);
-	return ippfvs_conn_lookup(table, &pkt->wire.tuple, pkt->hash, dir);
+	return ippfvs_conn_lookup(&pkt->ipn->conns, &pkt->wire.tuple, &pkt->hash, dir);
 }
 
 /* A TCP client gets RST, unless its packet opens a connection. A UDP flow gets another server. */

@@ -37,7 +37,7 @@ enum ippfvs_hook {
  * @in: device that received it; NULL for a packet of the director's own
  * @hook: where it is
  * @wire: its headers
- * @hash: ippfvs_conn_hash() of its tuple; valid after its connection was looked up
+ * @hash: hash of its source; valid after ippfvs_conn_lookup()
  *
  * It lives on the stack of one hook call.
  */

@@ -133,7 +133,7 @@ static inline void ippfvs_conn_addr(const struct ippfvs_conn *conn, enum ippfvs_
 /**
  * struct ippfvs_conn_plan - what scheduling decided about a connection that does not exist yet
  * @tuple: five-tuple of the client's first packet
- * @hash: ippfvs_conn_hash() of @tuple
+ * @hash: hash of the client, from ippfvs_conn_lookup() of @tuple
  * @real: the real server; the entry takes its own reference
  * @addr: where packets go: the address of @real, or for Local Node the director's address from
  *	which the reply will come

@@ -11,14 +11,25 @@
 
 /* Hashes */
 
-u32 ippfvs_conn_hash_end6(const struct ippfvs_conn_table *table, const union ippfvs_addr *addr,
-			  u32 rest)
+static u32 hash_end6(const struct ippfvs_conn_table *table, const union ippfvs_addr *addr, u32 rest)
 {
 	u32 words[5];
 
 	memcpy(words, addr, sizeof(*addr));
 	words[4] = rest;
 	return hsiphash(words, sizeof(words), &table->client_key);
+}
+
+/* The keyed hash of one end of @tuple's packet: its address, port and protocol. */
+static __always_inline u32 hash_end(const struct ippfvs_conn_table *table,
+				    const struct ippfvs_tuple *tuple, const union ippfvs_addr *addr,
+				    __be16 port)
+{
+	u32 rest = (__force u32)port << 16 | tuple->protocol;
+
+	if (tuple->family == IPPFVS_FAMILY_IPV4)
+		return hsiphash_2u32((__force u32)addr->ip, rest, &table->client_key);
+	return hash_end6(table, addr, rest);
 }
 
 u32 ippfvs_conn_hash_tuple(const struct ippfvs_conn_table *table, const struct ippfvs_tuple *tuple)
@@ -132,24 +143,24 @@ static noinline struct ippfvs_conn *lookup_rare(const struct ippfvs_conn_table *
 }
 
 struct ippfvs_conn *ippfvs_conn_lookup(struct ippfvs_conn_table *table,
-				       const struct ippfvs_tuple *tuple, u32 hash,
+				       const struct ippfvs_tuple *tuple, u32 *hash,
 				       enum ippfvs_conn_dir *dir)
 {
 	const struct ippfvs_buckets *buckets = rcu_dereference(table->buckets);
 	struct ippfvs_conn *conn;
 	u32 dest_hash;
 
+	*hash = hash_end(table, tuple, &tuple->saddr, tuple->sport);
 	if (unlikely(!buckets))
 		return NULL;
 
 	*dir = IPPFVS_CONN_IN;
-	conn = lookup(buckets, hash, tuple, *dir, false);
+	conn = lookup(buckets, *hash, tuple, *dir, false);
 	if (likely(conn))
 		return conn;
 
 	*dir = IPPFVS_CONN_OUT;
-	dest_hash = ippfvs_conn_hash_end(table, tuple->family, tuple->protocol, &tuple->daddr,
-					 tuple->dport);
+	dest_hash = hash_end(table, tuple, &tuple->daddr, tuple->dport);
 	conn = lookup(buckets, dest_hash, tuple, *dir, false);
 	if (conn)
 		return conn;

@@ -76,37 +76,6 @@ static inline spinlock_t *ippfvs_conn_table_lock(struct ippfvs_conn_table *table
 }
 
 /**
- * ippfvs_conn_hash_end6() - hash an IPv6 end; see ippfvs_conn_hash_end()
- * @table: holds the key
- * @addr: address
- * @rest: port and protocol
- *
- * Context: any.
- * Return: the hash.
- */
-u32 ippfvs_conn_hash_end6(const struct ippfvs_conn_table *table, const union ippfvs_addr *addr,
-			  u32 rest);
-
-/* The keyed hash of one end: its address, port and protocol. Context: any. */
-static inline u32 ippfvs_conn_hash_end(const struct ippfvs_conn_table *table, u8 family,
-				       u8 protocol, const union ippfvs_addr *addr, __be16 port)
-{
-	u32 rest = (__force u32)port << 16 | protocol;
-
-	if (family == IPPFVS_FAMILY_IPV4)
-		return hsiphash_2u32((__force u32)addr->ip, rest, &table->client_key);
-	return ippfvs_conn_hash_end6(table, addr, rest);
-}
-
-/* The hash of a packet's source, under which its connection is found if a client sent it. */
-static inline u32 ippfvs_conn_hash(const struct ippfvs_conn_table *table,
-				   const struct ippfvs_tuple *tuple)
-{
-	return ippfvs_conn_hash_end(table, tuple->family, tuple->protocol, &tuple->saddr,
-				    tuple->sport);
-}
-
-/**
  * ippfvs_conn_hash_tuple() - the keyed hash of a whole five-tuple
  * @table: holds the key
  * @tuple: the five-tuple
@@ -120,7 +89,7 @@ u32 ippfvs_conn_hash_tuple(const struct ippfvs_conn_table *table, const struct i
  * ippfvs_conn_lookup() - find the connection of a packet
  * @table: of the namespace
  * @tuple: five-tuple of the packet
- * @hash: ippfvs_conn_hash() of @tuple
+ * @hash: result: hash of the client, if the packet comes from a client (struct ippfvs_conn_plan)
  * @dir: result: the direction of the packet
  *
  * Context: RCU.
@@ -128,7 +97,7 @@ u32 ippfvs_conn_hash_tuple(const struct ippfvs_conn_table *table, const struct i
  * comes from the removed real server; otherwise NULL.
  */
 struct ippfvs_conn *ippfvs_conn_lookup(struct ippfvs_conn_table *table,
-				       const struct ippfvs_tuple *tuple, u32 hash,
+				       const struct ippfvs_tuple *tuple, u32 *hash,
 				       enum ippfvs_conn_dir *dir);
 
 /**

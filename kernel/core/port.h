@@ -27,9 +27,76 @@ typedef atomic64_t ippfvs_atomic64;
 #define ippfvs_atomic64_read(a)	      ((u64)atomic64_read(a))
 #define ippfvs_atomic64_fetch_inc(a)  ((u64)atomic64_fetch_inc_relaxed(a))
 
-#else /* compiled by cffi */
+#else /* compiled by cffi: the kernel's names, implemented by the compiler's builtins */
 
-#include "user_port.h"
+#include <arpa/inet.h>
+#include <linux/types.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int32_t s32;
+
+/* The C library's definition does not include the keyword inline. */
+#undef __always_inline
+#define __always_inline inline __attribute__((__always_inline__))
+
+#define U32_MAX ((u32)~0u)
+
+#define READ_ONCE(x)	     (*(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, value) (*(volatile __typeof__(x) *)&(x) = (value))
+
+#define min(a, b)                                  \
+	({                                         \
+		__typeof__(a) _min_a = (a);        \
+		__typeof__(b) _min_b = (b);        \
+                                                   \
+		_min_a < _min_b ? _min_a : _min_b; \
+	})
+
+#define max(a, b)                                  \
+	({                                         \
+		__typeof__(a) _max_a = (a);        \
+		__typeof__(b) _max_b = (b);        \
+                                                   \
+		_max_a > _max_b ? _max_a : _max_b; \
+	})
+
+static inline u64 div64_u64(u64 dividend, u64 divisor)
+{
+	return dividend / divisor;
+}
+
+static inline u64 div64_u64_rem(u64 dividend, u64 divisor, u64 *remainder)
+{
+	*remainder = dividend % divisor;
+	return dividend / divisor;
+}
+
+typedef struct {
+	u64 value;
+} ippfvs_atomic64;
+
+static inline void ippfvs_atomic64_set(ippfvs_atomic64 *a, u64 value)
+{
+	__atomic_store_n(&a->value, value, __ATOMIC_RELAXED);
+}
+
+static inline u64 ippfvs_atomic64_read(const ippfvs_atomic64 *a)
+{
+	return __atomic_load_n(&a->value, __ATOMIC_RELAXED);
+}
+
+static inline u64 ippfvs_atomic64_fetch_inc(ippfvs_atomic64 *a)
+{
+	return __atomic_fetch_add(&a->value, 1, __ATOMIC_RELAXED);
+}
 
 #endif
 

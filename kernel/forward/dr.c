@@ -12,6 +12,5 @@ enum ippfvs_verdict ippfvs_dr_forward(struct ippfvs_packet *pkt, const struct ip
 	if (unlikely(verdict != IPPFVS_PASS))
 		return verdict;
 
-	ippfvs_packet_decrement_ttl(pkt);
 	return ippfvs_send_direct(pkt, path.route->dst, path.mtu, conn->real);
 }

@@ -13,22 +13,7 @@
 #include "../conn/conn.h"
 #include "../packet.h"
 #include "../service/real.h"
-
-struct dst_entry;
-
-/* VS-NAT: rewrite the destination of a packet from the client (nat.c). */
-enum ippfvs_verdict ippfvs_nat_forward(struct ippfvs_packet *pkt, const struct ippfvs_conn *conn);
-
-/**
- * ippfvs_nat_reply() - rewrite the source of a reply to the virtual address and port (nat.c)
- * @pkt: the reply
- * @conn: its connection
- * @dst: route to the client, whose reference is consumed; NULL if the packet has its route
- *
- * Return: a verdict.
- */
-enum ippfvs_verdict ippfvs_nat_reply(struct ippfvs_packet *pkt, const struct ippfvs_conn *conn,
-				     struct dst_entry *dst);
+#include "nat.h"
 
 /* VS-TUN: encapsulate the packet (tun.c). */
 enum ippfvs_verdict ippfvs_tun_forward(struct ippfvs_packet *pkt, const struct ippfvs_conn *conn);

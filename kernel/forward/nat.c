@@ -1,37 +1,173 @@
 // SPDX-License-Identifier: GPL-2.0
-/* VS-NAT: the packet is rewritten on its way to the real server, the reply on its way back. */
-#include "forward.h"
+/*
+ * VS-NAT: the packet is rewritten on its way to the real server, the reply on its way back. Every
+ * packet of VS-NAT passes here, so the functions that rewrite are inlined.
+ */
+#include "nat.h"
+
+#include "../core/csum.h"
 #include "send.h"
-#include "rewrite.h"
+
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/skbuff.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <net/checksum.h>
+#include <net/dst.h>
+
+/* Rewriting */
+
+static __always_inline u16 update(u16 check, const void *from, const void *to, u32 len,
+				  bool partial)
+{
+	return partial ? ippfvs_csum_update_partial(check, from, to, len) :
+			 ippfvs_csum_update(check, from, to, len);
+}
+
+/* The lengths are constants, so that the compiler unrolls the sum. */
+static __always_inline u16 update_addr(u16 check, u8 family, const void *from, const void *to,
+				       bool partial)
+{
+	return family == IPPFVS_FAMILY_IPV4 ?
+		       update(check, from, to, sizeof(__be32), partial) :
+		       update(check, from, to, sizeof(struct in6_addr), partial);
+}
+
+/*
+ * The transport checksum, or NULL if there is none: because a quote ends before it, or because the
+ * UDP sender did not compute it.
+ */
+static __always_inline u16 *checksum_field(u8 *th, const struct ippfvs_wire *wire)
+{
+	u32 offset = wire->tuple.protocol == IPPROTO_TCP ? offsetof(struct tcphdr, check) :
+							   offsetof(struct udphdr, check);
+	u16 *check = (u16 *)(th + offset);
+
+	if (wire->l4_size < offset + sizeof(*check))
+		return NULL;
+	if (wire->tuple.protocol == IPPROTO_UDP && !*check)
+		return NULL;
+	return check;
+}
+
+/* The transport checksum covers the addresses and, unless it is partial, the ports. */
+static __always_inline void rewrite_port(u8 *th, const struct ippfvs_wire *wire, const void *addr,
+					 __be16 new_port, bool source, bool partial)
+{
+	const union ippfvs_addr *old = source ? &wire->tuple.saddr : &wire->tuple.daddr;
+	__be16 *port = (__be16 *)th + (source ? 0 : 1);
+	u16 *check = checksum_field(th, wire);
+	u16 sum;
+
+	if (check) {
+		sum = update_addr(*check, wire->tuple.family, old, addr, partial);
+		if (!partial)
+			sum = ippfvs_csum_update(sum, port, &new_port, sizeof(*port));
+		if (wire->tuple.protocol == IPPROTO_UDP && !sum)
+			sum = (__force u16)CSUM_MANGLED_0;
+		*check = sum;
+	}
+	*port = new_port;
+}
+
+/* The IPv4 header has a checksum of its own; the IPv6 header has none. */
+static __always_inline void rewrite_addr(u8 *nh, u8 family, const void *addr, bool source)
+{
+	if (family == IPPFVS_FAMILY_IPV4) {
+		struct iphdr *iph = (struct iphdr *)nh;
+		__be32 *field = source ? &iph->saddr : &iph->daddr;
+
+		iph->check = (__force __sum16)ippfvs_csum_update((__force u16)iph->check, field,
+								 addr, sizeof(*field));
+		*field = *(const __be32 *)addr;
+	} else {
+		struct ipv6hdr *iph = (struct ipv6hdr *)nh;
+
+		*(source ? &iph->saddr : &iph->daddr) = *(const struct in6_addr *)addr;
+	}
+}
+
+/* The address is read in place, because a copy of it would stall: wide loads after narrow stores. */
+static __always_inline void rewrite(u8 *nh, const struct ippfvs_wire *wire,
+				    const struct ippfvs_conn *conn, enum ippfvs_conn_end end,
+				    bool source, bool partial)
+{
+	u8 family = wire->tuple.family;
+	const void *addr = family == IPPFVS_FAMILY_IPV4 ? (const void *)&conn->ip[end] :
+							  (const void *)&conn->ip6[end];
+
+	rewrite_port(nh + wire->l4, wire, addr, conn->port[end], source, partial);
+	rewrite_addr(nh, family, addr, source);
+}
+
+void ippfvs_nat_rewrite_addr(u8 *nh, u8 family, const union ippfvs_addr *addr, bool source)
+{
+	rewrite_addr(nh, family, addr, source);
+}
+
+void ippfvs_nat_rewrite_quoted(u8 *nh, const struct ippfvs_wire *quoted,
+			       const struct ippfvs_conn *conn, enum ippfvs_conn_end end,
+			       bool source)
+{
+	rewrite(nh, quoted, conn, end, source, false);
+}
+
+/*
+ * In a packet of a tunnel device, the partial checksum may be that of the inner header, while the
+ * outer one is complete.
+ */
+static __always_inline bool is_partial(const struct sk_buff *skb, const struct ippfvs_wire *wire)
+{
+	return skb->ip_summed == CHECKSUM_PARTIAL &&
+	       (skb_is_gso(skb) || skb_checksum_start_offset(skb) == wire->l4);
+}
+
+static __always_inline void rewrite_skb(struct sk_buff *skb, const struct ippfvs_wire *wire,
+					const struct ippfvs_conn *conn, enum ippfvs_conn_end end,
+					bool source)
+{
+	rewrite(skb_network_header(skb), wire, conn, end, source, is_partial(skb, wire));
+	if (skb->ip_summed == CHECKSUM_COMPLETE)
+		skb->ip_summed = CHECKSUM_NONE; /* the sum is that of the old bytes */
+}
+
+static __always_inline void rewrite_dest(struct ippfvs_packet *pkt, const struct ippfvs_conn *conn)
+{
+	rewrite_skb(pkt->skb, &pkt->wire, conn, IPPFVS_END_REAL, false);
+}
+
+static __always_inline void rewrite_source(struct ippfvs_packet *pkt,
+					   const struct ippfvs_conn *conn)
+{
+	rewrite_skb(pkt->skb, &pkt->wire, conn, IPPFVS_END_VIRTUAL, true);
+}
+
+/* Forwarding */
 
 enum ippfvs_verdict ippfvs_nat_forward(struct ippfvs_packet *pkt, const struct ippfvs_conn *conn)
 {
-	struct ippfvs_new_end dest;
-	struct ippfvs_path path;
 	enum ippfvs_verdict verdict;
+	struct ippfvs_path path;
 
 	verdict = ippfvs_path_open(pkt, conn->real, 0, &path);
 	if (unlikely(verdict != IPPFVS_PASS))
 		return verdict;
 
-	ippfvs_new_end_set(conn, IPPFVS_END_REAL, false, &dest);
-	ippfvs_rewrite_skb(pkt->skb, &pkt->wire, &dest);
-	ippfvs_packet_decrement_ttl(pkt);
+	rewrite_dest(pkt, conn);
 	return ippfvs_send_noref(pkt, path.route->dst, path.mtu);
 }
 
 enum ippfvs_verdict ippfvs_nat_reply(struct ippfvs_packet *pkt, const struct ippfvs_conn *conn,
 				     struct dst_entry *dst)
 {
-	struct ippfvs_new_end source;
 	enum ippfvs_verdict verdict;
 	u32 mtu;
 
-	ippfvs_new_end_set(conn, IPPFVS_END_VIRTUAL, true, &source);
 	if (!dst) {
 		if (!ippfvs_packet_writable(pkt, 0))
 			return ippfvs_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
-		ippfvs_rewrite_skb(pkt->skb, &pkt->wire, &source);
+		rewrite_source(pkt, conn);
 		return IPPFVS_PASS;
 	}
 
@@ -42,7 +178,6 @@ enum ippfvs_verdict ippfvs_nat_reply(struct ippfvs_packet *pkt, const struct ipp
 		return verdict;
 	}
 
-	ippfvs_rewrite_skb(pkt->skb, &pkt->wire, &source);
-	ippfvs_packet_decrement_ttl(pkt);
+	rewrite_source(pkt, conn);
 	return ippfvs_send(pkt, dst, mtu);
 }

@@ -21,13 +21,13 @@
 bool ippfvs_send_too_big(const struct ippfvs_packet *pkt, u32 mtu);
 
 /**
- * ippfvs_send_prepare() - check a packet against a route and make it writable
+ * ippfvs_send_prepare() - check a packet against a route, make it writable, decrement its TTL
  * @pkt: the packet, unchanged so far; an ICMP error to its sender quotes it
  * @dst: the route
  * @mtu: bytes that fit; inside a tunnel if there is one
  * @headroom: bytes that will be put in front of the packet, without the link layer
  *
- * Return: IPPFVS_PASS if the packet may be changed and sent, else its final verdict.
+ * Return: IPPFVS_PASS if the packet may be sent, else its final verdict. A refused packet is unchanged.
  */
 static __always_inline enum ippfvs_verdict
 ippfvs_send_prepare(struct ippfvs_packet *pkt, const struct dst_entry *dst, u32 mtu, u32 headroom)
@@ -42,6 +42,7 @@ ippfvs_send_prepare(struct ippfvs_packet *pkt, const struct dst_entry *dst, u32 
 	}
 	if (!ippfvs_packet_writable(pkt, LL_RESERVED_SPACE(dst->dev) + headroom))
 		return ippfvs_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
+	ippfvs_packet_decrement_ttl(pkt);
 	return IPPFVS_PASS;
 }
 

@@ -185,7 +185,6 @@ enum ippfvs_verdict ippfvs_tun_forward(struct ippfvs_packet *pkt, const struct i
 	if (is_too_long(pkt))
 		return ippfvs_drop(pkt, IPPFVS_DROP_TOO_BIG);
 
-	ippfvs_packet_decrement_ttl(pkt);
 	fragment = needs_fragments(pkt, path.mtu); /* before prepare_offloads() moves headers */
 	if (!prepare_offloads(pkt))
 		return ippfvs_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);

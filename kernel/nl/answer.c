@@ -3,7 +3,6 @@
 #include "answer.h"
 
 #include "../net.h"
-#include "../service/change.h"
 #include "../service/pool.h"
 #include "../service/real.h"
 #include "../service/service.h"

@@ -14,7 +14,11 @@
 
 #include <net/genetlink.h>
 
+struct ippfvs_member;
+struct ippfvs_member_spec;
 struct ippfvs_net;
+struct ippfvs_service_key;
+struct ippfvs_service_spec;
 
 /* family.c */
 extern struct genl_family ippfvs_nl_family;
@@ -61,6 +65,40 @@ int ippfvs_nl_service_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int ippfvs_nl_member_dump_start(struct netlink_callback *cb);
 int ippfvs_nl_real_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int ippfvs_nl_rules_dump(struct sk_buff *skb, struct netlink_callback *cb);
+
+/* service.c: options, also for replace.c */
+
+/**
+ * ippfvs_nl_service_parse() - parse the options of a new service, and check them
+ * @net: the namespace
+ * @tb: the attributes of the service
+ * @spec: its key is set already; gets the scheduler
+ * @extack: gets the message of a refusal
+ *
+ * Context: process context.
+ * Return: 0 or -errno.
+ */
+int ippfvs_nl_service_parse(struct net *net, struct nlattr **tb, struct ippfvs_service_spec *spec,
+			    struct netlink_ext_ack *extack);
+
+/**
+ * ippfvs_nl_member_parse() - parse the weight and the method of a member, and check them
+ * @net: the namespace
+ * @attr: the nest of the real server
+ * @tb: the attributes of the real server
+ * @key: the key of its service
+ * @before: the member that it is now, or NULL
+ * @default_method: the default method of the namespace
+ * @spec: its address and port are set already; gets weight and method
+ * @extack: gets the message of a refusal
+ *
+ * Context: process context.
+ * Return: 0 or -errno.
+ */
+int ippfvs_nl_member_parse(struct net *net, const struct nlattr *attr, struct nlattr **tb,
+			   const struct ippfvs_service_key *key, const struct ippfvs_member *before,
+			   u8 default_method, struct ippfvs_member_spec *spec,
+			   struct netlink_ext_ack *extack);
 
 /* config.c */
 int ippfvs_nl_config_set(struct sk_buff *skb, struct genl_info *info);

@@ -104,7 +104,7 @@ static int fill_service(struct ippfvs_service_spec *service, const struct nlattr
 	err = ippfvs_nl_parse_service(attr, tb, &service->key, info->extack);
 	if (err)
 		return err;
-	return ippfvs_nl_parse_new_service(genl_info_net(info), tb, service, info->extack);
+	return ippfvs_nl_service_parse(genl_info_net(info), tb, service, info->extack);
 }
 
 static int fill_member(struct ippfvs_member_spec *member, const struct ippfvs_service_spec *service,
@@ -116,7 +116,7 @@ static int fill_member(struct ippfvs_member_spec *member, const struct ippfvs_se
 	err = ippfvs_nl_parse_real(attr, tb, &service->key, member, info->extack);
 	if (err)
 		return err;
-	return ippfvs_nl_parse_member(genl_info_net(info), attr, tb, &service->key, NULL,
+	return ippfvs_nl_member_parse(genl_info_net(info), attr, tb, &service->key, NULL,
 				      default_method, member, info->extack);
 }
 

@@ -2,16 +2,11 @@
 /* Requests: parse attributes, find the objects that they name, refuse. */
 #include "request.h"
 
-#include "../sched/sched.h"
 #include "nl.h"
 
 #include <linux/err.h>
 #include <linux/slab.h>
 #include <linux/stringify.h>
-
-/* What SERVICE_NEW, REAL_NEW and REPLACE take for what a request does not say. */
-#define DEFAULT_SCHEDULER (&ippfvs_sched_wlc)
-#define DEFAULT_WEIGHT	  1
 
 #define REFUSAL(reason, err, text)                       \
 	case IPPFVS_REFUSAL_##reason:                    \
@@ -69,11 +64,6 @@ static u8 parse_addr(const struct nlattr *attr, union ippfvs_addr *addr)
 	return nla_len(attr) == 4 ? IPPFVS_FAMILY_IPV4 : IPPFVS_FAMILY_IPV6;
 }
 
-static __be16 parse_port(const struct nlattr *attr)
-{
-	return attr ? nla_get_be16(attr) : 0;
-}
-
 int ippfvs_nl_parse_service(const struct nlattr *attr, struct nlattr **tb,
 			    struct ippfvs_service_key *key, struct netlink_ext_ack *extack)
 {
@@ -97,32 +87,9 @@ int ippfvs_nl_parse_service(const struct nlattr *attr, struct nlattr **tb,
 	memset(key, 0, sizeof(*key));
 	key->family = parse_addr(tb[IPPFVS_SERVICE_ADDRESS], &key->addr);
 	key->protocol = nla_get_u8(tb[IPPFVS_SERVICE_PROTOCOL]);
-	key->port = parse_port(tb[IPPFVS_SERVICE_PORT]);
+	key->port = ippfvs_nl_port(tb[IPPFVS_SERVICE_PORT]);
 	return ippfvs_nl_refuse(extack, tb[IPPFVS_SERVICE_ADDRESS],
 				ippfvs_check_family(key->family));
-}
-
-int ippfvs_nl_parse_scheduler(struct nlattr **tb, const struct ippfvs_scheduler *otherwise,
-			      const struct ippfvs_scheduler **sched, struct netlink_ext_ack *extack)
-{
-	struct nlattr *attr = tb[IPPFVS_SERVICE_SCHEDULER];
-
-	*sched = attr ? ippfvs_sched_lookup(nla_data(attr)) : otherwise;
-	if (!*sched)
-		return ippfvs_nl_refuse(extack, attr, IPPFVS_REFUSAL_NO_SCHEDULER);
-	return 0;
-}
-
-int ippfvs_nl_parse_new_service(struct net *net, struct nlattr **tb,
-				struct ippfvs_service_spec *spec, struct netlink_ext_ack *extack)
-{
-	int err;
-
-	err = ippfvs_nl_refuse(extack, tb[IPPFVS_SERVICE_ADDRESS],
-			       ippfvs_check_service(net, &spec->key));
-	if (err)
-		return err;
-	return ippfvs_nl_parse_scheduler(tb, DEFAULT_SCHEDULER, &spec->sched, extack);
 }
 
 int ippfvs_nl_parse_real(const struct nlattr *attr, struct nlattr **tb,
@@ -147,40 +114,8 @@ int ippfvs_nl_parse_real(const struct nlattr *attr, struct nlattr **tb,
 		return ippfvs_nl_refuse(extack, tb[IPPFVS_REAL_ADDRESS],
 					IPPFVS_REFUSAL_REAL_FAMILY);
 
-	spec->port = parse_port(tb[IPPFVS_REAL_PORT]) ?: key->port;
+	spec->port = ippfvs_nl_port(tb[IPPFVS_REAL_PORT]) ?: key->port;
 	return 0;
-}
-
-/* Return the attribute of a real server that @reason is about. */
-static const struct nlattr *refused_attr(enum ippfvs_refusal reason, const struct nlattr *attr,
-					 struct nlattr **tb)
-{
-	if (reason == IPPFVS_REFUSAL_PORT_FIXED || reason == IPPFVS_REFUSAL_PORT_DIFFERS)
-		return tb[IPPFVS_REAL_PORT] ?: attr;
-	return tb[IPPFVS_REAL_ADDRESS];
-}
-
-int ippfvs_nl_parse_member(struct net *net, const struct nlattr *attr, struct nlattr **tb,
-			   const struct ippfvs_service_key *key, const struct ippfvs_member *before,
-			   u8 default_method, struct ippfvs_member_spec *spec,
-			   struct netlink_ext_ack *extack)
-{
-	enum ippfvs_refusal reason;
-
-	spec->weight = before ? before->weight : DEFAULT_WEIGHT;
-	if (tb[IPPFVS_REAL_WEIGHT])
-		spec->weight = nla_get_u32(tb[IPPFVS_REAL_WEIGHT]);
-
-	if (tb[IPPFVS_REAL_METHOD])
-		spec->method = nla_get_u8(tb[IPPFVS_REAL_METHOD]);
-	else if (before)
-		spec->method = before->method;
-	else
-		spec->method = ippfvs_check_method(net, key, spec, parse_port(tb[IPPFVS_REAL_PORT]),
-						   default_method);
-
-	reason = ippfvs_check_member(net, key, spec, before && before->method == spec->method);
-	return ippfvs_nl_refuse(extack, refused_attr(reason, attr, tb), reason);
 }
 
 struct ippfvs_service *ippfvs_nl_find_service(const struct ippfvs_net *ipn,

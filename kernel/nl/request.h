@@ -103,6 +103,18 @@ int ippfvs_nl_refuse(struct netlink_ext_ack *extack, const struct nlattr *attr,
 		     enum ippfvs_refusal reason);
 
 /**
+ * ippfvs_nl_port() - get the port of an attribute
+ * @attr: the attribute, or NULL
+ *
+ * Context: any.
+ * Return: the port in network byte order; 0 if there is no attribute.
+ */
+static inline __be16 ippfvs_nl_port(const struct nlattr *attr)
+{
+	return attr ? nla_get_be16(attr) : 0;
+}
+
+/**
  * ippfvs_nl_parse_service() - parse a nest that names a service
  * @attr: the nest, or NULL, which is refused
  * @tb: gets the attributes by enum ippfvs_service_attr
@@ -114,33 +126,6 @@ int ippfvs_nl_refuse(struct netlink_ext_ack *extack, const struct nlattr *attr,
  */
 int ippfvs_nl_parse_service(const struct nlattr *attr, struct nlattr **tb,
 			    struct ippfvs_service_key *key, struct netlink_ext_ack *extack);
-
-/**
- * ippfvs_nl_parse_scheduler() - get the scheduler that a request names
- * @tb: the attributes of the service
- * @otherwise: the scheduler if the request names none
- * @sched: gets the scheduler
- * @extack: gets the message of a refusal
- *
- * Context: any.
- * Return: 0, or -EPROTONOSUPPORT.
- */
-int ippfvs_nl_parse_scheduler(struct nlattr **tb, const struct ippfvs_scheduler *otherwise,
-			      const struct ippfvs_scheduler **sched,
-			      struct netlink_ext_ack *extack);
-
-/**
- * ippfvs_nl_parse_new_service() - check a service to be and get its scheduler
- * @net: the namespace
- * @tb: the attributes of the service
- * @spec: its key is set already; gets the scheduler
- * @extack: gets the message of a refusal
- *
- * Context: process context.
- * Return: 0 or -errno.
- */
-int ippfvs_nl_parse_new_service(struct net *net, struct nlattr **tb,
-				struct ippfvs_service_spec *spec, struct netlink_ext_ack *extack);
 
 /**
  * ippfvs_nl_parse_real() - parse a nest that names a real server
@@ -157,25 +142,6 @@ int ippfvs_nl_parse_new_service(struct net *net, struct nlattr **tb,
 int ippfvs_nl_parse_real(const struct nlattr *attr, struct nlattr **tb,
 			 const struct ippfvs_service_key *key, struct ippfvs_member_spec *spec,
 			 struct netlink_ext_ack *extack);
-
-/**
- * ippfvs_nl_parse_member() - get weight and method of a member to be, and check it
- * @net: the namespace
- * @attr: the nest of the real server
- * @tb: the attributes of the real server
- * @key: the key of its service
- * @before: the member that it is now, or NULL
- * @default_method: the default method of the namespace
- * @spec: its address and port are set already; gets weight and method
- * @extack: gets the message of a refusal
- *
- * Context: process context.
- * Return: 0 or -errno.
- */
-int ippfvs_nl_parse_member(struct net *net, const struct nlattr *attr, struct nlattr **tb,
-			   const struct ippfvs_service_key *key, const struct ippfvs_member *before,
-			   u8 default_method, struct ippfvs_member_spec *spec,
-			   struct netlink_ext_ack *extack);
 
 /**
  * ippfvs_nl_find_service() - find the service of a key, or refuse

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* SERVICE_*, REAL_* and RULES_GET: services, their real servers, dumps of both. */
+#include "../sched/sched.h"
+#include "../service/check.h"
 #include "../service/pool.h"
 #include "../service/service.h"
 #include "../service/table.h"
@@ -8,6 +10,69 @@
 #include "request.h"
 
 #include <linux/err.h>
+
+/* What SERVICE_NEW, REAL_NEW and REPLACE take for what a request does not say. */
+#define DEFAULT_SCHEDULER (&ippfvs_sched_wlc)
+#define DEFAULT_WEIGHT	  1
+
+/* Options */
+
+static int parse_scheduler(struct nlattr **tb, const struct ippfvs_scheduler *otherwise,
+			   const struct ippfvs_scheduler **sched, struct netlink_ext_ack *extack)
+{
+	struct nlattr *attr = tb[IPPFVS_SERVICE_SCHEDULER];
+
+	*sched = attr ? ippfvs_sched_lookup(nla_data(attr)) : otherwise;
+	if (!*sched)
+		return ippfvs_nl_refuse(extack, attr, IPPFVS_REFUSAL_NO_SCHEDULER);
+	return 0;
+}
+
+int ippfvs_nl_service_parse(struct net *net, struct nlattr **tb, struct ippfvs_service_spec *spec,
+			    struct netlink_ext_ack *extack)
+{
+	int err;
+
+	err = ippfvs_nl_refuse(extack, tb[IPPFVS_SERVICE_ADDRESS],
+			       ippfvs_check_service(net, &spec->key));
+	if (err)
+		return err;
+	return parse_scheduler(tb, DEFAULT_SCHEDULER, &spec->sched, extack);
+}
+
+/* Return the attribute of a real server that @reason is about. */
+static const struct nlattr *refused_attr(enum ippfvs_refusal reason, const struct nlattr *attr,
+					 struct nlattr **tb)
+{
+	if (reason == IPPFVS_REFUSAL_PORT_FIXED || reason == IPPFVS_REFUSAL_PORT_DIFFERS)
+		return tb[IPPFVS_REAL_PORT] ?: attr;
+	return tb[IPPFVS_REAL_ADDRESS];
+}
+
+int ippfvs_nl_member_parse(struct net *net, const struct nlattr *attr, struct nlattr **tb,
+			   const struct ippfvs_service_key *key, const struct ippfvs_member *before,
+			   u8 default_method, struct ippfvs_member_spec *spec,
+			   struct netlink_ext_ack *extack)
+{
+	enum ippfvs_refusal reason;
+
+	spec->weight = before ? before->weight : DEFAULT_WEIGHT;
+	if (tb[IPPFVS_REAL_WEIGHT])
+		spec->weight = nla_get_u32(tb[IPPFVS_REAL_WEIGHT]);
+
+	if (tb[IPPFVS_REAL_METHOD])
+		spec->method = nla_get_u8(tb[IPPFVS_REAL_METHOD]);
+	else if (before)
+		spec->method = before->method;
+	else
+		spec->method = ippfvs_check_method(
+			net, key, spec, ippfvs_nl_port(tb[IPPFVS_REAL_PORT]), default_method);
+
+	reason = ippfvs_check_member(net, key, spec, before && before->method == spec->method);
+	return ippfvs_nl_refuse(extack, refused_attr(reason, attr, tb), reason);
+}
+
+/* Changes */
 
 /* Add the service of @spec and send the event. Return the service or ERR_PTR. */
 static struct ippfvs_service *create_service(struct genl_info *info,
@@ -35,8 +100,7 @@ int ippfvs_nl_service_new(struct sk_buff *skb, struct genl_info *info)
 	struct ippfvs_service_spec spec = { .key = request->key };
 	int err;
 
-	err = ippfvs_nl_parse_new_service(request->ipn->net, request->service_tb, &spec,
-					  info->extack);
+	err = ippfvs_nl_service_parse(request->ipn->net, request->service_tb, &spec, info->extack);
 	if (err)
 		return err;
 	return PTR_ERR_OR_ZERO(create_service(info, &spec));
@@ -50,7 +114,7 @@ int ippfvs_nl_service_set(struct sk_buff *skb, struct genl_info *info)
 	int err;
 
 	pool = ippfvs_service_pool(request->ipn, request->service);
-	err = ippfvs_nl_parse_scheduler(request->service_tb, pool->sched, &sched, info->extack);
+	err = parse_scheduler(request->service_tb, pool->sched, &sched, info->extack);
 	if (err)
 		return err;
 
@@ -92,8 +156,7 @@ static int create_service_with_real(struct genl_info *info)
 	const struct ippfvs_pool *pool;
 	int err;
 
-	err = ippfvs_nl_parse_new_service(request->ipn->net, request->service_tb, &spec,
-					  info->extack);
+	err = ippfvs_nl_service_parse(request->ipn->net, request->service_tb, &spec, info->extack);
 	if (err)
 		return err;
 	service = create_service(info, &spec);
@@ -114,7 +177,7 @@ int ippfvs_nl_real_new(struct sk_buff *skb, struct genl_info *info)
 
 	if (request->member)
 		return ippfvs_nl_refuse(info->extack, attr, IPPFVS_REFUSAL_REAL_EXISTS);
-	err = ippfvs_nl_parse_member(request->ipn->net, attr, request->real_tb, &request->key, NULL,
+	err = ippfvs_nl_member_parse(request->ipn->net, attr, request->real_tb, &request->key, NULL,
 				     request->ipn->config.default_method, &request->spec,
 				     info->extack);
 	if (err)
@@ -137,7 +200,7 @@ int ippfvs_nl_real_set(struct sk_buff *skb, struct genl_info *info)
 	const struct ippfvs_member *member;
 	int err;
 
-	err = ippfvs_nl_parse_member(request->ipn->net, info->attrs[IPPFVS_A_REAL],
+	err = ippfvs_nl_member_parse(request->ipn->net, info->attrs[IPPFVS_A_REAL],
 				     request->real_tb, &request->key, request->member,
 				     request->ipn->config.default_method, &request->spec,
 				     info->extack);
@@ -168,6 +231,8 @@ int ippfvs_nl_real_del(struct sk_buff *skb, struct genl_info *info)
 	ippfvs_nl_event_send(info, event);
 	return 0;
 }
+
+/* Queries */
 
 /* What read_service() needs: the request and the reply that it fills. */
 struct service_read {

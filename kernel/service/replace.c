@@ -6,7 +6,6 @@
 #include "replace.h"
 
 #include "../net.h"
-#include "change.h"
 #include "pool.h"
 #include "real.h"
 #include "service.h"

@@ -3,7 +3,6 @@
 #include "service.h"
 
 #include "../net.h"
-#include "change.h"
 #include "pool.h"
 #include "real.h"
 

@@ -185,7 +185,7 @@ int ippfvs_service_member_remove(struct ippfvs_net *ipn, struct ippfvs_service *
  * @counters: gets the sums of its present and removed real servers
  *
  * Context: RCU read lock or the namespace's lock. What a change removes meanwhile may
- * be missing; see change.h.
+ * be missing; see ippfvs_change_begin().
  */
 void ippfvs_service_counters(const struct ippfvs_service *service,
 			     struct ippfvs_counters *counters);

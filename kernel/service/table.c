@@ -3,7 +3,6 @@
 #include "table.h"
 
 #include "../net.h"
-#include "change.h"
 #include "service.h"
 
 #include <linux/err.h>

@@ -232,7 +232,8 @@ void ippfvs_services_barrier(void);
  * @ipn: the namespace
  * @sum: gets the sums, which include what was zeroed service by service
  *
- * Context: process context; it may sleep. It takes no lock; see change.h.
+ * Context: process context; it may sleep. It takes no lock; see
+ * ippfvs_change_begin().
  */
 void ippfvs_services_counters(const struct ippfvs_net *ipn, struct ippfvs_counters *sum);
 

@@ -20,7 +20,7 @@ _NOT_APPLICABLE = (
     "ALLOC_WITH_SIZEOF,MACRO_ARG_REUSE,COMPLEX_MACRO,SPDX_LICENSE_TAG,SPLIT_STRING,MULTISTATEMENT_MACRO_USE_DO_WHILE"
 )
 # These files have names of old kernels, or let user space compile the core.
-_NOT_KERNEL_STYLE = ("kernel/compat/", "kernel/core/port.h", "kernel/core/user_port.h")
+_NOT_KERNEL_STYLE = ("kernel/compat/", "kernel/core/port.h")
 _PYTHON = ("pylvs", "tools/ippfvslab", "tools/bench", "tests", "setup.py")
 _SPARSE = ("C=2", "CF=-D__CHECK_ENDIAN__")
 _WARNING = re.compile(r"\b(warning|error): ", re.IGNORECASE)
