@@ -27,8 +27,8 @@ static __always_inline u16 update_addr(u16 check, u8 family, const union ippfvs_
 }
 
 /*
- * The transport checksum, or NULL if there is none: because a quote ends before it, or because the
- * UDP sender did not compute it.
+ * Return: the transport checksum, or NULL if there is none, because a quoted packet ends before it
+ * or because the UDP sender did not compute it.
  */
 static __always_inline u16 *checksum_field(u8 *th, const struct ippfvs_wire *wire)
 {
@@ -102,8 +102,8 @@ void ippfvs_rewrite(u8 *nh, const struct ippfvs_wire *wire, const struct ippfvs_
 }
 
 /*
- * In a packet of a tunnel device, the partial checksum may be that of the inner header, while the
- * outer one is complete.
+ * Return: true if the checksum of this header is partial. In a packet of a tunnel device, the
+ * partial checksum may be that of the inner header, while that of the outer header is complete.
  */
 static __always_inline bool is_partial(const struct sk_buff *skb, const struct ippfvs_wire *wire)
 {
@@ -116,5 +116,5 @@ void ippfvs_rewrite_skb(struct sk_buff *skb, const struct ippfvs_wire *wire,
 {
 	rewrite(skb_network_header(skb), wire, end, is_partial(skb, wire));
 	if (skb->ip_summed == CHECKSUM_COMPLETE)
-		skb->ip_summed = CHECKSUM_NONE; /* the sum is that of the old bytes */
+		skb->ip_summed = CHECKSUM_NONE; /* skb->csum is the sum of the old bytes */
 }

@@ -11,8 +11,8 @@ struct sk_buff;
 /**
  * struct ippfvs_new_end - the new source or destination of a packet
  * @addr: address, of the packet's family
- * @port: network byte order
- * @source: whether it is the source
+ * @port: port, network byte order
+ * @source: true for the source, false for the destination
  */
 struct ippfvs_new_end {
 	union ippfvs_addr addr;
@@ -20,9 +20,17 @@ struct ippfvs_new_end {
 	bool source;
 };
 
-/*
- * Take an end of @conn as the new source or destination. The fields are written in place, because
- * a copy of the structure would stall: its wide loads follow narrow stores.
+/**
+ * ippfvs_new_end_set() - make an end of a connection the new source or destination
+ * @conn: the connection
+ * @which: the end
+ * @source: true for the source, false for the destination
+ * @end: result
+ *
+ * The fields are written one by one into @end. Copying a whole structure would be slow, because its
+ * wide loads would have to wait for narrow stores.
+ *
+ * Context: RCU.
  */
 static inline void ippfvs_new_end_set(const struct ippfvs_conn *conn, enum ippfvs_conn_end which,
 				      bool source, struct ippfvs_new_end *end)
@@ -33,11 +41,11 @@ static inline void ippfvs_new_end_set(const struct ippfvs_conn *conn, enum ippfv
 }
 
 /**
- * ippfvs_rewrite_addr() - rewrite only an address, if the transport checksum does not cover it
+ * ippfvs_rewrite_addr() - rewrite an address that no transport checksum covers
  * @nh: writable network header
  * @family: IPPFVS_FAMILY_*
  * @addr: the new address
- * @source: whether it is the source
+ * @source: true for the source address, false for the destination address
  *
  * Context: any.
  */
@@ -55,7 +63,14 @@ void ippfvs_rewrite_addr(u8 *nh, u8 family, const union ippfvs_addr *addr, bool 
 void ippfvs_rewrite(u8 *nh, const struct ippfvs_wire *wire, const struct ippfvs_new_end *end,
 		    bool partial);
 
-/* The same for the headers of @skb, which are writable. Context: any. */
+/**
+ * ippfvs_rewrite_skb() - rewrite one end in the headers of a packet
+ * @skb: the packet, whose headers are writable
+ * @wire: the headers as they are
+ * @end: the new source or destination
+ *
+ * Context: any.
+ */
 void ippfvs_rewrite_skb(struct sk_buff *skb, const struct ippfvs_wire *wire,
 			const struct ippfvs_new_end *end);
 
