@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The family as data: the policies of the requests, and the operations. */
+/* The generic netlink family: the policies of its requests, and its operations. */
 #include "nl.h"
 
 #include "request.h"
@@ -30,7 +30,7 @@ static int validate_protocol(const struct nlattr *attr,
 				 "the protocol of a service is TCP (6) or UDP (17)");
 }
 
-/* They are not const, because policies of old kernels have a plain pointer. */
+/* These are not const, because the pointer in a policy of old kernels is not const. */
 static struct netlink_range_validation weight_range = {
 	.max = IPPFVS_WEIGHT_MAX,
 };
@@ -153,8 +153,8 @@ static const struct nla_policy nothing_request[] = {
 	.flags = GENL_UNS_ADMIN_PERM, .internal_flags = IPPFVS_NL_LOCK | (_more)
 
 /*
- * No operation sets .validate: the handlers parse nests without a policy, because generic netlink has
- * validated them strictly by the policies above.
+ * No operation sets .validate, so generic netlink validates all requests strictly by the policies
+ * above. Therefore the handlers parse nests without a policy.
  */
 static const struct genl_ops ops[] = {
 	{
@@ -252,8 +252,8 @@ struct genl_family ippfvs_nl_family __ro_after_init = {
 	.ops		= ops,
 	.n_ops		= ARRAY_SIZE(ops),
 	/*
-	 * From here on, generic netlink refuses NLM_F_CREATE. ippfvs_nl_pre() checks
-	 * the flags of all commands.
+	 * For this command and those after it, generic netlink refuses NLM_F_CREATE.
+	 * ippfvs_nl_pre() checks the flags of all commands.
 	 */
 	.resv_start_op	= IPPFVS_CMD_REAL_NEW + 1,
 	.mcgrps		= groups,

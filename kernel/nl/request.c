@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Requests: parse attributes, find the objects that they name, refuse. */
+/* Requests: parsing of attributes, lookup of the objects that they name, refusals. */
 #include "request.h"
 
 #include "../sched/sched.h"
@@ -9,7 +9,7 @@
 #include <linux/slab.h>
 #include <linux/stringify.h>
 
-/* What SERVICE_NEW, REAL_NEW and REPLACE take for what a request does not say. */
+/* The defaults of SERVICE_NEW, REAL_NEW and REPLACE for absent attributes. */
 #define DEFAULT_SCHEDULER (&ippfvs_sched_wlc)
 #define DEFAULT_WEIGHT	  1
 
@@ -151,7 +151,7 @@ int ippfvs_nl_parse_real(const struct nlattr *attr, struct nlattr **tb,
 	return 0;
 }
 
-/* Return the attribute of a real server that @reason is about. */
+/* Return the attribute of the real server because of which it is refused. */
 static const struct nlattr *refused_attr(enum ippfvs_refusal reason, const struct nlattr *attr,
 					 struct nlattr **tb)
 {
@@ -197,8 +197,8 @@ struct ippfvs_service *ippfvs_nl_find_service(const struct ippfvs_net *ipn,
 }
 
 /*
- * Generic netlink checks the same for the commands from resv_start_op on, but it knows
- * no NLM_F_CREATE.
+ * Generic netlink checks the same for the commands from resv_start_op on, but it refuses
+ * NLM_F_CREATE.
  */
 static int check_flags(const struct genlmsghdr *head, u16 flags, u16 known,
 		       struct netlink_ext_ack *extack)

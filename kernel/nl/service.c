@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* SERVICE_*, REAL_* and RULES_GET: services, their real servers, dumps of both. */
+/* The requests SERVICE_*, REAL_* and RULES_GET: services, real servers, and dumps of both. */
 #include "../service/pool.h"
 #include "../service/service.h"
 #include "../service/table.h"
@@ -169,7 +169,7 @@ int ippfvs_nl_real_del(struct sk_buff *skb, struct genl_info *info)
 	return 0;
 }
 
-/* What read_service() needs: the request and the reply that it fills. */
+/* The argument of read_service(): the request, and the reply that it fills. */
 struct service_read {
 	struct genl_info *info;
 	struct sk_buff *reply;
@@ -265,7 +265,7 @@ int ippfvs_nl_service_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	return err ?: ippfvs_nl_dump_services(skb, cb, IPPFVS_CMD_SERVICE_GET, put_with_stats);
 }
 
-/* Let the dump list the real servers of one service only. */
+/* Restrict the dump to the real servers of one service. */
 static int select_service(struct netlink_callback *cb, const struct nlattr *attr)
 {
 	struct ippfvs_nl_cursor *cursor = (void *)cb->ctx;
@@ -323,8 +323,8 @@ static int put_members(struct sk_buff *skb, const struct ippfvs_pool *pool, u32 
 }
 
 /*
- * Put the service and as many of its members from *index on as fit. Put nothing if no member fits. A
- * service without members is put only if @empty_too is set.
+ * Put the service and its members from *index on, until the message is full. If no member fits, put
+ * nothing. A service without members is put only if @empty_too is set.
  */
 static int put_with_members(struct sk_buff *skb, const struct ippfvs_service *service, u32 *index,
 			    bool counters, bool empty_too)
@@ -344,8 +344,8 @@ static int put_with_members(struct sk_buff *skb, const struct ippfvs_service *se
 }
 
 /*
- * The service is put with its scheduler, so that a reader of two dumps sees whether
- * both are of the same set of services.
+ * The service is put with its scheduler, so that a reader of two dumps can see whether
+ * both show the same set of services.
  */
 static int put_reals(struct sk_buff *skb, const struct ippfvs_service *service, u32 *index)
 {

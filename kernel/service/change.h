@@ -2,9 +2,9 @@
 /*
  * A sequence count of the changes of a namespace's services.
  *
- * Readers that must not see half of a change compare the count before and after
- * they read. The kernel's seqcount_t is not used, because writers may sleep within a
- * change: readers of a seqcount_t would spin meanwhile.
+ * A reader that must not see half of a change compares the count before and after it
+ * reads. The kernel's seqcount_t is not used, because its readers would spin while a
+ * writer sleeps within a change.
  */
 #ifndef _IPPFVS_CHANGE_H
 #define _IPPFVS_CHANGE_H
@@ -15,8 +15,8 @@
  * ippfvs_change_begin() - begin a change of the services
  * @ipn: the namespace
  *
- * A change ends only after the counters of what it removed have been added to those
- * of what stays. Changes do not nest.
+ * Before a change ends, the counters of the services and real servers that it removed
+ * are added to those of the service or the namespace. Changes do not nest.
  *
  * Context: process context; the caller holds ipn->lock and may sleep until
  * ippfvs_change_end().
@@ -26,7 +26,7 @@ static inline void ippfvs_change_begin(struct ippfvs_net *ipn)
 	lockdep_assert_held(&ipn->lock);
 
 	WRITE_ONCE(ipn->changes, ipn->changes + 1);
-	smp_wmb(); /* odd before the change is visible; pairs with ippfvs_read_retry() */
+	smp_wmb(); /* the count is odd before the change; pairs with ippfvs_read_retry() */
 }
 
 /**
@@ -48,25 +48,25 @@ static inline void ippfvs_change_end(struct ippfvs_net *ipn)
  * @ipn: the namespace
  *
  * Context: any. It never waits.
- * Return: the count. It is odd while a change is being made.
+ * Return: the count, which is odd during a change.
  */
 static inline u32 ippfvs_read_begin(const struct ippfvs_net *ipn)
 {
-	/* Before anything is read; pairs with ippfvs_change_end() */
+	/* The count is read before the services; pairs with ippfvs_change_end() */
 	return smp_load_acquire(&ipn->changes);
 }
 
 /**
- * ippfvs_read_retry() - tell whether the services changed while they were read
+ * ippfvs_read_retry() - check whether the services changed while they were read
  * @ipn: the namespace
- * @count: what ippfvs_read_begin() returned
+ * @count: return value of ippfvs_read_begin()
  *
  * Context: any. It never waits.
- * Return: true if what was read may include a part of a change.
+ * Return: true if the reader may have seen part of a change.
  */
 static inline bool ippfvs_read_retry(const struct ippfvs_net *ipn, u32 count)
 {
-	smp_rmb(); /* after everything was read; pairs with ippfvs_change_begin() */
+	smp_rmb(); /* the count is read after the services; pairs with ippfvs_change_begin() */
 	return count & 1 || READ_ONCE(ipn->changes) != count;
 }
 
