@@ -14,15 +14,15 @@
 struct ippfvs_service_table;
 struct net;
 
-/* Set when main.c registers the per-namespace state. */
+/* The id of the per-namespace state; set when main.c registers it. */
 extern unsigned int ippfvs_net_id;
 
 /**
  * struct ippfvs_net - the director of one network namespace
  * @net: the namespace, which outlives this structure
  * @lock: held for every change of rules and settings; process context
- * @services: RCU; NULL while there is no service, when nothing is hooked
- * @changes: number of changes begun and ended (change.h); @lock
+ * @services: RCU; NULL while there is no service; then no hook is registered
+ * @changes: number of begun changes plus number of ended changes (change.h); @lock
  * @next_id: id of the next service; @lock
  * @retired: counters of removed services; @lock
  * @config: settings
@@ -43,6 +43,13 @@ struct ippfvs_net {
 	struct ippfvs_drops drops;
 };
 
+/**
+ * ippfvs_net() - get the director of a network namespace
+ * @net: the namespace
+ *
+ * Context: any.
+ * Return: the director.
+ */
 static inline struct ippfvs_net *ippfvs_net(const struct net *net)
 {
 	return net_generic(net, ippfvs_net_id);

@@ -7,7 +7,7 @@
 
 /**
  * ippfvs_conn_expires_ms() - time until a connection ends if no further packet comes
- * @table: of the namespace
+ * @table: the namespace's table
  * @conn: the connection
  *
  * Context: RCU.
@@ -47,7 +47,7 @@ struct ippfvs_conn_cursor {
 
 /**
  * ippfvs_conn_dump() - visit living entries in the order of their hash
- * @table: of the namespace
+ * @table: the namespace's table
  * @cursor: moved past each entry that @visit has accepted
  * @visit: called under RCU; a non-zero result ends this call, and the next call visits the same
  *	entry again

@@ -7,7 +7,7 @@
 
 /**
  * ippfvs_conn_add() - create an entry and link it into the table
- * @table: of the namespace
+ * @table: the namespace's table
  * @plan: contents of the entry
  *
  * Context: RCU, bottom halves off.

@@ -145,7 +145,7 @@ u32 ippfvs_conn_hash_tuple(const struct ippfvs_conn_table *table, const struct i
 
 /**
  * ippfvs_conn_lookup() - find the connection of a packet
- * @table: of the namespace
+ * @table: the namespace's table
  * @tuple: five-tuple of the packet
  * @hash: ippfvs_conn_hash() of @tuple
  * @dir: result: the direction of the packet
@@ -160,7 +160,7 @@ struct ippfvs_conn *ippfvs_conn_lookup(struct ippfvs_conn_table *table,
 
 /**
  * ippfvs_conn_lookup_by_tuple() - find a living entry in the five-tuple index
- * @table: of the namespace
+ * @table: the namespace's table
  * @buckets: the table's array
  * @tuple: five-tuple of the connection's packets in direction @dir
  * @dir: direction
@@ -175,7 +175,7 @@ struct ippfvs_conn *ippfvs_conn_lookup_by_tuple(const struct ippfvs_conn_table *
 
 /**
  * ippfvs_conn_timeout() - get the time for which a connection may stay idle
- * @table: of the namespace
+ * @table: the namespace's table
  * @conn: the connection
  * @word: its state word
  *
@@ -190,7 +190,7 @@ u32 ippfvs_conn_timeout(const struct ippfvs_conn_table *table, const struct ippf
 
 /**
  * ippfvs_conn_entomb() - end a connection whose real server was removed
- * @table: of the namespace
+ * @table: the namespace's table
  * @conn: the connection
  *
  * The entry becomes a tombstone for the rest of its timeout. There is no tombstone if the server's
@@ -203,7 +203,7 @@ void ippfvs_conn_entomb(struct ippfvs_conn_table *table, struct ippfvs_conn *con
 
 /**
  * ippfvs_conn_remove_tombstone() - make a tombstone an ordinary dead entry
- * @table: of the namespace
+ * @table: the namespace's table
  * @conn: any entry
  *
  * Context: RCU, or there are no readers.

@@ -44,7 +44,7 @@ void ippfvs_conn_table_exit(struct ippfvs_conn_table *table);
 
 /**
  * ippfvs_conn_table_start() - allocate buckets before the namespace's first service
- * @table: of the namespace
+ * @table: the namespace's table
  *
  * Context: process, the namespace's lock.
  * Return: 0 or -ENOMEM.
@@ -53,7 +53,7 @@ int ippfvs_conn_table_start(struct ippfvs_conn_table *table);
 
 /**
  * ippfvs_conn_table_stop() - end and free all entries after the namespace's last service
- * @table: of the namespace; no packet can reach it any more, dumps may still read it
+ * @table: the namespace's table; no packet can reach it any more, dumps may still read it
  *
  * Context: process, the namespace's lock.
  */

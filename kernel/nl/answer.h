@@ -54,7 +54,7 @@ int ippfvs_nl_put_stats(struct sk_buff *skb, int attr, const struct ippfvs_count
  * ippfvs_nl_put_service() - put IPPFVS_A_SERVICE
  * @skb: the message
  * @service: the service
- * @counters: with its counters
+ * @counters: also put its counters
  *
  * Context: RCU read lock.
  * Return: 0 or -EMSGSIZE.
@@ -88,7 +88,7 @@ int ippfvs_nl_read_consistent(struct ippfvs_net *ipn, int (*read)(void *arg), vo
 /**
  * ippfvs_nl_dump_begin() - begin a message of a dump
  * @skb: the buffer
- * @cb: of the dump
+ * @cb: state of the dump
  * @cmd: the command of the message
  *
  * Context: process context.
@@ -99,7 +99,7 @@ void *ippfvs_nl_dump_begin(struct sk_buff *skb, const struct netlink_callback *c
 /**
  * ippfvs_nl_dump_end() - end a message of a dump
  * @skb: the buffer
- * @cb: of the dump
+ * @cb: state of the dump
  * @head: return value of ippfvs_nl_dump_begin()
  * @err: 0, or the error because of which the next nest is not in the message
  *
@@ -126,7 +126,7 @@ struct ippfvs_nl_cursor {
 /**
  * ippfvs_nl_dump_services() - fill one message of a dump with services
  * @skb: the buffer
- * @cb: of the dump; its cursor has been set according to the request
+ * @cb: state of the dump; its cursor has been set according to the request
  * @cmd: the command of the message
  * @put: called under RCU to put a service and its members from *index on. If it returns
  *	-errno because there is no room, the next message continues at *index
@@ -142,7 +142,7 @@ int ippfvs_nl_dump_services(struct sk_buff *skb, struct netlink_callback *cb, u8
 
 /**
  * ippfvs_nl_event_begin() - begin an event
- * @info: of the request that makes the change
+ * @info: the request that makes the change
  * @cmd: the command of the event
  * @head: gets the message, for ippfvs_nl_event_end()
  *
@@ -165,7 +165,7 @@ struct sk_buff *ippfvs_nl_event_end(struct sk_buff *event, void *head, int err);
 
 /**
  * ippfvs_nl_event_service() - create an event about a service
- * @info: of the request that makes the change
+ * @info: the request that makes the change
  * @cmd: the command of the event
  * @service: the service
  *
@@ -177,7 +177,7 @@ struct sk_buff *ippfvs_nl_event_service(struct genl_info *info, u8 cmd,
 
 /**
  * ippfvs_nl_event_member() - create an event about a real server of a service
- * @info: of the request that makes the change
+ * @info: the request that makes the change
  * @cmd: the command of the event
  * @service: the service
  * @member: its member
@@ -191,7 +191,7 @@ struct sk_buff *ippfvs_nl_event_member(struct genl_info *info, u8 cmd,
 
 /**
  * ippfvs_nl_event_send() - send an event
- * @info: of the request that made the change
+ * @info: the request that made the change
  * @event: the event, NULL or ERR_PTR; consumed
  *
  * Listeners who miss the event for lack of memory get -ENOBUFS.

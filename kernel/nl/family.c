@@ -58,7 +58,7 @@ static const struct nla_policy service_key_policy[IPPFVS_SERVICE_MAX + 1] = {
 	[IPPFVS_SERVICE_PROTOCOL]	= PROTOCOL,
 	[IPPFVS_SERVICE_PORT]		= { .type = NLA_BE16 },
 	[IPPFVS_SERVICE_SCHEDULER]	= { .type = NLA_REJECT,
-					    .reject_message = "the request only names the service: give address, protocol and port" },
+					    .reject_message = "the request only names the service: use only address, protocol and port" },
 	[IPPFVS_SERVICE_STATS]		= READ_ONLY("STATS"),
 	[IPPFVS_SERVICE_REALS]		= READ_ONLY("REALS"),
 };
@@ -78,7 +78,7 @@ static const struct nla_policy real_policy[IPPFVS_REAL_MAX + 1] = {
 
 #define REAL_KEY_ONLY \
 	{ .type = NLA_REJECT, \
-	  .reject_message = "the request only names the real server: give address and port" }
+	  .reject_message = "the request only names the real server: use only address and port" }
 
 static const struct nla_policy real_key_policy[IPPFVS_REAL_MAX + 1] = {
 	[IPPFVS_REAL_ADDRESS]		= ADDRESS,

@@ -44,7 +44,7 @@ static int count_config(struct replace_set *set, const struct nlattr *attr,
 {
 	if (set->services || set->config)
 		return ippfvs_nl_invalid(extack, attr,
-					 "settings stand once, before the first service");
+					 "settings must come once, before the first service");
 	set->config = attr;
 	return 0;
 }

@@ -43,7 +43,7 @@ struct ippfvs_nl_request {
 
 /**
  * ippfvs_nl_request() - get the request for which a handler was called
- * @info: of the request
+ * @info: the request
  *
  * Context: any.
  * Return: the request, which ippfvs_nl_post() will free.
@@ -56,8 +56,8 @@ static inline struct ippfvs_nl_request *ippfvs_nl_request(const struct genl_info
 /**
  * ippfvs_nl_pre() - prepare a request before its handler runs
  * @ops: the operation, whose internal_flags determine what is done
- * @skb: of the request
- * @info: of the request
+ * @skb: the request's message
+ * @info: the request
  *
  * Context: process context; it may sleep. If the operation has IPPFVS_NL_LOCK, it takes
  * the namespace's lock, and holds it on success.
@@ -68,8 +68,8 @@ int ippfvs_nl_pre(const struct genl_split_ops *ops, struct sk_buff *skb, struct 
 /**
  * ippfvs_nl_post() - undo ippfvs_nl_pre() after the handler has run
  * @ops: the operation
- * @skb: of the request
- * @info: of the request
+ * @skb: the request's message
+ * @info: the request
  *
  * Context: process context. It releases the lock that ippfvs_nl_pre() took.
  */
@@ -194,7 +194,7 @@ struct ippfvs_service *ippfvs_nl_find_service(const struct ippfvs_net *ipn,
 
 /**
  * ippfvs_nl_dump_net() - get the namespace of a dump
- * @cb: of the dump
+ * @cb: state of the dump
  *
  * Context: any.
  * Return: the namespace of the requesting socket.
@@ -206,7 +206,7 @@ static inline struct ippfvs_net *ippfvs_nl_dump_net(const struct netlink_callbac
 
 /**
  * ippfvs_nl_dump_start_refuses() - check whether the start of a dump can report errors
- * @cb: of the dump
+ * @cb: state of the dump
  *
  * Old kernels do not report the extack message of a dump's start callback. On these
  * kernels, a dump parses its request in the first call of its dump callback.
@@ -221,7 +221,7 @@ static inline bool ippfvs_nl_dump_start_refuses(const struct netlink_callback *c
 
 /**
  * ippfvs_nl_dump_check_flags() - refuse netlink flags that dumps do not support
- * @cb: of the dump
+ * @cb: state of the dump
  *
  * Context: any.
  * Return: 0 or -EINVAL.

@@ -240,7 +240,7 @@ static int parse_service_dump(struct netlink_callback *cb)
 	if (attr)
 		return ippfvs_nl_invalid(
 			cb->extack, attr,
-			"a dump lists every service; for one ask without NLM_F_DUMP");
+			"a dump lists every service; to get one, omit NLM_F_DUMP");
 	cursor->parsed = true;
 	cursor->last = ULONG_MAX;
 	return ippfvs_nl_dump_check_flags(cb);
