@@ -9,12 +9,12 @@
 
 void ippfvs_addr_filter_add(struct ippfvs_addr_filter *filter, __be32 addr)
 {
-	/* The address is visible before its bit; pairs with ippfvs_addr_filter_fill(). */
+	/* The address is visible before its bit is set; pairs with ippfvs_addr_filter_fill(). */
 	smp_mb__before_atomic();
 	set_bit(hash_32((__force u32)addr, IPPFVS_ADDR_FILTER_BITS), filter->seen);
 }
 
-/* An address that is added meanwhile is in the list, or ippfvs_addr_filter_add() sets its bit. */
+/* If an address is added meanwhile, this function or ippfvs_addr_filter_add() sets its bit. */
 void ippfvs_addr_filter_fill(struct ippfvs_addr_filter *filter, struct net *net)
 {
 	const struct in_device *in_dev;
@@ -22,7 +22,7 @@ void ippfvs_addr_filter_fill(struct ippfvs_addr_filter *filter, struct net *net)
 	struct net_device *dev;
 
 	bitmap_zero(filter->seen, 1 << IPPFVS_ADDR_FILTER_BITS);
-	smp_mb(); /* clear before addresses are read; pairs with ippfvs_addr_filter_add() */
+	smp_mb(); /* clear bits before reading addresses; pairs with ippfvs_addr_filter_add() */
 
 	rcu_read_lock();
 	for_each_netdev_rcu(net, dev) {

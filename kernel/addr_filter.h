@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The director's own IPv4 addresses as a Bloom filter of one hash: it may give false
- * positives, never false negatives. Asking the stack would cost every packet a lookup
- * of its routes.
+ * The director's own IPv4 addresses, as a Bloom filter with one hash. It may give false
+ * positives, but never false negatives. Without it, every packet would need a route
+ * lookup to find out whether an address belongs to the director.
  */
 #ifndef _IPPFVS_ADDR_FILTER_H
 #define _IPPFVS_ADDR_FILTER_H
@@ -17,16 +17,16 @@ struct net;
 
 /**
  * struct ippfvs_addr_filter - addresses that the namespace has or had
- * @seen: a bit for each hash; atomic. Bits are set at any time, and cleared when the
- *	first service is added
+ * @seen: a bit for each hash; atomic. Bits may be set at any time. They are cleared only
+ *	when the first service is added
  */
 struct ippfvs_addr_filter {
 	unsigned long seen[BITS_TO_LONGS(1 << IPPFVS_ADDR_FILTER_BITS)];
 };
 
 /**
- * ippfvs_addr_filter_add() - add an address that the namespace has got
- * @filter: of the namespace
+ * ippfvs_addr_filter_add() - add an address that was added to the namespace
+ * @filter: the namespace's filter
  * @addr: the address
  *
  * Context: any.
@@ -34,8 +34,8 @@ struct ippfvs_addr_filter {
 void ippfvs_addr_filter_add(struct ippfvs_addr_filter *filter, __be32 addr);
 
 /**
- * ippfvs_addr_filter_fill() - replace the contents by the addresses that a namespace has
- * @filter: of the namespace
+ * ippfvs_addr_filter_fill() - replace the contents by the present addresses of a namespace
+ * @filter: the namespace's filter
  * @net: the namespace
  *
  * Context: process; only one caller at a time.
@@ -43,8 +43,8 @@ void ippfvs_addr_filter_add(struct ippfvs_addr_filter *filter, __be32 addr);
 void ippfvs_addr_filter_fill(struct ippfvs_addr_filter *filter, struct net *net);
 
 /**
- * ippfvs_addr_filter_maybe() - tell whether an address may be one of the director's
- * @filter: of the namespace
+ * ippfvs_addr_filter_maybe() - check whether an address may belong to the director
+ * @filter: the namespace's filter
  * @addr: the address
  *
  * Context: any.

@@ -8,7 +8,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 
-/* An entry of IPv6, the larger kind, with its share of a table that grows. */
+/* Bytes per connection: an IPv6 entry, which is the larger kind, and its share of the table. */
 #define CONN_BYTES 192
 #define CONN_LIMIT (1U << 30) /* loads and reference counts have 32 bits */
 
@@ -17,11 +17,11 @@ static unsigned int conn_limit;
 module_param(conn_limit, uint, 0644);
 MODULE_PARM_DESC(
 	conn_limit,
-	"Maximum number of connections in all network namespaces together (default 0: as many as fill three quarters of the memory)");
+	"Maximum number of connections in all network namespaces together (default 0: the number that fills three quarters of the memory)");
 
 /*
- * TCP keepalive sends its first probe after two hours without a packet, so an established connection
- * stays longer. A UDP flow of a phone call may be silent for minutes.
+ * TCP keepalive sends its first probe after two hours without a packet, so the timeout of
+ * established connections is longer. The UDP flow of a phone call may be silent for minutes.
  */
 /* clang-format off */
 static const u32 default_timeout_s[__IPPFVS_STATE_MAX] = {
@@ -49,7 +49,7 @@ void ippfvs_config_init(struct ippfvs_config *config, bool unprivileged)
 		ippfvs_config_set_timeout(config, state, default_timeout_s[state]);
 }
 
-/* Return how many connections fill @quarters quarters of the memory. */
+/* Return the number of connections that fill @quarters quarters of the memory. */
 static u32 conns_in_memory(u32 quarters)
 {
 	u64 quarter = ((u64)totalram_pages() << PAGE_SHIFT) / 4;
@@ -63,8 +63,8 @@ u32 ippfvs_config_conn_max(const struct ippfvs_config *config)
 }
 
 /*
- * Unprivileged namespaces together may use at most half of the limit, so that they can
- * neither fill the machine nor take the other half from its owner.
+ * Unprivileged namespaces together may use at most half of the limit, so that the other
+ * half is left for privileged ones.
  */
 u32 ippfvs_config_conn_limit(const struct ippfvs_config *config)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The settings of a namespace: written under its lock, read anywhere. */
+/* The settings of a namespace. They are written under its lock and read without it. */
 #ifndef _IPPFVS_CONFIG_H
 #define _IPPFVS_CONFIG_H
 
@@ -7,14 +7,15 @@
 
 /**
  * struct ippfvs_config - the settings of a namespace, owned by struct ippfvs_net
- * @unprivileged: another user namespace than the initial one owns the namespace; never
+ * @unprivileged: a user namespace other than the initial one owns the namespace; never
  *	changes
- * @default_method: enum ippfvs_method of a real server given without a port
- * @conn_max: most connections; 0: ippfvs_config_conn_max() computes it from the memory
+ * @default_method: enum ippfvs_method of a real server that is added without a port
+ * @conn_max: maximum number of connections; with 0, ippfvs_config_conn_max() computes it
+ *	from the size of the memory
  * @timeout: by enum ippfvs_state, the time in jiffies without a packet after which a
  *	connection in that state ends
  *
- * Fields are single words. They are written with WRITE_ONCE() under the namespace's
+ * Each field is a single word. It is written with WRITE_ONCE() under the namespace's
  * lock, and read with READ_ONCE() without it.
  */
 struct ippfvs_config {
@@ -27,29 +28,30 @@ struct ippfvs_config {
 /**
  * ippfvs_config_init() - set the defaults of a new namespace
  * @config: the settings
- * @unprivileged: another user namespace than the initial one owns the namespace
+ * @unprivileged: a user namespace other than the initial one owns the namespace
  *
- * Context: any; nobody else knows @config.
+ * Context: any. Nobody else uses @config yet.
  */
 void ippfvs_config_init(struct ippfvs_config *config, bool unprivileged);
 
 /**
- * ippfvs_config_conn_max() - get the most connections that the namespace may have
+ * ippfvs_config_conn_max() - get the maximum number of connections of the namespace
  * @config: the settings
  *
  * Context: any.
- * Return: the number, never 0.
+ * Return: the maximum, never 0.
  */
 u32 ippfvs_config_conn_max(const struct ippfvs_config *config);
 
 /**
- * ippfvs_config_conn_limit() - get the limit of all namespaces together
+ * ippfvs_config_conn_limit() - get the limit for all namespaces together
  * @config: the settings
  *
- * When all namespaces together have that many connections, this one may create no more.
+ * While all namespaces together have this number of connections or more, this namespace
+ * may not create another one.
  *
  * Context: any.
- * Return: the number, never 0.
+ * Return: the limit, never 0.
  */
 u32 ippfvs_config_conn_limit(const struct ippfvs_config *config);
 
@@ -69,7 +71,7 @@ u32 ippfvs_config_timeout(const struct ippfvs_config *config, u8 state);
  * @state: enum ippfvs_state
  * @seconds: the timeout, at most IPPFVS_TIMEOUT_MAX_S
  *
- * Context: the caller holds the namespace's lock, or nobody else knows @config.
+ * Context: the caller holds the namespace's lock, or nobody else uses @config yet.
  */
 void ippfvs_config_set_timeout(struct ippfvs_config *config, u8 state, u32 seconds);
 

@@ -27,8 +27,8 @@ static const struct nf_hook_entries *hook_entries(const struct ippfvs_packet *pk
 }
 
 /*
- * Whether no hook lies between ours at PREROUTING and ours at LOCAL_IN. Hooks before ours at
- * PREROUTING, such as defragmentation, have seen the packet already.
+ * Return: true if there is no hook between ours at PREROUTING and ours at LOCAL_IN. Hooks before
+ * ours at PREROUTING, such as defragmentation, have seen the packet already.
  */
 static bool is_unfiltered(const struct ippfvs_packet *pkt)
 {
@@ -40,8 +40,9 @@ static bool is_unfiltered(const struct ippfvs_packet *pkt)
 }
 
 /*
- * Whether the stack's input route would accept the source address. When in doubt the answer is no.
- * The stack checks more than this if routes have realms or the administrator has local routes.
+ * Return: true if the stack's input route would certainly accept the source address. The stack
+ * checks more than this function does if routes have realms or the administrator has added local
+ * routes.
  */
 static bool is_source_valid4(const struct ippfvs_packet *pkt)
 {
@@ -96,8 +97,8 @@ static u32 route_generation(const struct ippfvs_packet *pkt)
 }
 
 /*
- * Everything that may influence the choice of the input route: device, DSCP and the generation of
- * the routes. Return: 0 for a device whose index does not fit.
+ * Build a key of everything that may influence the choice of the input route: the device, the DSCP
+ * and the generation of the routes. Return: 0 if the index of the device does not fit.
  */
 static u64 early_key(const struct ippfvs_packet *pkt, u32 generation)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Early scheduling: when a connection may be opened at PREROUTING.
+ * Early scheduling: whether a connection may be opened at PREROUTING.
  *
- * It may if no hook on the way to LOCAL_IN could refuse the packet, and if an earlier packet for the
- * same pool from the same device has come to LOCAL_IN since routes last changed.
+ * It may be opened if no hook on the way to LOCAL_IN could refuse the packet, and if an earlier
+ * packet for the same pool and from the same device has reached LOCAL_IN since the last change of
+ * the routes.
  *
  * Context of everything here: RCU, bottom halves off.
  */
@@ -14,15 +15,27 @@
 
 struct ippfvs_pool;
 
-/* Whether nothing on the way to LOCAL_IN could refuse the packet or route it elsewhere. */
+/**
+ * ippfvs_early_allowed() - check whether a packet would reach LOCAL_IN
+ * @pkt: the packet, at PREROUTING
+ *
+ * Return: true if nothing on the way could refuse the packet or route it elsewhere.
+ */
 bool ippfvs_early_allowed(const struct ippfvs_packet *pkt);
 
-/* Whether packets of this device and DSCP have come to LOCAL_IN for this pool. */
+/**
+ * ippfvs_early_is_known() - check whether earlier packets have reached LOCAL_IN for a pool
+ * @pool: the pool
+ * @pkt: the packet
+ *
+ * Return: true if packets from the same device and with the same DSCP have.
+ */
 bool ippfvs_early_is_known(const struct ippfvs_pool *pool, const struct ippfvs_packet *pkt);
 
 /**
- * ippfvs_early_learn() - remember that a packet has come to LOCAL_IN for a pool
- * @pool: the pool; one with Local Node learns nothing, because its packets must come to LOCAL_IN
+ * ippfvs_early_learn() - record that a packet has reached LOCAL_IN for a pool
+ * @pool: the pool; if it has a Local Node, nothing is recorded, because packets for a Local Node
+ *	must not leave the path to LOCAL_IN
  * @pkt: the packet
  */
 void ippfvs_early_learn(struct ippfvs_pool *pool, const struct ippfvs_packet *pkt);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The hooks, and the only file with netfilter's verdicts.
+ * The netfilter hooks. No other file uses netfilter's verdicts.
  *
- * PRE_ROUTING comes behind the raw table and before conntrack. What the raw table drops never gets
- * here, and packets of known connections need neither conntrack nor routing. The other hooks come
- * behind the filter tables, so that the whole firewall decides about new connections.
+ * The PREROUTING hook runs after the raw table and before conntrack. It does not see packets that
+ * the raw table drops, and packets of known connections need neither conntrack nor routing. The
+ * other hooks run after the filter tables, so that the whole firewall decides about new
+ * connections.
  */
 #include "hook.h"
 
@@ -26,7 +27,7 @@ static_assert((int)IPPFVS_LOCAL_IN == (int)NF_INET_LOCAL_IN);
 static_assert((int)IPPFVS_FORWARD == (int)NF_INET_FORWARD);
 static_assert((int)IPPFVS_LOCAL_OUT == (int)NF_INET_LOCAL_OUT);
 
-/* For a variable that a kernel which zeroes the stack need not zero. */
+/* Marks a variable that need not be zeroed by kernels that zero all variables on the stack. */
 #if __has_attribute(__uninitialized__)
 #define IPPFVS_UNINITIALIZED __attribute__((__uninitialized__))
 #else
@@ -43,8 +44,9 @@ static const unsigned int nf_verdict[] = {
 /* clang-format on */
 
 /*
- * Malformed packets, fragments and packets of other protocols pass. The fields are set one by one,
- * because ippfvs_packet_read() sets the others, and zeroing the whole structure costs 10 ns.
+ * Malformed packets, fragments and packets of other protocols pass. The fields of @pkt are set one
+ * by one, because ippfvs_packet_read() sets the others, and zeroing the whole structure costs 10
+ * ns.
  */
 static __always_inline enum ippfvs_verdict
 process(struct sk_buff *skb, const struct nf_hook_state *state,
@@ -60,7 +62,9 @@ process(struct sk_buff *skb, const struct nf_hook_state *state,
 	pkt.hook = (enum ippfvs_hook)state->hook;
 
 	err = ippfvs_packet_read(&pkt);
-	/* The packet may belong to a known connection, which the stack would take for its own. */
+	/*
+	 * The packet may belong to a known connection, for which the stack would answer with RST.
+	 */
 	if (unlikely(err == -ENOMEM)) {
 		memset(&pkt.wire.tuple, 0, sizeof(pkt.wire.tuple)); /* for the tracepoint */
 		return ippfvs_drop(&pkt, IPPFVS_DROP_NO_MEMORY);
@@ -72,8 +76,9 @@ process(struct sk_buff *skb, const struct nf_hook_state *state,
 }
 
 /*
- * Packets from process context (the director's own, and those that a program accepted by NFQUEUE)
- * arrive with bottom halves on. Inlined, so that each hook calls its input function directly.
+ * Bottom halves are on if a packet comes from process context: if the director sends it, or if a
+ * program has accepted it through NFQUEUE. The function is inlined, so that each hook calls its
+ * input function directly.
  */
 static __always_inline unsigned int handle(struct sk_buff *skb, const struct nf_hook_state *state,
 					   enum ippfvs_verdict (*input)(struct ippfvs_packet *pkt))
@@ -91,7 +96,7 @@ static __always_inline unsigned int handle(struct sk_buff *skb, const struct nf_
 
 #if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
 
-/* Whether a bridge of the host carries the frame to another machine (br_netfilter). */
+/* Return: true if a bridge of the host carries the frame to another machine (br_netfilter). */
 static bool is_bridged_past(const struct sk_buff *skb, const struct net_device *in)
 {
 	const struct nf_bridge_info *info = nf_bridge_info_get(skb);
@@ -99,7 +104,7 @@ static bool is_bridged_past(const struct sk_buff *skb, const struct net_device *
 	return info && info->pkt_otherhost && !ether_addr_equal(eth_hdr(skb)->h_dest, in->dev_addr);
 }
 
-/* Whether a bridge of the host forwards the frame between ports; its TTL was not taken then. */
+/* Return: true if a bridge of the host forwards the frame, so that its TTL was not decremented. */
 static bool is_bridged_through(const struct sk_buff *skb)
 {
 	return nf_bridge_get_physoutdev(skb);
@@ -143,7 +148,7 @@ static unsigned int local_out(void *priv, struct sk_buff *skb, const struct nf_h
 	return handle(skb, state, ippfvs_input);
 }
 
-/* The private pointer tells our hooks from others: see is_unfiltered() in early.c. */
+/* is_unfiltered() in early.c recognises our hooks by their private pointer. */
 /* clang-format off */
 #define HOOK(family, number, order, function) {	\
 	.hook = (function),			\

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An ICMP error quotes the packet that it is about, as that packet was on the wire. The reversed
- * five-tuple of the quote is that of a reply, and finds the connection. If the quoted packet was on
- * its way to the real server, the error is for the client, and the other way round. The headers of
- * the error and of the quote are rewritten to what the receiver knows.
+ * An ICMP error quotes the packet that caused it, as that packet was on the wire. The connection is
+ * looked up by the reversed five-tuple of the quoted packet, which is that of a reply to it. If the
+ * quoted packet was sent to the real server, the error is for the client. If it was sent to the
+ * client, the error is for the real server. The headers of the error and of the quoted packet are
+ * rewritten to the addresses and ports that the receiver knows.
  */
 #include "icmp.h"
 
@@ -54,7 +55,7 @@ static struct ippfvs_conn *lookup_tuple(struct ippfvs_packet *pkt, const struct 
 	return ippfvs_conn_lookup(&pkt->ipn->conns, tuple, &hash, dir);
 }
 
-/* An error with a wrong checksum must not be forwarded with a correct one. */
+/* The checksum is verified, because an error with a wrong one would be sent with a correct one. */
 static bool has_valid_checksum(const struct ippfvs_packet *pkt)
 {
 	if (pkt->hook == IPPFVS_LOCAL_OUT)
@@ -88,7 +89,7 @@ static void set_checksum(struct ippfvs_packet *pkt)
 	}
 }
 
-/* Make all headers that were read private, and provide @headroom for the link layer. */
+/* Make all headers that were read private, and provide @headroom bytes for the link layer. */
 static bool make_quote_writable(struct ippfvs_packet *pkt, const struct ippfvs_wire *quoted,
 				unsigned int headroom)
 {
@@ -97,9 +98,9 @@ static bool make_quote_writable(struct ippfvs_packet *pkt, const struct ippfvs_w
 }
 
 /*
- * Rewrite the end of the quote that the receiver does not know to the end @known, and if @outer is
- * not NULL, an address of the error itself to @outer. Then send the error by @dst, whose reference
- * is consumed, or let it pass if @dst is NULL.
+ * In the quoted packet, replace the end that the receiver does not know by the end @known. If
+ * @outer is not NULL, replace an address of the error itself by @outer. Then send the error by
+ * @dst, whose reference is consumed, or let it pass if @dst is NULL.
  */
 static enum ippfvs_verdict rewrite_and_send(struct icmp_error *error, enum ippfvs_conn_end known,
 					    const union ippfvs_addr *outer, struct dst_entry *dst)
@@ -130,9 +131,9 @@ static enum ippfvs_verdict rewrite_and_send(struct icmp_error *error, enum ippfv
 }
 
 /*
- * The client knows only the virtual address. It gets the error from there, whichever router sent
- * it, because it would not accept an error from a private address. An error of the director itself
- * keeps its source.
+ * The client knows only the virtual address, and an error from a private address might not reach
+ * it. Therefore the virtual address becomes the source, whichever router has sent the error. An
+ * error of the director itself keeps its source.
  */
 static enum ippfvs_verdict to_client(struct icmp_error *error)
 {
@@ -170,7 +171,7 @@ static enum ippfvs_verdict to_nat_real(struct icmp_error *error)
 	return rewrite_and_send(error, IPPFVS_END_REAL, &error->conn->real->addr, route->dst);
 }
 
-/* A UDP socket of Local Node is found by the addresses that it uses itself. */
+/* The stack finds a UDP socket of a Local Node by the addresses that the socket itself uses. */
 static enum ippfvs_verdict to_local_real(struct icmp_error *error)
 {
 	if (!error->conn->two_way || error->pkt->hook != IPPFVS_LOCAL_IN)
@@ -190,7 +191,7 @@ static enum ippfvs_verdict to_real(struct icmp_error *error)
 	}
 }
 
-/* The MTU in a "fragmentation needed" or "packet too big" error, or 0. */
+/* Return: the MTU in a "fragmentation needed" or "packet too big" error, or 0. */
 static u32 reported_mtu(const struct ippfvs_packet *pkt)
 {
 	const u8 *th = pkt->skb->data + pkt->wire.l4;
@@ -205,7 +206,7 @@ static u32 reported_mtu(const struct ippfvs_packet *pkt)
 		       0;
 }
 
-/* Whether the quoted outer packet is one that VS-TUN sent for a known connection. */
+/* Return: true if VS-TUN sent the quoted outer packet for a known connection. */
 static bool is_own_tunnel(struct ippfvs_packet *pkt, const struct ippfvs_wire *quoted)
 {
 	struct ippfvs_wire within;
@@ -221,9 +222,9 @@ static bool is_own_tunnel(struct ippfvs_packet *pkt, const struct ippfvs_wire *q
 }
 
 /*
- * Record the path MTU towards a real server of VS-TUN. The director answers the client's next large
- * packet with an ICMP error of its own, because it can quote that packet. An error that quotes only
- * the outer header may be forged; it is left to the stack.
+ * Record the path MTU towards a real server of VS-TUN. The director will answer the client's next
+ * large packet with an ICMP error of its own, which quotes that packet. An error that quotes only
+ * the outer header may be forged, so it is left to the stack.
  */
 static enum ippfvs_verdict tunnel_error(struct ippfvs_packet *pkt, const struct ippfvs_wire *quoted)
 {
@@ -251,7 +252,7 @@ enum ippfvs_verdict ippfvs_icmp_input(struct ippfvs_packet *pkt)
 	int err;
 
 	err = ippfvs_packet_read_quoted(pkt, pkt->wire.inner, &error.quoted);
-	/* The quote may show the address of a real server, which clients must not learn. */
+	/* The quoted packet may show the address of a real server, which clients must not learn. */
 	if (unlikely(err == -ENOMEM))
 		return ippfvs_drop(pkt, IPPFVS_DROP_NO_MEMORY);
 	if (err || error.quoted.tuple.family != pkt->wire.tuple.family)
@@ -263,7 +264,7 @@ enum ippfvs_verdict ippfvs_icmp_input(struct ippfvs_packet *pkt)
 	error.conn = lookup_tuple(pkt, &reversed, &dir);
 	if (!error.conn)
 		return IPPFVS_PASS;
-	/* Packets to Local Node are not rewritten, so a quote of this form is forged. */
+	/* Packets to a Local Node are not rewritten, so the quoted packet is forged. */
 	if (dir == IPPFVS_CONN_OUT && error.conn->method == IPPFVS_METHOD_LOCAL)
 		return IPPFVS_PASS;
 	if (!has_valid_checksum(pkt))

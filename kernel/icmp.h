@@ -10,7 +10,7 @@
  * @pkt: the error, which quotes a packet
  *
  * Context: RCU, bottom halves off.
- * Return: IPPFVS_PASS if the error is not about a known connection.
+ * Return: a verdict; IPPFVS_PASS if the error is not about a known connection.
  */
 enum ippfvs_verdict ippfvs_icmp_input(struct ippfvs_packet *pkt);
 

@@ -20,7 +20,7 @@ static __always_inline struct ippfvs_conn *lookup_conn(struct ippfvs_packet *pkt
 	return ippfvs_conn_lookup(&pkt->ipn->conns, &pkt->wire.tuple, &pkt->hash, dir);
 }
 
-/* A TCP client gets RST, unless its packet opens a connection. A UDP flow gets another server. */
+/* A TCP client gets an RST unless its packet opens a connection. A UDP flow is scheduled again. */
 static enum ippfvs_verdict real_removed(struct ippfvs_packet *pkt, struct ippfvs_conn *conn)
 {
 	ippfvs_conn_entomb(&pkt->ipn->conns, conn);
@@ -45,9 +45,9 @@ static enum ippfvs_verdict input_known(struct ippfvs_packet *pkt, struct ippfvs_
 }
 
 /*
- * Whether the stack must handle this packet of a Local Node connection first. A client's packet
- * has not passed the firewall yet at PREROUTING. A reply is made on the director, so one that
- * arrives from outside is forged, and the stack drops it as a packet from its own address.
+ * Return: true if the stack must handle this packet of a Local Node connection first. A client's
+ * packet at PREROUTING has not passed the firewall yet. Replies are sent by the director itself, so
+ * a reply from outside is forged, and the stack drops it because of its source address.
  */
 static bool is_for_stack(const struct ippfvs_packet *pkt, enum ippfvs_conn_dir dir)
 {
@@ -87,9 +87,9 @@ enum ippfvs_verdict ippfvs_input_bridged(struct ippfvs_packet *pkt)
 }
 
 /*
- * Most packets of known connections were forwarded at PREROUTING. Those that get here belong to
- * Local Node, or are replies to a client on the director, or the director's own packets, or lost a
- * race with another packet of their flow.
+ * Most packets of known connections are forwarded at PREROUTING. The others are packets of a Local
+ * Node, replies to a client on the director, packets that the director sends, and packets whose
+ * connection another packet has opened since PREROUTING.
  */
 enum ippfvs_verdict ippfvs_input(struct ippfvs_packet *pkt)
 {
@@ -99,7 +99,7 @@ enum ippfvs_verdict ippfvs_input(struct ippfvs_packet *pkt)
 
 	if (unlikely(pkt->wire.inner))
 		return ippfvs_icmp_input(pkt);
-	/* A packet to one of the director's own addresses returns through the loopback device. */
+	/* A packet to an address of the director will come back through the loopback device. */
 	if (pkt->hook == IPPFVS_LOCAL_OUT &&
 	    ippfvs_route_is_loopback(pkt->skb, pkt->wire.tuple.family))
 		return IPPFVS_PASS;

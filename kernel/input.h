@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What happens to a packet at each hook: lookup of its connection, then its way by direction. */
+/* The entry to the packet path from each hook. */
 #ifndef _IPPFVS_INPUT_H
 #define _IPPFVS_INPUT_H
 
@@ -7,21 +7,22 @@
 
 /**
  * ippfvs_input_early() - handle a packet before routing
- * @pkt: at PREROUTING
+ * @pkt: the packet, at PREROUTING
  *
- * Forwards a packet of a known connection. Opens a connection only if no firewall could refuse the
- * packet (early scheduling).
+ * A packet of a known connection is forwarded. A connection is opened only if no firewall could
+ * refuse the packet (early scheduling).
  *
  * Context: RCU, bottom halves off.
- * Return: IPPFVS_PASS for what the stack must see first or is not ours.
+ * Return: a verdict; IPPFVS_PASS if the stack must see the packet first, or if the packet is
+ * neither of a connection nor for a service.
  */
 enum ippfvs_verdict ippfvs_input_early(struct ippfvs_packet *pkt);
 
 /**
  * ippfvs_input_bridged() - handle a packet that a bridge of the host carries to another machine
- * @pkt: at PREROUTING
+ * @pkt: the packet, at PREROUTING
  *
- * Takes only replies of real servers, whose clients know nothing but the virtual address.
+ * Only replies of real servers are handled, because their clients expect the virtual address.
  *
  * Context: RCU, bottom halves off.
  * Return: a verdict; IPPFVS_PASS for everything else.
@@ -30,9 +31,10 @@ enum ippfvs_verdict ippfvs_input_bridged(struct ippfvs_packet *pkt);
 
 /**
  * ippfvs_input() - handle a packet that the host's firewall has accepted
- * @pkt: at LOCAL_IN, FORWARD or LOCAL_OUT
+ * @pkt: the packet, at LOCAL_IN, FORWARD or LOCAL_OUT
  *
- * Forwards a packet of a known connection, and opens one if the packet is for a service.
+ * A packet of a known connection is forwarded. Any other packet opens a connection if it is for a
+ * service.
  *
  * Context: RCU, bottom halves off.
  * Return: a verdict.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module, and its state in each network namespace: what starts with the first service of a
- * namespace, and what ends with the last service, the namespace or the module.
+ * The start and end of the module, of its state in a network namespace, and of the parts that run
+ * only while the namespace has services.
  */
 #include "conn/worker.h"
 #include "hook.h"
@@ -28,7 +28,9 @@
 
 unsigned int ippfvs_net_id __read_mostly;
 
-/* Only the first fragment of a packet has the ports, so the stack must reassemble packets first. */
+/*
+ * Only the first fragment of a packet has the ports. Therefore the stack must reassemble packets.
+ */
 static int defrag_enable(struct net *net)
 {
 	int err;
@@ -48,7 +50,7 @@ static void defrag_disable(struct net *net)
 	nf_defrag_ipv4_disable(net);
 }
 
-/* Before the first service of a namespace is published. */
+/* Called before the first service of a namespace is published. */
 static int start(struct ippfvs_net *ipn)
 {
 	int err;
@@ -76,7 +78,7 @@ out_stop_table:
 	return err;
 }
 
-/* After the last service was removed, but before it is unpublished. */
+/* Called before the last service of a namespace is unpublished. */
 static void stop(struct ippfvs_net *ipn)
 {
 	lockdep_assert_held(&ipn->lock);
@@ -112,8 +114,8 @@ static int __net_init net_init(struct net *net)
 }
 
 /*
- * Real servers hold routes, which the namespace counts until they are freed. This happens two grace
- * periods after the last connection was freed. Afterwards no callback of ours is pending.
+ * Real servers hold routes, and the namespace waits until they are freed. They are freed two grace
+ * periods after the last connection. After that, no RCU callback of this module is pending.
  */
 static void wait_for_routes(void)
 {
@@ -131,7 +133,7 @@ static void __net_exit net_exit(struct net *net)
 	mutex_unlock(&ipn->lock);
 }
 
-/* Namespaces that end together wait together. */
+/* Wait once for all namespaces that end together. */
 static void __net_exit net_exit_batch(struct list_head *list)
 {
 	struct ippfvs_net *ipn;
@@ -174,8 +176,8 @@ static struct notifier_block addr_notifier = {
 };
 
 /*
- * Registered as devices are, so that our exit function runs before the namespace removes its
- * devices, which waits for every route through them.
+ * Our operations are registered as those of a device, so that our exit function runs before the
+ * namespace removes its devices. The removal of a device waits for every route through it.
  */
 static int __init register_namespaces(void)
 {
@@ -190,7 +192,7 @@ static int __init register_namespaces(void)
 	return err;
 }
 
-/* On return every namespace has stopped and its callbacks have run. */
+/* After this function, every namespace has been stopped and its RCU callbacks have run. */
 static void unregister_namespaces(void)
 {
 	unregister_inetaddr_notifier(&addr_notifier);
@@ -199,8 +201,8 @@ static void unregister_namespaces(void)
 }
 
 /*
- * Per-CPU data is protected by local_bh_disable(), which on PREEMPT_RT excludes other tasks of the
- * CPU only with CONFIG_PREEMPT_RT_NEEDS_BH_LOCK.
+ * Per-CPU data is protected by local_bh_disable(). On PREEMPT_RT it excludes other tasks on the
+ * same CPU only with CONFIG_PREEMPT_RT_NEEDS_BH_LOCK.
  */
 static bool bh_excludes_others(void)
 {

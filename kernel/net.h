@@ -15,15 +15,15 @@
 struct ippfvs_service_table;
 struct net;
 
-/* Set when main.c registers the per-namespace state. */
+/* The id of the per-namespace state; set when main.c registers it. */
 extern unsigned int ippfvs_net_id;
 
 /**
  * struct ippfvs_net - the director of one network namespace
  * @net: the namespace, which outlives this structure
  * @lock: held for every change of rules and settings; process context
- * @services: RCU; NULL while there is no service, when nothing is hooked
- * @changes: number of changes begun and ended, see ippfvs_change_begin(); @lock
+ * @services: RCU; NULL while there is no service; then no hook is registered
+ * @changes: number of begun changes plus number of ended changes, see ippfvs_change_begin(); @lock
  * @next_id: id of the next service; @lock
  * @retired: counters of removed services; @lock
  * @config: settings
@@ -44,6 +44,13 @@ struct ippfvs_net {
 	struct ippfvs_drops drops;
 };
 
+/**
+ * ippfvs_net() - get the director of a network namespace
+ * @net: the namespace
+ *
+ * Context: any.
+ * Return: the director.
+ */
 static inline struct ippfvs_net *ippfvs_net(const struct net *net)
 {
 	return net_generic(net, ippfvs_net_id);
@@ -52,17 +59,17 @@ static inline struct ippfvs_net *ippfvs_net(const struct net *net)
 /*
  * The sequence count of the changes of services.
  *
- * Readers that must not see half of a change compare the count before and after they read. The
- * kernel's seqcount_t is not used, because writers may sleep within a change: readers of a
- * seqcount_t would spin meanwhile.
+ * A reader that must not see half of a change compares the count before and after it reads. The
+ * kernel's seqcount_t is not used, because its readers would spin while a writer sleeps within a
+ * change.
  */
 
 /**
  * ippfvs_change_begin() - begin a change of the services
  * @ipn: the namespace
  *
- * A change ends only after the counters of what it removed have been added to those
- * of what stays. Changes do not nest.
+ * Before a change ends, the counters of the services and real servers that it removed
+ * are added to those of the service or the namespace. Changes do not nest.
  *
  * Context: process context; the caller holds ipn->lock and may sleep until
  * ippfvs_change_end().
@@ -72,7 +79,7 @@ static inline void ippfvs_change_begin(struct ippfvs_net *ipn)
 	lockdep_assert_held(&ipn->lock);
 
 	WRITE_ONCE(ipn->changes, ipn->changes + 1);
-	smp_wmb(); /* odd before the change is visible; pairs with ippfvs_read_retry() */
+	smp_wmb(); /* the count is odd before the change; pairs with ippfvs_read_retry() */
 }
 
 /**
@@ -94,25 +101,25 @@ static inline void ippfvs_change_end(struct ippfvs_net *ipn)
  * @ipn: the namespace
  *
  * Context: any. It never waits.
- * Return: the count. It is odd while a change is being made.
+ * Return: the count, which is odd during a change.
  */
 static inline u32 ippfvs_read_begin(const struct ippfvs_net *ipn)
 {
-	/* Before anything is read; pairs with ippfvs_change_end() */
+	/* The count is read before the services; pairs with ippfvs_change_end() */
 	return smp_load_acquire(&ipn->changes);
 }
 
 /**
- * ippfvs_read_retry() - tell whether the services changed while they were read
+ * ippfvs_read_retry() - check whether the services changed while they were read
  * @ipn: the namespace
- * @count: what ippfvs_read_begin() returned
+ * @count: return value of ippfvs_read_begin()
  *
  * Context: any. It never waits.
- * Return: true if what was read may include a part of a change.
+ * Return: true if the reader may have seen part of a change.
  */
 static inline bool ippfvs_read_retry(const struct ippfvs_net *ipn, u32 count)
 {
-	smp_rmb(); /* after everything was read; pairs with ippfvs_change_begin() */
+	smp_rmb(); /* the count is read after the services; pairs with ippfvs_change_begin() */
 	return count & 1 || READ_ONCE(ipn->changes) != count;
 }
 

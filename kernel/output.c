@@ -10,8 +10,8 @@
 #include <net/dst.h>
 
 /*
- * Conntrack did not see the request. It would mark the reply as invalid before LOCAL_IN, where the
- * reply is rewritten.
+ * Conntrack has not seen the request. Therefore it would mark the reply as invalid on the way to
+ * LOCAL_IN, where the reply is rewritten.
  */
 static void untrack(struct sk_buff *skb)
 {
@@ -20,9 +20,9 @@ static void untrack(struct sk_buff *skb)
 }
 
 /*
- * If the client is on the director, the reply takes the input path, which must see the real server's
- * address as its source. Therefore it is rewritten at LOCAL_IN. A reply that the director made itself
- * (Local Node) has its route already.
+ * A reply to a client on the director takes the stack's input path, which must see the real
+ * server's address as its source. Therefore it is rewritten only at LOCAL_IN. A reply that the
+ * director itself sends (Local Node) already has its route.
  */
 enum ippfvs_verdict ippfvs_output(struct ippfvs_packet *pkt, struct ippfvs_conn *conn)
 {

@@ -10,7 +10,7 @@ struct ippfvs_conn;
 /**
  * ippfvs_output() - forward a reply
  * @pkt: a packet from the real server of @conn
- * @conn: its connection, whose replies pass the director
+ * @conn: its connection, whose replies pass through the director
  *
  * Context: RCU, bottom halves off.
  * Return: a verdict.

@@ -2,9 +2,9 @@
 #include "packet.h"
 
 /*
- * Call @read for the headers at @offset until all bytes that it asks for are linear. They end
- * before @end, so a failure to pull them is for lack of memory. Inlined, so that the call of @read
- * is direct.
+ * Call @read for the headers at @offset until all bytes that it needs are linear. These bytes are
+ * before @end, so a failure to pull them means that there is no memory. The function is inlined, so
+ * that the call of @read is direct.
  */
 static __always_inline int read_headers(struct sk_buff *skb, u32 offset, u32 end,
 					struct ippfvs_wire *wire,
@@ -32,7 +32,7 @@ int ippfvs_packet_pull_and_read(struct ippfvs_packet *pkt)
 	return read_headers(pkt->skb, 0, pkt->skb->len, &pkt->wire, ippfvs_wire_read);
 }
 
-/* The quote ends where the ICMP error ends by its own length; padding belongs to neither. */
+/* The quoted packet ends where the ICMP error ends according to its length, without padding. */
 int ippfvs_packet_read_quoted(struct ippfvs_packet *pkt, u32 offset, struct ippfvs_wire *quoted)
 {
 	return read_headers(pkt->skb, offset, pkt->wire.length, quoted, ippfvs_wire_read_quoted);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A packet on the packet path: its headers, read once, and what becomes of it. */
+/* A packet on the packet path: its headers and its verdict. */
 #ifndef _IPPFVS_PACKET_H
 #define _IPPFVS_PACKET_H
 
@@ -13,29 +13,29 @@ struct ippfvs_net;
 struct net;
 struct net_device;
 
-/* What becomes of a packet; hook.c translates it into netfilter's verdicts. */
+/* The verdict on a packet; hook.c translates it into a verdict of netfilter. */
 enum ippfvs_verdict {
 	IPPFVS_PASS,	   /* the packet continues through the stack */
 	IPPFVS_DROP,	   /* dropped and counted; the caller frees it */
 	IPPFVS_STOLEN,	   /* sent or freed already */
-	IPPFVS_RESCHEDULE, /* its connection has ended; it may open another one */
+	IPPFVS_RESCHEDULE, /* the connection has ended; the packet may open another one */
 };
 
 /* The hook at which the packet is. The values are those of enum nf_inet_hooks (hook.c). */
 enum ippfvs_hook {
 	IPPFVS_PREROUTING, /* before routing */
 	IPPFVS_LOCAL_IN,   /* routed to the director, accepted by its firewall */
-	IPPFVS_FORWARD,	   /* routed onward and accepted; the stack has taken the TTL */
-	IPPFVS_LOCAL_OUT,  /* made by the director */
+	IPPFVS_FORWARD,	   /* routed onward and accepted; the stack has decremented the TTL */
+	IPPFVS_LOCAL_OUT,  /* sent by the director */
 };
 
 /**
  * struct ippfvs_packet - a packet and what is known about it
  * @skb: its data points to the network header; the headers in @wire are linear
  * @net: its namespace
- * @ipn: our state of the namespace
- * @in: device that received it; NULL for a packet of the director's own
- * @hook: where it is
+ * @ipn: state of the director in this namespace
+ * @in: device that received the packet; NULL for a packet that the director sends
+ * @hook: the hook that has called us
  * @wire: its headers
  * @hash: hash of its source; valid after ippfvs_conn_lookup()
  *
@@ -51,7 +51,13 @@ struct ippfvs_packet {
 	u32 hash;
 };
 
-/* The slow part of ippfvs_packet_read(), for headers that are not all linear. */
+/**
+ * ippfvs_packet_pull_and_read() - read headers that are not linear; see ippfvs_packet_read()
+ * @pkt: @skb is set
+ *
+ * Context: RCU, bottom halves off.
+ * Return: 0, a negative enum ippfvs_wire_error, or -ENOMEM.
+ */
 int ippfvs_packet_pull_and_read(struct ippfvs_packet *pkt);
 
 /**
@@ -72,7 +78,7 @@ static inline int ippfvs_packet_read(struct ippfvs_packet *pkt)
 /**
  * ippfvs_packet_read_quoted() - read the packet that an ICMP error quotes
  * @pkt: the ICMP error
- * @offset: of the quoted packet from the network header of @pkt
+ * @offset: offset of the quoted packet from the network header of @pkt
  * @quoted: result
  *
  * Context: RCU, bottom halves off. Pointers into the packet are stale afterwards.
@@ -80,16 +86,24 @@ static inline int ippfvs_packet_read(struct ippfvs_packet *pkt)
  */
 int ippfvs_packet_read_quoted(struct ippfvs_packet *pkt, u32 offset, struct ippfvs_wire *quoted);
 
-/* The slow part of ippfvs_packet_writable(). */
-bool ippfvs_packet_make_writable(struct ippfvs_packet *pkt, unsigned int headroom);
-
 /**
- * ippfvs_packet_writable() - make the headers private and provide room before them
+ * ippfvs_packet_make_writable() - the slow part of ippfvs_packet_writable()
  * @pkt: the packet; pointers into it are stale afterwards
  * @headroom: bytes needed before the network header, including the link layer
  *
  * Context: RCU, bottom halves off.
- * Return: false if there is no memory or the headers cannot be changed; drop the packet then.
+ * Return: false if there is no memory or the headers cannot be changed.
+ */
+bool ippfvs_packet_make_writable(struct ippfvs_packet *pkt, unsigned int headroom);
+
+/**
+ * ippfvs_packet_writable() - make the headers private and provide headroom
+ * @pkt: the packet; pointers into it are stale afterwards
+ * @headroom: bytes needed before the network header, including the link layer
+ *
+ * Context: RCU, bottom halves off.
+ * Return: false if the packet must be dropped, because there is no memory or the headers cannot be
+ * changed.
  */
 static inline bool ippfvs_packet_writable(struct ippfvs_packet *pkt, unsigned int headroom)
 {
@@ -98,29 +112,60 @@ static inline bool ippfvs_packet_writable(struct ippfvs_packet *pkt, unsigned in
 	       ippfvs_packet_make_writable(pkt, headroom);
 }
 
+/**
+ * ippfvs_packet_tcp() - check whether a packet is a TCP segment
+ * @pkt: the packet
+ *
+ * Context: any.
+ * Return: true if it is.
+ */
 static inline bool ippfvs_packet_tcp(const struct ippfvs_packet *pkt)
 {
 	return pkt->wire.tuple.protocol == IPPROTO_TCP;
 }
 
+/**
+ * ippfvs_packet_ipv4() - check whether a packet is an IPv4 packet
+ * @pkt: the packet
+ *
+ * Context: any.
+ * Return: true if it is; false if it is an IPv6 packet.
+ */
 static inline bool ippfvs_packet_ipv4(const struct ippfvs_packet *pkt)
 {
 	return pkt->wire.tuple.family == IPPFVS_FAMILY_IPV4;
 }
 
-/* Whether the director still has to decrement the TTL or hop limit, as a router does. */
+/**
+ * ippfvs_packet_ttl_due() - check whether the TTL or hop limit must still be decremented
+ * @pkt: the packet
+ *
+ * Context: any.
+ * Return: true if the director must decrement it, as a router does.
+ */
 static inline bool ippfvs_packet_ttl_due(const struct ippfvs_packet *pkt)
 {
 	return pkt->hook == IPPFVS_PREROUTING || pkt->hook == IPPFVS_LOCAL_IN;
 }
 
-/* Whether the packet must not be forwarded because its TTL or hop limit is used up. */
+/**
+ * ippfvs_packet_ttl_expired() - check whether the TTL or hop limit is used up
+ * @pkt: the packet
+ *
+ * Context: any.
+ * Return: true if the packet must not be forwarded.
+ */
 static inline bool ippfvs_packet_ttl_expired(const struct ippfvs_packet *pkt)
 {
 	return ippfvs_packet_ttl_due(pkt) && pkt->wire.ttl <= 1;
 }
 
-/* Decrement the TTL or hop limit if that is due. The packet must be writable. */
+/**
+ * ippfvs_packet_decrement_ttl() - decrement the TTL or hop limit if that is due
+ * @pkt: the packet, whose headers are writable
+ *
+ * Context: any.
+ */
 static inline void ippfvs_packet_decrement_ttl(struct ippfvs_packet *pkt)
 {
 	if (!ippfvs_packet_ttl_due(pkt))

@@ -20,7 +20,7 @@ enum ippfvs_verdict ippfvs_drop(const struct ippfvs_packet *pkt, enum ippfvs_dro
 	return IPPFVS_DROP;
 }
 
-/* The IPv4 stack answers only packets that have a route, which is not so at PREROUTING. */
+/* The IPv4 stack answers only packets that have a route. At PREROUTING they have none yet. */
 static bool ensure_route(struct ippfvs_packet *pkt)
 {
 	const struct iphdr *iph = ip_hdr(pkt->skb);
@@ -34,8 +34,8 @@ static bool ensure_route(struct ippfvs_packet *pkt)
 
 /*
  * Kernels without "nf_reject: don't leak dst refcount for loopback packets" (2025) look up a route
- * at PREROUTING even if the packet has one, and leak the reference to the latter. The hook has no
- * other meaning there.
+ * at PREROUTING even if the packet has one, and leak the reference to the old one. These functions
+ * use the hook for nothing else.
  */
 static unsigned int reset_hook(const struct ippfvs_packet *pkt)
 {
@@ -57,7 +57,7 @@ static void send_reset(struct ippfvs_packet *pkt)
 	}
 }
 
-/* Type and code of an error in ICMP and in ICMPv6. */
+/* The type and code of an error in ICMP and in ICMPv6. */
 struct error {
 	u8 type, code;
 	u8 type6, code6;

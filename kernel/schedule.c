@@ -12,7 +12,7 @@
 #include "service/table.h"
 #include "service/service.h"
 
-/* The entry */
+/* Creation of the entry */
 
 static enum ippfvs_drop drop_reason(long err)
 {
@@ -26,13 +26,15 @@ static enum ippfvs_drop drop_reason(long err)
 	}
 }
 
-/* Network byte order. In a service on all ports, the packet's own port is used. */
+/* Return: the port in network byte order; in a service on all ports, the packet's own port. */
 static __be16 real_port(const struct ippfvs_member *member, const struct ippfvs_packet *pkt)
 {
 	return member->real->port ?: pkt->wire.tuple.dport;
 }
 
-/* Replies of Local Node come from the address that its socket uses, which the plan takes over. */
+/*
+ * Replies of a Local Node come from the address of its socket, so the plan must have this address.
+ */
 static struct ippfvs_conn *add_conn(struct ippfvs_packet *pkt, const struct ippfvs_member *member)
 {
 	struct ippfvs_conn_plan plan = {
@@ -53,7 +55,7 @@ static struct ippfvs_conn *add_conn(struct ippfvs_packet *pkt, const struct ippf
 	return ippfvs_conn_add(&pkt->ipn->conns, &plan);
 }
 
-/* A Local Node without a socket gets no connection entry. */
+/* Return: true if the member is a Local Node without a socket, which gets no connection entry. */
 static bool has_no_listener(const struct ippfvs_packet *pkt, const struct ippfvs_member *member)
 {
 	return member->method == IPPFVS_METHOD_LOCAL &&
@@ -76,8 +78,8 @@ static enum ippfvs_verdict open_conn(struct ippfvs_packet *pkt, struct ippfvs_po
 	if (IS_ERR(conn))
 		return ippfvs_drop(pkt, drop_reason(PTR_ERR(conn)));
 	/*
-	 * During a replacement of the rules, another CPU may have opened this connection to Local
-	 * Node, whose packets the firewall must see first.
+	 * During a replacement of the rules, another CPU may have opened this connection to a Local
+	 * Node. The firewall must see the packets of a Local Node first.
 	 */
 	if (unlikely(conn->method == IPPFVS_METHOD_LOCAL && pkt->hook == IPPFVS_PREROUTING))
 		return IPPFVS_PASS;
@@ -103,8 +105,9 @@ static bool may_open(const struct ippfvs_packet *pkt)
 }
 
 /*
- * A TCP segment that opens no connection. At LOCAL_IN and LOCAL_OUT the director's own stack may
- * know its connection, and sends RST itself if it does not.
+ * Handle a TCP segment that belongs to no known connection and opens none. At LOCAL_IN and
+ * LOCAL_OUT it may belong to a connection of the director's own stack, which otherwise sends RST
+ * itself.
  */
 static enum ippfvs_verdict unknown_segment(struct ippfvs_packet *pkt)
 {
@@ -120,7 +123,7 @@ enum ippfvs_verdict ippfvs_schedule(struct ippfvs_packet *pkt)
 
 	if (!service)
 		return IPPFVS_PASS;
-	/* A service on all ports must not take replies to the director's own clients. */
+	/* A service on all ports must not schedule replies to clients on the director. */
 	if (!service->key.port && pkt->wire.tuple.protocol == IPPROTO_UDP &&
 	    pkt->hook == IPPFVS_LOCAL_IN && ippfvs_local_has_client(pkt))
 		return IPPFVS_PASS;
@@ -139,7 +142,7 @@ enum ippfvs_verdict ippfvs_schedule_early(struct ippfvs_packet *pkt)
 
 	if (!may_open(pkt) || !ippfvs_early_allowed(pkt))
 		return IPPFVS_PASS;
-	/* Only LOCAL_IN can tell whether a service on all ports would take the director's replies. */
+	/* For a service on all ports, the check for clients on the director needs LOCAL_IN. */
 	service = lookup_service(pkt);
 	if (!service || !service->key.port)
 		return IPPFVS_PASS;

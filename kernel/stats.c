@@ -2,8 +2,9 @@
 /*
  * Counters are kept per CPU and summed when somebody reads them.
  *
- * Readers hold no lock. So what a writer keeps beside the running counts (their value
- * at the last zeroing, the sums of what was removed) is read and written word by word.
+ * Readers hold no lock. Besides the running counters there are sums: the values when the
+ * counters were last zeroed, and the counters of removed real servers. Each word of these
+ * sums is read and written atomically.
  */
 #include "stats.h"
 
@@ -83,7 +84,7 @@ void ippfvs_drops_read(const struct ippfvs_drops *drops, u64 *counts)
 	for (i = 0; i < __IPPFVS_DROP_MAX; i++) {
 		u64 base = READ_ONCE(drops->zeroed.count[i]);
 
-		smp_rmb(); /* the base is read first, else it might exceed the sum */
+		smp_rmb(); /* read the base first, because a newer base could exceed the sum */
 		counts[i] = sum_drops(drops, i) - base;
 	}
 }

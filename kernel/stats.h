@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Counters: what a real server carried, and why packets were dropped. */
+/* Counters: the traffic of real servers, and the reasons of dropped packets. */
 #ifndef _IPPFVS_STATS_H
 #define _IPPFVS_STATS_H
 
@@ -8,7 +8,7 @@
 #include <linux/percpu.h>
 #include <linux/u64_stats_sync.h>
 
-/* Sums, as they are shown. A writer serialises changes; readers may run meanwhile. */
+/* Sums of counters, as they are shown. Writers are serialised; readers need no lock. */
 struct ippfvs_counters {
 	u64 conns;
 	u64 packets_in;
@@ -17,7 +17,7 @@ struct ippfvs_counters {
 	u64 bytes_out;
 };
 
-/* One CPU's share. Only that CPU writes it, with bottom halves off. */
+/* One CPU's share of the counters. Only that CPU writes it, with bottom halves off. */
 struct ippfvs_stats {
 	u64_stats_t conns;
 	u64_stats_t packets_in;
@@ -34,8 +34,8 @@ struct ippfvs_drops_cpu {
 
 /**
  * struct ippfvs_drops - the dropped packets of a namespace
- * @cpu: running counts, never zeroed
- * @zeroed: their sums at the last zeroing; the namespace's lock
+ * @cpu: running counters, which are never zeroed
+ * @zeroed: the sums when they were last zeroed; written under the namespace's lock
  */
 struct ippfvs_drops {
 	struct ippfvs_drops_cpu __percpu *cpu;
@@ -88,7 +88,7 @@ static inline void ippfvs_stats_out(struct ippfvs_stats *stats, u32 bytes)
 /**
  * ippfvs_stats_fold() - add one CPU's counters to sums
  * @sum: the sums
- * @stats: the share, which may be written meanwhile
+ * @stats: one CPU's share, which may be written at the same time
  *
  * Context: any; the caller serialises writers of @sum.
  */
@@ -97,7 +97,7 @@ void ippfvs_stats_fold(struct ippfvs_counters *sum, const struct ippfvs_stats *s
 /**
  * ippfvs_counters_add() - add counters to sums
  * @sum: the sums
- * @more: what is added; it may be written meanwhile
+ * @more: the counters to add, which may be written at the same time
  *
  * Context: any; the caller serialises writers of @sum.
  */
@@ -106,7 +106,7 @@ void ippfvs_counters_add(struct ippfvs_counters *sum, const struct ippfvs_counte
 /**
  * ippfvs_counters_sub() - subtract counters from sums
  * @sum: the sums
- * @less: what is subtracted; it may be written meanwhile
+ * @less: the counters to subtract, which may be written at the same time
  *
  * Context: any; the caller serialises writers of @sum.
  */
@@ -130,10 +130,21 @@ void ippfvs_counters_set(struct ippfvs_counters *counters, const struct ippfvs_c
  */
 int ippfvs_drops_init(struct ippfvs_drops *drops);
 
-/* Undo ippfvs_drops_init(). Context: process. */
+/**
+ * ippfvs_drops_exit() - undo ippfvs_drops_init()
+ * @drops: the counters
+ *
+ * Context: process.
+ */
 void ippfvs_drops_exit(struct ippfvs_drops *drops);
 
-/* Count a dropped packet. Context: any. */
+/**
+ * ippfvs_drops_count() - count a dropped packet
+ * @drops: the namespace's drop counters
+ * @reason: reason of the drop
+ *
+ * Context: any.
+ */
 static inline void ippfvs_drops_count(struct ippfvs_drops *drops, enum ippfvs_drop reason)
 {
 	this_cpu_inc(drops->cpu->count[reason]);
@@ -141,7 +152,7 @@ static inline void ippfvs_drops_count(struct ippfvs_drops *drops, enum ippfvs_dr
 
 /**
  * ippfvs_drops_read() - sum the drops of all CPUs since the last zeroing
- * @drops: of the namespace
+ * @drops: the namespace's counters
  * @counts: gets IPPFVS_DROP_MAX + 1 sums by enum ippfvs_drop
  *
  * Context: any.
@@ -150,7 +161,7 @@ void ippfvs_drops_read(const struct ippfvs_drops *drops, u64 *counts);
 
 /**
  * ippfvs_drops_zero() - zero the drop counters
- * @drops: of the namespace
+ * @drops: the namespace's counters
  *
  * Context: the caller holds the namespace's lock.
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Definitions of the tracepoints in trace.h, and what they need to record an event. A kernel without
- * tracepoints uses none of it.
+ * Definitions of the tracepoints in trace.h, and functions that they need to record an event. A
+ * kernel without tracepoints uses none of them.
  */
 #include "conn/conn.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Tracepoints: dropped packets, and the life of connections. docs/DEBUGGING.md shows their use.
+ * Tracepoints: dropped packets, and the beginning and end of connections. docs/DEBUGGING.md shows
+ * their use.
  *
  * trace.c defines them. Each end of a packet or connection is recorded as a socket address, which
  * %pISpc prints.
@@ -110,15 +111,18 @@ DECLARE_EVENT_CLASS(conn,
 		  __print_symbolic(__entry->state, IPPFVS_TRACE_STATES))
 );
 
-/* A connection was added to the table. Another CPU may record its end first. */
+/*
+ * A connection was added to the table. If another CPU ends it at once, its end may be recorded
+ * first.
+ */
 DEFINE_EVENT(conn, conn_new,
 	TP_PROTO(const struct ippfvs_conn *conn),
 	TP_ARGS(conn)
 );
 
 /*
- * A connection ended: it expired, its client opened a new one, its real server was removed, Local Node
- * had no listener, or the last service was removed.
+ * A connection ended: it expired, its client opened a new one, its real server was removed, no
+ * socket of the Local Node listened, or the last service was removed.
  */
 DEFINE_EVENT(conn, conn_end,
 	TP_PROTO(const struct ippfvs_conn *conn),

@@ -2,11 +2,11 @@
 /*
  * The array of buckets that the connection table consists of.
  *
- * A bucket is one cache line: seven slots and a pointer to an overflow bucket, which few need.
- * Reading this line tells in nearly all cases which entry, if any, is worth a second cache miss.
+ * A bucket is one cache line: seven slots and a pointer to an overflow bucket, which few buckets
+ * have. In nearly all cases a lookup reads only this line and the cache line of the right entry.
  *
- * The upper bits of a hash select the bucket. So a larger array splits a bucket into adjacent ones,
- * and a dump in the order of the hash is not disturbed by a resize.
+ * The upper bits of a hash select the bucket. Therefore a larger array splits a bucket into
+ * adjacent ones, and a resize does not disturb a dump, which follows the order of the hashes.
  */
 #ifndef _IPPFVS_CONN_BUCKET_H
 #define _IPPFVS_CONN_BUCKET_H
@@ -18,32 +18,62 @@
 #include <linux/types.h>
 
 #define IPPFVS_BUCKET_SLOTS	7
-#define IPPFVS_BUCKET_CHAIN_MAX 32 /* buckets in one chain; bounds the time of a lookup */
+#define IPPFVS_BUCKET_CHAIN_MAX 32 /* maximum length of a chain; limits the time of a lookup */
 #define IPPFVS_BUCKETS_MIN_BITS 8
 #define IPPFVS_BUCKETS_MAX_BITS 24
 
 /*
- * A slot holds 0 or the address of an entry. The alignment of entries leaves six low bits: bit 0 is
- * the direction whose hash links the entry here, bits 1 to 5 are the low bits of that hash (tag).
+ * A slot holds 0 or the address of an entry. The alignment of entries leaves six low bits free: bit
+ * 0 is the direction whose hash links the entry here, bits 1 to 5 are the low bits of that hash
+ * (tag).
  */
 #define IPPFVS_SLOT_DIR 1UL
 #define IPPFVS_SLOT_TAG 0x3eUL
 
+/**
+ * ippfvs_slot_tag() - get the tag of a hash
+ * @hash: the hash
+ *
+ * Context: any.
+ * Return: the tag, at its position in a slot.
+ */
 static inline unsigned long ippfvs_slot_tag(u32 hash)
 {
 	return ((unsigned long)hash << 1) & IPPFVS_SLOT_TAG;
 }
 
+/**
+ * ippfvs_slot() - build the value of the slot that links an entry
+ * @conn: the entry
+ * @dir: direction whose hash links the entry
+ *
+ * Context: any.
+ * Return: the value.
+ */
 static inline unsigned long ippfvs_slot(const struct ippfvs_conn *conn, enum ippfvs_conn_dir dir)
 {
 	return (unsigned long)conn | dir | ippfvs_slot_tag(conn->hash[dir]);
 }
 
+/**
+ * ippfvs_slot_conn() - get the entry that a slot links
+ * @slot: value of the slot
+ *
+ * Context: any.
+ * Return: the entry, or NULL if the slot is empty.
+ */
 static inline struct ippfvs_conn *ippfvs_slot_conn(unsigned long slot)
 {
 	return (struct ippfvs_conn *)(slot & ~(IPPFVS_SLOT_DIR | IPPFVS_SLOT_TAG));
 }
 
+/**
+ * ippfvs_slot_dir() - get the direction whose hash links an entry here
+ * @slot: value of a slot that is not empty
+ *
+ * Context: any.
+ * Return: the direction.
+ */
 static inline enum ippfvs_conn_dir ippfvs_slot_dir(unsigned long slot)
 {
 	return slot & IPPFVS_SLOT_DIR;
@@ -52,7 +82,7 @@ static inline enum ippfvs_conn_dir ippfvs_slot_dir(unsigned long slot)
 /**
  * struct ippfvs_bucket - a bucket, or an overflow bucket in its chain
  * @slot: written under the lock of the hash (table.h), read under RCU
- * @overflow: RCU; the next bucket of the chain, which stays as long as the array
+ * @overflow: RCU; the next bucket of the chain, which is freed together with the array
  */
 struct ippfvs_bucket {
 	unsigned long slot[IPPFVS_BUCKET_SLOTS];
@@ -61,7 +91,7 @@ struct ippfvs_bucket {
 
 /**
  * struct ippfvs_buckets - an array of buckets
- * @next: RCU; the array that all entries are being moved to, or NULL
+ * @next: RCU; during a resize, the array to which all entries are moved; otherwise NULL
  * @bits: the array has 2^@bits buckets
  * @overfull: number of buckets that have an overflow bucket
  * @bucket: the array
@@ -76,14 +106,27 @@ struct ippfvs_buckets {
 /* An array is overfull if more than one in this many buckets has an overflow bucket. */
 #define IPPFVS_BUCKETS_OVERFULL_SHARE 16
 
-/* Whether the array has too many overflow buckets. Context: any. */
+/**
+ * ippfvs_buckets_overfull() - check whether an array has too many overflow buckets
+ * @buckets: the array
+ *
+ * Context: any.
+ * Return: true if it has.
+ */
 static inline bool ippfvs_buckets_overfull(const struct ippfvs_buckets *buckets)
 {
 	return atomic_read(&buckets->overfull) >
 	       (1 << buckets->bits) / IPPFVS_BUCKETS_OVERFULL_SHARE;
 }
 
-/* The bucket of @hash. */
+/**
+ * ippfvs_bucket() - get the bucket of a hash
+ * @buckets: the array
+ * @hash: the hash
+ *
+ * Context: any.
+ * Return: the first bucket of the chain.
+ */
 static inline struct ippfvs_bucket *ippfvs_bucket(const struct ippfvs_buckets *buckets, u32 hash)
 {
 	return &buckets->bucket[hash >> (32 - buckets->bits)];
@@ -93,7 +136,7 @@ static inline struct ippfvs_bucket *ippfvs_bucket(const struct ippfvs_buckets *b
 #define ippfvs_bucket_for_each_rcu(bucket, first) \
 	for ((bucket) = (first); (bucket); (bucket) = rcu_dereference((bucket)->overflow))
 
-/* The same for a caller who holds the lock of the hash, or who alone may free the chain. */
+/* As above, for a caller who holds the lock of the hash, or who alone may free the chain. */
 #define ippfvs_bucket_for_each(bucket, first) \
 	for ((bucket) = (first); (bucket); (bucket) = rcu_dereference_raw((bucket)->overflow))
 
@@ -102,7 +145,7 @@ static inline struct ippfvs_bucket *ippfvs_bucket(const struct ippfvs_buckets *b
  * @bucket: the bucket
  * @hash: the hash
  *
- * There is no branch in the loop, because its outcome could not be predicted.
+ * The loop has no branch, because the CPU could not predict it.
  *
  * Context: RCU.
  * Return: a mask of the slots whose entry may have @hash. An empty slot may be among them.
@@ -122,7 +165,14 @@ static inline unsigned int ippfvs_bucket_match(const struct ippfvs_bucket *bucke
 	return mask;
 }
 
-/* The entry in slot @i, or NULL if the slot is or became empty. Context: RCU. */
+/**
+ * ippfvs_bucket_conn() - get the entry in a slot
+ * @bucket: the bucket
+ * @i: index of the slot
+ *
+ * Context: RCU.
+ * Return: the entry, or NULL if the slot is empty.
+ */
 static inline struct ippfvs_conn *ippfvs_bucket_conn(const struct ippfvs_bucket *bucket,
 						     unsigned int i)
 {
@@ -133,17 +183,17 @@ static inline struct ippfvs_conn *ippfvs_bucket_conn(const struct ippfvs_bucket 
  * ippfvs_buckets_create() - allocate an empty array
  * @bits: binary logarithm of the number of buckets
  *
- * The memory is charged to the memory cgroup of the caller. A resize runs in a kernel thread, which
- * belongs to none.
+ * The memory is charged to the memory cgroup of the caller. The worker, which resizes tables, is in
+ * no such cgroup.
  *
  * Context: process.
- * Return: the array, or NULL without memory.
+ * Return: the array, or NULL if there is no memory.
  */
 struct ippfvs_buckets *ippfvs_buckets_create(unsigned int bits);
 
 /**
  * ippfvs_buckets_destroy() - free an array, but not the entries in it
- * @buckets: an array that no reader can hold
+ * @buckets: an array that has no readers any more
  *
  * Context: process.
  */
@@ -167,7 +217,7 @@ int ippfvs_buckets_add(struct ippfvs_buckets *buckets, u32 hash, unsigned long s
  * @slot: the value
  *
  * Context: the lock of @hash is held.
- * Return: whether the value was found.
+ * Return: true if the value was found.
  */
 bool ippfvs_buckets_remove(struct ippfvs_buckets *buckets, u32 hash, unsigned long slot);
 

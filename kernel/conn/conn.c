@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Memory of connection entries, and changes of their state words. */
+/* Connection entries: allocation, and changes of the state word. */
 #include "conn.h"
 
 #include "../core/tcp_state.h"
@@ -16,7 +16,7 @@
 
 static struct kmem_cache *cache4, *cache6;
 
-/* Entries of all namespaces, including those that wait for their grace period. */
+/* Number of entries in all namespaces, including those that wait for their grace period. */
 static struct percpu_counter entries;
 
 int ippfvs_conn_init(void)
@@ -60,7 +60,7 @@ static void set_addr(struct ippfvs_conn *conn, enum ippfvs_conn_end end,
 		conn->ip6[end] = addr->ip6;
 }
 
-/* The load is counted before the entry is linked, because another CPU may end it at once. */
+/* The load is counted before the entry is linked, because another CPU may then end the entry. */
 struct ippfvs_conn *ippfvs_conn_create(const struct ippfvs_conn_plan *plan, u32 limit)
 {
 	const struct ippfvs_tuple *tuple = plan->tuple;
@@ -139,7 +139,7 @@ static u8 next_state(const struct ippfvs_conn *conn, u8 state, enum ippfvs_conn_
 	return ippfvs_tcp_next(state, side_of(conn, dir), tcp_flags);
 }
 
-/* Whether a packet that leads to @state has nothing to write into @word. */
+/* Return: true if @word has a recent stamp and this state, so that it need not be written. */
 static bool is_recent(u64 word, u8 state)
 {
 	return ippfvs_conn_word_state(word) == state &&

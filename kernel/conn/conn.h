@@ -28,13 +28,25 @@ enum ippfvs_conn_dir {
 /* The three ends of a connection. */
 enum ippfvs_conn_end { IPPFVS_END_CLIENT, IPPFVS_END_VIRTUAL, IPPFVS_END_REAL, IPPFVS_CONN_ENDS };
 
-/* The end that sends packets of direction @dir. */
+/**
+ * ippfvs_conn_source() - get the end that sends the packets of a direction
+ * @dir: the direction
+ *
+ * Context: any.
+ * Return: the end.
+ */
 static inline enum ippfvs_conn_end ippfvs_conn_source(enum ippfvs_conn_dir dir)
 {
 	return dir == IPPFVS_CONN_IN ? IPPFVS_END_CLIENT : IPPFVS_END_REAL;
 }
 
-/* The end that packets of direction @dir are addressed to. */
+/**
+ * ippfvs_conn_dest() - get the end to which the packets of a direction are addressed
+ * @dir: the direction
+ *
+ * Context: any.
+ * Return: the end.
+ */
 static inline enum ippfvs_conn_end ippfvs_conn_dest(enum ippfvs_conn_dir dir)
 {
 	return dir == IPPFVS_CONN_IN ? IPPFVS_END_VIRTUAL : IPPFVS_END_CLIENT;
@@ -47,16 +59,16 @@ static inline enum ippfvs_conn_end ippfvs_conn_dest(enum ippfvs_conn_dir dir)
  * struct ippfvs_conn - a connection entry; 64 bytes for IPv4, which is one cache line
  * @state: the state word, see below
  * @real: the real server; the entry holds a reference
- * @hash: hashes by which the entry is linked, so that a resize need not compute them again:
- *	[IPPFVS_CONN_IN] always, [IPPFVS_CONN_OUT] only if @by_tuple and @two_way
- * @port: by enum ippfvs_conn_end, network byte order
+ * @hash: hashes under which the entry is linked, kept so that a resize need not compute them again;
+ *	[IPPFVS_CONN_IN] is always used, [IPPFVS_CONN_OUT] only if @by_tuple and @two_way
+ * @port: ports, indexed by enum ippfvs_conn_end, network byte order
  * @protocol: IPPROTO_TCP or IPPROTO_UDP
  * @family: IPPFVS_FAMILY_*
  * @method: enum ippfvs_method; a later change of the real server's method does not alter it
- * @two_way: replies pass the director
- * @by_tuple: linked in the five-tuple index and not at its client (insert.c)
- * @ip: IPv4 addresses by enum ippfvs_conn_end
- * @ip6: IPv6 addresses by enum ippfvs_conn_end; such an entry is longer
+ * @two_way: replies pass through the director
+ * @by_tuple: the entry is linked in the five-tuple index and not at its client (insert.c)
+ * @ip: IPv4 addresses, indexed by enum ippfvs_conn_end
+ * @ip6: IPv6 addresses, indexed by enum ippfvs_conn_end; an IPv6 entry has more than 64 bytes
  *
  * Everything except @state is written before the entry is linked, and never changes afterwards.
  */
@@ -84,43 +96,99 @@ struct ippfvs_conn {
 #define IPPFVS_CONN_F_DEAD	(1ULL << 8) /* lookups skip the entry; the worker frees it */
 #define IPPFVS_CONN_F_TOMBSTONE (1ULL << 9) /* dead, but kept to drop late packets (table.h) */
 
+/**
+ * ippfvs_conn_word() - build a state word without flags
+ * @stamp: jiffies of the last packet
+ * @state: enum ippfvs_state
+ *
+ * Context: any.
+ * Return: the state word.
+ */
 static inline u64 ippfvs_conn_word(u32 stamp, u8 state)
 {
 	return (u64)stamp << 32 | state;
 }
 
+/**
+ * ippfvs_conn_word_read() - read the state word of a connection
+ * @conn: the connection
+ *
+ * Context: RCU.
+ * Return: the state word.
+ */
 static inline u64 ippfvs_conn_word_read(const struct ippfvs_conn *conn)
 {
 	return atomic64_read(&conn->state);
 }
 
+/**
+ * ippfvs_conn_word_stamp() - get the time of the last packet
+ * @word: a state word
+ *
+ * Context: any.
+ * Return: jiffies.
+ */
 static inline u32 ippfvs_conn_word_stamp(u64 word)
 {
 	return word >> 32;
 }
 
+/**
+ * ippfvs_conn_word_state() - get the state from a state word
+ * @word: the state word
+ *
+ * Context: any.
+ * Return: enum ippfvs_state.
+ */
 static inline u8 ippfvs_conn_word_state(u64 word)
 {
 	return word;
 }
 
+/**
+ * ippfvs_conn_is_dead() - check whether a connection has ended
+ * @conn: the connection
+ *
+ * Context: RCU.
+ * Return: true if it has; true for a tombstone, too.
+ */
 static inline bool ippfvs_conn_is_dead(const struct ippfvs_conn *conn)
 {
 	return ippfvs_conn_word_read(conn) & IPPFVS_CONN_F_DEAD;
 }
 
+/**
+ * ippfvs_conn_is_tombstone() - check whether an entry is a tombstone
+ * @conn: the entry
+ *
+ * Context: RCU.
+ * Return: true if it is.
+ */
 static inline bool ippfvs_conn_is_tombstone(const struct ippfvs_conn *conn)
 {
 	return ippfvs_conn_word_read(conn) & IPPFVS_CONN_F_TOMBSTONE;
 }
 
-/* The connection's enum ippfvs_state. Context: RCU. */
+/**
+ * ippfvs_conn_state() - get the state of a connection
+ * @conn: the connection
+ *
+ * Context: RCU.
+ * Return: enum ippfvs_state.
+ */
 static inline u8 ippfvs_conn_state(const struct ippfvs_conn *conn)
 {
 	return ippfvs_conn_word_state(ippfvs_conn_word_read(conn));
 }
 
-/* Copy the address of @end to @addr. Context: RCU. */
+/**
+ * ippfvs_conn_addr() - get the address of an end
+ * @conn: the connection
+ * @end: the end
+ * @addr: result
+ *
+ * Context: RCU.
+ */
 static inline void ippfvs_conn_addr(const struct ippfvs_conn *conn, enum ippfvs_conn_end end,
 				    union ippfvs_addr *addr)
 {
@@ -135,12 +203,12 @@ static inline void ippfvs_conn_addr(const struct ippfvs_conn *conn, enum ippfvs_
  * @tuple: five-tuple of the client's first packet
  * @hash: hash of the client, from ippfvs_conn_lookup() of @tuple
  * @real: the real server; the entry takes its own reference
- * @addr: where packets go: the address of @real, or for Local Node the director's address from
- *	which the reply will come
+ * @addr: the address of @real; for Local Node, the address of the director from which the reply
+ *	will come
  * @port: port at the real server, network byte order, never 0
  * @method: enum ippfvs_method
  * @state: enum ippfvs_state after the first packet
- * @two_way: replies pass the director
+ * @two_way: replies pass through the director
  */
 struct ippfvs_conn_plan {
 	const struct ippfvs_tuple *tuple;
@@ -155,11 +223,11 @@ struct ippfvs_conn_plan {
 
 /**
  * ippfvs_conn_advance() - record a packet in the state word
- * @conn: its connection
- * @dir: its direction
+ * @conn: the packet's connection
+ * @dir: the packet's direction
  * @tcp_flags: byte 13 of the TCP header; ignored for UDP
  *
- * Writes nothing if the state stays the same and the stamp is recent.
+ * The state word is not written if the state stays the same and the stamp is recent.
  *
  * Context: RCU, bottom halves off.
  */
@@ -177,8 +245,8 @@ void ippfvs_conn_end(struct ippfvs_conn *conn);
 
 /**
  * ippfvs_conn_try_end() - end a connection if its state word has not changed
- * @conn: the connection, not dead when @word was read
- * @word: the state word that the caller decided upon
+ * @conn: the connection, which was not dead when @word was read
+ * @word: the state word on which the caller based the decision
  * @flags: IPPFVS_CONN_F_DEAD, alone or with IPPFVS_CONN_F_TOMBSTONE
  *
  * Context: RCU.
@@ -219,7 +287,7 @@ void ippfvs_conn_destroy(struct ippfvs_conn *conn);
 
 /**
  * ippfvs_conn_free_bulk() - free entries after their grace period
- * @conns: entries that no reader can hold, and whose real servers were put
+ * @conns: entries without readers, whose references to real servers have been dropped
  * @n: number of entries
  *
  * Context: any.
@@ -231,24 +299,34 @@ void ippfvs_conn_free_bulk(struct ippfvs_conn **conns, u32 n);
  * @count: the counter
  * @limit: the limit
  *
- * An exact sum would make all CPUs wait for one another for each packet of a flood. So the sum is
- * exact only if the per-CPU shares that it lacks may exceed a sixteenth of the limit.
+ * Computing the exact sum for each packet of a flood would make all CPUs wait for one another. So
+ * it is computed only if the approximate sum may be wrong by more than a sixteenth of the limit.
  *
  * Context: any.
- * Return: whether @count is at least @limit.
+ * Return: true if @count is at least @limit.
  */
 static inline bool ippfvs_conn_limit_reached(struct percpu_counter *count, u32 limit)
 {
-#ifdef CONFIG_SMP /* without it there are no per-CPU shares and no batch size */
+#ifdef CONFIG_SMP /* a kernel without SMP has no percpu_counter_batch */
 	if (limit >> 4 > percpu_counter_batch * num_online_cpus())
 		return percpu_counter_read(count) >= limit;
 #endif
 	return percpu_counter_compare(count, limit) >= 0;
 }
 
-/* Create and destroy the slab caches. Context: process, with the module. */
+/**
+ * ippfvs_conn_init() - create the slab caches
+ *
+ * Context: process, with the module.
+ * Return: 0 or -ENOMEM.
+ */
 int ippfvs_conn_init(void);
-/* All RCU callbacks that free entries must have run. */
+
+/**
+ * ippfvs_conn_exit() - destroy the slab caches
+ *
+ * Context: process, with the module. All RCU callbacks that free entries have run.
+ */
 void ippfvs_conn_exit(void);
 
 #endif /* _IPPFVS_CONN_H */

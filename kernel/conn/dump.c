@@ -3,10 +3,10 @@
 
 #include "bucket.h"
 
-/* Batches of one portion, which is visited under one RCU read lock. */
+/* Maximum number of batches in a portion, which is visited under one RCU read lock. */
 #define PORTION 256
 
-/* Entries of one batch; far more than ever have the same hash. */
+/* Maximum number of entries in a batch. In practice, far fewer entries have the same hash. */
 #define BATCH 16
 
 u32 ippfvs_conn_expires_ms(const struct ippfvs_conn_table *table, const struct ippfvs_conn *conn)
@@ -43,8 +43,8 @@ u32 ippfvs_conn_bucket_count(const struct ippfvs_conn_table *table)
  * @n: number of entries
  * @conn: the entries
  *
- * During a resize an entry may be met in both arrays; it is taken once. Because a dump continues
- * behind a hash, the slot in which an entry is at that time does not matter.
+ * During a resize an entry may be found in both arrays; the batch then holds it once. A dump
+ * continues after a hash, so a resize may move entries to other slots meanwhile.
  */
 struct batch {
 	u32 first;
@@ -58,7 +58,9 @@ static u32 hash_at(const struct batch *batch, u32 i)
 	return batch->conn[i]->hash[IPPFVS_CONN_IN];
 }
 
-/* A full batch loses its last entry, which a later batch collects. */
+/*
+ * If the batch is full, its last entry is removed from it, and a later batch collects that entry.
+ */
 static void batch_add(struct batch *batch, const struct ippfvs_conn *conn)
 {
 	u32 hash = conn->hash[IPPFVS_CONN_IN];
@@ -108,7 +110,7 @@ static void collect_array(struct batch *batch, const struct ippfvs_buckets *buck
 		collect_bucket(batch, ippfvs_bucket(buckets, position));
 }
 
-/* The array first, then the next one: see lookup_in_next() in table.c. */
+/* The current array is read before the next one; see lookup_in_next() in table.c. */
 static void collect(struct batch *batch, const struct ippfvs_buckets *buckets)
 {
 	const struct ippfvs_buckets *next;
@@ -120,7 +122,7 @@ static void collect(struct batch *batch, const struct ippfvs_buckets *buckets)
 		collect_array(batch, next);
 }
 
-/* Return: the result of @visit for the entry at which the cursor stays, else 0. */
+/* Return: 0, or the non-zero result of @visit for the entry at which the cursor stays. */
 static int visit_batch(struct ippfvs_conn_cursor *cursor, const struct batch *batch,
 		       int (*visit)(const struct ippfvs_conn *conn, void *arg), void *arg)
 {
@@ -144,8 +146,8 @@ static int visit_batch(struct ippfvs_conn_cursor *cursor, const struct batch *ba
 }
 
 /*
- * Whether a full batch has more than one hash. Then the dump continues at the last hash, of which the
- * batch may lack entries.
+ * Return: true if the batch is full and has more than one hash. The dump must then continue at the
+ * last hash, because the batch may not have all entries of that hash.
  */
 static bool is_cut(const struct batch *batch)
 {

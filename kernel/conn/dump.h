@@ -7,7 +7,7 @@
 
 /**
  * ippfvs_conn_expires_ms() - time until a connection ends if no further packet comes
- * @table: of the namespace
+ * @table: the namespace's table
  * @conn: the connection
  *
  * Context: RCU.
@@ -15,17 +15,29 @@
  */
 u32 ippfvs_conn_expires_ms(const struct ippfvs_conn_table *table, const struct ippfvs_conn *conn);
 
-/* The number of entries, including dead ones. Context: any. */
+/**
+ * ippfvs_conn_count() - count the entries of a table
+ * @table: the table
+ *
+ * Context: any.
+ * Return: the number of entries, including dead ones.
+ */
 u32 ippfvs_conn_count(struct ippfvs_conn_table *table);
 
-/* The number of buckets, 0 while the namespace has no service. Context: any. */
+/**
+ * ippfvs_conn_bucket_count() - count the buckets of a table
+ * @table: the table
+ *
+ * Context: any.
+ * Return: the number of buckets, or 0 if the namespace has no service.
+ */
 u32 ippfvs_conn_bucket_count(const struct ippfvs_conn_table *table);
 
 /**
- * struct ippfvs_conn_cursor - the position of a dump; zeroed at its start
+ * struct ippfvs_conn_cursor - the position of a dump; zeroed before the dump
  * @position: hash at which to continue; a resize does not change it
- * @skip: entries with exactly this hash that were visited already
- * @done: nothing is left
+ * @skip: number of entries with exactly this hash that were visited already
+ * @done: all entries were visited
  */
 struct ippfvs_conn_cursor {
 	u32 position;
@@ -35,15 +47,16 @@ struct ippfvs_conn_cursor {
 
 /**
  * ippfvs_conn_dump() - visit living entries in the order of their hash
- * @table: of the namespace
- * @cursor: moved behind each entry that @visit accepted
- * @visit: called under RCU; a non-zero result ends this portion before the entry, and a later call
- *	continues with it
+ * @table: the namespace's table
+ * @cursor: moved past each entry that @visit has accepted
+ * @visit: called under RCU; a non-zero result ends this call, and the next call visits the same
+ *	entry again
  * @arg: argument of @visit
  *
+ * A call visits a portion of the table. Call it again until @cursor->done is set.
+ *
  * Context: process.
- * Return: the result of @visit, or 0 if a portion of the table or its rest (@cursor->done) was
- * visited.
+ * Return: 0, or the non-zero result of @visit.
  */
 int ippfvs_conn_dump(struct ippfvs_conn_table *table, struct ippfvs_conn_cursor *cursor,
 		     int (*visit)(const struct ippfvs_conn *conn, void *arg), void *arg);

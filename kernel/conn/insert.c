@@ -18,23 +18,23 @@
 #include <linux/lockdep.h>
 #include <net/ipv6.h>
 
-/* Entries linked at one client. Few, because each insertion compares with all of them. */
+/* Maximum number of entries linked at one client. Each insertion compares with all of them. */
 #define AT_CLIENT_MAX 4
 
 /*
- * Dead entries of one client that may wait for the worker in one bucket, for about 8 seconds. A
- * client that opens and closes connections from one port faster than this would make lookups slow
- * and leave no slots to others. Two such clients in a bucket leave some.
+ * Maximum number of dead entries of one client in one bucket. They wait for the worker for about 8
+ * seconds. A client that opens and closes connections from one port faster than this would make
+ * lookups slow and use up all slots. Even two such clients leave slots of a bucket free.
  */
 #define DEAD_MAX 100
 
-/* Tombstones of one client in one bucket; they wait longer than other dead entries. */
+/* Maximum number of tombstones of one client in one bucket. They stay for up to TIME_WAIT. */
 #define TOMBSTONES_MAX 8
 
 /**
  * struct conflicts - entries that a new one conflicts with
  * @duplicate: has the same client and the same virtual address and port
- * @collision: its replies could not be told from those of the new one
+ * @collision: its replies have the same five-tuple as those of the new one
  * @living: number of living entries with the same client
  * @dead: number of dead entries with the same client that are still linked
  * @tombstones: number of tombstones among @dead
@@ -54,7 +54,7 @@ struct conflicts {
  * @conn: the new entry
  * @home: hash of the client
  * @conflicts: what find_conflicts() has found
- * @linked: @conn is linked at least once and so belongs to the worker
+ * @linked: @conn is linked at least once, so only the worker may unlink and free it
  */
 struct insertion {
 	struct ippfvs_conn_table *table;
@@ -77,7 +77,7 @@ static bool same_end(const struct ippfvs_conn *a, const struct ippfvs_conn *b,
 	return ipv6_addr_equal(&a->ip6[end], &b->ip6[end]);
 }
 
-/* Of more tombstones than allowed, any may become an ordinary dead entry. */
+/* Tombstones beyond the maximum become ordinary dead entries. */
 static void note_dead(struct conflicts *conflicts, struct ippfvs_conn_table *table,
 		      struct ippfvs_conn *other)
 {
@@ -157,7 +157,7 @@ static void find_conflicts(struct insertion *ins)
 		check_index(ins, IPPFVS_CONN_OUT);
 }
 
-/* Whether a new connection may replace @conn: it is closing, or its real server was removed. */
+/* Return: true if a new connection may replace @conn. */
 static bool is_replaceable(const struct ippfvs_conn *conn)
 {
 	if (READ_ONCE(conn->real->removed))
@@ -191,7 +191,7 @@ static void evict_conflicts(const struct conflicts *conflicts)
 
 /* Links */
 
-/* The lock of the hash is held. A resize publishes the next array before it takes the lock. */
+/* The lock of the hash is held. A resize publishes the next array before it takes this lock. */
 static int add_link(struct insertion *ins, enum ippfvs_conn_dir dir)
 {
 	struct ippfvs_buckets *next = rcu_dereference(ins->buckets->next);
@@ -253,8 +253,8 @@ static u32 tuple_hash(const struct insertion *ins, enum ippfvs_conn_dir dir)
 }
 
 /*
- * The hashes and the counter are set before the first link makes the entry visible. If only the
- * second link fails, the entry ends, because its replies would not find it.
+ * The hashes and the counter are set before the first link makes the entry visible. If the second
+ * link fails, the entry ends, because its replies would not find it.
  */
 static int link_by_tuple(struct insertion *ins)
 {
@@ -288,7 +288,7 @@ static bool client_has_many(const struct insertion *ins)
 	return ins->conflicts.living >= AT_CLIENT_MAX;
 }
 
-/* What was found before tuple_lock was taken may have changed. */
+/* The check is repeated, because the conflicts may have changed before tuple_lock was taken. */
 static int insert_with_index(struct insertion *ins)
 {
 	spinlock_t *lock = ippfvs_conn_table_lock(ins->table, ins->home);

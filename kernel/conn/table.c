@@ -6,7 +6,7 @@
 
 #include <net/ipv6.h>
 
-/* Tombstones take memory from connections: at most one in this many entries may be one. */
+/* Tombstones use memory that connections need. At most 1/8 of the maximum may be tombstones. */
 #define TOMBSTONE_SHARE 8
 
 /* Hashes */
@@ -82,8 +82,8 @@ static __always_inline struct ippfvs_conn *lookup_in_array(const struct ippfvs_b
 }
 
 /*
- * During a resize an entry is in the next array before it leaves this one. So a lookup in this
- * array first and in the next one second never misses it.
+ * During a resize an entry is added to the next array before it is removed from this one. So a
+ * lookup that reads this array first and then the next one never misses the entry.
  */
 static struct ippfvs_conn *lookup_in_next(const struct ippfvs_buckets *buckets, u32 hash,
 					  const struct ippfvs_tuple *tuple,
@@ -165,7 +165,7 @@ struct ippfvs_conn *ippfvs_conn_lookup(struct ippfvs_conn_table *table,
 	if (conn)
 		return conn;
 
-	smp_rmb(); /* a tombstone is counted before its state word says so */
+	smp_rmb(); /* a tombstone is counted before its state word has the flag */
 	if (likely(!atomic_read(&table->by_tuple) && !atomic_read(&table->tombstones)))
 		return NULL;
 	return lookup_rare(table, buckets, tuple, dest_hash, dir);
@@ -198,7 +198,7 @@ static bool count_tombstone(struct ippfvs_conn_table *table)
 	return false;
 }
 
-/* Counted first, because ippfvs_conn_remove_tombstone() may follow at once on another CPU. */
+/* A tombstone is counted first: another CPU may call ippfvs_conn_remove_tombstone() at once. */
 void ippfvs_conn_entomb(struct ippfvs_conn_table *table, struct ippfvs_conn *conn)
 {
 	u64 word;

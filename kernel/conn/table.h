@@ -5,11 +5,11 @@
  * An entry is linked at its client: in the bucket of a keyed hash of the client's address, port and
  * protocol. Packets of both directions carry these, so one link serves both, and a new connection
  * touches one bucket. A packet is looked up as if its source were the client, then as if its
- * destination were.
+ * destination were the client.
  *
- * Few connections share a client's address and port. Further ones are linked in the five-tuple
- * index, which means by a hash of each direction's whole five-tuple in the same buckets, so that
- * no client can fill a bucket on purpose (insert.c).
+ * Only a few connections of the same client address and port are linked this way. Further ones are
+ * linked in the five-tuple index: in the same buckets, but by hashes of the whole five-tuples of
+ * both directions. So no client can fill a bucket on purpose (insert.c).
  *
  * A tombstone is a dead entry whose real server was removed. Packets from that server still find
  * it and are dropped. Packets from the client do not find it.
@@ -39,18 +39,19 @@ struct ippfvs_conn_lock {
  * @buckets: RCU; NULL while the namespace has no service
  * @client_key: random key of the hash of clients
  * @tuple_key: random key of the hash of five-tuples
- * @lock: selected by the upper bits of a hash, as buckets are, so that the same lock covers a
- *	bucket before, during and after a resize
+ * @lock: locks, selected by the upper bits of a hash as buckets are, so that the same lock covers
+ *	a bucket before, during and after a resize
  * @config: timeouts and limits
- * @by_tuple: number of entries in the five-tuple index; lookups skip the index at 0
- * @tombstones: number of tombstones; lookups skip the search for them at 0
+ * @by_tuple: number of entries in the five-tuple index; if it is 0, lookups skip the index
+ * @tombstones: number of tombstones; if it is 0, lookups do not search for them
  * @tuple_lock: serialises insertions into the five-tuple index
  * @conns: number of entries, including dead ones that the worker has not freed
- * @work: the worker: expiry, resize and freeing; nobody else unlinks entries
+ * @work: the worker, which expires and frees entries and resizes the table; nobody else unlinks
+ *	entries
  * @position: hash up to which the worker has looked for expired entries
- * @resize_pending: the table is overfull and the worker knows or was told
+ * @resize_pending: the table is overfull, and the worker will resize it
  *
- * What each packet reads comes first, in cache lines that are seldom written.
+ * The members that each packet reads come first, in cache lines that are seldom written.
  */
 struct ippfvs_conn_table {
 	struct ippfvs_buckets __rcu *buckets ____cacheline_aligned_in_smp;
@@ -69,14 +70,21 @@ struct ippfvs_conn_table {
 	bool resize_pending;
 };
 
-/* The lock that covers the bucket of @hash. */
+/**
+ * ippfvs_conn_table_lock() - get the lock that covers the bucket of a hash
+ * @table: the table
+ * @hash: the hash
+ *
+ * Context: any.
+ * Return: the lock.
+ */
 static inline spinlock_t *ippfvs_conn_table_lock(struct ippfvs_conn_table *table, u32 hash)
 {
 	return &table->lock[hash >> (32 - IPPFVS_CONN_LOCKS_SHIFT)].lock;
 }
 
 /**
- * ippfvs_conn_hash_tuple() - the keyed hash of a whole five-tuple
+ * ippfvs_conn_hash_tuple() - compute the keyed hash of a whole five-tuple
  * @table: holds the key
  * @tuple: the five-tuple
  *
@@ -87,14 +95,14 @@ u32 ippfvs_conn_hash_tuple(const struct ippfvs_conn_table *table, const struct i
 
 /**
  * ippfvs_conn_lookup() - find the connection of a packet
- * @table: of the namespace
+ * @table: the namespace's table
  * @tuple: five-tuple of the packet
  * @hash: result: hash of the client, if the packet comes from a client (struct ippfvs_conn_plan)
  * @dir: result: the direction of the packet
  *
  * Context: RCU.
- * Return: an entry that was alive when it was found; if there is none, a tombstone if the packet
- * comes from the removed real server; otherwise NULL.
+ * Return: an entry, which was living when it was found; or else a tombstone, if the packet comes
+ * from its removed real server; or else NULL.
  */
 struct ippfvs_conn *ippfvs_conn_lookup(struct ippfvs_conn_table *table,
 				       const struct ippfvs_tuple *tuple, u32 *hash,
@@ -102,9 +110,9 @@ struct ippfvs_conn *ippfvs_conn_lookup(struct ippfvs_conn_table *table,
 
 /**
  * ippfvs_conn_lookup_by_tuple() - find a living entry in the five-tuple index
- * @table: of the namespace
+ * @table: the namespace's table
  * @buckets: the table's array
- * @tuple: five-tuple of packets of direction @dir
+ * @tuple: five-tuple of the connection's packets in direction @dir
  * @dir: direction
  *
  * Context: RCU.
@@ -116,8 +124,8 @@ struct ippfvs_conn *ippfvs_conn_lookup_by_tuple(const struct ippfvs_conn_table *
 						enum ippfvs_conn_dir dir);
 
 /**
- * ippfvs_conn_timeout() - how long a connection may stay idle
- * @table: of the namespace
+ * ippfvs_conn_timeout() - get the time for which a connection may stay idle
+ * @table: the namespace's table
  * @conn: the connection
  * @word: its state word
  *
@@ -132,11 +140,12 @@ u32 ippfvs_conn_timeout(const struct ippfvs_conn_table *table, const struct ippf
 
 /**
  * ippfvs_conn_entomb() - end a connection whose real server was removed
- * @table: of the namespace
+ * @table: the namespace's table
  * @conn: the connection
  *
- * It becomes a tombstone for the rest of its timeout. It just ends if the server's packets do not
- * pass the director, if it is of Local Node, or if tombstones fill their share of the table.
+ * The entry becomes a tombstone for the rest of its timeout. There is no tombstone if the server's
+ * packets do not pass through the director, if the method is Local Node, or if the maximum number
+ * of tombstones is reached.
  *
  * Context: RCU, bottom halves off.
  */
@@ -144,7 +153,7 @@ void ippfvs_conn_entomb(struct ippfvs_conn_table *table, struct ippfvs_conn *con
 
 /**
  * ippfvs_conn_remove_tombstone() - make a tombstone an ordinary dead entry
- * @table: of the namespace
+ * @table: the namespace's table
  * @conn: any entry
  *
  * Context: RCU, or there are no readers.

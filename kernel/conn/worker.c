@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The worker ends idle connections, frees dead ones, and resizes the table. For a resize it moves
- * bucket after bucket into an array of another size, while lookups read both arrays.
+ * one bucket after another into a new array, while lookups read both arrays.
  */
 #include "worker.h"
 
@@ -16,20 +16,20 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
-/* The worker looks at the whole table once in SWEEP_TICKS ticks, which is about 8 seconds. */
+/* The worker visits the whole table once in SWEEP_TICKS ticks, which is about 8 seconds. */
 #define SWEEP_TICK  (HZ / 8 + 1)
 #define SWEEP_TICKS 64
 
-/* Buckets between two voluntary reschedules. */
+/* Number of buckets between two calls of cond_resched(). */
 #define RESCHED_INTERVAL 256
 
-/* Entries whose grace period is awaited together. */
+/* Maximum number of entries that share a grace period. */
 #define BATCH 509
 
 /* The table shrinks if it has fewer than one connection in this many buckets. */
 #define SPARSE_SHARE 4
 
-/* With this many connections per bucket any array would soon be overfull. */
+/* With this many connections per bucket, a new array of the same size would soon be overfull. */
 #define DENSE 2
 
 static struct workqueue_struct *wq;
@@ -63,7 +63,7 @@ void ippfvs_conn_worker_exit(void)
 	destroy_workqueue(wq);
 }
 
-/* The array of a table whose worker is the caller or is stopped: nobody else replaces it. */
+/* The caller is the table's worker, or the worker is stopped, so nobody else replaces the array. */
 static struct ippfvs_buckets *own_buckets(const struct ippfvs_conn_table *table)
 {
 	return rcu_dereference_raw(table->buckets);
@@ -71,7 +71,7 @@ static struct ippfvs_buckets *own_buckets(const struct ippfvs_conn_table *table)
 
 /* Freeing */
 
-/* Entries that are linked nowhere any more, until the last reader has left. */
+/* Unlinked entries that are freed after a grace period. */
 struct batch {
 	struct rcu_head rcu;
 	u32 n;
@@ -86,7 +86,7 @@ static void free_batch(struct rcu_head *rcu)
 	kfree(batch);
 }
 
-/* Without memory for a batch the worker waits for the readers itself. */
+/* If there is no memory for a batch, the worker itself waits for the grace period. */
 static void free_after_grace_period(struct ippfvs_conn *conn, struct batch **batch)
 {
 	if (!*batch)
@@ -138,7 +138,7 @@ static bool is_idle(u64 word, u32 timeout)
 	return (s32)((u32)jiffies - ippfvs_conn_word_stamp(word)) > (s32)timeout;
 }
 
-/* End the entry if it is idle. Return: whether it is dead and must be freed now. */
+/* End the entry if it is idle. Return: true if it is dead and must be freed now. */
 static bool expire(struct ippfvs_conn_table *table, struct ippfvs_conn *conn)
 {
 	u64 word = ippfvs_conn_word_read(conn);
@@ -193,7 +193,7 @@ static void sweep_array(struct ippfvs_conn_table *table, struct ippfvs_buckets *
 		call_rcu(&batch->rcu, free_batch);
 }
 
-/* End idle entries, unlink dead ones and free them, of hashes from @first to @end - 1. */
+/* End idle entries and free dead ones whose hash is from @first to @end - 1. */
 static void sweep(struct ippfvs_conn_table *table, u32 first, u64 end)
 {
 	struct ippfvs_buckets *buckets = own_buckets(table);
@@ -222,14 +222,14 @@ static int move_bucket(struct ippfvs_bucket *first, struct ippfvs_buckets *to)
 			err = ippfvs_buckets_add(to, conn->hash[ippfvs_slot_dir(slot)], slot);
 			if (err)
 				return err;
-			/* Lookups read this array first: the entry is in the next one already. */
+			/* A lookup that misses the entry here finds it in the next array. */
 			smp_store_release(&bucket->slot[i], 0);
 		}
 	}
 	return 0;
 }
 
-/* A packet waits for one bucket at most. After an error the next run moves the rest. */
+/* A lock is held for one bucket only, so packets wait briefly. After an error, call it again. */
 static int move_all(struct ippfvs_conn_table *table, struct ippfvs_buckets *from,
 		    struct ippfvs_buckets *to)
 {
@@ -248,7 +248,7 @@ static int move_all(struct ippfvs_conn_table *table, struct ippfvs_buckets *from
 	return err;
 }
 
-/* The binary logarithm of the number of buckets that the table should have now. */
+/* Return: the binary logarithm of the number of buckets that the table should have. */
 static unsigned int wanted_bits(struct ippfvs_conn_table *table,
 				const struct ippfvs_buckets *buckets)
 {
@@ -270,9 +270,10 @@ static unsigned int wanted_bits(struct ippfvs_conn_table *table,
 }
 
 /*
- * Whether the array should be replaced by a new one of the same size, because its overflow buckets
- * were needed by connections that are gone. It is done at most once per sweep of the whole table.
- * Otherwise dead entries would be moved before the sweep reaches them and would fill the new array.
+ * Return: true if a new array of the same size should replace this one, because its overflow
+ * buckets were needed by connections that are gone. An array is replaced at most once per sweep of
+ * the whole table. Otherwise dead entries would be moved before the sweep reaches them, and fill
+ * the new array.
  */
 static bool needs_renewal(struct ippfvs_conn_table *table, const struct ippfvs_buckets *buckets)
 {
@@ -280,7 +281,7 @@ static bool needs_renewal(struct ippfvs_conn_table *table, const struct ippfvs_b
 	       percpu_counter_read_positive(&table->conns) >> buckets->bits < DENSE;
 }
 
-/* An array of 2^@bits buckets, or of fewer if memory is short, but of more than 2^@now. */
+/* Allocate 2^@bits buckets or, if memory is short, fewer but more than 2^@now. */
 static struct ippfvs_buckets *create_largest(unsigned int bits, unsigned int now)
 {
 	struct ippfvs_buckets *buckets;
@@ -326,7 +327,10 @@ static void work(struct work_struct *work)
 
 	resize(table);
 	buckets = own_buckets(table);
-	/* If the table is still overfull, the next tick tries again, but no packet asks for it. */
+	/*
+	 * If the table is still overfull, the next tick tries again, and packets need not ask for
+	 * it.
+	 */
 	WRITE_ONCE(table->resize_pending, ippfvs_buckets_overfull(buckets));
 
 	sweep(table, table->position, end);
@@ -339,10 +343,10 @@ static void work(struct work_struct *work)
 }
 
 /*
- * The worker sleeps while the table is empty. It clears its pending bit and then counts the
- * entries. An insertion has counted its entry and then looks at the pending bit; the full barrier
- * between the two is in ippfvs_pool_load_add(). A resize is wanted at once, but one call is enough
- * until the worker has run.
+ * The worker sleeps while the table is empty. Its pending bit is cleared before it counts the
+ * entries. An insertion counts its entry before it reads the pending bit; the full barrier between
+ * the two is in ippfvs_pool_load_add(). So one of them sees the other. If the table is overfull,
+ * the worker runs at once, and resize_pending prevents further requests until it has run.
  */
 void ippfvs_conn_wake(struct ippfvs_conn_table *table)
 {

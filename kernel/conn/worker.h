@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Start and stop of a connection table, and its worker. Only the worker unlinks entries and replaces
- * the array of buckets, so an entry that it finds in a bucket stays there until it removes it.
+ * The start and stop of a connection table, and its worker. Only the worker unlinks entries and
+ * replaces the array of buckets. So an entry that the worker finds stays until the worker unlinks
+ * it.
  */
 #ifndef _IPPFVS_CONN_WORKER_H
 #define _IPPFVS_CONN_WORKER_H
@@ -16,7 +17,11 @@
  */
 int ippfvs_conn_worker_init(void);
 
-/* Destroy the workqueue; all tables are stopped. Context: process. */
+/**
+ * ippfvs_conn_worker_exit() - destroy the workqueue
+ *
+ * Context: process, with the module. All tables are stopped.
+ */
 void ippfvs_conn_worker_exit(void);
 
 /**
@@ -29,12 +34,17 @@ void ippfvs_conn_worker_exit(void);
  */
 int ippfvs_conn_table_init(struct ippfvs_conn_table *table, const struct ippfvs_config *config);
 
-/* Undo ippfvs_conn_table_init(); the table is stopped. Context: process. */
+/**
+ * ippfvs_conn_table_exit() - undo ippfvs_conn_table_init()
+ * @table: the table, which is stopped
+ *
+ * Context: process.
+ */
 void ippfvs_conn_table_exit(struct ippfvs_conn_table *table);
 
 /**
  * ippfvs_conn_table_start() - allocate buckets before the namespace's first service
- * @table: of the namespace
+ * @table: the namespace's table
  *
  * Context: process, the namespace's lock.
  * Return: 0 or -ENOMEM.
@@ -43,7 +53,7 @@ int ippfvs_conn_table_start(struct ippfvs_conn_table *table);
 
 /**
  * ippfvs_conn_table_stop() - end and free all entries after the namespace's last service
- * @table: of the namespace; no packet can reach it any more, dumps may still read it
+ * @table: the namespace's table; no packet can reach it any more, dumps may still read it
  *
  * Context: process, the namespace's lock.
  */
@@ -51,7 +61,7 @@ void ippfvs_conn_table_stop(struct ippfvs_conn_table *table);
 
 /**
  * ippfvs_conn_wake() - make sure that the worker runs
- * @table: an entry was added to it
+ * @table: the table, to which an entry has been added
  *
  * Context: RCU.
  */

@@ -8,9 +8,16 @@
 
 #include "port.h"
 
-/*
- * The ones' complement sum of @len bytes, not folded. Words are read in host byte order. The sum is
- * then in host byte order, too, and has the right bytes when it is stored (RFC 1071, section 2B).
+/**
+ * ippfvs_csum_sum() - compute the ones' complement sum of bytes
+ * @data: the bytes
+ * @len: number of bytes
+ *
+ * The words are read in host byte order. Nevertheless the folded sum has the right bytes when it is
+ * stored in host byte order (RFC 1071, section 2B).
+ *
+ * Context: any.
+ * Return: the sum, not folded.
  */
 static __always_inline u64 ippfvs_csum_sum(const u8 *data, u32 len)
 {
@@ -35,7 +42,13 @@ static __always_inline u64 ippfvs_csum_sum(const u8 *data, u32 len)
 	return total;
 }
 
-/* Add the carries until 16 bits hold the sum. Only zero folds to zero. */
+/**
+ * ippfvs_csum_fold() - add the carries until 16 bits hold a sum
+ * @total: the sum
+ *
+ * Context: any.
+ * Return: the folded sum, which is 0 only if @total is 0.
+ */
 static __always_inline u16 ippfvs_csum_fold(u64 total)
 {
 	total = (total & 0xffffffff) + (total >> 32);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The environment of kernel/core and kernel/sched, which are pure C: they do not allocate, lock,
- * read a clock or have variables outside functions. They are compiled into ippfvs.ko, and by cffi
+ * The environment of kernel/core and kernel/sched, which are pure C: they do not allocate memory,
+ * take locks, read a clock or have global variables. They are compiled into ippfvs.ko and, by cffi,
  * into a Python extension, so that tests and simulations run the same code.
  */
 #ifndef _IPPFVS_CORE_PORT_H

@@ -14,7 +14,7 @@ enum event {
 
 #define STATES (IPPFVS_STATE_CLOSED + 1)
 
-/* Short names for the table; in upper case some would collide with <asm/ptrace.h>. */
+/* Short names for the table. In upper case, some would collide with <asm/ptrace.h>. */
 enum {
 	no = IPPFVS_STATE_NONE,
 	ss = IPPFVS_STATE_SYN_SENT,
@@ -28,9 +28,10 @@ enum {
 };
 
 /*
- * A client's ACK makes a connection active only if the server's SYN-ACK was seen, or cannot be
- * seen. FIN and RST count in every state, because earlier segments may have been lost before the
- * director. A SYN never leads back, because one that opens a new connection gets a new entry.
+ * If both directions are seen, a client's ACK makes a connection active only after the server's
+ * SYN-ACK. FIN and RST have an effect in every state, because earlier segments may have been lost
+ * before they reached the director. A SYN never leads back to an earlier state, because a SYN that
+ * opens a new connection gets a new entry.
  */
 /* clang-format off */
 static const u8 next[IPPFVS_SIDES][EVENTS][STATES] = {

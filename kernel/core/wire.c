@@ -15,11 +15,11 @@
 #define IPV6_MORE_FRAGMENTS  0x0001
 #define IPV6_FRAGMENT_OFFSET 0xfff8
 
-/* The bytes of a packet that is being read. */
+/* The state of reading a packet. */
 struct reading {
 	const u8 *data;
 	u32 avail; /* bytes that may be read */
-	u32 end;   /* bytes that belong to the packet, whether readable or not */
+	u32 end;   /* length of the packet, which may exceed @avail */
 	bool quoted;
 };
 
@@ -28,7 +28,7 @@ static u16 be16_at(const u8 *p)
 	return (u16)(p[0] << 8 | p[1]);
 }
 
-/* Return: 0 if the first @n bytes can be read, else the result of the whole read. */
+/* Return: 0 if the first @n bytes can be read, else the return value of ippfvs_wire_read(). */
 static __always_inline int need(const struct reading *r, u32 n)
 {
 	if (n > r->end)
@@ -36,7 +36,7 @@ static __always_inline int need(const struct reading *r, u32 n)
 	return n > r->avail ? (int)n : 0;
 }
 
-/* Whether a length field exceeds the packet. A quoted packet may be truncated. */
+/* Return: true if a length field exceeds the packet, except for a truncated quoted packet. */
 static __always_inline bool exceeds(const struct reading *r, u32 claimed)
 {
 	return !r->quoted && claimed > r->end;
@@ -104,7 +104,7 @@ static int check_extension(const struct reading *r, u8 protocol, const u8 *exten
 
 	switch (protocol) {
 	case IPPROTO_ROUTING:
-		/* Type 0 is deprecated (RFC 5095). With segments left, the destination is not final. */
+		/* Type 0 is deprecated (RFC 5095). If segments are left, daddr is not final. */
 		if (extension[2] == 0 || extension[3] != 0)
 			return -IPPFVS_WIRE_OTHER;
 		return 0;
@@ -119,7 +119,7 @@ static int check_extension(const struct reading *r, u8 protocol, const u8 *exten
 	}
 }
 
-/* Find the transport header behind the extension headers. */
+/* Find the transport header after the extension headers. */
 static int skip_extensions(struct ippfvs_wire *wire, const struct reading *r)
 {
 	u8 protocol = r->data[6];
@@ -321,7 +321,7 @@ static __always_inline int read_network(struct ippfvs_wire *wire, struct reading
 	}
 }
 
-/* Clear the fields that not every packet sets. Clearing everything would take longer. */
+/* Clear the fields that are not set for every packet. Clearing the whole structure is slower. */
 static __always_inline void clear_optional(struct ippfvs_wire *wire)
 {
 	wire->tuple.sport = 0;
@@ -333,7 +333,7 @@ static __always_inline void clear_optional(struct ippfvs_wire *wire)
 	wire->icmp_code = 0;
 }
 
-/* Inlined into both callers, because r->quoted is a constant in each. */
+/* This function is inlined into both callers, in which r->quoted is a constant. */
 static __always_inline int read_packet(struct ippfvs_wire *wire, struct reading *r)
 {
 	int err;

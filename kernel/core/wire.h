@@ -5,14 +5,14 @@
 
 #include "tuple.h"
 
-/* Why no five-tuple could be read; returned as negative numbers. */
+/* The reasons for which no five-tuple could be read; returned as negative numbers. */
 enum ippfvs_wire_error {
 	IPPFVS_WIRE_MALFORMED = 1, /* a length or version field is wrong */
 	IPPFVS_WIRE_FRAGMENT,	   /* a fragment */
 	IPPFVS_WIRE_OTHER,	   /* neither TCP, UDP nor an ICMP error */
 };
 
-#define IPPFVS_WIRE_EXTENSIONS_MAX 8 /* IPv6 extension headers that are skipped */
+#define IPPFVS_WIRE_EXTENSIONS_MAX 8 /* maximum number of IPv6 extension headers */
 
 /* TCP flags in byte 13 of the header (RFC 9293). */
 #define IPPFVS_TCP_FIN 0x01
@@ -24,12 +24,12 @@ enum ippfvs_wire_error {
  * struct ippfvs_wire - the contents of a packet's headers
  * @tuple: five-tuple; for an ICMP error the ports are 0 and the protocol is IPPROTO_ICMP or
  *	IPPROTO_ICMPV6
- * @length: bytes of the packet according to its own header, including the network header
+ * @length: length of the packet in bytes according to its network header, which is included
  * @l4: offset of the transport header from the network header
- * @l4_size: bytes of the transport header that were read: 20 for TCP, 8 for UDP and ICMP; fewer in
- *	a truncated quoted packet, but at least the ports
- * @inner: offset of the inner packet from the network header, in an ICMP error and in a quoted
- *	tunnel packet; otherwise 0
+ * @l4_size: number of bytes of the transport header that were read: 20 for TCP, 8 for UDP and ICMP;
+ *	fewer if a quoted packet is truncated, but at least the ports
+ * @inner: offset from the network header to the packet that an ICMP error quotes or that a quoted
+ *	tunnel packet contains; otherwise 0
  * @ttl: time to live or hop limit
  * @tos: type of service or traffic class
  * @tcp_flags: byte 13 of a TCP header, otherwise 0
@@ -61,23 +61,23 @@ struct ippfvs_wire {
  * @total: number of bytes of the packet as the stack counts them
  *
  * At most @avail bytes are read, whatever the headers claim. Fragments are refused, because the
- * stack reassembles packets first. The checksum of an IPv4 header is not checked, because the stack
- * has done so.
+ * stack reassembles packets first. The checksum of an IPv4 header is not verified, because the
+ * stack has verified it.
  *
  * IPv4: the header length is at least 20 and the total length is within @total. IPv6: the payload
  * length is within @total (jumbograms are MALFORMED). At most IPPFVS_WIRE_EXTENSIONS_MAX
- * hop-by-hop, routing, destination options and atomic fragment headers are skipped; one more is
- * OTHER, and so are AH, ESP, and a routing header of type 0 or with segments left, because the
- * destination address is not final. TCP: the data offset is at least 5 and within the packet. UDP:
- * the length is at least 8 and within the packet.
+ * hop-by-hop, routing, destination options and atomic fragment headers are skipped. A packet with
+ * more of them is OTHER. A packet with AH or ESP is OTHER, too, and so is one with a routing header
+ * of type 0 or with segments left, because its destination address is not final. TCP: the data
+ * offset is at least 5 and within the packet. UDP: the length is at least 8 and within the packet.
  *
  * ICMP errors are destination unreachable, source quench, time exceeded and parameter problem;
  * ICMPv6 errors are destination unreachable, packet too big, time exceeded and parameter problem.
  * Every other ICMP message is OTHER. This includes redirects, which must not be forwarded.
  *
  * Context: any.
- * Return: 0; or a positive number of bytes that must be readable at @data, at most @total, before
- * this is called again; or a negative enum ippfvs_wire_error.
+ * Return: 0; or the number of bytes, at most @total, that must be readable at @data before the
+ * function is called again; or a negative enum ippfvs_wire_error.
  */
 int ippfvs_wire_read(struct ippfvs_wire *wire, const u8 *data, u32 avail, u32 total);
 
@@ -88,14 +88,14 @@ int ippfvs_wire_read(struct ippfvs_wire *wire, const u8 *data, u32 avail, u32 to
  * @avail: number of bytes that may be read at @data
  * @total: number of quoted bytes, usually far fewer than the quoted header claims
  *
- * As ippfvs_wire_read(), with these differences. The packet may be truncated anywhere behind its
- * ports, so that length fields may exceed @total; missing fields are 0. A first fragment is
- * accepted, a later one is FRAGMENT. ICMP is OTHER, because no error is sent about an error. The
+ * This function differs from ippfvs_wire_read() as follows. The packet may be truncated anywhere
+ * after its ports, so that length fields may exceed @total; missing fields are 0. A first fragment
+ * is accepted, a later one is FRAGMENT. ICMP is OTHER, because no error is sent about an error. The
  * protocol may also be IPPROTO_IPIP or IPPROTO_IPV6, for VS-TUN: then the ports and @l4_size are 0,
  * and @l4 and @inner are the offset of the inner packet.
  *
  * Context: any.
- * Return: as ippfvs_wire_read().
+ * Return: as for ippfvs_wire_read().
  */
 int ippfvs_wire_read_quoted(struct ippfvs_wire *wire, const u8 *data, u32 avail, u32 total);
 

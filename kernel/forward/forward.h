@@ -2,8 +2,8 @@
 /*
  * The forwarding methods: how a packet reaches its real server, one method per file.
  *
- * A method opens the path to the real server, changes the packet and sends it, in this order. A
- * packet that is refused is still unchanged, so that an ICMP error can quote it.
+ * A method finds the path to the real server, changes the packet and sends it, in this order. A
+ * packet that is refused has not been changed, so that an ICMP error can quote it.
  *
  * Context of everything here: RCU, bottom halves off.
  */
@@ -15,24 +15,54 @@
 #include "../service/real.h"
 #include "nat.h"
 
-/* VS-TUN: encapsulate the packet (tun.c). */
+/**
+ * ippfvs_tun_forward() - encapsulate a packet and send it, VS-TUN (tun.c)
+ * @pkt: a packet from the client
+ * @conn: its connection
+ *
+ * Return: a verdict.
+ */
 enum ippfvs_verdict ippfvs_tun_forward(struct ippfvs_packet *pkt, const struct ippfvs_conn *conn);
 
-/* VS-DR: send the packet unchanged to the real server's MAC address (dr.c). */
+/**
+ * ippfvs_dr_forward() - send a packet to the MAC address of the real server, VS-DR (dr.c)
+ * @pkt: a packet from the client
+ * @conn: its connection
+ *
+ * Return: a verdict.
+ */
 enum ippfvs_verdict ippfvs_dr_forward(struct ippfvs_packet *pkt, const struct ippfvs_conn *conn);
 
-/* Local Node: give a packet at LOCAL_IN to the socket that serves it (local.c). */
+/**
+ * ippfvs_local_forward() - give a packet to the socket of a Local Node (local.c)
+ * @pkt: a packet from the client
+ * @conn: its connection; ended if no socket listens
+ *
+ * Return: IPPFVS_PASS to let the stack deliver the packet, or IPPFVS_DROP.
+ */
 enum ippfvs_verdict ippfvs_local_forward(struct ippfvs_packet *pkt, struct ippfvs_conn *conn);
 
-/* Whether the director has a socket for @pkt, the first of a connection, at @port (local.c). */
+/**
+ * ippfvs_local_has_socket() - check whether a socket serves a new connection (local.c)
+ * @pkt: the first packet of the connection
+ * @real: address of the real server; the socket may be on it or on the virtual address
+ * @port: port of the real server, network byte order
+ *
+ * Return: true if there is a socket; false if there is none, or if @pkt is not at LOCAL_IN.
+ */
 bool ippfvs_local_has_socket(const struct ippfvs_packet *pkt, const union ippfvs_addr *real,
 			     __be16 port);
 
-/* Whether a client on the director has a socket that is connected to the sender (local.c). */
+/**
+ * ippfvs_local_has_client() - check whether a packet is for a client on the director (local.c)
+ * @pkt: the packet
+ *
+ * Return: true if the director has a socket that is connected to the sender of @pkt.
+ */
 bool ippfvs_local_has_client(const struct ippfvs_packet *pkt);
 
 /**
- * ippfvs_local_rewrites_reply() - whether replies of Local Node must be rewritten (local.c)
+ * ippfvs_local_rewrites_reply() - check whether replies of Local Node must be rewritten (local.c)
  * @pkt: the first packet of a connection
  * @real: address of the real server
  * @port: port of the real server, network byte order
@@ -43,7 +73,13 @@ bool ippfvs_local_has_client(const struct ippfvs_packet *pkt);
 bool ippfvs_local_rewrites_reply(const struct ippfvs_packet *pkt, const union ippfvs_addr *real,
 				 __be16 port, union ippfvs_addr *source);
 
-/* Forward by the method of @conn without counting: for ICMP errors that are not rewritten. */
+/**
+ * ippfvs_forward_uncounted() - forward an ICMP error that is not rewritten
+ * @pkt: the error
+ * @conn: its connection, which determines the forwarding method
+ *
+ * Return: a verdict.
+ */
 static inline enum ippfvs_verdict ippfvs_forward_uncounted(struct ippfvs_packet *pkt,
 							   struct ippfvs_conn *conn)
 {
@@ -59,7 +95,13 @@ static inline enum ippfvs_verdict ippfvs_forward_uncounted(struct ippfvs_packet 
 	}
 }
 
-/* Forward by the method of @conn, and count the packet for its real server. */
+/**
+ * ippfvs_forward() - forward a packet and count it for its real server
+ * @pkt: a packet from the client
+ * @conn: its connection, which determines the forwarding method
+ *
+ * Return: a verdict.
+ */
 static inline enum ippfvs_verdict ippfvs_forward(struct ippfvs_packet *pkt,
 						 struct ippfvs_conn *conn)
 {

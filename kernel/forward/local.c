@@ -2,10 +2,11 @@
 /*
  * Local Node: the director is one of the real servers.
  *
- * The packet is not rewritten. It is given to the socket that listens at the real server's port: on
- * the virtual address or on any, else on the real server's own address (127.0.0.1). The socket sees
- * the client and the virtual address, so replies of TCP need no change. Replies of UDP come from
- * the socket's own address and are rewritten.
+ * The packet is not rewritten. It is given to the socket that listens on the real server's port, on
+ * the virtual address or on every address. If there is none, it is given to the socket that listens
+ * on the real server's own address (for example, 127.0.0.1). The socket sees the addresses of the
+ * client and of the virtual service, so TCP replies need no change. UDP replies come from the
+ * socket's own address and are rewritten.
  */
 #include "forward.h"
 #include "route.h"
@@ -17,7 +18,7 @@
 #include <net/netfilter/nf_tproxy.h>
 #include <net/sock.h>
 
-/* The socket for a packet to @addr:@port, with a reference, or NULL. */
+/* Return: the socket for a packet to @addr:@port, with a reference, or NULL. */
 static struct sock *lookup_sock(const struct ippfvs_packet *pkt, const union ippfvs_addr *addr,
 				__be16 port, enum nf_tproxy_lookup_t type)
 {
@@ -56,7 +57,7 @@ bool ippfvs_local_has_socket(const struct ippfvs_packet *pkt, const union ippfvs
 {
 	struct sock *sk;
 
-	/* The lookup needs the device of a packet that was routed to the director. */
+	/* The lookup needs the input device, which only a packet at LOCAL_IN has. */
 	if (pkt->hook != IPPFVS_LOCAL_IN)
 		return false;
 	sk = lookup_server(pkt, real, port);
@@ -65,7 +66,7 @@ bool ippfvs_local_has_socket(const struct ippfvs_packet *pkt, const union ippfvs
 	return sk;
 }
 
-/* The address that a UDP socket is bound to. Return: false if it is bound to any. */
+/* Get the address that a UDP socket is bound to. Return: false if it is not bound to an address. */
 static bool bound_addr(const struct ippfvs_packet *pkt, const struct sock *sk,
 		       union ippfvs_addr *addr)
 {
@@ -101,7 +102,7 @@ bool ippfvs_local_rewrites_reply(const struct ippfvs_packet *pkt, const union ip
 	return port != tuple->dport || !ippfvs_addr_equal(source, &tuple->daddr);
 }
 
-/* The socket that is connected to the sender, with a reference, or NULL. */
+/* Return: the socket that is connected to the sender, with a reference, or NULL. */
 static struct sock *lookup_connected(const struct ippfvs_packet *pkt)
 {
 	const struct ippfvs_tuple *tuple = &pkt->wire.tuple;
@@ -118,7 +119,7 @@ bool ippfvs_local_has_client(const struct ippfvs_packet *pkt)
 	return sk;
 }
 
-/* Whether a SYN may replace the socket of an earlier connection. */
+/* Return: true if a SYN may replace the socket of an earlier connection. */
 static bool sock_is_replaceable(const struct ippfvs_packet *pkt, const struct sock *sk)
 {
 	return sk->sk_state == TCP_TIME_WAIT && ippfvs_tcp_opens(pkt->wire.tcp_flags);
@@ -130,7 +131,7 @@ enum ippfvs_verdict ippfvs_local_forward(struct ippfvs_packet *pkt, struct ippfv
 	__be16 port = conn->port[IPPFVS_END_REAL];
 	struct sock *sk = NULL, *old = NULL;
 
-	/* The lookup needs the device of a packet that was routed to the director. */
+	/* The lookup needs the input device, which only a packet at LOCAL_IN has. */
 	if (pkt->hook == IPPFVS_LOCAL_IN) {
 		old = lookup_connected(pkt);
 		if (!old || sock_is_replaceable(pkt, old))
@@ -142,7 +143,7 @@ enum ippfvs_verdict ippfvs_local_forward(struct ippfvs_packet *pkt, struct ippfv
 		nf_tproxy_assign_sock(pkt->skb, sk);
 		return IPPFVS_PASS;
 	}
-	if (old) { /* the stack will find it */
+	if (old) { /* the stack will find this socket itself */
 		sock_gen_put(old);
 		return IPPFVS_PASS;
 	}

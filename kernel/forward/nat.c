@@ -35,8 +35,8 @@ static __always_inline u16 update_addr(u16 check, u8 family, const void *from, c
 }
 
 /*
- * The transport checksum, or NULL if there is none: because a quote ends before it, or because the
- * UDP sender did not compute it.
+ * Return: the transport checksum, or NULL if there is none, because a quoted packet ends before it
+ * or because the UDP sender did not compute it.
  */
 static __always_inline u16 *checksum_field(u8 *th, const struct ippfvs_wire *wire)
 {
@@ -88,7 +88,10 @@ static __always_inline void rewrite_addr(u8 *nh, u8 family, const void *addr, bo
 	}
 }
 
-/* The address is read in place, because a copy of it would stall: wide loads after narrow stores. */
+/*
+ * The address is read in place. A copy would be slow, because wide loads would have to wait for narrow
+ * stores.
+ */
 static __always_inline void rewrite(u8 *nh, const struct ippfvs_wire *wire,
 				    const struct ippfvs_conn *conn, enum ippfvs_conn_end end,
 				    bool source, bool partial)
@@ -114,8 +117,8 @@ void ippfvs_nat_rewrite_quoted(u8 *nh, const struct ippfvs_wire *quoted,
 }
 
 /*
- * In a packet of a tunnel device, the partial checksum may be that of the inner header, while the
- * outer one is complete.
+ * Return: true if the checksum of this header is partial. In a packet of a tunnel device, the
+ * partial checksum may be that of the inner header, while that of the outer header is complete.
  */
 static __always_inline bool is_partial(const struct sk_buff *skb, const struct ippfvs_wire *wire)
 {
@@ -129,7 +132,7 @@ static __always_inline void rewrite_skb(struct sk_buff *skb, const struct ippfvs
 {
 	rewrite(skb_network_header(skb), wire, conn, end, source, is_partial(skb, wire));
 	if (skb->ip_summed == CHECKSUM_COMPLETE)
-		skb->ip_summed = CHECKSUM_NONE; /* the sum is that of the old bytes */
+		skb->ip_summed = CHECKSUM_NONE; /* skb->csum is the sum of the old bytes */
 }
 
 static __always_inline void rewrite_dest(struct ippfvs_packet *pkt, const struct ippfvs_conn *conn)

@@ -24,7 +24,7 @@ enum ippfvs_verdict ippfvs_nat_forward(struct ippfvs_packet *pkt, const struct i
  * ippfvs_nat_reply() - rewrite the source of a reply to the virtual address and port
  * @pkt: the reply
  * @conn: its connection
- * @dst: route to the client, whose reference is consumed; NULL if the packet has its route
+ * @dst: route to the client, whose reference is consumed; NULL if the packet already has a route
  *
  * Context: RCU, bottom halves off.
  * Return: a verdict.
@@ -37,7 +37,7 @@ enum ippfvs_verdict ippfvs_nat_reply(struct ippfvs_packet *pkt, const struct ipp
  * @nh: writable network header
  * @family: IPPFVS_FAMILY_*
  * @addr: the new address
- * @source: rewrite the source, not the destination
+ * @source: true for the source, false for the destination
  *
  * Context: any.
  */
@@ -49,7 +49,7 @@ void ippfvs_nat_rewrite_addr(u8 *nh, u8 family, const union ippfvs_addr *addr, b
  * @quoted: its headers as they are
  * @conn: its connection
  * @end: the end of @conn with the new address and port
- * @source: rewrite the source, not the destination
+ * @source: true for the source, false for the destination
  *
  * Context: RCU.
  */

@@ -35,8 +35,8 @@ static struct dst_entry *output_route6(struct net *net, struct flowi6 *fl6)
 }
 
 /*
- * Find the director's address towards @addr. If the device is losing IPv6 at this moment, the route
- * that was found has no inet6_dev. Return: false if there is no address.
+ * Find the director's source address for packets to @addr. A route that was found while IPv6 is
+ * being removed from its device has no inet6_dev. Return: false if there is no address.
  */
 static bool source6(struct net *net, struct dst_entry *dst, const union ippfvs_addr *addr,
 		    union ippfvs_addr *saddr)
@@ -80,8 +80,8 @@ static bool lookup6(struct net *net, const union ippfvs_addr *addr, u8 flags,
 }
 
 /*
- * Fill an empty route: the route to @addr and the director's address on it. Return: false, and
- * @route stays empty, if there is no route, or for IPv6 no address.
+ * Fill an empty route with the route to @addr and the director's source address on it. Return:
+ * false if there is no route or, for IPv6, no source address; @route is then still empty.
  */
 static bool lookup_route(struct net *net, u8 family, const union ippfvs_addr *addr, u8 flags,
 			 struct ippfvs_route *route)
@@ -105,7 +105,7 @@ bool ippfvs_route_is_loopback(const struct sk_buff *skb, u8 family)
 	return dst && ippfvs_route_is_local(dst, family);
 }
 
-/* Whether the route leads to one other machine, as a real server must be. */
+/* Return: true if the route leads to one other machine, as that of a real server must. */
 static bool is_unicast_route(const struct dst_entry *dst, u8 family)
 {
 	if (family == IPPFVS_FAMILY_IPV4)

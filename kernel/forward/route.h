@@ -14,10 +14,10 @@ struct sk_buff;
 /**
  * struct ippfvs_ident_range - IPv4 identifications for the outer headers of a tunnel
  * @stamp: jiffies; the range is valid only in this jiffy, because the stack's counter, from which
- *	it was taken, continues for other senders and wraps around
+ *	it was taken, is also used by other senders and wraps around
  * @next: first unused identification, host byte order
  * @left: number of unused identifications
- * @taken: number of identifications that were taken from the stack last time
+ * @taken: number of identifications that were last taken from the stack
  *
  * Zeroed memory is an empty range. See tun.c.
  */
@@ -35,8 +35,9 @@ struct ippfvs_ident_range {
  * @saddr: the director's address towards the real server, which is the outer source of a tunnel
  * @idents: for the outer headers of a tunnel
  *
- * It belongs to the real server and is used only on its CPU with bottom halves off. Zeroed memory
- * is an empty route. It pins no device, because the stack takes the device from a dead dst.
+ * A route belongs to the real server and is used only on its CPU with bottom halves off. Zeroed
+ * memory is an empty route. A route does not prevent the removal of its device, because the stack
+ * replaces the device of a dead dst.
  */
 struct ippfvs_route {
 	struct dst_entry *dst;
@@ -47,9 +48,9 @@ struct ippfvs_route {
 
 /**
  * ippfvs_route_release() - empty a route
- * @route: the route; its owner is being freed, or it is looked up again
+ * @route: the route
  *
- * Context: no other user of @route.
+ * Context: @route has no other user.
  */
 void ippfvs_route_release(struct ippfvs_route *route);
 
@@ -60,14 +61,14 @@ void ippfvs_route_release(struct ippfvs_route *route);
  * @route: this CPU's route to @real, empty or stale
  *
  * Context: RCU, bottom halves off.
- * Return: @route, or NULL if there is no route to another machine.
+ * Return: @route, or NULL if no route leads to another machine.
  */
 struct ippfvs_route *ippfvs_route_renew(struct net *net, const struct ippfvs_real *real,
 					struct ippfvs_route *route);
 
 /**
  * ippfvs_route_to_client() - find the route for a reply
- * @pkt: the reply; its mark counts
+ * @pkt: the reply, whose mark selects the route
  * @from: the virtual address
  * @client: the client's address
  *
@@ -79,7 +80,7 @@ struct dst_entry *ippfvs_route_to_client(const struct ippfvs_packet *pkt,
 					 const union ippfvs_addr *client);
 
 /**
- * ippfvs_route_source() - the director's own address towards a destination
+ * ippfvs_route_source() - find the director's source address for packets to a destination
  * @net: namespace
  * @family: IPPFVS_FAMILY_*
  * @daddr: destination
@@ -91,10 +92,24 @@ struct dst_entry *ippfvs_route_to_client(const struct ippfvs_packet *pkt,
 bool ippfvs_route_source(struct net *net, u8 family, const union ippfvs_addr *daddr,
 			 union ippfvs_addr *saddr);
 
-/* Whether the route leads to the director itself. Context: RCU. */
+/**
+ * ippfvs_route_is_local() - check whether a route leads to the director itself
+ * @dst: the route
+ * @family: IPPFVS_FAMILY_*
+ *
+ * Context: RCU.
+ * Return: true if it does.
+ */
 bool ippfvs_route_is_local(const struct dst_entry *dst, u8 family);
 
-/* Whether a packet of the director's own, which has its route, stays on it. Context: RCU. */
+/**
+ * ippfvs_route_is_loopback() - check whether a packet of the director stays on the director
+ * @skb: a packet that the director has made and routed
+ * @family: IPPFVS_FAMILY_*
+ *
+ * Context: RCU.
+ * Return: true if it does.
+ */
 bool ippfvs_route_is_loopback(const struct sk_buff *skb, u8 family);
 
 /**
@@ -102,7 +117,8 @@ bool ippfvs_route_is_loopback(const struct sk_buff *skb, u8 family);
  * @net: namespace
  * @real: the real server
  *
- * Such a route must not be kept, because it would pin its device and learn nothing of the path.
+ * Such a route must not be kept, because it would prevent the removal of its device, and it would
+ * not learn the path MTU.
  *
  * Context: RCU, bottom halves off.
  * Return: the route with a reference, or NULL.

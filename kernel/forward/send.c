@@ -12,7 +12,7 @@
 #include <net/neighbour.h>
 #include <net/route.h>
 
-/* The size of the largest fragment if the stack has reassembled the packet, else 0. */
+/* Return: the size of the largest fragment if the stack has reassembled the packet, else 0. */
 static u32 fragment_size(const struct ippfvs_packet *pkt)
 {
 	return ippfvs_packet_ipv4(pkt) ? IPCB(pkt->skb)->frag_max_size :
@@ -32,7 +32,7 @@ bool ippfvs_send_too_big(const struct ippfvs_packet *pkt, u32 mtu)
 	return !(skb_is_gso(skb) && skb_gso_validate_network_len(skb, mtu));
 }
 
-/* Whether the stack's own output must send the packet: to fragment it, or by a special route. */
+/* Return: true if the stack must send the packet: to fragment it, or by a special route. */
 static __always_inline bool needs_stack(const struct ippfvs_packet *pkt,
 					const struct dst_entry *dst, u32 mtu)
 {
@@ -45,7 +45,7 @@ static __always_inline bool needs_stack(const struct ippfvs_packet *pkt,
 	return !(skb_is_gso(skb) && skb_gso_validate_network_len(skb, mtu));
 }
 
-/* The neighbour that the packet is sent to on its way to @daddr. */
+/* Return: the next hop on the way to @daddr. */
 static __always_inline struct neighbour *lookup_neighbour(const struct ippfvs_packet *pkt,
 							  struct dst_entry *dst,
 							  const union ippfvs_addr *daddr,
@@ -77,7 +77,7 @@ static __always_inline void scrub(struct ippfvs_packet *pkt)
 	skb_forward_csum(skb);
 }
 
-/* The stack would send to the packet's own address, unless its route has another next hop. */
+/* Give the packet a route with @real as next hop, because it is not addressed to @real. */
 static bool set_next_hop(struct ippfvs_packet *pkt, const struct ippfvs_real *real)
 {
 	struct dst_entry *dst = ippfvs_route_by_next_hop(pkt->net, real);
@@ -88,7 +88,7 @@ static bool set_next_hop(struct ippfvs_packet *pkt, const struct ippfvs_real *re
 	return dst;
 }
 
-/* @direct: for VS-DR the real server, which is not the packet's destination address; else NULL. */
+/* @direct: the real server if the packet is not addressed to it (VS-DR), otherwise NULL. */
 static __always_inline enum ippfvs_verdict transmit(struct ippfvs_packet *pkt, u32 mtu,
 						    const union ippfvs_addr *daddr,
 						    const struct ippfvs_real *direct)
@@ -115,7 +115,9 @@ static __always_inline enum ippfvs_verdict transmit(struct ippfvs_packet *pkt, u
 	neigh = lookup_neighbour(pkt, dst, daddr, &is_v6gw);
 	if (IS_ERR(neigh))
 		return ippfvs_drop(pkt, IPPFVS_DROP_NO_ROUTE);
-	/* The packet waits for the neighbour, and the stack then looks it up again by the route. */
+	/*
+	 * The packet is queued for the neighbour. Later the stack uses the next hop of its route.
+	 */
 	if (unlikely(direct && !(READ_ONCE(neigh->nud_state) & NUD_VALID)) &&
 	    !set_next_hop(pkt, direct))
 		return ippfvs_drop(pkt, IPPFVS_DROP_NO_ROUTE);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The way to the next hop: find the route to a real server, check that the packet fits, give it to
- * the neighbour.
+ * Sending to the next hop: find the route to a real server, check that the packet fits, and give
+ * the packet to the neighbour.
  *
  * Context of everything here: RCU, bottom halves off.
  */
@@ -17,14 +17,20 @@
 #include <linux/netdevice.h>
 #include <net/dst.h>
 
-/* The slow part of ippfvs_send_prepare(), for packets that are longer than @mtu. */
+/**
+ * ippfvs_send_too_big() - check a long packet; the slow part of ippfvs_send_prepare()
+ * @pkt: a packet that is longer than @mtu
+ * @mtu: number of bytes that fit
+ *
+ * Return: true if the packet must be refused, because it may not be fragmented.
+ */
 bool ippfvs_send_too_big(const struct ippfvs_packet *pkt, u32 mtu);
 
 /**
  * ippfvs_send_prepare() - check a packet against a route, make it writable, decrement its TTL
- * @pkt: the packet, unchanged so far; an ICMP error to its sender quotes it
+ * @pkt: the packet, which has not been changed, because an ICMP error would quote it
  * @dst: the route
- * @mtu: bytes that fit; inside a tunnel if there is one
+ * @mtu: number of bytes that fit; for a tunnel, the number that fit inside it
  * @headroom: bytes that will be put in front of the packet, without the link layer
  *
  * Return: IPPFVS_PASS if the packet may be sent, else its final verdict. A refused packet is unchanged.
@@ -35,7 +41,7 @@ ippfvs_send_prepare(struct ippfvs_packet *pkt, const struct dst_entry *dst, u32 
 	if (ippfvs_packet_ttl_expired(pkt))
 		return ippfvs_reject_ttl(pkt);
 	if (unlikely(pkt->skb->len > mtu && ippfvs_send_too_big(pkt, mtu))) {
-		/* If the route died after the check, its MTU is that of no device. */
+		/* If the route died after the check, its MTU is not that of a device. */
 		if (READ_ONCE(dst->obsolete) > 0)
 			return ippfvs_drop(pkt, IPPFVS_DROP_NO_ROUTE);
 		return ippfvs_reject_too_big(pkt, mtu);
@@ -46,7 +52,15 @@ ippfvs_send_prepare(struct ippfvs_packet *pkt, const struct dst_entry *dst, u32 
 	return IPPFVS_PASS;
 }
 
-/* This CPU's route to a real server, looked up again when it is stale, or NULL. */
+/**
+ * ippfvs_route_to_real() - get this CPU's route to a real server
+ * @net: namespace
+ * @real: the real server
+ *
+ * A stale route is looked up again.
+ *
+ * Return: the route, or NULL if no route leads to another machine.
+ */
 static inline struct ippfvs_route *ippfvs_route_to_real(struct net *net,
 							const struct ippfvs_real *real)
 {
@@ -60,7 +74,7 @@ static inline struct ippfvs_route *ippfvs_route_to_real(struct net *net,
 }
 
 /**
- * struct ippfvs_path - the way of one packet to its real server
+ * struct ippfvs_path - the path of one packet to its real server
  * @route: this CPU's route to the real server
  * @mtu: MTU of the route in bytes
  */
@@ -76,7 +90,8 @@ struct ippfvs_path {
  * @overhead: bytes of the header that encapsulation will put in front of the packet, or 0
  * @path: result
  *
- * IPv6 must carry packets of IPV6_MIN_MTU bytes, in fragments if need be, also in a tunnel.
+ * IPv6 packets of up to IPV6_MIN_MTU bytes are never refused. If they do not fit into a tunnel, the
+ * outer packet is fragmented.
  *
  * Return: IPPFVS_PASS if the packet may be changed and sent, else its final verdict.
  */
@@ -87,7 +102,9 @@ static __always_inline enum ippfvs_verdict ippfvs_path_open(struct ippfvs_packet
 	u32 mtu;
 
 	path->route = ippfvs_route_to_real(pkt->net, real);
-	/* Hosts drop packets from 0.0.0.0 (RFC 1122, 3.2.1.3), so a tunnel needs a source address. */
+	/*
+	 * Hosts drop packets from 0.0.0.0 (RFC 1122, 3.2.1.3), so a tunnel needs a source address.
+	 */
 	if (!path->route || (overhead && ippfvs_packet_ipv4(pkt) && !path->route->saddr.ip))
 		return ippfvs_reject_no_route(pkt);
 	path->mtu = dst_mtu(path->route->dst);
@@ -103,17 +120,32 @@ static __always_inline enum ippfvs_verdict ippfvs_path_open(struct ippfvs_packet
  * @dst: the route
  * @mtu: dst_mtu() of @dst, an indirect call that the caller has made already
  *
- * The packet goes to the neighbour directly. Only if it must be fragmented or its route is special,
- * the stack's output sends it.
+ * The packet is given directly to the neighbour. The stack sends it only if it must be fragmented
+ * or the route is special.
  *
  * Return: IPPFVS_STOLEN or IPPFVS_DROP.
  */
 enum ippfvs_verdict ippfvs_send(struct ippfvs_packet *pkt, struct dst_entry *dst, u32 mtu);
 
-/* As ippfvs_send(), but without a reference: RCU keeps @dst. */
+/**
+ * ippfvs_send_noref() - send a packet by a route that RCU protects; see ippfvs_send()
+ * @pkt: the packet, complete
+ * @dst: the route; no reference is consumed
+ * @mtu: dst_mtu() of @dst
+ *
+ * Return: IPPFVS_STOLEN or IPPFVS_DROP.
+ */
 enum ippfvs_verdict ippfvs_send_noref(struct ippfvs_packet *pkt, struct dst_entry *dst, u32 mtu);
 
-/* As ippfvs_send_noref(), to @real or the gateway towards it, whatever the destination address. */
+/**
+ * ippfvs_send_direct() - send a packet to a real server, whatever its destination address
+ * @pkt: the packet, complete
+ * @dst: the route to @real; no reference is consumed
+ * @mtu: dst_mtu() of @dst
+ * @real: the real server, which is the next hop unless @dst has a gateway
+ *
+ * Return: IPPFVS_STOLEN or IPPFVS_DROP.
+ */
 enum ippfvs_verdict ippfvs_send_direct(struct ippfvs_packet *pkt, struct dst_entry *dst, u32 mtu,
 				       const struct ippfvs_real *real);
 

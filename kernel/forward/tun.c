@@ -15,8 +15,8 @@
 #define IDENTS_MAX 64
 
 /*
- * Number of identifications to take: first one, then within the same jiffy twice as many each time,
- * so that at most half of them are lost.
+ * Return: the number of identifications to take: one in a new jiffy, then twice as many as before
+ * each time, so that at most about half of them are lost.
  */
 static u16 idents_wanted(const struct ippfvs_ident_range *idents, unsigned long now)
 {
@@ -40,9 +40,9 @@ static void take_idents(struct ippfvs_ident_range *idents, struct net *net, cons
 }
 
 /*
- * Identifications for @segs consecutive datagrams that may be fragmented (RFC 6864). Taking each
- * from the stack would cost a keyed hash and an atomic operation on a word that all CPUs share.
- * Return: the first one, network byte order.
+ * Get identifications for @segs consecutive datagrams that may be fragmented (RFC 6864). To take
+ * each of them from the stack would cost a keyed hash and an atomic operation on a word that all
+ * CPUs share. Return: the first one, network byte order.
  */
 static __be16 next_ident(struct ippfvs_ident_range *idents, struct net *net,
 			 const struct iphdr *iph, u16 segs)
@@ -64,15 +64,16 @@ static u32 overhead(const struct ippfvs_packet *pkt)
 	return ippfvs_packet_ipv4(pkt) ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 }
 
-/* Whether the packet with its outer header would exceed the length of a datagram. */
+/* Return: true if the packet with its outer header would exceed the length of a datagram. */
 static bool is_too_long(const struct ippfvs_packet *pkt)
 {
 	return pkt->wire.length + overhead(pkt) > IP_MAX_MTU && !skb_is_gso(pkt->skb);
 }
 
 /*
- * Whether the outer packet must be fragmented (RFC 2473, section 7.2). This is so for IPv6 packets
- * of up to 1,280 bytes, and for reassembled packets whose fragments were small enough.
+ * Return: true if the outer packet must be fragmented (RFC 2473, section 7.2). Only packets that
+ * ippfvs_send_prepare() has not refused get here: IPv6 packets of up to 1,280 bytes, packets
+ * without DF, and reassembled packets whose fragments were small enough.
  */
 static bool needs_fragments(const struct ippfvs_packet *pkt, u32 outer)
 {
@@ -82,7 +83,7 @@ static bool needs_fragments(const struct ippfvs_packet *pkt, u32 outer)
 	return skb->len > fits && !(skb_is_gso(skb) && skb_gso_validate_network_len(skb, fits));
 }
 
-/* The number of datagrams that the packet will be segmented into; gso_segs may be unset. */
+/* Return: the number of datagrams into which the packet will be segmented. */
 static u16 segment_count(const struct sk_buff *skb)
 {
 	const struct skb_shared_info *shared = skb_shinfo(skb);
@@ -103,7 +104,7 @@ static __be16 outer_ident(const struct ippfvs_packet *pkt, struct ippfvs_route *
 	return next_ident(&route->idents, pkt->net, iph, segment_count(skb));
 }
 
-/* 0 if the field cannot hold it, which only happens to packets that will be segmented. */
+/* Return: 0 if the field cannot hold the length. Such a packet will be segmented. */
 static __be16 length_field(u32 bytes)
 {
 	return bytes <= IP_MAX_MTU ? htons(bytes) : 0;
@@ -153,7 +154,7 @@ static void push_outer6(struct ippfvs_packet *pkt, const struct ippfvs_route *ro
 	iph->daddr = daddr->ip6;
 }
 
-/* Leave it to the device or to GSO to segment below the outer header. */
+/* Let the device or GSO segment the inner packet and compute its checksum. */
 static bool prepare_offloads(struct ippfvs_packet *pkt)
 {
 	struct sk_buff *skb = pkt->skb;
@@ -188,7 +189,7 @@ enum ippfvs_verdict ippfvs_tun_forward(struct ippfvs_packet *pkt, const struct i
 	fragment = needs_fragments(pkt, path.mtu); /* before prepare_offloads() moves headers */
 	if (!prepare_offloads(pkt))
 		return ippfvs_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
-	/* Set before the outer header is made, because fragments need an identification. */
+	/* outer_ident() reads this, because fragments need an identification. */
 	pkt->skb->ignore_df = fragment;
 	if (ippfvs_packet_ipv4(pkt))
 		push_outer4(pkt, path.route, conn->real->addr.ip);

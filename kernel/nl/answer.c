@@ -54,7 +54,7 @@ static int put_key(struct sk_buff *skb, const struct ippfvs_service_key *key)
 	return 0;
 }
 
-/* Put IPPFVS_A_SERVICE with nothing but the key. */
+/* Put IPPFVS_A_SERVICE with only the key. */
 static int put_service_key(struct sk_buff *skb, const struct ippfvs_service_key *key)
 {
 	struct nlattr *nest = nla_nest_start(skb, IPPFVS_A_SERVICE);
@@ -159,16 +159,16 @@ int ippfvs_nl_dump_end(struct sk_buff *skb, struct netlink_callback *cb, void *h
 		return err;
 	}
 
-	/* Only for a message that is sent: this takes note of the changes it saw. */
+	/* Only for a message that is sent, because the call records the count of changes. */
 	genl_dump_check_consistent(cb, head);
 	genlmsg_end(skb, head);
 	return skb->len;
 }
 
 /*
- * Let genl_dump_check_consistent() compare this call's count of changes with the last
- * call's. An odd count means that a change is being made and that any message may have
- * seen a part of it. So such a call counts as different from every other.
+ * Let genl_dump_check_consistent() compare this call's count of changes with that of the
+ * last call. An odd count means that a change is being made, of which the message may
+ * show a part. So an odd count is made different from every other count.
  */
 static void note_changes(struct netlink_callback *cb)
 {
@@ -179,7 +179,7 @@ static void note_changes(struct netlink_callback *cb)
 		cb->prev_seq = count;
 }
 
-/* Return the next service, or NULL. The service where the last call stopped may be gone. */
+/* Return the next service, or NULL. The service at which the last call stopped may be removed. */
 static const struct ippfvs_service *next_service(const struct ippfvs_net *ipn,
 						 struct ippfvs_nl_cursor *cursor)
 {

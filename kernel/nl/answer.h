@@ -2,13 +2,14 @@
 /*
  * Answers: the nests of replies, dumps and events.
  *
- * A put function adds a whole nest, or nothing and returns -EMSGSIZE.
+ * A put function adds a whole nest. If there is no room, it adds nothing and returns
+ * -EMSGSIZE.
  *
- * One message of a dump fills the buffer that the reader has room for, nest after
- * nest: a message header for each object would cost both sides more than the object.
+ * A message of a dump has as many nests as the reader's buffer has room for. A message
+ * for each object would cost both sides more than the object itself.
  *
  * Each change sends one event to the group "events" and, with NLM_F_ECHO, to the
- * requester. An event about something that will be gone is made before the change and
+ * requester. The event about the removal of an object is created before the removal and
  * sent after it.
  */
 #ifndef _IPPFVS_NL_ANSWER_H
@@ -53,7 +54,7 @@ int ippfvs_nl_put_stats(struct sk_buff *skb, int attr, const struct ippfvs_count
  * ippfvs_nl_put_service() - put IPPFVS_A_SERVICE
  * @skb: the message
  * @service: the service
- * @counters: with its counters
+ * @counters: also put its counters
  *
  * Context: RCU read lock.
  * Return: 0 or -EMSGSIZE.
@@ -64,7 +65,7 @@ int ippfvs_nl_put_service(struct sk_buff *skb, const struct ippfvs_service *serv
  * ippfvs_nl_put_member() - put IPPFVS_A_REAL
  * @skb: the message
  * @member: the member
- * @counters: with its counters and its connections
+ * @counters: also put its counters and its numbers of connections
  *
  * Context: RCU read lock or the namespace's lock.
  * Return: 0 or -EMSGSIZE.
@@ -72,22 +73,22 @@ int ippfvs_nl_put_service(struct sk_buff *skb, const struct ippfvs_service *serv
 int ippfvs_nl_put_member(struct sk_buff *skb, const struct ippfvs_member *member, bool counters);
 
 /**
- * ippfvs_nl_read_consistent() - read services and counters between two changes
+ * ippfvs_nl_read_consistent() - read services and counters while no change is made
  * @ipn: the namespace
- * @read: reads them, from the beginning at each call
- * @arg: for @read
+ * @read: reads them; each call starts again from the beginning
+ * @arg: argument of @read
  *
- * After three attempts that a change disturbed, it holds ipn->lock while it reads.
+ * If changes have disturbed three attempts, it takes ipn->lock for the next one.
  *
  * Context: process context; the caller does not hold ipn->lock; it may sleep.
- * Return: what the last call of @read returned.
+ * Return: the result of the last call of @read.
  */
 int ippfvs_nl_read_consistent(struct ippfvs_net *ipn, int (*read)(void *arg), void *arg);
 
 /**
  * ippfvs_nl_dump_begin() - begin a message of a dump
  * @skb: the buffer
- * @cb: of the dump
+ * @cb: state of the dump
  * @cmd: the command of the message
  *
  * Context: process context.
@@ -98,21 +99,21 @@ void *ippfvs_nl_dump_begin(struct sk_buff *skb, const struct netlink_callback *c
 /**
  * ippfvs_nl_dump_end() - end a message of a dump
  * @skb: the buffer
- * @cb: of the dump
- * @head: what ippfvs_nl_dump_begin() returned
- * @err: why the next nest is not in it, or 0
+ * @cb: state of the dump
+ * @head: return value of ippfvs_nl_dump_begin()
+ * @err: 0, or the error because of which the next nest is not in the message
  *
  * Context: process context.
- * Return: what the dump callback returns; @err, which ends the dump, if the message
- * has no nest.
+ * Return: the return value for the dump callback; @err, which ends the dump, if the
+ * message has no nest.
  */
 int ippfvs_nl_dump_end(struct sk_buff *skb, struct netlink_callback *cb, void *head, int err);
 
 /**
- * struct ippfvs_nl_cursor - how far a dump of services has come; in cb->ctx, zeroed
- * @id: id of the service with which the dump goes on
- * @last: id of the last service that was asked for
- * @index: within that service, the index of the member with which @put goes on
+ * struct ippfvs_nl_cursor - the position of a dump of services; in cb->ctx, zeroed
+ * @id: id of the service with which the dump continues
+ * @last: id of the last service to list
+ * @index: within service @id, the index of the member with which the dump continues
  * @parsed: the dump has parsed its request
  */
 struct ippfvs_nl_cursor {
@@ -125,15 +126,15 @@ struct ippfvs_nl_cursor {
 /**
  * ippfvs_nl_dump_services() - fill one message of a dump with services
  * @skb: the buffer
- * @cb: of the dump; the cursor in it has been set by the parsed request
+ * @cb: state of the dump; its cursor has been set according to the request
  * @cmd: the command of the message
- * @put: puts a service, from member *index on, under RCU. If it returns -errno because
- *	there is no room, the next call goes on there
+ * @put: called under RCU to put a service and its members from *index on. If it returns
+ *	-errno because there is no room, the next message continues at *index
  *
- * It leaves the RCU read lock after each service, because a large one takes a while.
+ * The RCU read lock is released after each service, because a large one takes a while.
  *
  * Context: process context; it may sleep.
- * Return: what the dump callback returns.
+ * Return: the return value for the dump callback.
  */
 int ippfvs_nl_dump_services(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
 			    int (*put)(struct sk_buff *skb, const struct ippfvs_service *service,
@@ -141,7 +142,7 @@ int ippfvs_nl_dump_services(struct sk_buff *skb, struct netlink_callback *cb, u8
 
 /**
  * ippfvs_nl_event_begin() - begin an event
- * @info: of the request that makes the change
+ * @info: the request that makes the change
  * @cmd: the command of the event
  * @head: gets the message, for ippfvs_nl_event_end()
  *
@@ -152,10 +153,10 @@ struct sk_buff *ippfvs_nl_event_begin(struct genl_info *info, u8 cmd, void **hea
 
 /**
  * ippfvs_nl_event_end() - end an event
- * @event: what ippfvs_nl_event_begin() returned, neither NULL nor ERR_PTR; consumed on
+ * @event: return value of ippfvs_nl_event_begin(), neither NULL nor ERR_PTR; consumed on
  *	error
  * @head: the message
- * @err: 0, or why the event cannot be made
+ * @err: 0, or the error because of which the event cannot be made
  *
  * Context: any.
  * Return: the event, or ERR_PTR(@err); for ippfvs_nl_event_send().
@@ -163,8 +164,8 @@ struct sk_buff *ippfvs_nl_event_begin(struct genl_info *info, u8 cmd, void **hea
 struct sk_buff *ippfvs_nl_event_end(struct sk_buff *event, void *head, int err);
 
 /**
- * ippfvs_nl_event_service() - make an event about a service
- * @info: of the request that makes the change
+ * ippfvs_nl_event_service() - create an event about a service
+ * @info: the request that makes the change
  * @cmd: the command of the event
  * @service: the service
  *
@@ -175,8 +176,8 @@ struct sk_buff *ippfvs_nl_event_service(struct genl_info *info, u8 cmd,
 					const struct ippfvs_service *service);
 
 /**
- * ippfvs_nl_event_member() - make an event about a real server of a service
- * @info: of the request that makes the change
+ * ippfvs_nl_event_member() - create an event about a real server of a service
+ * @info: the request that makes the change
  * @cmd: the command of the event
  * @service: the service
  * @member: its member
@@ -190,10 +191,10 @@ struct sk_buff *ippfvs_nl_event_member(struct genl_info *info, u8 cmd,
 
 /**
  * ippfvs_nl_event_send() - send an event
- * @info: of the request that made the change
+ * @info: the request that made the change
  * @event: the event, NULL or ERR_PTR; consumed
  *
- * Listeners who miss it, for lack of memory, get -ENOBUFS.
+ * Listeners who miss the event for lack of memory get -ENOBUFS.
  *
  * Context: process context; it may sleep.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* CONFIG_*, STATS_GET and ZERO: settings and sums of the namespace. */
+/* The requests CONFIG_*, STATS_GET and ZERO: settings and sums of the namespace. */
 #include "../conn/dump.h"
 #include "../sched/sched.h"
 #include "../service/service.h"
@@ -12,7 +12,7 @@
 #include <linux/err.h>
 #include <linux/kernel.h>
 
-#define SCHEDULERS_LEN 256 /* of the names of all schedulers */
+#define SCHEDULERS_LEN 256 /* maximum length of the list of schedulers */
 
 int ippfvs_nl_config_parse(const struct nlattr *attr, struct nlattr **tb,
 			   struct netlink_ext_ack *extack)
@@ -91,7 +91,7 @@ static int put_usage(struct sk_buff *skb, struct ippfvs_net *ipn)
 	return 0;
 }
 
-/* Put IPPFVS_A_CONFIG; with @usage also the numbers of connections, buckets and services. */
+/* Put IPPFVS_A_CONFIG. If @usage, also put the numbers of connections, buckets and services. */
 static int put_config(struct sk_buff *skb, struct ippfvs_net *ipn, bool usage)
 {
 	struct nlattr *nest = nla_nest_start(skb, IPPFVS_A_CONFIG);
@@ -176,7 +176,7 @@ static int put_drops(struct sk_buff *skb, struct ippfvs_net *ipn)
 	return 0;
 }
 
-/* What read_sums() needs: the namespace and the sums that it fills. */
+/* The argument of read_sums(): the namespace, and the sums that it fills. */
 struct sums_read {
 	struct ippfvs_net *ipn;
 	struct ippfvs_counters sum;

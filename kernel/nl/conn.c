@@ -13,7 +13,7 @@
 
 /**
  * struct conn_dump - a dump of connections; owned by its netlink_callback
- * @cursor: how far it has come
+ * @cursor: the position of the dump
  * @skb: the message being filled
  * @table: the table that is dumped
  * @key: with @service, the service whose connections are dumped
@@ -40,7 +40,7 @@ static struct conn_dump **dump_of(struct netlink_callback *cb)
 	return (struct conn_dump **)cb->ctx;
 }
 
-/* Let the dump list the connections of one real server only. The caller holds RCU. */
+/* Restrict the dump to the connections of one real server. The caller holds RCU. */
 static int select_real(struct conn_dump *dump, const struct nlattr *attr,
 		       const struct ippfvs_service *service, struct netlink_ext_ack *extack)
 {
@@ -90,8 +90,8 @@ static int parse_conn_dump(struct conn_dump *dump, struct netlink_callback *cb)
 }
 
 /*
- * A connection belongs to the service of its real server; its virtual port may be any
- * one if the service covers every port. The caller holds RCU.
+ * A connection belongs to the service of its real server. In a service on all ports, the
+ * virtual port of a connection is not that of the key. The caller holds RCU.
  */
 static bool conn_selected(const struct conn_dump *dump, const struct ippfvs_conn *conn)
 {

@@ -1,36 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The family as data: the policies of the requests, and the operations. */
+/* The generic netlink family: the policies of its requests, and its operations. */
 #include "nl.h"
 
 #include "request.h"
 
 #include <linux/in.h>
 
-#define READ_ONLY(what) \
-	{ .type = NLA_REJECT, .reject_message = what " is for answers only" }
+#define READ_ONLY(what)                                                           \
+	{                                                                         \
+		.type = NLA_REJECT, .reject_message = what " is for answers only" \
+	}
 
-static int validate_address(const struct nlattr *attr,
-			    struct netlink_ext_ack *extack)
+static int validate_address(const struct nlattr *attr, struct netlink_ext_ack *extack)
 {
 	if (nla_len(attr) == 4 || nla_len(attr) == 16)
 		return 0;
-	return ippfvs_nl_invalid(extack, attr,
-				 "an address has 4 bytes (IPv4) or 16 (IPv6)");
+	return ippfvs_nl_invalid(extack, attr, "an address has 4 bytes (IPv4) or 16 (IPv6)");
 }
 
-static int validate_protocol(const struct nlattr *attr,
-			     struct netlink_ext_ack *extack)
+static int validate_protocol(const struct nlattr *attr, struct netlink_ext_ack *extack)
 {
 	switch (nla_get_u8(attr)) {
 	case IPPROTO_TCP:
 	case IPPROTO_UDP:
 		return 0;
 	}
-	return ippfvs_nl_invalid(extack, attr,
-				 "the protocol of a service is TCP (6) or UDP (17)");
+	return ippfvs_nl_invalid(extack, attr, "the protocol of a service is TCP (6) or UDP (17)");
 }
 
-/* They are not const, because policies of old kernels have a plain pointer. */
+/* These are not const, because the pointer in a policy of old kernels is not const. */
 static struct netlink_range_validation weight_range = {
 	.max = IPPFVS_WEIGHT_MAX,
 };
@@ -40,201 +38,206 @@ static struct netlink_range_validation timeout_range = {
 	.max = IPPFVS_TIMEOUT_MAX_S,
 };
 
-#define ADDRESS		NLA_POLICY_VALIDATE_FN(NLA_BINARY, validate_address)
-#define PROTOCOL	NLA_POLICY_VALIDATE_FN(NLA_U8, validate_protocol)
+#define ADDRESS	 NLA_POLICY_VALIDATE_FN(NLA_BINARY, validate_address)
+#define PROTOCOL NLA_POLICY_VALIDATE_FN(NLA_U8, validate_protocol)
 
 static const struct nla_policy service_policy[IPPFVS_SERVICE_MAX + 1] = {
-	[IPPFVS_SERVICE_ADDRESS]	= ADDRESS,
-	[IPPFVS_SERVICE_PROTOCOL]	= PROTOCOL,
-	[IPPFVS_SERVICE_PORT]		= { .type = NLA_BE16 },
-	[IPPFVS_SERVICE_SCHEDULER]	= { .type = NLA_NUL_STRING,
-					    .len = IPPFVS_SCHEDULER_LEN - 1 },
-	[IPPFVS_SERVICE_STATS]		= READ_ONLY("STATS"),
-	[IPPFVS_SERVICE_REALS]		= READ_ONLY("REALS"),
+	[IPPFVS_SERVICE_ADDRESS] = ADDRESS,
+	[IPPFVS_SERVICE_PROTOCOL] = PROTOCOL,
+	[IPPFVS_SERVICE_PORT] = { .type = NLA_BE16 },
+	[IPPFVS_SERVICE_SCHEDULER] = { .type = NLA_NUL_STRING, .len = IPPFVS_SCHEDULER_LEN - 1 },
+	[IPPFVS_SERVICE_STATS] = READ_ONLY("STATS"),
+	[IPPFVS_SERVICE_REALS] = READ_ONLY("REALS"),
 };
 
 static const struct nla_policy service_key_policy[IPPFVS_SERVICE_MAX + 1] = {
-	[IPPFVS_SERVICE_ADDRESS]	= ADDRESS,
-	[IPPFVS_SERVICE_PROTOCOL]	= PROTOCOL,
-	[IPPFVS_SERVICE_PORT]		= { .type = NLA_BE16 },
-	[IPPFVS_SERVICE_SCHEDULER]	= { .type = NLA_REJECT,
-					    .reject_message = "the request only names the service: give address, protocol and port" },
-	[IPPFVS_SERVICE_STATS]		= READ_ONLY("STATS"),
-	[IPPFVS_SERVICE_REALS]		= READ_ONLY("REALS"),
+	[IPPFVS_SERVICE_ADDRESS] = ADDRESS,
+	[IPPFVS_SERVICE_PROTOCOL] = PROTOCOL,
+	[IPPFVS_SERVICE_PORT] = { .type = NLA_BE16 },
+	[IPPFVS_SERVICE_SCHEDULER] = { .type = NLA_REJECT,
+				       .reject_message =
+					       "the request only names the service: use only address, protocol and port" },
+	[IPPFVS_SERVICE_STATS] = READ_ONLY("STATS"),
+	[IPPFVS_SERVICE_REALS] = READ_ONLY("REALS"),
 };
 
 static const struct nla_policy real_policy[IPPFVS_REAL_MAX + 1] = {
-	[IPPFVS_REAL_ADDRESS]		= ADDRESS,
-	[IPPFVS_REAL_PORT]		= { .type = NLA_BE16 },
-	[IPPFVS_REAL_WEIGHT]		= NLA_POLICY_FULL_RANGE(NLA_U32,
-								&weight_range),
-	[IPPFVS_REAL_METHOD]		= NLA_POLICY_RANGE(NLA_U8,
-							   IPPFVS_METHOD_NAT,
-							   IPPFVS_METHOD_LOCAL),
-	[IPPFVS_REAL_STATS]		= READ_ONLY("STATS"),
-	[IPPFVS_REAL_ACTIVE]		= READ_ONLY("ACTIVE"),
-	[IPPFVS_REAL_INACTIVE]		= READ_ONLY("INACTIVE"),
+	[IPPFVS_REAL_ADDRESS] = ADDRESS,
+	[IPPFVS_REAL_PORT] = { .type = NLA_BE16 },
+	[IPPFVS_REAL_WEIGHT] = NLA_POLICY_FULL_RANGE(NLA_U32, &weight_range),
+	[IPPFVS_REAL_METHOD] = NLA_POLICY_RANGE(NLA_U8, IPPFVS_METHOD_NAT, IPPFVS_METHOD_LOCAL),
+	[IPPFVS_REAL_STATS] = READ_ONLY("STATS"),
+	[IPPFVS_REAL_ACTIVE] = READ_ONLY("ACTIVE"),
+	[IPPFVS_REAL_INACTIVE] = READ_ONLY("INACTIVE"),
 };
 
-#define REAL_KEY_ONLY \
-	{ .type = NLA_REJECT, \
-	  .reject_message = "the request only names the real server: give address and port" }
+#define REAL_KEY_ONLY                                                                       \
+	{                                                                                   \
+		.type = NLA_REJECT,                                                         \
+		.reject_message =                                                           \
+			"the request only names the real server: use only address and port" \
+	}
 
 static const struct nla_policy real_key_policy[IPPFVS_REAL_MAX + 1] = {
-	[IPPFVS_REAL_ADDRESS]		= ADDRESS,
-	[IPPFVS_REAL_PORT]		= { .type = NLA_BE16 },
-	[IPPFVS_REAL_WEIGHT]		= REAL_KEY_ONLY,
-	[IPPFVS_REAL_METHOD]		= REAL_KEY_ONLY,
-	[IPPFVS_REAL_STATS]		= READ_ONLY("STATS"),
-	[IPPFVS_REAL_ACTIVE]		= READ_ONLY("ACTIVE"),
-	[IPPFVS_REAL_INACTIVE]		= READ_ONLY("INACTIVE"),
+	[IPPFVS_REAL_ADDRESS] = ADDRESS,
+	[IPPFVS_REAL_PORT] = { .type = NLA_BE16 },
+	[IPPFVS_REAL_WEIGHT] = REAL_KEY_ONLY,
+	[IPPFVS_REAL_METHOD] = REAL_KEY_ONLY,
+	[IPPFVS_REAL_STATS] = READ_ONLY("STATS"),
+	[IPPFVS_REAL_ACTIVE] = READ_ONLY("ACTIVE"),
+	[IPPFVS_REAL_INACTIVE] = READ_ONLY("INACTIVE"),
 };
 
 static const struct nla_policy config_policy[IPPFVS_CONFIG_MAX + 1] = {
-	[IPPFVS_CONFIG_DEFAULT_METHOD]	= NLA_POLICY_RANGE(NLA_U8,
-							   IPPFVS_METHOD_NAT,
-							   IPPFVS_METHOD_DR),
-	[IPPFVS_CONFIG_TCP_TIMEOUT_S]	= NLA_POLICY_FULL_RANGE(NLA_U32,
-								&timeout_range),
-	[IPPFVS_CONFIG_FIN_TIMEOUT_S]	= NLA_POLICY_FULL_RANGE(NLA_U32,
-								&timeout_range),
-	[IPPFVS_CONFIG_UDP_TIMEOUT_S]	= NLA_POLICY_FULL_RANGE(NLA_U32,
-								&timeout_range),
-	[IPPFVS_CONFIG_CONN_MAX]	= { .type = NLA_U32 },
-	[IPPFVS_CONFIG_VERSION]		= READ_ONLY("VERSION"),
-	[IPPFVS_CONFIG_CONNS]		= READ_ONLY("CONNS"),
-	[IPPFVS_CONFIG_BUCKETS]		= READ_ONLY("BUCKETS"),
-	[IPPFVS_CONFIG_SERVICES]	= READ_ONLY("SERVICES"),
-	[IPPFVS_CONFIG_SCHEDULERS]	= READ_ONLY("SCHEDULERS"),
+	[IPPFVS_CONFIG_DEFAULT_METHOD] =
+		NLA_POLICY_RANGE(NLA_U8, IPPFVS_METHOD_NAT, IPPFVS_METHOD_DR),
+	[IPPFVS_CONFIG_TCP_TIMEOUT_S] = NLA_POLICY_FULL_RANGE(NLA_U32, &timeout_range),
+	[IPPFVS_CONFIG_FIN_TIMEOUT_S] = NLA_POLICY_FULL_RANGE(NLA_U32, &timeout_range),
+	[IPPFVS_CONFIG_UDP_TIMEOUT_S] = NLA_POLICY_FULL_RANGE(NLA_U32, &timeout_range),
+	[IPPFVS_CONFIG_CONN_MAX] = { .type = NLA_U32 },
+	[IPPFVS_CONFIG_VERSION] = READ_ONLY("VERSION"),
+	[IPPFVS_CONFIG_CONNS] = READ_ONLY("CONNS"),
+	[IPPFVS_CONFIG_BUCKETS] = READ_ONLY("BUCKETS"),
+	[IPPFVS_CONFIG_SERVICES] = READ_ONLY("SERVICES"),
+	[IPPFVS_CONFIG_SCHEDULERS] = READ_ONLY("SCHEDULERS"),
 };
 
 static const struct nla_policy service_request[] = {
-	[IPPFVS_A_SERVICE]	= NLA_POLICY_NESTED(service_policy),
+	[IPPFVS_A_SERVICE] = NLA_POLICY_NESTED(service_policy),
 };
 
 static const struct nla_policy service_key_request[] = {
-	[IPPFVS_A_SERVICE]	= NLA_POLICY_NESTED(service_key_policy),
+	[IPPFVS_A_SERVICE] = NLA_POLICY_NESTED(service_key_policy),
 };
 
 static const struct nla_policy real_new_request[] = {
-	[IPPFVS_A_SERVICE]	= NLA_POLICY_NESTED(service_policy),
-	[IPPFVS_A_REAL]		= NLA_POLICY_NESTED(real_policy),
+	[IPPFVS_A_SERVICE] = NLA_POLICY_NESTED(service_policy),
+	[IPPFVS_A_REAL] = NLA_POLICY_NESTED(real_policy),
 };
 
 static const struct nla_policy real_set_request[] = {
-	[IPPFVS_A_SERVICE]	= NLA_POLICY_NESTED(service_key_policy),
-	[IPPFVS_A_REAL]		= NLA_POLICY_NESTED(real_policy),
+	[IPPFVS_A_SERVICE] = NLA_POLICY_NESTED(service_key_policy),
+	[IPPFVS_A_REAL] = NLA_POLICY_NESTED(real_policy),
 };
 
 static const struct nla_policy real_key_request[] = {
-	[IPPFVS_A_SERVICE]	= NLA_POLICY_NESTED(service_key_policy),
-	[IPPFVS_A_REAL]		= NLA_POLICY_NESTED(real_key_policy),
+	[IPPFVS_A_SERVICE] = NLA_POLICY_NESTED(service_key_policy),
+	[IPPFVS_A_REAL] = NLA_POLICY_NESTED(real_key_policy),
 };
 
 static const struct nla_policy config_request[] = {
-	[IPPFVS_A_CONFIG]	= NLA_POLICY_NESTED(config_policy),
+	[IPPFVS_A_CONFIG] = NLA_POLICY_NESTED(config_policy),
 };
 
 static const struct nla_policy replace_request[] = {
-	[IPPFVS_A_SERVICE]	= NLA_POLICY_NESTED(service_policy),
-	[IPPFVS_A_REAL]		= NLA_POLICY_NESTED(real_policy),
-	[IPPFVS_A_CONFIG]	= NLA_POLICY_NESTED(config_policy),
+	[IPPFVS_A_SERVICE] = NLA_POLICY_NESTED(service_policy),
+	[IPPFVS_A_REAL] = NLA_POLICY_NESTED(real_policy),
+	[IPPFVS_A_CONFIG] = NLA_POLICY_NESTED(config_policy),
 };
 
 static const struct nla_policy nothing_request[] = {
-	[IPPFVS_A_SERVICE]	= { .type = NLA_REJECT,
-				    .reject_message = "this request takes no attributes" },
+	[IPPFVS_A_SERVICE] = { .type = NLA_REJECT,
+			       .reject_message = "this request takes no attributes" },
 };
 
-#define ATTRS(_policy) \
-	.policy = (_policy), .maxattr = ARRAY_SIZE(_policy) - 1
+#define ATTRS(_policy) .policy = (_policy), .maxattr = ARRAY_SIZE(_policy) - 1
 
-#define CHANGE(_more) \
-	.flags = GENL_UNS_ADMIN_PERM, .internal_flags = IPPFVS_NL_LOCK | (_more)
+#define CHANGE(_more) .flags = GENL_UNS_ADMIN_PERM, .internal_flags = IPPFVS_NL_LOCK | (_more)
 
 /*
- * No operation sets .validate: the handlers parse nests without a policy, because generic netlink has
- * validated them strictly by the policies above.
+ * No operation sets .validate, so generic netlink validates all requests strictly by the policies
+ * above. Therefore the handlers parse nests without a policy.
  */
 static const struct genl_ops ops[] = {
 	{
-		.cmd	= IPPFVS_CMD_SERVICE_NEW,
-		.doit	= ippfvs_nl_service_new,
+		.cmd = IPPFVS_CMD_SERVICE_NEW,
+		.doit = ippfvs_nl_service_new,
 		ATTRS(service_request),
 		CHANGE(IPPFVS_NL_KEY),
-	}, {
-		.cmd	= IPPFVS_CMD_SERVICE_SET,
-		.doit	= ippfvs_nl_service_set,
+	},
+	{
+		.cmd = IPPFVS_CMD_SERVICE_SET,
+		.doit = ippfvs_nl_service_set,
 		ATTRS(service_request),
 		CHANGE(IPPFVS_NL_KEY | IPPFVS_NL_SERVICE),
-	}, {
-		.cmd	= IPPFVS_CMD_SERVICE_DEL,
-		.doit	= ippfvs_nl_service_del,
+	},
+	{
+		.cmd = IPPFVS_CMD_SERVICE_DEL,
+		.doit = ippfvs_nl_service_del,
 		ATTRS(service_key_request),
 		CHANGE(IPPFVS_NL_KEY | IPPFVS_NL_SERVICE),
-	}, {
-		.cmd	= IPPFVS_CMD_SERVICE_GET,
-		.doit	= ippfvs_nl_service_get,
-		.start	= ippfvs_nl_service_dump_start,
-		.dumpit	= ippfvs_nl_service_dump,
+	},
+	{
+		.cmd = IPPFVS_CMD_SERVICE_GET,
+		.doit = ippfvs_nl_service_get,
+		.start = ippfvs_nl_service_dump_start,
+		.dumpit = ippfvs_nl_service_dump,
 		ATTRS(service_key_request),
 		.internal_flags = IPPFVS_NL_KEY,
-	}, {
-		.cmd	= IPPFVS_CMD_REAL_NEW,
-		.doit	= ippfvs_nl_real_new,
+	},
+	{
+		.cmd = IPPFVS_CMD_REAL_NEW,
+		.doit = ippfvs_nl_real_new,
 		ATTRS(real_new_request),
-		CHANGE(IPPFVS_NL_KEY | IPPFVS_NL_SERVICE | IPPFVS_NL_REAL |
-		       IPPFVS_NL_MAY_CREATE),
-	}, {
-		.cmd	= IPPFVS_CMD_REAL_SET,
-		.doit	= ippfvs_nl_real_set,
+		CHANGE(IPPFVS_NL_KEY | IPPFVS_NL_SERVICE | IPPFVS_NL_REAL | IPPFVS_NL_MAY_CREATE),
+	},
+	{
+		.cmd = IPPFVS_CMD_REAL_SET,
+		.doit = ippfvs_nl_real_set,
 		ATTRS(real_set_request),
-		CHANGE(IPPFVS_NL_KEY | IPPFVS_NL_SERVICE | IPPFVS_NL_REAL |
-		       IPPFVS_NL_MEMBER),
-	}, {
-		.cmd	= IPPFVS_CMD_REAL_DEL,
-		.doit	= ippfvs_nl_real_del,
+		CHANGE(IPPFVS_NL_KEY | IPPFVS_NL_SERVICE | IPPFVS_NL_REAL | IPPFVS_NL_MEMBER),
+	},
+	{
+		.cmd = IPPFVS_CMD_REAL_DEL,
+		.doit = ippfvs_nl_real_del,
 		ATTRS(real_key_request),
-		CHANGE(IPPFVS_NL_KEY | IPPFVS_NL_SERVICE | IPPFVS_NL_REAL |
-		       IPPFVS_NL_MEMBER),
-	}, {
-		.cmd	= IPPFVS_CMD_REAL_GET,
-		.start	= ippfvs_nl_member_dump_start,
-		.dumpit	= ippfvs_nl_real_dump,
+		CHANGE(IPPFVS_NL_KEY | IPPFVS_NL_SERVICE | IPPFVS_NL_REAL | IPPFVS_NL_MEMBER),
+	},
+	{
+		.cmd = IPPFVS_CMD_REAL_GET,
+		.start = ippfvs_nl_member_dump_start,
+		.dumpit = ippfvs_nl_real_dump,
 		ATTRS(service_key_request),
-	}, {
-		.cmd	= IPPFVS_CMD_CONN_GET,
-		.start	= ippfvs_nl_conn_dump_start,
-		.dumpit	= ippfvs_nl_conn_dump,
-		.done	= ippfvs_nl_conn_dump_done,
+	},
+	{
+		.cmd = IPPFVS_CMD_CONN_GET,
+		.start = ippfvs_nl_conn_dump_start,
+		.dumpit = ippfvs_nl_conn_dump,
+		.done = ippfvs_nl_conn_dump_done,
 		ATTRS(real_key_request),
-	}, {
-		.cmd	= IPPFVS_CMD_CONFIG_GET,
-		.doit	= ippfvs_nl_config_get,
+	},
+	{
+		.cmd = IPPFVS_CMD_CONFIG_GET,
+		.doit = ippfvs_nl_config_get,
 		ATTRS(nothing_request),
-	}, {
-		.cmd	= IPPFVS_CMD_CONFIG_SET,
-		.doit	= ippfvs_nl_config_set,
+	},
+	{
+		.cmd = IPPFVS_CMD_CONFIG_SET,
+		.doit = ippfvs_nl_config_set,
 		ATTRS(config_request),
 		CHANGE(0),
-	}, {
-		.cmd	= IPPFVS_CMD_STATS_GET,
-		.doit	= ippfvs_nl_stats_get,
+	},
+	{
+		.cmd = IPPFVS_CMD_STATS_GET,
+		.doit = ippfvs_nl_stats_get,
 		ATTRS(nothing_request),
-	}, {
-		.cmd	= IPPFVS_CMD_ZERO,
-		.doit	= ippfvs_nl_zero,
+	},
+	{
+		.cmd = IPPFVS_CMD_ZERO,
+		.doit = ippfvs_nl_zero,
 		ATTRS(service_key_request),
 		CHANGE(IPPFVS_NL_KEY_IF_ANY | IPPFVS_NL_SERVICE),
-	}, {
-		.cmd	= IPPFVS_CMD_REPLACE,
-		.doit	= ippfvs_nl_replace,
+	},
+	{
+		.cmd = IPPFVS_CMD_REPLACE,
+		.doit = ippfvs_nl_replace,
 		ATTRS(replace_request),
 		CHANGE(0),
-	}, {
-		.cmd	= IPPFVS_CMD_RULES_GET,
-		.start	= ippfvs_nl_member_dump_start,
-		.dumpit	= ippfvs_nl_rules_dump,
+	},
+	{
+		.cmd = IPPFVS_CMD_RULES_GET,
+		.start = ippfvs_nl_member_dump_start,
+		.dumpit = ippfvs_nl_rules_dump,
 		ATTRS(nothing_request),
 	},
 };
@@ -244,22 +247,22 @@ static const struct genl_multicast_group groups[] = {
 };
 
 struct genl_family ippfvs_nl_family __ro_after_init = {
-	.name		= IPPFVS_GENL_NAME,
-	.version	= IPPFVS_GENL_VERSION,
-	.module		= THIS_MODULE,
-	.netnsok	= true,
-	.parallel_ops	= true,
-	.ops		= ops,
-	.n_ops		= ARRAY_SIZE(ops),
+	.name = IPPFVS_GENL_NAME,
+	.version = IPPFVS_GENL_VERSION,
+	.module = THIS_MODULE,
+	.netnsok = true,
+	.parallel_ops = true,
+	.ops = ops,
+	.n_ops = ARRAY_SIZE(ops),
 	/*
-	 * From here on, generic netlink refuses NLM_F_CREATE. ippfvs_nl_pre() checks
-	 * the flags of all commands.
+	 * For this command and those after it, generic netlink refuses NLM_F_CREATE.
+	 * ippfvs_nl_pre() checks the flags of all commands.
 	 */
-	.resv_start_op	= IPPFVS_CMD_REAL_NEW + 1,
-	.mcgrps		= groups,
-	.n_mcgrps	= ARRAY_SIZE(groups),
-	.pre_doit	= ippfvs_nl_pre,
-	.post_doit	= ippfvs_nl_post,
+	.resv_start_op = IPPFVS_CMD_REAL_NEW + 1,
+	.mcgrps = groups,
+	.n_mcgrps = ARRAY_SIZE(groups),
+	.pre_doit = ippfvs_nl_pre,
+	.post_doit = ippfvs_nl_post,
 };
 
 int __init ippfvs_nl_init(void)

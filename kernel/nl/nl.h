@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The generic netlink family: what its table of operations (family.c) names.
+ * The generic netlink family: the handlers in its table of operations (family.c).
  *
- * The handlers of changes run with the namespace's lock held and may sleep. Those of
- * queries take no lock, except that a reader of counters takes the namespace's lock
- * after three attempts (answer.h). All run in process context and return 0, or -errno
- * with an extack message. Dump callbacks return what netlink expects of them.
+ * The handlers of changes run with the namespace's lock held and may sleep. The handlers
+ * of queries take no lock, except that a reader of counters takes the namespace's lock
+ * after three failed attempts (answer.h). All handlers run in process context and return
+ * 0, or -errno with an extack message. A dump callback returns the length of the message,
+ * 0 at the end of the dump, or -errno.
  */
 #ifndef _IPPFVS_NL_H
 #define _IPPFVS_NL_H
@@ -32,25 +33,25 @@ extern struct genl_family ippfvs_nl_family;
 int ippfvs_nl_init(void);
 
 /**
- * ippfvs_nl_exit() - unregister the family; no handler runs any more
+ * ippfvs_nl_exit() - unregister the family and wait for its handlers
  *
  * Context: process context; it may sleep.
  */
 void ippfvs_nl_exit(void);
 
 /*
- * The internal_flags of an operation: what ippfvs_nl_pre() does before its handler
+ * The internal_flags of an operation tell what ippfvs_nl_pre() does before its handler
  * runs.
  */
 #define IPPFVS_NL_LOCK	     BIT(0) /* take the namespace's lock */
 #define IPPFVS_NL_KEY	     BIT(1) /* parse A_SERVICE, which must be present */
 #define IPPFVS_NL_KEY_IF_ANY BIT(2) /* the same, but A_SERVICE may be absent */
 #define IPPFVS_NL_SERVICE    BIT(3) /* find the service named by A_SERVICE */
-#define IPPFVS_NL_REAL	     BIT(4) /* parse A_REAL and look the member up */
-#define IPPFVS_NL_MEMBER     BIT(5) /* refuse if there is no such member */
-#define IPPFVS_NL_MAY_CREATE BIT(6) /* with NLM_F_CREATE the service may be missing */
+#define IPPFVS_NL_REAL	     BIT(4) /* parse A_REAL and look up the member */
+#define IPPFVS_NL_MEMBER     BIT(5) /* refuse if the service does not have the member */
+#define IPPFVS_NL_MAY_CREATE BIT(6) /* with NLM_F_CREATE, the service need not exist */
 
-/* service.c: changes */
+/* Changes (service.c) */
 int ippfvs_nl_service_new(struct sk_buff *skb, struct genl_info *info);
 int ippfvs_nl_service_set(struct sk_buff *skb, struct genl_info *info);
 int ippfvs_nl_service_del(struct sk_buff *skb, struct genl_info *info);
@@ -58,7 +59,7 @@ int ippfvs_nl_real_new(struct sk_buff *skb, struct genl_info *info);
 int ippfvs_nl_real_set(struct sk_buff *skb, struct genl_info *info);
 int ippfvs_nl_real_del(struct sk_buff *skb, struct genl_info *info);
 
-/* service.c: queries */
+/* Queries (service.c) */
 int ippfvs_nl_service_get(struct sk_buff *skb, struct genl_info *info);
 int ippfvs_nl_service_dump_start(struct netlink_callback *cb);
 int ippfvs_nl_service_dump(struct sk_buff *skb, struct netlink_callback *cb);
@@ -66,13 +67,13 @@ int ippfvs_nl_member_dump_start(struct netlink_callback *cb);
 int ippfvs_nl_real_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int ippfvs_nl_rules_dump(struct sk_buff *skb, struct netlink_callback *cb);
 
-/* service.c: options, also for replace.c */
+/* Options of services and members (service.c), also for replace.c */
 
 /**
  * ippfvs_nl_service_parse() - parse the options of a new service, and check them
  * @net: the namespace
  * @tb: the attributes of the service
- * @spec: its key is set already; gets the scheduler
+ * @spec: has the key of the service; gets the scheduler
  * @extack: gets the message of a refusal
  *
  * Context: process context.
@@ -87,9 +88,9 @@ int ippfvs_nl_service_parse(struct net *net, struct nlattr **tb, struct ippfvs_s
  * @attr: the nest of the real server
  * @tb: the attributes of the real server
  * @key: the key of its service
- * @before: the member that it is now, or NULL
+ * @before: the present member if it is changed, or NULL if it is new
  * @default_method: the default method of the namespace
- * @spec: its address and port are set already; gets weight and method
+ * @spec: has address and port; gets weight and method
  * @extack: gets the message of a refusal
  *
  * Context: process context.
@@ -100,7 +101,7 @@ int ippfvs_nl_member_parse(struct net *net, const struct nlattr *attr, struct nl
 			   u8 default_method, struct ippfvs_member_spec *spec,
 			   struct netlink_ext_ack *extack);
 
-/* config.c */
+/* Settings and sums of the namespace (config.c) */
 int ippfvs_nl_config_set(struct sk_buff *skb, struct genl_info *info);
 int ippfvs_nl_config_get(struct sk_buff *skb, struct genl_info *info);
 int ippfvs_nl_stats_get(struct sk_buff *skb, struct genl_info *info);
@@ -119,7 +120,7 @@ int ippfvs_nl_config_parse(const struct nlattr *attr, struct nlattr **tb,
 			   struct netlink_ext_ack *extack);
 
 /**
- * ippfvs_nl_config_apply() - apply the settings that are present; cannot fail (config.c)
+ * ippfvs_nl_config_apply() - apply the settings that are present (config.c)
  * @ipn: the namespace
  * @tb: the attributes by enum ippfvs_config_attr
  *
@@ -127,10 +128,10 @@ int ippfvs_nl_config_parse(const struct nlattr *attr, struct nlattr **tb,
  */
 void ippfvs_nl_config_apply(struct ippfvs_net *ipn, struct nlattr **tb);
 
-/* replace.c */
+/* The replacement of all services (replace.c) */
 int ippfvs_nl_replace(struct sk_buff *skb, struct genl_info *info);
 
-/* conn.c */
+/* The dump of connections (conn.c) */
 int ippfvs_nl_conn_dump_start(struct netlink_callback *cb);
 int ippfvs_nl_conn_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int ippfvs_nl_conn_dump_done(struct netlink_callback *cb);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * REPLACE: a whole set from one message, which holds [CONFIG] and then, any number of
- * times, SERVICE followed by its REALs.
+ * The request REPLACE: a whole set in one message, which has an optional CONFIG and then,
+ * any number of times, a SERVICE followed by its REALs.
  *
- * The attributes are walked twice: to count the objects, and to fill the
- * specifications. Policies have validated every nest before; service/check.c decides
+ * The attributes are read twice: first to count the objects, then to fill the
+ * specifications. The policies have validated every nest before. service/check.c checks
  * the rest.
  */
 #include "../service/check.h"
@@ -20,12 +20,12 @@
 #include <linux/sched.h>
 
 /**
- * struct replace_set - the set that the message asks for
- * @config: the nest of settings that go with it, or NULL
+ * struct replace_set - the set that the message requests
+ * @config: the nest of settings, or NULL
  * @service: all services
- * @member: all members, those of a service side by side
- * @services: the number of services
- * @members: the number of members
+ * @member: all members; the members of a service are adjacent
+ * @services: number of services
+ * @members: number of members
  */
 struct replace_set {
 	const struct nlattr *config;
@@ -35,7 +35,7 @@ struct replace_set {
 	u32 members;
 };
 
-/* The attributes of a generic netlink message, in their order. */
+/* Iterate over the attributes of a generic netlink message. */
 #define for_each_attr(attr, info, rest) \
 	nla_for_each_attr(attr, genlmsg_data((info)->genlhdr), genlmsg_len((info)->genlhdr), rest)
 
@@ -44,7 +44,7 @@ static int count_config(struct replace_set *set, const struct nlattr *attr,
 {
 	if (set->services || set->config)
 		return ippfvs_nl_invalid(extack, attr,
-					 "settings stand once, before the first service");
+					 "settings must come once, before the first service");
 	set->config = attr;
 	return 0;
 }
@@ -148,7 +148,7 @@ static int fill_set(struct replace_set *set, u8 default_method, struct genl_info
 	return 0;
 }
 
-/* Return the nest of a service or, if @member is not -1, of that member of it. */
+/* Return the nest of service @service or, if @member is not -1, of that member of the service. */
 static const struct nlattr *find_nest(struct genl_info *info, int service, int member)
 {
 	const struct nlattr *attr;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Requests: parse attributes, find the objects that they name, refuse. */
+/* Requests: parsing of attributes, lookup of the objects that they name, refusals. */
 #include "request.h"
 
 #include "nl.h"
@@ -24,35 +24,34 @@ int ippfvs_nl_refuse(struct netlink_ext_ack *extack, const struct nlattr *attr,
 		REFUSAL(VIRTUAL_LOOPBACK, -EADDRNOTAVAIL,
 			"a loopback address cannot be a virtual address: no client reaches it");
 		REFUSAL(VIRTUAL_LINK_LOCAL, -EADDRNOTAVAIL,
-			"a link-local address cannot be a virtual address: it is ambiguous without its link");
+			"a link-local address cannot be a virtual address: it is ambiguous without an interface");
 		REFUSAL(VIRTUAL_NOT_UNICAST, -EADDRNOTAVAIL,
 			"a virtual address must be a unicast address");
 		REFUSAL(NO_SCHEDULER, -EPROTONOSUPPORT, "no such scheduler: CONFIG_GET lists them");
-		REFUSAL(SERVICE_EXISTS, -EEXIST, "that service is there already");
+		REFUSAL(SERVICE_EXISTS, -EEXIST, "that service already exists");
 		REFUSAL(SERVICE_MISSING, -ESRCH, "no such service");
 		REFUSAL(SERVICES_FULL, -ENOSPC,
 			"a namespace has at most " __stringify(IPPFVS_SERVICES_MAX) " services");
-		REFUSAL(SERVICE_TWICE, -EEXIST, "that service is in the set already");
+		REFUSAL(SERVICE_TWICE, -EEXIST, "the set already has that service");
 		REFUSAL(REAL_FAMILY, -EAFNOSUPPORT,
 			"the addresses of a real server and its service must be of one family");
 		REFUSAL(REAL_LOOPBACK, -EADDRNOTAVAIL,
-			"a loopback address is the director itself: only the method local leads there");
+			"a loopback address is the director itself: use the method local");
 		REFUSAL(REAL_LINK_LOCAL, -EADDRNOTAVAIL,
-			"a link-local address is ambiguous without its link: give the real server's global or unique local one");
+			"a link-local address is ambiguous without an interface: use a global or unique local address");
 		REFUSAL(REAL_NOT_UNICAST, -EADDRNOTAVAIL,
 			"a real server must have a unicast address");
 		REFUSAL(REAL_NOT_LOCAL, -EADDRNOTAVAIL,
-			"the method local needs a loopback address or one of the director's own");
+			"the method local needs a loopback address or an address of the director");
 		REFUSAL(PORT_FIXED, -EDOM,
-			"DR and TUN keep the port, and the service covers every port: give the real server none");
+			"DR and TUN keep the port, and the service is on all ports: omit the real server's port");
 		REFUSAL(PORT_DIFFERS, -EDOM,
 			"DR and TUN keep the port: use NAT or the service's port");
-		REFUSAL(REAL_EXISTS, -EEXIST, "that real server of the service is there already");
+		REFUSAL(REAL_EXISTS, -EEXIST, "that service already has that real server");
 		REFUSAL(REAL_MISSING, -ENOENT, "no such real server in that service");
 		REFUSAL(REALS_FULL, -ENOSPC,
 			"a service has at most " __stringify(IPPFVS_REALS_MAX) " real servers");
-		REFUSAL(REAL_TWICE, -EEXIST,
-			"that real server of the service is in the set already");
+		REFUSAL(REAL_TWICE, -EEXIST, "the set already has that real server of the service");
 	}
 	return -EINVAL;
 }
@@ -132,8 +131,8 @@ struct ippfvs_service *ippfvs_nl_find_service(const struct ippfvs_net *ipn,
 }
 
 /*
- * Generic netlink checks the same for the commands from resv_start_op on, but it knows
- * no NLM_F_CREATE.
+ * Generic netlink checks the same for the commands from resv_start_op on, but it refuses
+ * NLM_F_CREATE.
  */
 static int check_flags(const struct genlmsghdr *head, u16 flags, u16 known,
 		       struct netlink_ext_ack *extack)
@@ -143,7 +142,7 @@ static int check_flags(const struct genlmsghdr *head, u16 flags, u16 known,
 		return -EINVAL;
 	}
 	if (flags & ~(NLM_F_REQUEST | NLM_F_ACK | NLM_F_ECHO | known)) {
-		NL_SET_ERR_MSG(extack, "the request has a flag that it does not take");
+		NL_SET_ERR_MSG(extack, "the request has a flag that this command does not support");
 		return -EINVAL;
 	}
 	return 0;
@@ -166,8 +165,9 @@ static int find_service(struct ippfvs_nl_request *request, struct genl_info *inf
 		return 0;
 	}
 	if (may_create && sched)
-		return ippfvs_nl_invalid(info->extack, sched,
-					 "a scheduler goes with NLM_F_CREATE, or with SERVICE_SET");
+		return ippfvs_nl_invalid(
+			info->extack, sched,
+			"a scheduler needs NLM_F_CREATE, or the command SERVICE_SET");
 
 	service = ippfvs_nl_find_service(request->ipn, &request->key, info->attrs[IPPFVS_A_SERVICE],
 					 info->extack);

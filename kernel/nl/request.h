@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Requests: parse their attributes, find the objects that they name, refuse.
+ * Requests: parsing of attributes, lookup of the objects that they name, refusals.
  *
- * The policies in family.c have validated every attribute, and every nest, before a
- * function of this file sees it. What may be configured is decided by service/check.c;
- * ippfvs_nl_refuse() translates its reasons into errors and messages.
+ * The policies in family.c have validated every attribute and every nest before these
+ * functions read it. service/check.c checks the configuration; ippfvs_nl_refuse()
+ * translates its reasons into errors and messages.
  */
 #ifndef _IPPFVS_NL_REQUEST_H
 #define _IPPFVS_NL_REQUEST_H
@@ -19,17 +19,17 @@
 #include <net/sock.h>
 
 /**
- * struct ippfvs_nl_request - a request whose objects have been found
+ * struct ippfvs_nl_request - a request, with the objects that it names
  * @ipn: the namespace of the requesting socket
  * @key: the key of the service that the request names
  * @service: that service; NULL if it does not exist or the request does not need it
  * @spec: address and port of the real server that the request names
- * @member: that real server's member of @service's pool, or NULL
+ * @member: the member of @service's pool for that real server, or NULL
  * @service_tb: the attributes of the service by enum ippfvs_service_attr
  * @real_tb: the attributes of the real server by enum ippfvs_real_attr
  *
- * ippfvs_nl_pre() makes it before the handler runs, ippfvs_nl_post() frees it. The
- * flags of the operation (nl.h) tell which fields are set.
+ * ippfvs_nl_pre() creates it before the handler runs, ippfvs_nl_post() frees it. The
+ * flags of the operation (nl.h) determine which fields are set.
  */
 struct ippfvs_nl_request {
 	struct ippfvs_net *ipn;
@@ -42,11 +42,11 @@ struct ippfvs_nl_request {
 };
 
 /**
- * ippfvs_nl_request() - get the request that a handler is called for
- * @info: of the request
+ * ippfvs_nl_request() - get the request for which a handler was called
+ * @info: the request
  *
  * Context: any.
- * Return: the request. It belongs to ippfvs_nl_post().
+ * Return: the request, which ippfvs_nl_post() will free.
  */
 static inline struct ippfvs_nl_request *ippfvs_nl_request(const struct genl_info *info)
 {
@@ -55,29 +55,29 @@ static inline struct ippfvs_nl_request *ippfvs_nl_request(const struct genl_info
 
 /**
  * ippfvs_nl_pre() - prepare a request before its handler runs
- * @ops: the operation, whose internal_flags tell what to do
- * @skb: of the request
- * @info: of the request
+ * @ops: the operation, whose internal_flags determine what is done
+ * @skb: the request's message
+ * @info: the request
  *
- * Context: process context; it may sleep. On success it holds the namespace's lock if
- * the operation has IPPFVS_NL_LOCK.
- * Return: 0, or -errno with an extack message and without the lock.
+ * Context: process context; it may sleep. If the operation has IPPFVS_NL_LOCK, it takes
+ * the namespace's lock, and holds it on success.
+ * Return: 0, or -errno with an extack message.
  */
 int ippfvs_nl_pre(const struct genl_split_ops *ops, struct sk_buff *skb, struct genl_info *info);
 
 /**
  * ippfvs_nl_post() - undo ippfvs_nl_pre() after the handler has run
  * @ops: the operation
- * @skb: of the request
- * @info: of the request
+ * @skb: the request's message
+ * @info: the request
  *
  * Context: process context. It releases the lock that ippfvs_nl_pre() took.
  */
 void ippfvs_nl_post(const struct genl_split_ops *ops, struct sk_buff *skb, struct genl_info *info);
 
 /**
- * ippfvs_nl_invalid() - refuse a request that makes no sense
- * @extack: gets the message, or NULL
+ * ippfvs_nl_invalid() - refuse an invalid request
+ * @extack: gets the message; may be NULL
  * @attr: the attribute that the message is about
  * @text: the message, a string literal
  *
@@ -91,13 +91,13 @@ void ippfvs_nl_post(const struct genl_split_ops *ops, struct sk_buff *skb, struc
 	})
 
 /**
- * ippfvs_nl_refuse() - refuse what cannot be configured
- * @extack: gets the message, or NULL
+ * ippfvs_nl_refuse() - turn the result of a check into an error and a message
+ * @extack: gets the message; may be NULL
  * @attr: the attribute that the message is about
- * @reason: why it cannot be configured
+ * @reason: the result of the check
  *
  * Context: any.
- * Return: the -errno that the uapi header names, or 0 for IPPFVS_REFUSAL_NONE.
+ * Return: 0 for IPPFVS_REFUSAL_NONE, otherwise the -errno that the uapi header documents.
  */
 int ippfvs_nl_refuse(struct netlink_ext_ack *extack, const struct nlattr *attr,
 		     enum ippfvs_refusal reason);
@@ -132,8 +132,8 @@ int ippfvs_nl_parse_service(const struct nlattr *attr, struct nlattr **tb,
  * @attr: the nest, or NULL, which is refused
  * @tb: gets the attributes by enum ippfvs_real_attr
  * @key: the key of its service
- * @spec: gets address and port. A real server without a port has its service's port,
- *	so that both names of it mean the same one
+ * @spec: gets address and port. A real server without a port has its service's port, so
+ *	that both forms name the same real server
  * @extack: gets the message of a refusal
  *
  * Context: any.
@@ -144,7 +144,7 @@ int ippfvs_nl_parse_real(const struct nlattr *attr, struct nlattr **tb,
 			 struct netlink_ext_ack *extack);
 
 /**
- * ippfvs_nl_find_service() - find the service of a key, or refuse
+ * ippfvs_nl_find_service() - find the service with a key, or refuse the request
  * @ipn: the namespace
  * @key: the key of the service
  * @attr: the nest that names it
@@ -160,7 +160,7 @@ struct ippfvs_service *ippfvs_nl_find_service(const struct ippfvs_net *ipn,
 
 /**
  * ippfvs_nl_dump_net() - get the namespace of a dump
- * @cb: of the dump
+ * @cb: state of the dump
  *
  * Context: any.
  * Return: the namespace of the requesting socket.
@@ -171,11 +171,11 @@ static inline struct ippfvs_net *ippfvs_nl_dump_net(const struct netlink_callbac
 }
 
 /**
- * ippfvs_nl_dump_start_refuses() - tell when a dump parses its request
- * @cb: of the dump
+ * ippfvs_nl_dump_start_refuses() - check whether the start of a dump can report errors
+ * @cb: state of the dump
  *
- * Old kernels report no message of a dump's start callback; there a dump parses its
- * request at the first call of its dump callback.
+ * Old kernels do not report the extack message of a dump's start callback. On these
+ * kernels, a dump parses its request in the first call of its dump callback.
  *
  * Context: any.
  * Return: true if the start callback may refuse the request.
@@ -186,8 +186,8 @@ static inline bool ippfvs_nl_dump_start_refuses(const struct netlink_callback *c
 }
 
 /**
- * ippfvs_nl_dump_check_flags() - refuse netlink flags that a dump does not know
- * @cb: of the dump
+ * ippfvs_nl_dump_check_flags() - refuse netlink flags that dumps do not support
+ * @cb: state of the dump
  *
  * Context: any.
  * Return: 0 or -EINVAL.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* SERVICE_*, REAL_* and RULES_GET: services, their real servers, dumps of both. */
+/* The requests SERVICE_*, REAL_* and RULES_GET: services, real servers, and dumps of both. */
 #include "../sched/sched.h"
 #include "../service/check.h"
 #include "../service/pool.h"
@@ -11,7 +11,7 @@
 
 #include <linux/err.h>
 
-/* What SERVICE_NEW, REAL_NEW and REPLACE take for what a request does not say. */
+/* The defaults of SERVICE_NEW, REAL_NEW and REPLACE for absent attributes. */
 #define DEFAULT_SCHEDULER (&ippfvs_sched_wlc)
 #define DEFAULT_WEIGHT	  1
 
@@ -40,7 +40,7 @@ int ippfvs_nl_service_parse(struct net *net, struct nlattr **tb, struct ippfvs_s
 	return parse_scheduler(tb, DEFAULT_SCHEDULER, &spec->sched, extack);
 }
 
-/* Return the attribute of a real server that @reason is about. */
+/* Return the attribute of the real server because of which it is refused. */
 static const struct nlattr *refused_attr(enum ippfvs_refusal reason, const struct nlattr *attr,
 					 struct nlattr **tb)
 {
@@ -234,7 +234,7 @@ int ippfvs_nl_real_del(struct sk_buff *skb, struct genl_info *info)
 
 /* Queries */
 
-/* What read_service() needs: the request and the reply that it fills. */
+/* The argument of read_service(): the request, and the reply that it fills. */
 struct service_read {
 	struct genl_info *info;
 	struct sk_buff *reply;
@@ -303,9 +303,8 @@ static int parse_service_dump(struct netlink_callback *cb)
 	struct ippfvs_nl_cursor *cursor = (void *)cb->ctx;
 
 	if (attr)
-		return ippfvs_nl_invalid(
-			cb->extack, attr,
-			"a dump lists every service; for one ask without NLM_F_DUMP");
+		return ippfvs_nl_invalid(cb->extack, attr,
+					 "a dump lists every service; to get one, omit NLM_F_DUMP");
 	cursor->parsed = true;
 	cursor->last = ULONG_MAX;
 	return ippfvs_nl_dump_check_flags(cb);
@@ -330,7 +329,7 @@ int ippfvs_nl_service_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	return err ?: ippfvs_nl_dump_services(skb, cb, IPPFVS_CMD_SERVICE_GET, put_with_stats);
 }
 
-/* Let the dump list the real servers of one service only. */
+/* Restrict the dump to the real servers of one service. */
 static int select_service(struct netlink_callback *cb, const struct nlattr *attr)
 {
 	struct ippfvs_nl_cursor *cursor = (void *)cb->ctx;
@@ -388,8 +387,8 @@ static int put_members(struct sk_buff *skb, const struct ippfvs_pool *pool, u32 
 }
 
 /*
- * Put the service and as many of its members from *index on as fit. Put nothing if no member fits. A
- * service without members is put only if @empty_too is set.
+ * Put the service and its members from *index on, until the message is full. If no member fits, put
+ * nothing. A service without members is put only if @empty_too is set.
  */
 static int put_with_members(struct sk_buff *skb, const struct ippfvs_service *service, u32 *index,
 			    bool counters, bool empty_too)
@@ -409,8 +408,8 @@ static int put_with_members(struct sk_buff *skb, const struct ippfvs_service *se
 }
 
 /*
- * The service is put with its scheduler, so that a reader of two dumps sees whether
- * both are of the same set of services.
+ * The service is put with its scheduler, so that a reader of two dumps can see whether
+ * both show the same set of services.
  */
 static int put_reals(struct sk_buff *skb, const struct ippfvs_service *service, u32 *index)
 {

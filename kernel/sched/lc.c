@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Least connection: the real server with the lowest load, whatever its weight (least.c). */
+/* Least connection: the real server with the lowest load, regardless of its weight (least.c). */
 #include "least.h"
 
 static void lc_init(const struct ippfvs_sched_view *view, void *state, u64 cursor)

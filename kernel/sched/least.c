@@ -18,7 +18,7 @@ size_t ippfvs_least_state_size(u32 n)
 	return sizeof(struct least_tree) + 2 * (size_t)n * sizeof(u32);
 }
 
-/* What two real servers are compared by. */
+/* The properties by which two real servers are compared. */
 struct least_candidate {
 	u32 index;
 	u64 cost;
@@ -50,7 +50,7 @@ static bool less_loaded(const struct least_candidate *a, const struct least_cand
 	return load_a < load_b || (load_a == load_b && a->index < b->index);
 }
 
-/* Return the index of the less loaded of the winners of both children of @node. */
+/* Compare the winners of both children of @node. Return the index of the less loaded one. */
 static u32 winner_of(const struct ippfvs_sched_view *view, const struct least_tree *tree, u32 node)
 {
 	const u32 *pair = &tree->winner[2 * node];
@@ -98,7 +98,7 @@ void ippfvs_least_changed(const struct ippfvs_sched_view *view, void *state, u32
 
 		if (less_loaded(&other, &best))
 			best = other;
-		/* No node above holds this server, and none will. */
+		/* Another server still wins this node, so the nodes above do not change. */
 		if (before != index && before == best.index)
 			return;
 		WRITE_ONCE(winner[node / 2], best.index);

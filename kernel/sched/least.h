@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The least loaded real server, as the winner of a tournament tree, so that a pick
- * costs one read. A changed load costs one path from a leaf to the root.
+ * A tournament tree whose winner is the least loaded real server. A pick reads only the
+ * root. A change of a load updates the path from one leaf to the root.
  */
 #ifndef _IPPFVS_SCHED_LEAST_H
 #define _IPPFVS_SCHED_LEAST_H
@@ -21,9 +21,9 @@ size_t ippfvs_least_state_size(u32 n);
  * ippfvs_least_init() - build the tree
  * @view: the real servers
  * @state: ippfvs_least_state_size() bytes
- * @weight_max: greater weights count as this one: 1 makes all weights equal
+ * @weight_max: greater weights count as this weight; 1 makes all weights equal
  *
- * Context: any; nobody else uses @state.
+ * Context: any. Nobody else uses @state.
  */
 void ippfvs_least_init(const struct ippfvs_sched_view *view, void *state, u32 weight_max);
 
@@ -31,10 +31,10 @@ void ippfvs_least_init(const struct ippfvs_sched_view *view, void *state, u32 we
  * ippfvs_least_pick() - get the least loaded real server
  * @view: the real servers
  * @state: the tree
- * @flow: the new connection; not used
+ * @flow: the new connection (not used)
  *
- * Context: any; on many CPUs at once.
- * Return: its index, or -1 if all weights are 0.
+ * Context: any, on many CPUs at once.
+ * Return: the index of the real server, or -1 if all weights are 0.
  */
 int ippfvs_least_pick(const struct ippfvs_sched_view *view, void *state,
 		      const struct ippfvs_flow *flow);
@@ -43,9 +43,9 @@ int ippfvs_least_pick(const struct ippfvs_sched_view *view, void *state,
  * ippfvs_least_changed() - update the tree after a load has changed
  * @view: the real servers
  * @state: the tree
- * @index: of the real server
+ * @index: index of the real server
  *
- * Context: any; the caller serialises it, picks may run meanwhile.
+ * Context: any. The caller serialises the calls; picks may run at the same time.
  */
 void ippfvs_least_changed(const struct ippfvs_sched_view *view, void *state, u32 index);
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Round robin: each real server in its turn, whatever its weight or load. */
+/* Round robin: each real server in turn. Loads do not matter, and weights only if they are 0. */
 #include "sched.h"
 
 struct rr_state {
 	ippfvs_atomic64 cursor;
 	u32 n;
-	u32 eligible[]; /* indexes of the real servers that have a weight */
+	u32 eligible[]; /* indexes of the real servers whose weight is not 0 */
 };
 
 static size_t rr_state_size(u32 n)

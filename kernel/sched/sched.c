@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The list of schedulers. A new scheduler adds its line here and in sched.h. */
+/* The list of schedulers. A new scheduler needs a line here and in sched.h. */
 #include "sched.h"
 
 const struct ippfvs_scheduler *const ippfvs_schedulers[] = { &ippfvs_sched_rr, &ippfvs_sched_wrr,

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Schedulers choose the real server of a new connection. Pure C, one scheduler a file.
+ * Schedulers choose the real server of a new connection. They are pure C, with one
+ * scheduler per file.
  *
  * A scheduler sees an immutable view of a service's real servers and returns an index
- * into it. What it remembers between two picks is in its state, a block of memory that
- * its owner allocates with the view and frees with it. pick() runs on many CPUs at
- * once without a lock. The caller serialises changed(). Nothing here sleeps.
+ * into it. Its state is a block of memory that the pool allocates and frees together
+ * with the view. pick() runs on many CPUs at once without a lock. The caller serialises
+ * changed(). Nothing here sleeps.
  */
 #ifndef _IPPFVS_SCHED_H
 #define _IPPFVS_SCHED_H
@@ -15,8 +16,7 @@
 /**
  * struct ippfvs_load - the connections of one real server; changes at any time
  * @counts: active (established) connections in the upper 32 bits, inactive ones in the
- *	lower. Two CPUs that end one connection may bring a half below zero for a
- *	moment
+ *	lower 32 bits; a half may be below zero for a moment (pool.c)
  */
 struct ippfvs_load {
 	ippfvs_atomic64 counts;
@@ -26,11 +26,10 @@ struct ippfvs_load {
  * ippfvs_load_cost() - the load that least-connection schedulers compare
  * @load: the connections of a real server
  *
- * An established connection counts 256. The schedulers add 1 for the next connection,
- * which enters as an inactive one, and choose the least (cost + 1) / weight. So the
- * greatest load for its weight in a farm grows as little as possible, a burst of new
- * connections is spread as well as possible, and among idle servers the one of the
- * greatest weight comes first.
+ * An established connection counts 256, any other connection 1. The schedulers add 1
+ * for the next connection, which is inactive at first, and choose the real server with
+ * the least (cost + 1) / weight. So a burst of new connections is spread by weight, and
+ * among idle servers the one with the greatest weight is chosen.
  *
  * Context: any.
  * Return: 256 * active + inactive.
@@ -47,7 +46,7 @@ static inline u64 ippfvs_load_cost(const struct ippfvs_load *load)
 /**
  * struct ippfvs_sched_real - a real server as a scheduler sees it
  * @load: its connections
- * @weight: 0..IPPFVS_WEIGHT_MAX; 0 is never picked
+ * @weight: 0..IPPFVS_WEIGHT_MAX; a real server with weight 0 is never picked
  */
 struct ippfvs_sched_real {
 	const struct ippfvs_load *load;
@@ -57,7 +56,7 @@ struct ippfvs_sched_real {
 /**
  * struct ippfvs_sched_view - the real servers of one service
  * @real: the real servers, in the order in which they were added
- * @n: how many
+ * @n: number of real servers
  */
 struct ippfvs_sched_view {
 	const struct ippfvs_sched_real *real;
@@ -66,25 +65,25 @@ struct ippfvs_sched_view {
 
 /**
  * struct ippfvs_flow - a new connection
- * @hash: of the client's address and port
+ * @hash: hash of the client's address and port
  */
 struct ippfvs_flow {
 	u32 hash;
 };
 
 /**
- * struct ippfvs_scheduler - the verbs of a scheduler
+ * struct ippfvs_scheduler - the operations of a scheduler
  * @name: the name that users write
  * @state_size: size in bytes of the state for @n real servers; may be 0
  * @init: fills the state. @cursor is the start position of round robin: a random number for a new
- *	service, else cursor() of the previous state. The caller reports loads that change during
- *	init() by changed() afterwards
- * @cursor: how far round robin has come; NULL if the scheduler has no turns
- * @pick: the index of the real server for @flow, or -1 if none takes connections. Its
- *	cost does not grow with the number of real servers, or by its logarithm at
- *	most. The lowest index wins a tie
- * @changed: the load of real server @index has changed; NULL if loads do not matter.
- *	Its cost grows by the logarithm of the number of real servers at most
+ *	service, else cursor() of the previous state. If a load changes during init(), the caller
+ *	calls changed() afterwards
+ * @cursor: returns the position of round robin; NULL for a scheduler without round robin
+ * @pick: returns the index of the real server for @flow, or -1 if no real server accepts
+ *	connections. Its cost is at most proportional to the logarithm of the number of
+ *	real servers. The lowest index wins a tie
+ * @changed: called when the load of real server @index has changed; NULL if loads do not
+ *	matter. Its cost is at most proportional to the same logarithm
  */
 struct ippfvs_scheduler {
 	const char *name;
@@ -101,7 +100,7 @@ extern const struct ippfvs_scheduler ippfvs_sched_wrr;
 extern const struct ippfvs_scheduler ippfvs_sched_lc;
 extern const struct ippfvs_scheduler ippfvs_sched_wlc;
 
-/* Every scheduler, with NULL at the end. */
+/* All schedulers, terminated by NULL. */
 extern const struct ippfvs_scheduler *const ippfvs_schedulers[];
 
 /**

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What may be configured: addresses, ports, methods, duplicates. */
+/* Checks of the configuration: addresses, ports, methods, duplicates. */
 #include "check.h"
 
 #include "pool.h"
@@ -19,7 +19,7 @@ static bool is_broadcast(struct net *net, __be32 ip)
 	if (ipv4_is_lbcast(ip))
 		return true;
 
-	/* A namespace without any address takes every address for a broadcast one. */
+	/* A namespace without any address regards every address as a broadcast address. */
 	return inet_addr_type(net, ip) == RTN_BROADCAST &&
 	       inet_addr_type(net, htonl(INADDR_LOOPBACK)) != RTN_BROADCAST;
 }
@@ -119,7 +119,7 @@ enum ippfvs_refusal ippfvs_check_member(struct net *net, const struct ippfvs_ser
 	return reason ?: check_port(key, spec);
 }
 
-/* Equal elements keep the order that they have in the array. */
+/* Elements with equal keys keep their order in the array. */
 static int compare_positions(const void *a, const void *b)
 {
 	return a < b ? -1 : 1;

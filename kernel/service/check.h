@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What may be configured. Every front end asks here and translates the reason of a
- * refusal into its own errors; no front end decides by itself.
+ * Checks of the configuration. Every front end uses these checks and translates the
+ * reason of a refusal into its own errors. No front end has checks of its own.
  */
 #ifndef _IPPFVS_CHECK_H
 #define _IPPFVS_CHECK_H
@@ -20,23 +20,23 @@ struct net;
  * @IPPFVS_REFUSAL_IPV6_OFF: the kernel was booted without IPv6
  * @IPPFVS_REFUSAL_VIRTUAL_LOOPBACK: the virtual address is a loopback address
  * @IPPFVS_REFUSAL_VIRTUAL_LINK_LOCAL: the virtual address is link-local
- * @IPPFVS_REFUSAL_VIRTUAL_NOT_UNICAST: the virtual address is no unicast address
- * @IPPFVS_REFUSAL_NO_SCHEDULER: there is no scheduler of that name
- * @IPPFVS_REFUSAL_SERVICE_EXISTS: there is a service of that key
- * @IPPFVS_REFUSAL_SERVICE_MISSING: there is no service of that key
+ * @IPPFVS_REFUSAL_VIRTUAL_NOT_UNICAST: the virtual address is not a unicast address
+ * @IPPFVS_REFUSAL_NO_SCHEDULER: there is no scheduler with that name
+ * @IPPFVS_REFUSAL_SERVICE_EXISTS: there is a service with that key
+ * @IPPFVS_REFUSAL_SERVICE_MISSING: there is no service with that key
  * @IPPFVS_REFUSAL_SERVICES_FULL: the namespace has IPPFVS_SERVICES_MAX services
- * @IPPFVS_REFUSAL_SERVICE_TWICE: the set has a service of that key already
+ * @IPPFVS_REFUSAL_SERVICE_TWICE: the set already has a service with that key
  * @IPPFVS_REFUSAL_REAL_FAMILY: real server and service are of different families
  * @IPPFVS_REFUSAL_REAL_LOOPBACK: a loopback address without the method local
  * @IPPFVS_REFUSAL_REAL_LINK_LOCAL: the real server's address is link-local
- * @IPPFVS_REFUSAL_REAL_NOT_UNICAST: the real server's address is no unicast address
+ * @IPPFVS_REFUSAL_REAL_NOT_UNICAST: the real server's address is not a unicast address
  * @IPPFVS_REFUSAL_REAL_NOT_LOCAL: the method local with an address of another host
- * @IPPFVS_REFUSAL_PORT_FIXED: DR or TUN with a port, in a service of every port
- * @IPPFVS_REFUSAL_PORT_DIFFERS: DR or TUN with another port than the service's
- * @IPPFVS_REFUSAL_REAL_EXISTS: the service has that real server
+ * @IPPFVS_REFUSAL_PORT_FIXED: DR or TUN with a port, in a service on all ports
+ * @IPPFVS_REFUSAL_PORT_DIFFERS: DR or TUN with a port other than the service's
+ * @IPPFVS_REFUSAL_REAL_EXISTS: the service already has that real server
  * @IPPFVS_REFUSAL_REAL_MISSING: the service does not have that real server
  * @IPPFVS_REFUSAL_REALS_FULL: the service has IPPFVS_REALS_MAX real servers
- * @IPPFVS_REFUSAL_REAL_TWICE: the set has that real server of the service already
+ * @IPPFVS_REFUSAL_REAL_TWICE: the set already has that real server of the service
  */
 enum ippfvs_refusal {
 	IPPFVS_REFUSAL_NONE,
@@ -63,11 +63,11 @@ enum ippfvs_refusal {
 };
 
 /**
- * ippfvs_check_family() - check that the kernel has an address family
+ * ippfvs_check_family() - check that the kernel supports an address family
  * @family: IPPFVS_FAMILY_*
  *
- * It comes before every other check of an address: these use IPv6's lists of
- * addresses, which a kernel booted without IPv6 has not made.
+ * Call it before every other check of an address. Those use IPv6's lists of addresses,
+ * which a kernel booted without IPv6 has not initialised.
  *
  * Context: any.
  * Return: IPPFVS_REFUSAL_NONE or the reason of the refusal.
@@ -75,7 +75,7 @@ enum ippfvs_refusal {
 enum ippfvs_refusal ippfvs_check_family(u8 family);
 
 /**
- * ippfvs_check_service() - check that there may be a service of this key
+ * ippfvs_check_service() - check that a service may have this key
  * @net: the namespace
  * @key: virtual address, port and protocol
  *
@@ -85,9 +85,9 @@ enum ippfvs_refusal ippfvs_check_family(u8 family);
 enum ippfvs_refusal ippfvs_check_service(struct net *net, const struct ippfvs_service_key *key);
 
 /**
- * ippfvs_check_method() - choose the forwarding method that was not given
+ * ippfvs_check_method() - choose a forwarding method if the administrator has given none
  * @net: the namespace, whose addresses are the director's own
- * @key: of the service
+ * @key: key of the service
  * @spec: the real server's address
  * @port_given: the administrator has given the real server a port
  * @default_method: the default method of the namespace
@@ -99,12 +99,13 @@ u8 ippfvs_check_method(struct net *net, const struct ippfvs_service_key *key,
 		       const struct ippfvs_member_spec *spec, bool port_given, u8 default_method);
 
 /**
- * ippfvs_check_member() - check that a service of this key may have this member
+ * ippfvs_check_member() - check that a service with this key may have this member
  * @net: the namespace, whose addresses are the director's own
- * @key: of the service
+ * @key: key of the service
  * @spec: the member
- * @method_stays: the service has this member with this method. Its address is not
- *	checked, because it may be drained though its address has moved away
+ * @method_stays: the service already has this member with this method. Its address is
+ *	not checked again, so that the member can still be drained after the address has
+ *	moved to another host
  *
  * Context: process context.
  * Return: IPPFVS_REFUSAL_NONE or the reason of the refusal.
@@ -113,7 +114,7 @@ enum ippfvs_refusal ippfvs_check_member(struct net *net, const struct ippfvs_ser
 					const struct ippfvs_member_spec *spec, bool method_stays);
 
 /**
- * struct ippfvs_duplicate - what a set of services has twice
+ * struct ippfvs_duplicate - a service or real server that a set of services has twice
  * @reason: IPPFVS_REFUSAL_NONE, IPPFVS_REFUSAL_SERVICE_TWICE or
  *	IPPFVS_REFUSAL_REAL_TWICE
  * @service: index of the service
@@ -128,7 +129,7 @@ struct ippfvs_duplicate {
 /**
  * ippfvs_check_duplicates() - check that a set has no service and no member twice
  * @spec: the services and their members
- * @n: how many services
+ * @n: number of services
  * @found: gets the first duplicate, if there is one
  *
  * Context: process context; it may sleep.

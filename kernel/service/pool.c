@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Pools: one block of memory each, made whole before the service publishes it. */
+/* Pools. A pool is one block of memory, which is complete before the service publishes it. */
 #include "pool.h"
 #include "real.h"
 #include "service.h"
@@ -13,8 +13,8 @@
 #include <linux/sort.h>
 
 /*
- * The block holds the pool, its members, the scheduler's view of them and, on cache
- * lines of its own, the state that every pick may write.
+ * The block holds the pool, its members, the scheduler's view of them and, on separate
+ * cache lines, the scheduler's state, which every pick may write.
  */
 static struct ippfvs_pool *pool_alloc(const struct ippfvs_scheduler *sched, u32 n)
 {
@@ -60,7 +60,7 @@ static void pool_fill_copies(struct ippfvs_pool *pool, u32 index,
 	}
 }
 
-/* Start the scheduler of a filled pool. It goes on where that of @before is. */
+/* Start the scheduler of a filled pool. Round robin continues at the position of @before. */
 static struct ippfvs_pool *pool_start(struct ippfvs_pool *pool, const struct ippfvs_pool *before)
 {
 	u64 cursor;
@@ -134,7 +134,7 @@ static struct ippfvs_real *get_or_create_real(struct ippfvs_service *service,
 	return *found;
 }
 
-/* On failure, the members that were filled still hold their references. */
+/* After a failure, the members that have been filled still hold their references. */
 static int pool_fill_specs(struct ippfvs_pool *pool, struct ippfvs_service *service,
 			   const struct ippfvs_member_spec *spec, struct ippfvs_real *const *sorted,
 			   u32 n)
@@ -253,15 +253,15 @@ struct ippfvs_pool *ippfvs_pool_copy_remove(const struct ippfvs_pool *before, u3
 
 static void inform_scheduler(struct ippfvs_pool *pool, u32 index)
 {
-	/* The worker comes here from process context, packets in softirq. */
+	/* The worker calls this from process context, the packet path from softirq. */
 	spin_lock_bh(&pool->lock);
 	pool->sched->changed(&pool->view, pool->state, index);
 	spin_unlock_bh(&pool->lock);
 }
 
 /*
- * Before the barrier, a change of a load may still find the previous pool or a stale index, and this
- * pool's scheduler is not informed. The change is not lost, because the scheduler reads all loads
+ * Before the barrier, a change of a load may find the previous pool or a stale index, and then does
+ * not inform this pool's scheduler. The change is not lost, because the scheduler reads all loads
  * after the barrier. After the barrier, every change finds this pool and the right index.
  */
 void ippfvs_pool_sync(struct ippfvs_pool *pool)
@@ -279,7 +279,7 @@ void ippfvs_pool_sync(struct ippfvs_pool *pool)
 		inform_scheduler(pool, i);
 }
 
-/* Drop references only now: a packet may take more from what it finds in a pool. */
+/* The pool keeps its references until readers are gone, because a reader may take further ones. */
 void ippfvs_pool_destroy(struct ippfvs_pool *pool)
 {
 	u32 i;
@@ -344,10 +344,10 @@ out_unlock:
 }
 
 /*
- * The two counts are the halves of one number: active * 2^32 + inactive. Adding the
- * number made from both changes, negative or not, changes each half by its own part.
- * A count may be below zero for a moment, when one CPU has ended an entry before
- * another has counted its change of state. Readers take that for zero.
+ * The two counts are the halves of one number: active * 2^32 + inactive. To add both
+ * changes, which may be negative, their number of the same form is added. A count may be
+ * below zero for a moment, if one CPU has ended an entry before another has counted its
+ * change of state. Readers regard such a count as zero.
  */
 void ippfvs_pool_load_add(struct ippfvs_real *real, int active, int inactive)
 {

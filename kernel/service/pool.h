@@ -2,8 +2,8 @@
 /*
  * A pool: the members (real servers with weight and method) of a service.
  *
- * The members of a published pool never change. A change makes a changed copy, which
- * the service publishes in place of the old pool. Readers need RCU only.
+ * The members of a published pool never change. To change a member, a changed copy of
+ * the pool is published in place of the old one. Readers need only RCU.
  */
 #ifndef _IPPFVS_POOL_H
 #define _IPPFVS_POOL_H
@@ -32,7 +32,7 @@ struct ippfvs_member {
 };
 
 /**
- * struct ippfvs_member_spec - what a member shall be
+ * struct ippfvs_member_spec - the specification of a member
  * @addr: RIP
  * @port: network byte order; 0: the packet's own port
  * @weight: 0..IPPFVS_WEIGHT_MAX
@@ -48,17 +48,17 @@ struct ippfvs_member_spec {
 /**
  * struct ippfvs_pool - an array of members, owned by its service
  * @sched: the scheduler
- * @view: what the scheduler sees; @view.real[i] belongs to @member[i]
- * @state: the scheduler's memory; written by its pick() on all CPUs
+ * @view: the real servers, as the scheduler sees them; @view.real[i] belongs to @member[i]
+ * @state: private data of the scheduler; written by its pick() on all CPUs
  * @lock: serialises @sched->changed(); taken with BH off
- * @early: for early scheduling (early.c): by which device, DSCP and generation of the routes
- *	packets have come to LOCAL_IN, or 0; single words, written without a lock
+ * @early: for early scheduling (early.c); each element is 0 or has the device, the DSCP and the
+ *	route generation of a packet that has reached LOCAL_IN; read and written without a lock
  * @rcu: frees the pool after a grace period
  * @any_local: at least one member has the method local
- * @n: the number of members
+ * @n: number of members
  * @member: the members, in the order in which they were added
  *
- * Only @state, @early and what @lock protects change after publication.
+ * After publication, only @state and @early change.
  */
 struct ippfvs_pool {
 	const struct ippfvs_scheduler *sched;
@@ -73,13 +73,13 @@ struct ippfvs_pool {
 };
 
 /**
- * ippfvs_pool_create() - make a pool from specifications
+ * ippfvs_pool_create() - create a pool from specifications
  * @service: the service that new real servers belong to
  * @sched: the scheduler
  * @spec: the members
- * @n: how many, at most IPPFVS_REALS_MAX
- * @before: the pool that the new one will replace, or NULL. Real servers that it has
- *	are carried over, and the scheduler goes on where it was
+ * @n: number of members, at most IPPFVS_REALS_MAX
+ * @before: the pool that the new one will replace, or NULL. The new pool shares its
+ *	real servers, and round robin continues at its position
  *
  * Context: process context; it may sleep. @before must stay during the call.
  * Return: the pool, which is not published, or ERR_PTR(-ENOMEM).
@@ -90,7 +90,7 @@ struct ippfvs_pool *ippfvs_pool_create(struct ippfvs_service *service,
 				       const struct ippfvs_pool *before);
 
 /**
- * ippfvs_pool_copy() - make a pool with the same members and another scheduler
+ * ippfvs_pool_copy() - copy a pool with another scheduler
  * @before: the pool to copy
  * @sched: the scheduler of the copy
  *
@@ -101,7 +101,7 @@ struct ippfvs_pool *ippfvs_pool_copy(const struct ippfvs_pool *before,
 				     const struct ippfvs_scheduler *sched);
 
 /**
- * ippfvs_pool_copy_add() - make a pool with one more member, which is its last
+ * ippfvs_pool_copy_add() - copy a pool and append a member
  * @before: the pool to copy; it must not have this real server
  * @service: the service that the new real server belongs to
  * @spec: the new member
@@ -114,9 +114,9 @@ struct ippfvs_pool *ippfvs_pool_copy_add(const struct ippfvs_pool *before,
 					 const struct ippfvs_member_spec *spec);
 
 /**
- * ippfvs_pool_copy_set() - make a pool in which one member has another weight or method
+ * ippfvs_pool_copy_set() - copy a pool and change the weight and method of a member
  * @before: the pool to copy
- * @index: of the member in @before and in the copy
+ * @index: index of the member in @before and in the copy
  * @weight: its weight in the copy
  * @method: its method in the copy
  *
@@ -127,9 +127,9 @@ struct ippfvs_pool *ippfvs_pool_copy_set(const struct ippfvs_pool *before, u32 i
 					 u8 method);
 
 /**
- * ippfvs_pool_copy_remove() - make a pool without one member
+ * ippfvs_pool_copy_remove() - copy a pool without one member
  * @before: the pool to copy
- * @index: of the member in @before
+ * @index: index of the member in @before
  *
  * Context: process context; it may sleep. @before must stay during the call.
  * Return: the pool, which is not published, or ERR_PTR(-ENOMEM).
@@ -137,10 +137,10 @@ struct ippfvs_pool *ippfvs_pool_copy_set(const struct ippfvs_pool *before, u32 i
 struct ippfvs_pool *ippfvs_pool_copy_remove(const struct ippfvs_pool *before, u32 index);
 
 /**
- * ippfvs_pool_sync() - let real servers and scheduler know a pool just published
+ * ippfvs_pool_sync() - update real servers and scheduler after a pool was published
  * @pool: the pool
  *
- * It sets real->index of every member and reads all loads again.
+ * It sets real->index of every member, and lets the scheduler read all loads again.
  *
  * Context: process context; the caller holds the namespace's lock.
  */
@@ -156,7 +156,7 @@ void ippfvs_pool_destroy(struct ippfvs_pool *pool);
 
 /**
  * ippfvs_pool_destroy_rcu() - free a pool after a grace period
- * @pool: a pool that is not published any more
+ * @pool: a pool that is no longer published
  *
  * Context: any.
  */
@@ -168,13 +168,13 @@ void ippfvs_pool_destroy_rcu(struct ippfvs_pool *pool);
  * @flow: the new connection
  *
  * Context: RCU read lock.
- * Return: the member, or NULL if none takes connections.
+ * Return: the member, or NULL if no member accepts connections.
  */
 const struct ippfvs_member *ippfvs_pool_pick(struct ippfvs_pool *pool,
 					     const struct ippfvs_flow *flow);
 
 /**
- * ippfvs_pool_lookup() - find a member by address and port; linear search
+ * ippfvs_pool_lookup() - find a member by address and port, by a linear search
  * @pool: the pool
  * @addr: RIP
  * @port: network byte order
@@ -188,8 +188,8 @@ const struct ippfvs_member *ippfvs_pool_lookup(const struct ippfvs_pool *pool,
 /**
  * ippfvs_pool_load_add() - count connections of a real server and inform its scheduler
  * @real: the real server
- * @active: how many established connections came, or, if negative, went
- * @inactive: how many other connections came, or, if negative, went
+ * @active: change of the number of established connections
+ * @inactive: change of the number of other connections
  *
  * Context: any but hard interrupts. It takes pool->lock of the current pool.
  */

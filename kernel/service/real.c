@@ -73,7 +73,7 @@ void ippfvs_real_counters(const struct ippfvs_real *real, struct ippfvs_counters
 	struct ippfvs_counters base = {};
 
 	ippfvs_counters_add(&base, &real->zeroed);
-	smp_rmb(); /* read the base first: a newer base could exceed the sum */
+	smp_rmb(); /* read the base before the sum, because a newer base could exceed the sum */
 	*counters = (struct ippfvs_counters){};
 	real_sum(real, counters);
 	ippfvs_counters_sub(counters, &base);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A real server: its address, its counters and the load that it carries.
+ * A real server: its address, its counters and its load.
  *
- * Each pool that lists a real server and each connection that leads to it holds a
- * reference. The last reference frees it after a grace period, so the packet path
- * uses under RCU alone what it finds in a pool or in a connection. Address, port and
- * family never change. Weight and forwarding method belong to the pool's member.
+ * Each pool that lists a real server and each connection to it holds a reference. When
+ * the last reference is dropped, the real server is freed after a grace period. So the
+ * packet path needs only RCU to use the real server of a pool or of a connection.
+ * Address, port and family never change. Weight and forwarding method belong to the
+ * pool's member.
  */
 #ifndef _IPPFVS_REAL_H
 #define _IPPFVS_REAL_H
@@ -20,7 +21,7 @@
 
 struct ippfvs_service;
 
-/* What one CPU keeps for a real server. Only that CPU touches it, with BH off. */
+/* The data of one CPU for a real server. Only that CPU writes it, with BH off. */
 struct ippfvs_real_cpu {
 	struct ippfvs_stats stats;
 	struct ippfvs_route route;
@@ -29,18 +30,18 @@ struct ippfvs_real_cpu {
 /**
  * struct ippfvs_real - a real server
  * @addr: RIP
- * @port: network byte order; 0 in a service of every port: the packet's own port
+ * @port: network byte order; 0 in a service on all ports means the packet's own port
  * @family: IPPFVS_FAMILY_*
  * @removed: no current pool lists it, and its connections end; written under the
  *	namespace's lock, read anywhere
  * @index: its index in the current pool; a hint that readers verify
- * @service: the service that it belongs to; RCU; written under the namespace's lock;
- *	NULL once removed
+ * @service: the service that it belongs to, or NULL after its removal; RCU; written
+ *	under the namespace's lock
  * @cpu: counters and route of each CPU
  * @refs: a reference for each pool and each connection
  * @rcu: frees it after a grace period
- * @load: its active and inactive connections; atomic
- * @zeroed: its counters at the last zeroing; written under the namespace's lock
+ * @load: number of its active and inactive connections; atomic
+ * @zeroed: its counters when they were last zeroed; written under the namespace's lock
  */
 struct ippfvs_real {
 	union ippfvs_addr addr;
@@ -64,21 +65,22 @@ struct ippfvs_real {
  * @port: network byte order
  *
  * Context: process context; it may sleep.
- * Return: the real server, whose one reference the caller owns, or ERR_PTR(-ENOMEM).
+ * Return: the real server, whose only reference the caller owns, or ERR_PTR(-ENOMEM).
  */
 struct ippfvs_real *ippfvs_real_create(u8 family, const union ippfvs_addr *addr, __be16 port);
 
 /**
  * ippfvs_real_get() - take a reference
- * @real: a real server to which the caller or a pool under RCU has a reference
+ * @real: a real server to which the caller, or a pool that it reads under RCU, has a
+ *	reference
  *
  * Context: any.
  */
 void ippfvs_real_get(struct ippfvs_real *real);
 
 /**
- * ippfvs_real_put() - drop a reference; the last one frees after a grace period
- * @real: the real server
+ * ippfvs_real_put() - drop a reference
+ * @real: the real server, which is freed after a grace period if this is the last one
  *
  * Context: any.
  */
@@ -97,7 +99,7 @@ void ippfvs_real_mark_removed(struct ippfvs_real *real);
  * @real: the real server
  *
  * Context: any.
- * Return: how many connections are active.
+ * Return: the number of active connections.
  */
 static inline u32 ippfvs_real_active(const struct ippfvs_real *real)
 {
@@ -109,7 +111,7 @@ static inline u32 ippfvs_real_active(const struct ippfvs_real *real)
  * @real: the real server
  *
  * Context: any.
- * Return: how many connections are inactive.
+ * Return: the number of inactive connections.
  */
 static inline u32 ippfvs_real_inactive(const struct ippfvs_real *real)
 {
@@ -126,9 +128,9 @@ static inline u32 ippfvs_real_inactive(const struct ippfvs_real *real)
 void ippfvs_real_counters(const struct ippfvs_real *real, struct ippfvs_counters *counters);
 
 /**
- * ippfvs_real_zero() - count from 0 again
+ * ippfvs_real_zero() - zero the counters of a real server
  * @real: the real server
- * @before: gets what the counters were until now
+ * @before: gets the counters before they are zeroed
  *
  * Context: process context; the caller holds the namespace's lock.
  */

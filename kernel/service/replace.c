@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Replace all services in one step: build a new table beside the old one, exchange
- * the pointer, take over the real servers that stay, end the connections of the rest.
+ * The replacement of all services in one step: build a new table, exchange the pointer,
+ * take over the real servers that stay, end the connections of the others.
  */
 #include "replace.h"
 
@@ -31,7 +31,7 @@ static int build_service(struct ippfvs_net *ipn, struct ippfvs_service_table *ta
 	return err;
 }
 
-/* Build those services of @spec that @old has (@stay), or those that it has not. */
+/* Build the services of @spec that are in @old (if @stay) or that are not in @old. */
 static int build_services(struct ippfvs_net *ipn, struct ippfvs_service_table *table,
 			  const struct ippfvs_service_table *old, bool stay,
 			  const struct ippfvs_service_spec *spec, u32 n)
@@ -106,7 +106,7 @@ static void sum_removed_reals(const struct ippfvs_net *ipn, const struct ippfvs_
 	}
 }
 
-/* Keep the counters of what goes: in the service that stays, or in the namespace. */
+/* Add the counters of removed real servers to their service or, without one, to the namespace. */
 static void retire_counters(struct ippfvs_net *ipn, const struct ippfvs_service_table *table,
 			    struct ippfvs_service_table *old)
 {
@@ -133,7 +133,7 @@ static void take_over(struct ippfvs_net *ipn, struct ippfvs_service_table *table
 	take_over_reals(ipn, table);
 	if (!old)
 		return;
-	/* Mark first: each CPU then counts at most one more packet for what goes. */
+	/* First mark the removed real servers. Each CPU may then count one more packet for them. */
 	ippfvs_service_table_mark_removed(old);
 	retire_counters(ipn, table, old);
 }

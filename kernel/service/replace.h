@@ -9,10 +9,10 @@ struct ippfvs_net;
 struct ippfvs_service_spec;
 
 /**
- * ippfvs_services_replace() - make the services of a namespace exactly these
+ * ippfvs_services_replace() - replace all services of a namespace
  * @ipn: the namespace
- * @spec: the services and their members, as check.h allows them; no duplicates
- * @n: how many services; 0 removes everything
+ * @spec: the new services and their members, as check.h allows them, without duplicates
+ * @n: number of services; 0 removes everything
  *
  * Real servers that stay (same service, address and port) keep their connections and
  * counters. Services that stay keep their id and their counters.

@@ -74,7 +74,7 @@ void ippfvs_service_mark_removed(struct ippfvs_service *service)
 
 void ippfvs_service_destroy(struct ippfvs_service *service)
 {
-	/* The grace period after the last reader is over. */
+	/* There are no readers after the grace period. */
 	ippfvs_pool_destroy(rcu_access_pointer(service->pool));
 	kfree(service);
 }
@@ -88,7 +88,7 @@ void ippfvs_service_destroy_rcu(struct ippfvs_net *ipn, struct ippfvs_service *s
 	kfree_rcu(service, rcu);
 }
 
-/* Publish @pool in place of the current one. It runs within a change. */
+/* Publish @pool in place of the current one. The caller has begun a change. */
 static void publish_pool(struct ippfvs_net *ipn, struct ippfvs_service *service,
 			 struct ippfvs_pool *pool)
 {
@@ -99,7 +99,7 @@ static void publish_pool(struct ippfvs_net *ipn, struct ippfvs_service *service,
 	ippfvs_pool_destroy_rcu(before);
 }
 
-/* Take over @pool, which may be an error, as the new pool of @service. */
+/* Make @pool the pool of @service, or return the error if it is an ERR_PTR. */
 static int change_pool(struct ippfvs_net *ipn, struct ippfvs_service *service,
 		       struct ippfvs_pool *pool)
 {
@@ -183,7 +183,7 @@ int ippfvs_service_member_remove(struct ippfvs_net *ipn, struct ippfvs_service *
 	if (IS_ERR(pool))
 		return PTR_ERR(pool);
 
-	/* publish_pool() drops the reference of the pool before. */
+	/* publish_pool() drops the reference of the previous pool. */
 	ippfvs_real_get(real);
 	ippfvs_change_begin(ipn);
 	publish_pool(ipn, service, pool);
@@ -222,7 +222,7 @@ void ippfvs_service_zero(struct ippfvs_net *ipn, struct ippfvs_service *service)
 	ippfvs_change_begin(ipn);
 	ippfvs_counters_add(&ipn->retired, &service->retired);
 	for (i = 0; i < pool->n; i++) {
-		/* Read once, so that each packet is in one of the two sums. */
+		/* One read for both sums, so that no packet is lost or counted twice. */
 		ippfvs_real_zero(pool->member[i].real, &counters);
 		ippfvs_counters_add(&ipn->retired, &counters);
 		cond_resched();

@@ -2,9 +2,9 @@
 /*
  * A virtual service: its key (virtual address, port, protocol) and its pool.
  *
- * The service table owns a published service. Packets read only its key and its pool
- * under RCU. All changes are made in process context under the namespace's lock. A
- * change publishes a new pool; everything that may fail is done before.
+ * The service table owns a published service. The packet path reads only its key and
+ * its pool, under RCU. All changes are made in process context under the namespace's
+ * lock. A change publishes a new pool, after everything that may fail has been done.
  */
 #ifndef _IPPFVS_SERVICE_H
 #define _IPPFVS_SERVICE_H
@@ -21,10 +21,10 @@ struct ippfvs_net;
 struct ippfvs_pool;
 struct ippfvs_scheduler;
 
-/* It has no padding, because keys are compared as bytes. */
+/* The key of a service. It has no padding, because keys are compared as bytes. */
 struct ippfvs_service_key {
 	union ippfvs_addr addr;
-	__be16 port; /* 0: every port */
+	__be16 port; /* 0: all ports */
 	u8 family;
 	u8 protocol;
 };
@@ -33,10 +33,10 @@ struct ippfvs_service_key {
  * struct ippfvs_service - a virtual service
  * @node: its link in ippfvs_service_table.by_key
  * @key: virtual address, port and protocol; never changes
- * @id: its index in ippfvs_service_table.by_id. A replacement keeps it, so that lists
- *	keep their order
+ * @id: its index in ippfvs_service_table.by_id. A replacement of all services does not
+ *	change it, so that dumps keep their order
  * @pool: its members; RCU; written under the namespace's lock; never NULL
- * @retired: counters of removed real servers, less what was zeroed; written under the
+ * @retired: counters of removed real servers, zeroed with the service; written under the
  *	namespace's lock
  * @rcu: frees it after a grace period
  */
@@ -50,11 +50,11 @@ struct ippfvs_service {
 };
 
 /**
- * struct ippfvs_service_spec - what a service and its members shall be
+ * struct ippfvs_service_spec - the specification of a service and its members
  * @key: virtual address, port and protocol
  * @sched: the scheduler
  * @member: the members
- * @n: how many members
+ * @n: number of members
  */
 struct ippfvs_service_spec {
 	struct ippfvs_service_key key;
@@ -66,9 +66,9 @@ struct ippfvs_service_spec {
 /**
  * ippfvs_service_create() - allocate a service that is in no table yet
  * @ipn: the namespace
- * @spec: what the service shall be
- * @before: a service of the same key whose id, counters and, where @spec names them,
- *	real servers are carried over, or NULL
+ * @spec: the specification
+ * @before: the service with the same key that the new one will replace, or NULL. The
+ *	new service has its id and counters, and shares the real servers that are in @spec
  *
  * Context: process context; the caller holds ipn->lock; it may sleep.
  * Return: the service, which the caller owns, or ERR_PTR(-ENOMEM).
@@ -88,9 +88,9 @@ void ippfvs_service_take_over(struct ippfvs_net *ipn, struct ippfvs_service *ser
 
 /**
  * ippfvs_service_mark_removed() - end the connections of a service
- * @service: a service that packets do not find any more, or never did
+ * @service: a service that packets can no longer find, or never could
  *
- * It leaves out the real servers that another service has taken over.
+ * Real servers that another service has taken over keep their connections.
  *
  * Context: process context; the caller holds the namespace's lock, or nobody else
  * knows @service.
@@ -106,9 +106,9 @@ void ippfvs_service_mark_removed(struct ippfvs_service *service);
 void ippfvs_service_destroy(struct ippfvs_service *service);
 
 /**
- * ippfvs_service_destroy_rcu() - end the connections, free after a grace period
+ * ippfvs_service_destroy_rcu() - end the connections of a service and free it by RCU
  * @ipn: the namespace
- * @service: a service that packets do not find any more, or never did
+ * @service: a service that packets can no longer find, or never could
  *
  * Context: process context; the caller holds ipn->lock. It does not wait.
  */
@@ -120,7 +120,7 @@ void ippfvs_service_destroy_rcu(struct ippfvs_net *ipn, struct ippfvs_service *s
  * @service: the service
  *
  * Context: the caller holds ipn->lock.
- * Return: the pool. It stays until the service publishes another one.
+ * Return: the pool, which is valid until the service publishes another one.
  */
 struct ippfvs_pool *ippfvs_service_pool(const struct ippfvs_net *ipn,
 					const struct ippfvs_service *service);
@@ -184,14 +184,14 @@ int ippfvs_service_member_remove(struct ippfvs_net *ipn, struct ippfvs_service *
  * @service: the service
  * @counters: gets the sums of its present and removed real servers
  *
- * Context: RCU read lock or the namespace's lock. What a change removes meanwhile may
- * be missing; see ippfvs_change_begin().
+ * Context: RCU read lock or the namespace's lock. The counters of a real server that is
+ * being removed may be missing; see ippfvs_change_begin().
  */
 void ippfvs_service_counters(const struct ippfvs_service *service,
 			     struct ippfvs_counters *counters);
 
 /**
- * ippfvs_service_zero() - let the counters of a service begin at 0 again
+ * ippfvs_service_zero() - zero the counters of a service
  * @ipn: the namespace, whose totals do not change
  * @service: the service
  *

@@ -16,8 +16,8 @@ static struct workqueue_struct *wq;
 static const struct ippfvs_service_events *events;
 
 /*
- * Only administrators choose keys, so a fast hash does: it mixes two words for IPv4,
- * not five.
+ * Only administrators choose keys, so a fast hash is sufficient. For IPv4 it mixes two
+ * words instead of five.
  */
 static u32 hash_key(const void *data, u32 len, u32 seed)
 {
@@ -161,7 +161,7 @@ int ippfvs_service_table_insert(struct ippfvs_net *ipn, struct ippfvs_service_ta
 	if (err)
 		return err;
 
-	/* Count it first, so that lookups try port 0, too, when it can be found. */
+	/* Count it first, so that lookups try port 0 as soon as the service can be found. */
 	count_service(table, service, 1);
 	err = rhashtable_insert_fast(&table->by_key, &service->node, by_key_params);
 	if (!err)
@@ -205,7 +205,7 @@ void ippfvs_service_table_publish(struct ippfvs_net *ipn, struct ippfvs_service_
 	rcu_assign_pointer(ipn->services, table);
 }
 
-/* Add a service to a namespace that has some. */
+/* Add a service to a namespace that has services. */
 static int add_further(struct ippfvs_net *ipn, struct ippfvs_service_table *table,
 		       struct ippfvs_service *service)
 {
@@ -323,7 +323,7 @@ void ippfvs_services_flush(struct ippfvs_net *ipn)
 	if (!table)
 		return;
 
-	/* Outside the change, because readers retry as long as a change lasts. */
+	/* This is done outside the change, because readers retry during a change. */
 	events->last(ipn);
 
 	ippfvs_change_begin(ipn);
@@ -351,7 +351,7 @@ static void free_service(void *service, void *arg)
 	cond_resched();
 }
 
-/* No packet uses the table any more: the grace period is over. */
+/* The grace period is over, so no packet uses the table any more. */
 static void free_table(struct work_struct *work)
 {
 	struct ippfvs_service_table *table;
@@ -371,7 +371,7 @@ void ippfvs_service_table_destroy_rcu(struct ippfvs_service_table *table)
 
 void ippfvs_services_barrier(void)
 {
-	rcu_barrier(); /* the grace periods after which the work is queued */
+	rcu_barrier(); /* each table's work is queued after its grace period */
 	flush_workqueue(wq);
 }
 
@@ -412,7 +412,7 @@ void ippfvs_services_zero(struct ippfvs_net *ipn)
 		}
 	}
 
-	/* Last, because each zeroing above has added to these sums. */
+	/* These sums are zeroed last, because zeroing a service adds to them. */
 	ippfvs_change_begin(ipn);
 	ippfvs_counters_set(&ipn->retired, &(struct ippfvs_counters){});
 	ippfvs_drops_zero(&ipn->drops);

@@ -2,14 +2,14 @@
 /*
  * The service table: all virtual services of a namespace, found by key or by id.
  *
- * The whole table is published under RCU, by one pointer in struct ippfvs_net. Single
- * changes alter the published table in place. A replacement builds a second table and
- * exchanges the pointer, so that every packet sees the old services or the new ones.
- * All changes are made in process context under the namespace's lock. Packets need RCU
- * only and never wait.
+ * One pointer in struct ippfvs_net publishes the whole table under RCU. To add, change or
+ * remove one service, the published table is changed in place. A replacement builds a
+ * second table and exchanges the pointer, so that every packet sees either the old
+ * services or the new ones. All changes are made in process context under the namespace's
+ * lock. Packets need only RCU and never wait.
  *
- * The owner of the module (main.c) is told when the first service comes and when the last one
- * goes: struct ippfvs_service_events.
+ * struct ippfvs_service_events informs main.c before the first service of a namespace is
+ * published and before the last one is unpublished.
  */
 #ifndef _IPPFVS_SERVICE_TABLE_H
 #define _IPPFVS_SERVICE_TABLE_H
@@ -27,9 +27,10 @@ struct ippfvs_service_key;
 struct ippfvs_service_spec;
 
 /**
- * struct ippfvs_service_events - what else happens when services come and go
- * @first: before the first service of a namespace is published; an error refuses the service
- * @last: before the last service is unpublished; on return no packet uses it
+ * struct ippfvs_service_events - callbacks for the first and the last service
+ * @first: called before the first service of a namespace is published; an error refuses the
+ *	service
+ * @last: called before the last service is unpublished; when it returns, no packet uses it
  *
  * Context: process, the namespace's lock.
  */
@@ -39,24 +40,28 @@ struct ippfvs_service_events {
 };
 
 /**
- * ippfvs_services_init() - prepare for services of any namespace
- * @service_events: kept; called for all namespaces
+ * ippfvs_services_init() - allocate what the service tables of all namespaces share
+ * @service_events: callbacks for all namespaces; must stay valid
  *
  * Context: process, with the module.
  * Return: 0 or -ENOMEM.
  */
 int ippfvs_services_init(const struct ippfvs_service_events *service_events);
 
-/* Undo ippfvs_services_init(); no namespace has services, all were freed. Context: process. */
+/**
+ * ippfvs_services_exit() - undo ippfvs_services_init()
+ *
+ * Context: process, with the module. The services of all namespaces have been freed.
+ */
 void ippfvs_services_exit(void);
 
 /**
  * struct ippfvs_service_table - every virtual service of a namespace
  * @by_key: the services by key, for packets; RCU
  * @by_id: the services in the order in which they were added, for dumps that resume; RCU
- * @n: the number of services; written under the namespace's lock
- * @any_port: how many services cover every port; written under the namespace's lock.
- *	While it is not 0, packets are looked up twice
+ * @n: number of services; written under the namespace's lock
+ * @any_port: number of services on all ports; written under the namespace's lock. If it is
+ *	not 0, a packet without a service on its port is looked up again with port 0
  * @free: frees the table after a grace period, in process context
  */
 struct ippfvs_service_table {
@@ -75,7 +80,7 @@ struct ippfvs_service_table {
  * @addr: the packet's destination address
  * @port: the packet's destination port, network byte order
  *
- * A service of exactly this port comes before one of every port.
+ * A service on exactly this port is preferred to a service on all ports.
  *
  * Context: RCU read lock.
  * Return: the service, or NULL.
@@ -127,7 +132,7 @@ struct ippfvs_service_table *ippfvs_service_table_locked(const struct ippfvs_net
 
 /**
  * ippfvs_service_table_create() - allocate an empty table
- * @services: about how many services it will have
+ * @services: approximate number of services that it will have
  *
  * Context: process context; it may sleep.
  * Return: the table, or ERR_PTR(-ENOMEM).
@@ -138,11 +143,11 @@ struct ippfvs_service_table *ippfvs_service_table_create(u32 services);
  * ippfvs_service_table_insert() - insert a service into a table
  * @ipn: the namespace
  * @table: the table; on success it owns @service
- * @service: a service whose key the table does not have
- * @new_id: give the service an id of its own; otherwise it keeps service->id
+ * @service: a service whose key is not in the table
+ * @new_id: give the service a new id; otherwise it keeps service->id
  *
- * Context: process context; the caller holds ipn->lock; it may sleep. It runs within a
- * change if @table is published.
+ * Context: process context; the caller holds ipn->lock; it may sleep. If @table is
+ * published, the caller has begun a change (net.h).
  * Return: 0, or -errno with nothing changed.
  */
 int ippfvs_service_table_insert(struct ippfvs_net *ipn, struct ippfvs_service_table *table,
@@ -152,7 +157,7 @@ int ippfvs_service_table_insert(struct ippfvs_net *ipn, struct ippfvs_service_ta
  * ippfvs_service_table_start() - start the network side for the first services
  * @ipn: a namespace that has no published table
  *
- * It comes before ippfvs_service_table_publish(): hooks that run without a table let
+ * Call it before ippfvs_service_table_publish(). While there is no table, the hooks let
  * every packet pass.
  *
  * Context: process context; the caller holds ipn->lock; it may sleep.
@@ -161,17 +166,17 @@ int ippfvs_service_table_insert(struct ippfvs_net *ipn, struct ippfvs_service_ta
 int ippfvs_service_table_start(struct ippfvs_net *ipn);
 
 /**
- * ippfvs_service_table_publish() - make a table the one that packets use
+ * ippfvs_service_table_publish() - publish a table for the packet path
  * @ipn: the namespace, whose network side has been started
  * @table: the table
  *
- * Context: the caller holds ipn->lock. It runs within a change.
+ * Context: the caller holds ipn->lock and has begun a change (net.h).
  */
 void ippfvs_service_table_publish(struct ippfvs_net *ipn, struct ippfvs_service_table *table);
 
 /**
- * ippfvs_service_table_mark_removed() - end the connections of all its services
- * @table: a table that is not published any more
+ * ippfvs_service_table_mark_removed() - end the connections of all services of a table
+ * @table: a table that is no longer published
  *
  * Real servers that another table has taken over keep their connections.
  *
@@ -180,8 +185,8 @@ void ippfvs_service_table_publish(struct ippfvs_net *ipn, struct ippfvs_service_
 void ippfvs_service_table_mark_removed(struct ippfvs_service_table *table);
 
 /**
- * ippfvs_service_table_destroy_rcu() - end the connections, free after a grace period
- * @table: a table that is not published any more, or never was
+ * ippfvs_service_table_destroy_rcu() - end the connections of a table and free it by RCU
+ * @table: a table that is no longer published, or never was
  *
  * Context: process context; it may sleep. It does not wait for the grace period.
  */
@@ -194,8 +199,8 @@ void ippfvs_service_table_destroy_rcu(struct ippfvs_service_table *table);
  *
  * Context: process context; the caller holds ipn->lock; it may sleep.
  * Return: the service, or, with nothing changed, ERR_PTR: -EEXIST if there is a
- * service of this key, -ENOSPC if there are IPPFVS_SERVICES_MAX, -ENOMEM, or what
- * starting the network side returned.
+ * service with this key, -ENOSPC if there are IPPFVS_SERVICES_MAX services, -ENOMEM, or
+ * an error from the start of the network side.
  */
 struct ippfvs_service *ippfvs_service_add(struct ippfvs_net *ipn,
 					  const struct ippfvs_service_spec *spec);
@@ -203,7 +208,7 @@ struct ippfvs_service *ippfvs_service_add(struct ippfvs_net *ipn,
 /**
  * ippfvs_service_remove() - remove a service and end its connections
  * @ipn: the namespace
- * @service: a service of its published table
+ * @service: a service in the namespace's published table
  *
  * Context: process context; the caller holds ipn->lock; it may sleep.
  */
@@ -211,16 +216,16 @@ void ippfvs_service_remove(struct ippfvs_net *ipn, struct ippfvs_service *servic
 
 /**
  * ippfvs_services_flush() - remove all services and stop the network side
- * @ipn: the namespace; it may have no service
+ * @ipn: the namespace, with or without services
  *
  * Context: process context; the caller holds ipn->lock; it may sleep.
  */
 void ippfvs_services_flush(struct ippfvs_net *ipn);
 
 /**
- * ippfvs_services_barrier() - wait until tables destroyed before are free
+ * ippfvs_services_barrier() - wait until all destroyed tables have been freed
  *
- * Their pools are free after a further rcu_barrier(), the real servers of these pools
+ * Their pools are freed after one more rcu_barrier(), the real servers of these pools
  * after a second one.
  *
  * Context: process context; it sleeps.
@@ -230,7 +235,7 @@ void ippfvs_services_barrier(void);
 /**
  * ippfvs_services_counters() - sum the counters of present and removed services
  * @ipn: the namespace
- * @sum: gets the sums, which include what was zeroed service by service
+ * @sum: gets the sums; zeroing a single service does not reduce them
  *
  * Context: process context; it may sleep. It takes no lock; see
  * ippfvs_change_begin().
@@ -238,7 +243,7 @@ void ippfvs_services_barrier(void);
 void ippfvs_services_counters(const struct ippfvs_net *ipn, struct ippfvs_counters *sum);
 
 /**
- * ippfvs_services_zero() - let all counters of a namespace begin at 0 again
+ * ippfvs_services_zero() - zero all counters of a namespace
  * @ipn: the namespace
  *
  * Context: process context; the caller holds ipn->lock; it may sleep.

@@ -57,8 +57,8 @@
  *     IPPFVS_CONFIG_TCP_TIMEOUT_S   u32  established TCP; 1..IPPFVS_TIMEOUT_MAX_S
  *     IPPFVS_CONFIG_FIN_TIMEOUT_S   u32  TCP after a FIN
  *     IPPFVS_CONFIG_UDP_TIMEOUT_S   u32
- *     IPPFVS_CONFIG_CONN_MAX        u32  maximum number of connections; 0: as many
- *                                        as fill a quarter of the memory
+ *     IPPFVS_CONFIG_CONN_MAX        u32  maximum number of connections; 0: the number
+ *                                        that fills a quarter of the memory
  *     IPPFVS_CONFIG_VERSION         string  answers only; version of the module
  *     IPPFVS_CONFIG_CONNS           u32  answers only; number of connections,
  *                                        including dead ones that are not freed
@@ -78,7 +78,7 @@
  *   SERVICE_DEL   SERVICE(key)                with all its real servers
  *   SERVICE_GET   dump: all services in the order of their creation, many
  *                 SERVICEs in a message;
- *                 do: SERVICE(key), that one
+ *                 do: SERVICE(key), that service
  *   REAL_NEW      SERVICE(key), REAL          with NLM_F_CREATE a missing service
  *                                             is created in the same step, with
  *                                             SERVICE_SCHEDULER
@@ -103,11 +103,11 @@
  *                 real server that is in both sets (same service, address and port)
  *                 keeps its connections and counters. Without a SERVICE everything
  *                 is removed.
- *   RULES_GET     dump: what REPLACE takes, without CONFIG: all services in the order
- *                 of their creation as SERVICE(key, scheduler, reals) followed by
- *                 its REALs(key, weight, method), many in a message. A service that
- *                 does not fit is continued in the next message, where its SERVICE
- *                 is repeated.
+ *   RULES_GET     dump: the rules in the form that REPLACE accepts, without CONFIG:
+ *                 all services in the order of their creation, as SERVICE(key,
+ *                 scheduler, reals) followed by its REALs(key, weight, method), many
+ *                 in a message. A service that does not fit is continued in the next
+ *                 message, where its SERVICE is repeated.
  *
  * A dump that overlaps with a change of the rules has NLM_F_DUMP_INTR set. Repeat it.
  *
@@ -233,7 +233,7 @@ enum ippfvs_config_attr {
 };
 #define IPPFVS_CONFIG_MAX (__IPPFVS_CONFIG_MAX - 1)
 
-/* All are u64. "in" means from the client, "out" from the real server. */
+/* All attributes are u64. "in" means from the client, "out" from the real server. */
 enum ippfvs_stats_attr {
 	IPPFVS_STATS_UNSPEC,
 	IPPFVS_STATS_PAD,
@@ -281,12 +281,12 @@ enum ippfvs_drop {
 	IPPFVS_DROP_NO_CONNECTION,	/* TCP segment of an unknown connection; RST sent */
 	IPPFVS_DROP_SERVER_REMOVED,	/* real server removed; RST sent to a TCP client */
 	IPPFVS_DROP_TABLE_FULL,		/* CONN_MAX, conn_limit or the limit of one client */
-	IPPFVS_DROP_NO_MEMORY,		/* for a connection or for headers */
-	IPPFVS_DROP_TUPLE_IN_USE,	/* replies of two connections would be alike */
+	IPPFVS_DROP_NO_MEMORY,		/* no memory for a connection or for headers */
+	IPPFVS_DROP_TUPLE_IN_USE,	/* replies of two connections would have one tuple */
 	IPPFVS_DROP_ICMP_CHECKSUM,	/* ICMP error with a wrong checksum */
 	IPPFVS_DROP_TTL,		/* TTL or hop limit used up */
 	IPPFVS_DROP_TOO_BIG,		/* longer than the MTU */
-	IPPFVS_DROP_NO_ROUTE,		/* to the real server or to the client */
+	IPPFVS_DROP_NO_ROUTE,		/* no route to the real server or to the client */
 	IPPFVS_DROP_NOT_WRITABLE,	/* packet cannot be changed: no memory, or LRO */
 	IPPFVS_DROP_ICMP,		/* ICMP error that cannot be forwarded */
 	IPPFVS_DROP_NO_LISTENER,	/* Local Node: no socket listens */

@@ -3,6 +3,6 @@
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0) && defined(CONFIG_PREEMPT_RT)
-/* Before 6.18, disabling bottom halves on PREEMPT_RT always takes a lock of the CPU. */
+/* Before 6.18, disabling bottom halves on PREEMPT_RT always takes a per-CPU lock. */
 #define CONFIG_PREEMPT_RT_NEEDS_BH_LOCK 1
 #endif

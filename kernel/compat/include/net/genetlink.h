@@ -6,12 +6,12 @@
 
 #include <linux/version.h>
 
-/* pre_doit and post_doit are given the plain operation. */
+/* Before 6.2, the argument of pre_doit and post_doit was a struct genl_ops. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 #define genl_split_ops genl_ops
 #endif
 
-/* A dump has no struct genl_info; what it has holds the attributes, too. */
+/* Before 6.6, a dump had no struct genl_info, but another structure with the attributes. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 #define genl_info_dump(cb) genl_dumpit_info(cb)
 #endif
