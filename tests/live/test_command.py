@@ -55,7 +55,7 @@ BAD: tuple[tuple[str, int, str], ...] = (
         2,
         (
             "'202.103.106.256:80': '202.103.106.256' is not an IPv4 address; "
-            "it has four numbers from 0 to 255"
+            "an IPv4 address has four numbers from 0 to 255"
         ),
     ),
     (
@@ -68,7 +68,7 @@ BAD: tuple[tuple[str, int, str], ...] = (
         2,
         (
             "'www.example.org:80': 'www.example.org' is not an address; "
-            "host names are not looked up, give the address"
+            "host names are not looked up, use the address"
         ),
     ),
     ("-A -t 1.2.3.4:65536", 2, "'1.2.3.4:65536': a port is a number from 0 to 65535"),
@@ -106,7 +106,7 @@ BAD: tuple[tuple[str, int, str], ...] = (
         1,
         (
             f"[2001:db8::2]:80 cannot serve {WEB}: one address is IPv4, the other IPv6; "
-            "give both in one family"
+            "use addresses of one family"
         ),
     ),
     # unknown scheduler
@@ -116,13 +116,13 @@ BAD: tuple[tuple[str, int, str], ...] = (
     (
         f"-A {T}",
         1,
-        f"service {WEB} is there already; change it with: ippfvsadm -E {T} -s SCHEDULER",
+        f"service {WEB} already exists; change it with: ippfvsadm -E {T} -s SCHEDULER",
     ),
     (
         f"-A {T} -R 172.16.0.2:80",
         1,
         (
-            f"172.16.0.2:80 is a real server of {WEB} already; "
+            f"172.16.0.2:80 is already a real server of {WEB}; "
             f"change it with: ippfvsadm -e {T} -r 172.16.0.2:80"
         ),
     ),
@@ -157,7 +157,7 @@ BAD: tuple[tuple[str, int, str], ...] = (
         1,
         (
             f"172.16.0.9:8000 cannot be a DR server of {WEB}: DR keeps the port; "
-            "use -m (NAT) or give port 80"
+            "use -m (NAT) or port 80"
         ),
     ),
     (
@@ -165,7 +165,7 @@ BAD: tuple[tuple[str, int, str], ...] = (
         1,
         (
             f"172.16.0.3:8000 cannot be a TUN server of {WEB}: TUN keeps the port; "
-            "use -m (NAT) or give port 80"
+            "use -m (NAT) or port 80"
         ),
     ),
     (
@@ -268,7 +268,7 @@ def test_restore_reports_the_wrong_line_and_changes_nothing(paper: Ippfvsadm, wr
 
 NOT_PERMITTED = (
     "ippfvsadm: changing the rules needs CAP_NET_ADMIN in this network namespace; "
-    "do it as root, for instance with sudo"
+    "do it as root, for example with sudo"
 )
 
 

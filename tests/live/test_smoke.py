@@ -74,7 +74,7 @@ REFUSED = {
         2,
         (
             "'202.103.106.256:80': '202.103.106.256' is not an IPv4 address; "
-            "it has four numbers from 0 to 255"
+            "an IPv4 address has four numbers from 0 to 255"
         ),
     ),
     "-d -t 202.103.106.5:80 -r 1.1.1.1": (

@@ -133,7 +133,7 @@ class FakeKernel:
     def _service_new(self, nests: list[Any], flags: int) -> None:
         _, nest, _ = nests[0]
         if _key(nest) in self.rules.services:
-            raise Refusal(errno.EEXIST, "the service is there already")
+            raise Refusal(errno.EEXIST, "that service already exists")
         self._make(nest)
 
     def _make(self, nest: Nest, at: int = 0) -> FakeService:
@@ -174,7 +174,7 @@ class FakeKernel:
     def _add_real(self, service: FakeService, key: Key, nest: Nest, at: int = 0) -> None:
         real = _real_key(nest, key)
         if real in service.reals:
-            raise Refusal(errno.EEXIST, "the real server is there already", at)
+            raise Refusal(errno.EEXIST, "that service already has that real server", at)
         if len(service.reals) >= REALS_MAX:
             raise Refusal(errno.ENOSPC, "too many real servers", at)
         weight = nest.get("IPPFVS_REAL_WEIGHT", 1)

@@ -92,7 +92,7 @@ def test_a_request_of_megabytes_is_sent_in_one_piece(nlctrl: NetlinkTransport) -
 
 def test_another_version_of_the_interface_raises_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "GENL_NAME", NLCTRL)
-    with pytest.raises(pylvs.VersionMismatch, match="speaks version 2 of its interface, pylvs 1"):
+    with pytest.raises(pylvs.VersionMismatch, match="has version 2 of the interface, pylvs has 1"):
         NetlinkTransport()
 
 
