@@ -228,5 +228,5 @@ def test_write_without_a_whole_run_is_refused(more: dict[str, Any]) -> None:
 
 def test_a_file_without_figures_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("{}")
-    with pytest.raises(LabError, match="is no file of figures"):
+    with pytest.raises(LabError, match="is not a file of figures"):
         run.validate(args(of=str(tmp_path / "x")))
