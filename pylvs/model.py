@@ -411,7 +411,7 @@ def validate_config(config: Config) -> Config:
         if seconds is not None:
             validate_number(seconds, "a timeout in seconds", 1, TIMEOUT_MAX_S)
     if config.conn_max is not None:
-        validate_number(config.conn_max, "the most connections", 0, UINT32_MAX)
+        validate_number(config.conn_max, "the maximum number of connections", 0, UINT32_MAX)
     method = None if config.default_method is None else as_method(config.default_method)
     if method is Method.LOCAL:
         raise InvalidValue("the default method cannot be local: use nat, tun or dr")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""ippfvsadm and the kernel: commands, their output, their refusals, and what they do not change."""
+"""ippfvsadm and the kernel: commands, their output, and refused commands, which change nothing."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ BAD: tuple[tuple[str, int, str], ...] = (
         f"-a {T} -r 9.9.9.9:80 --method local",
         1,
         (
-            "9.9.9.9:80: the method local needs a loopback address or one of the director's own; "
+            "9.9.9.9:80: the method local needs a loopback address or an address of the director; "
             "use -m, -i or -g"
         ),
     ),
@@ -177,7 +177,7 @@ BAD: tuple[tuple[str, int, str], ...] = (
 
 
 def saved(ippfvsadm: Ippfvsadm) -> str:
-    """Return the rules only, as -S prints them."""
+    """Return the rules that -S prints, without the settings."""
     lines = ippfvsadm("-S").stdout.splitlines(keepends=True)
     return "".join(line for line in lines if not line.startswith("--"))
 
@@ -197,7 +197,7 @@ def test_the_listing_equals_the_papers_listing(paper: Ippfvsadm) -> None:
 
 
 def test_both_grammars_create_the_same_rules(paper: Ippfvsadm) -> None:
-    """Each grammar removes what the other has added."""
+    """Each grammar removes the rules that the other has added."""
     paper("-C")
     for line in PAPER_SAVED.splitlines():
         paper(*line.split())
@@ -242,7 +242,7 @@ WRONG = {
     "-a -t 10.0.0.1:80 -r 9.9.9.9:80 --method local": (
         1,
         (
-            "9.9.9.9:80: the method local needs a loopback address or one of the director's own; "
+            "9.9.9.9:80: the method local needs a loopback address or an address of the director; "
             "use -m, -i or -g"
         ),
     ),
@@ -273,7 +273,7 @@ NOT_PERMITTED = (
 
 
 def without_admin(arguments: list[str]) -> int:
-    """Run ippfvsadm without CAP_NET_ADMIN, in a process of its own."""
+    """Run ippfvsadm without CAP_NET_ADMIN, in a separate process."""
     libc = ctypes.CDLL(None, use_errno=True)
     header, sets = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
     failed = libc.capget(header, sets)
@@ -366,7 +366,7 @@ def test_json_has_the_documented_shape(paper: Ippfvsadm, traffic: None) -> None:
 
 @pytest.fixture
 def traffic(farm: Farm, paper: Ippfvsadm) -> Iterator[None]:
-    """Send ten datagrams, each on a connection of its own, and wait for their replies."""
+    """Send ten datagrams on ten connections, and wait for their replies."""
     paper("-A", "-u", farm.service(53), "-R", farm.real(0, 53))
     with Echo(farm.servers[0], "udp", farm.reals[0], 53), ExitStack() as open_together:
         for _ in range(10):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The smoke tests for every kernel: one farm, all methods, both families, in minutes when emulated.
+"""Smoke tests for every kernel: one farm, all methods, both families. They take a few minutes.
 
     client ── outside ── director ── lan ── server1, server2      see helpers/smoke_farm.py
        └──────────────── lan
@@ -110,7 +110,7 @@ def farm(request: pytest.FixtureRequest, _farm_by_layout: Callable[[str, int], F
 
 @pytest.fixture(scope="session")
 def web(_farm_by_layout: Callable[[str, int], Farm]) -> None:
-    """Start one nginx for each server, at port 80 of each address that any method requires."""
+    """Start one nginx for each server, on port 80 of each address that a method requires."""
     farms = [_farm_by_layout(*each) for each in smoke_farm.layouts()]
     listen: dict[str, set[str]] = {}
     for each in farms:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""ippfvsadm as people type it: words in; output, one sentence and exit code out."""
+"""Command lines of ippfvsadm, with their output, their error sentence and their exit code."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def saved(run: Run) -> list[str]:
     return [line for line in lines if not line.startswith("--")]
 
 
-# What each good line leaves behind, as -S prints it.
+# Valid command lines, and the rules that -S prints after them.
 GOOD: list[tuple[list[str], list[str]]] = [
     (["-A -t 1.2.3.4:80"], ["-A -t 1.2.3.4:80 -s wlc"]),
     (["-A -t 1.2.3.4:http -s rr"], ["-A -t 1.2.3.4:80 -s rr"]),
@@ -181,7 +181,7 @@ BAD: list[tuple[str, int, str]] = [
         1,
         "9.9.9.9:80: the method local needs an address of this host; use",
     ),
-    # values that cannot be
+    # invalid values
     ("-A -t 202.103.106.256:80", 2, "'202.103.106.256' is not an IPv4 address"),
     ("-A -t example.org:80", 2, "'example.org' is not an address; host names are not looked up"),
     ("-A -t 1.2.3.4:65536", 2, "'1.2.3.4:65536': a port is a number from 0 to 65535"),
@@ -241,7 +241,7 @@ BAD: list[tuple[str, int, str]] = [
     ("--lsit", 2, "unknown option '--lsit'; did you mean --list?"),
     ("--wieght 2", 2, "unknown option '--wieght'; did you mean --weight?"),
     ("-q", 2, "unknown option '-q'; see: ippfvsadm --help"),
-    # ipvsadm's that are not there yet
+    # options of ipvsadm that are not supported
     ("-A -f 1", 2, "'-f': ippfvs does not have services by firewall mark yet"),
     ("-A --sctp-service 1.1.1.1:80", 2, "does not have SCTP services yet"),
     ("-A -t 1.1.1.1:80 -p 300", 2, "'-p': ippfvs does not have persistence yet"),
@@ -367,7 +367,7 @@ def test_nothing_of_a_torn_set_is_printed(paper: Run, kernel: FakeKernel) -> Non
 
 @pytest.mark.parametrize("text", ["", "\n", "# nothing\n"])
 def test_restore_of_nothing_is_refused(paper: Run, text: str) -> None:
-    """An empty pipe is an accident: of `cat` without its file, say."""
+    """An empty pipe is probably an accident, for example of `cat` with a missing file."""
     before = paper("-S").out
     refused = paper("-R", text)
     assert (refused.code, paper("-S").out) == (2, before)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Goldens: what a pipe gets, what a terminal gets, what --json gets."""
+"""The exact output for a pipe, for a terminal, and with --json."""
 
 from __future__ import annotations
 

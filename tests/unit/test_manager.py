@@ -131,7 +131,7 @@ def test_two_dumps_of_different_rule_sets_do_not_join(lvs: Manager) -> None:
 
 
 def acceptable(ruleset: Ruleset) -> bool:
-    """Return whether the kernel accepts a rule set, one rule after the other."""
+    """Return whether the kernel accepts each rule of a rule set in a separate request."""
     lvs = Manager(transport=FakeKernel())
     if ruleset.config != Config():
         lvs.replace(Ruleset((), ruleset.config))
@@ -214,8 +214,8 @@ def test_other_calls_may_be_made_while_connections_are_read(
         (lambda lvs: lvs.add_real(WEB, "1.1.1.1", weight=2.5), "'2.5': a weight is a whole"),
         (lambda lvs: lvs.configure(tcp_timeout_s=-1), "'-1': a timeout in seconds is a whole"),
         (lambda lvs: lvs.configure(udp_timeout_s=0), "'0': .* from 1 to 2073600"),
-        (lambda lvs: lvs.configure(conn_max="x"), "'x': the most connections is a whole number"),
-        (lambda lvs: lvs.configure(conn_max=True), "'True': the most connections"),
+        (lambda lvs: lvs.configure(conn_max="x"), "'x': the maximum number of connections is a"),
+        (lambda lvs: lvs.configure(conn_max=True), "'True': the maximum number of connections"),
         (lambda lvs: lvs.configure(default_method="local"), "the default method cannot be local"),
         (lambda lvs: list(lvs.connections(None, "1.1.1.1:80")), "a real server needs its ser"),
         (
@@ -239,7 +239,10 @@ def test_other_calls_may_be_made_while_connections_are_read(
         (lambda lvs: lvs.replace(with_real(Real(REAL, -1))), "'-1': a weight is"),
         (lambda lvs: lvs.replace(with_real(Real(Endpoint("web")))), "'web' is not an IP"),
         (lambda lvs: lvs.replace(with_real("1.1.1.1")), "'1.1.1.1' is not a Real"),
-        (lambda lvs: lvs.replace(Ruleset(config=Config(conn_max=-1))), "'-1': the most conn"),
+        (
+            lambda lvs: lvs.replace(Ruleset(config=Config(conn_max=-1))),
+            "'-1': the maximum number of conn",
+        ),
         (lambda lvs: lvs.replace(Ruleset(config=Config(cast(Method, 9)))), "'9' is not a method"),
     ],
 )

@@ -110,7 +110,7 @@ def test_1999_lines_comments_and_blank_lines_are_read() -> None:
 
 @given(RULESETS, st.data())
 def test_lines_of_services_may_alternate(ruleset: Ruleset, data: st.DataObject) -> None:
-    """Every rule has the number of its line."""
+    """Every rule keeps the number of its line."""
     queues = [list(service_lines(service)) for service in ruleset.services]
     rows = []
     while waiting := [queue for queue in queues if queue]:
