@@ -241,7 +241,7 @@ def test_other_calls_may_be_made_while_connections_are_read(
         (lambda lvs: lvs.replace(with_real("1.1.1.1")), "'1.1.1.1' is not a Real"),
         (
             lambda lvs: lvs.replace(Ruleset(config=Config(conn_max=-1))),
-            "'-1': the maximum number of conn",
+            "'-1': the maximum number",
         ),
         (lambda lvs: lvs.replace(Ruleset(config=Config(cast(Method, 9)))), "'9' is not a method"),
     ],
