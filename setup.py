@@ -28,11 +28,11 @@ class BuildKmod(Command):
     ]
 
     def initialize_options(self) -> None:
-        """Take KDIR from the environment."""
+        """Get KDIR from the environment."""
         self.kdir = os.environ.get("KDIR", "")
 
     def finalize_options(self) -> None:
-        """Nothing to reconcile."""
+        """Do nothing. Every command must have this method."""
 
     def run(self) -> None:
         """Run make in the kernel's build tree."""

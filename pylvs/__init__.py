@@ -13,8 +13,8 @@
 The modules :mod:`pylvs.core` (the kernel's pure C) and :mod:`pylvs.kmod` (building and loading
 the module) come with the package.
 
-A name is imported from its module when it is first used, because a command of ippfvsadm needs
-few of them: importing all takes longer than a command without it.
+A name is imported from its module when it is first used. Importing all of them takes longer than
+most commands of ippfvsadm, which need only a few.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Build pylvs._core: the kernel's pure C (core and schedulers) as a Python extension.
 
-setup.py names ``ffibuilder``. ``python -m pylvs._core_build`` builds the extension beside this
-file, for tests and simulations from a source tree. The declarations for cffi are taken from
-the headers by the preprocessor, so the headers are their only source.
+setup.py names ``ffibuilder``. ``python -m pylvs._core_build`` builds the extension next to this
+file, for tests and simulations from a source tree. The preprocessor takes the declarations for
+cffi from the headers, so the headers are their only source.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ HEADERS = (*_files("*.h"), "kernel/uapi/ippfvs.h")
 
 INCLUDES = "".join(f'#include "{name.removeprefix("kernel/")}"\n' for name in HEADERS)
 
-# What the headers use of the system's headers. "..." lets the compiler find the rest.
+# The types from system headers that our headers use. The compiler replaces "...".
 SYSTEM = """
 typedef uint16_t __be16;
 typedef uint32_t __be32;
@@ -48,7 +48,7 @@ struct in6_addr {
 
 
 def declarations() -> str:
-    """Return what the headers declare, in the subset of C that cffi reads.
+    """Return the declarations of the headers, in the subset of C that cffi reads.
 
     :raises SystemExit: there is no C compiler, or it refuses a header
     """
@@ -109,8 +109,8 @@ def _external_declarations(code: str) -> list[str]:
 def builder(root: str = "") -> FFI:
     """Return the cffi builder.
 
-    :param root: the source tree, with a slash at its end. Empty is the current folder, as an
-        sdist needs it: setup.py runs in its own folder.
+    :param root: the source tree, with a slash at its end. If it is empty, the sources are in the
+        current folder. An sdist needs this, because setup.py runs in its own folder.
     """
     ffi = FFI()
     ffi.cdef(declarations())
@@ -128,8 +128,8 @@ def builder(root: str = "") -> FFI:
 def build_in_place() -> Path:
     """Build the extension into the source tree and return its path.
 
-    The objects go to a temporary folder, because Kbuild writes files of the same names. An
-    extension of another build tool is removed, because it might be imported instead.
+    The objects are written to a temporary folder, because Kbuild writes files with the same names.
+    An extension from another build tool is removed, because it might be imported instead.
     """
     with tempfile.TemporaryDirectory() as folder:
         made = Path(builder(f"{ROOT}/").compile(tmpdir=folder))

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The grammars of ippfvsadm: from words to a request. No I/O.
+"""The grammars of ippfvsadm, which turn words into a request. No I/O.
 
 One tokenizer and one grammar serve command lines and the lines of save files.
 
-The 1999 grammar names a real server with ``-A -t VIP -R RIP`` and ``-D -t VIP -R RIP``, and
-its -R tells it apart: without it -A and -D name a service, as those of ipvsadm do. -R alone
-and without a value restores a rule set.
+The 1999 grammar adds a real server with ``-A -t VIP -R RIP`` and removes it with
+``-D -t VIP -R RIP``. Without -R, -A and -D add and remove a service, as in ipvsadm. -R without a
+value is a command of its own, which restores a rule set.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ class Option(NamedTuple):
     :ivar letter: its letter; empty if it has none
     :ivar name: its long name
     :ivar values: the number of its values, _OPTIONAL or _ATTACHED
-    :ivar unsupported: the feature of ipvsadm that it needs and ippfvs lacks
-    :ivar neutral: the value with which an unsupported option changes nothing
+    :ivar unsupported: the feature of ipvsadm that it needs and that ippfvs does not have; empty
+        if the option is supported
+    :ivar neutral: the value with which an unsupported option has no effect and is accepted
     """
 
     letter: str
@@ -166,8 +167,8 @@ def tokenize(words: Sequence[str]) -> list[Token]:
     return [token for token in found if not token.option.unsupported]
 
 
-# Words that are not yet read, in reverse order, each with its index. The index is -1 if the
-# word is the rest of a word, such as the value of -w2.
+# Words that have not been read yet, in reverse order, each with its index. The index is -1 if the
+# word is the rest of a word, such as the value in -w2.
 _Rest = list[tuple[int, str]]
 
 
@@ -229,7 +230,7 @@ _WANTS = {
 def _stray(word: str, found: Sequence[Token]) -> InvalidValue:
     if found and found[-1].option.values == _ATTACHED:
         last = found[-1].option
-        return InvalidValue(f"'{word}' belongs to no option", f"give it as {last}={word}")
+        return InvalidValue(f"'{word}' belongs to no option", f"write it as {last}={word}")
     looks_like_address = word[:1].isdigit() and not word.isdigit()
     return InvalidValue(
         f"'{word}' belongs to no option",
@@ -266,9 +267,9 @@ _ALWAYS = ("netns", "debug", "numeric")
 class Request:
     """The request of a command line. Its values are valid.
 
-    :ivar verb: the long name of the command; "add-old-server" for -A with -R of 1999
+    :ivar verb: the long name of the command; "add-old-server" for -A with -R (1999 grammar)
     :ivar given: the long names of all options that were given
-    :ivar weight: None keeps the weight, and only "edit-server" leaves it None
+    :ivar weight: None keeps the weight; only "edit-server" may have None
     :ivar view: what a listing shows: "rules", "connection", "stats", "rate", "drops" or
         "timeout"
     :ivar interval_s: seconds for which rates are measured
@@ -294,7 +295,7 @@ class Request:
 
 
 class Need(NamedTuple):
-    """A command needs one of these options."""
+    """Options of which a command needs one."""
 
     what: str
     options: tuple[str, ...]
@@ -306,10 +307,10 @@ class Verb(NamedTuple):
 
     :ivar name: its name in Request.verb
     :ivar option: the option that selects it
-    :ivar real: the option that names its real server; "restore" is the -R of 1999
-    :ivar needs: the options that it needs
-    :ivar takes: the options that it may have besides
-    :ivar scheduler: the scheduler of its service if none is given
+    :ivar real: the option that names its real server; "restore" is -R of the 1999 grammar
+    :ivar needs: sets of options; the command needs one option of each set
+    :ivar takes: further options that the command may have
+    :ivar scheduler: the scheduler of its service if no scheduler is given
     """
 
     name: str
@@ -321,15 +322,15 @@ class Verb(NamedTuple):
 
     @property
     def options(self) -> set[str]:
-        """Return all options that it may have."""
+        """Return all options that the command may have."""
         needed = (name for need in self.needs for name in need.options)
         return {self.option, self.real, *needed, *self.takes, *_ALWAYS}
 
 
-_SERVICE_NEEDED = Need("a service", _SERVICE, "give it with: -t ADDRESS[:PORT] or -u")
-_REAL_NEEDED = Need("a real server", ("real-server",), "give it with: -r ADDRESS[:PORT]")
-_SCHEDULER_NEEDED = Need("what to change", ("scheduler",), "give it with: -s SCHEDULER")
-_CHANGE_NEEDED = Need("what to change", _REAL_OPTIONS, "give -w WEIGHT or one of -m, -i, -g")
+_SERVICE_NEEDED = Need("a service", _SERVICE, "specify it with: -t ADDRESS[:PORT] or -u")
+_REAL_NEEDED = Need("a real server", ("real-server",), "specify it with: -r ADDRESS[:PORT]")
+_SCHEDULER_NEEDED = Need("what to change", ("scheduler",), "specify it with: -s SCHEDULER")
+_CHANGE_NEEDED = Need("what to change", _REAL_OPTIONS, "use -w WEIGHT or one of -m, -i, -g")
 _BOTH = (_SERVICE_NEEDED, _REAL_NEEDED)
 _VERBS = (
     Verb("add-service", "add-service", "", (_SERVICE_NEEDED,), ("scheduler",)),
@@ -359,12 +360,12 @@ _VERBS = (
     Verb("version", "version", takes=("json",)),
 )
 _COMMANDS = frozenset(verb.option for verb in _VERBS)
-_REAL_HINT = "it is a real server's: use -a -t ... -r, or 1999's -A -t ... -R"
+_REAL_HINT = "it belongs to a real server: use -a -t ... -r, or 1999's -A -t ... -R"
 _HINTS = {
     ("add-service", "real-server"): "use -a -t ... -r, or 1999's -A -t ... -R",
     ("delete-service", "real-server"): "use -d -t ... -r, or 1999's -D -t ... -R",
     **{("add-service", name): _REAL_HINT for name in _REAL_OPTIONS},
-    ("add-server", "scheduler"): "a scheduler is a service's: use -A or -E",
+    ("add-server", "scheduler"): "a scheduler belongs to a service: use -A or -E",
     ("add-server", "restore"): "with -a the real server is -r",
     ("edit-server", "restore"): "with -e the real server is -r",
     ("delete-server", "restore"): "with -d the real server is -r",
@@ -378,7 +379,7 @@ def parse(words: Sequence[str]) -> Request:
 
     :raises InvalidValue: the line is not valid
     """
-    if "--help" in words:  # even beside words that are not valid
+    if "--help" in words:  # even if other words are not valid
         return Request("help")
     given = _by_name(tokenize(words))
     if "help" in given:
@@ -410,7 +411,7 @@ def _by_name(tokens: list[Token]) -> _Given:
 
 
 def _value(given: _Given, name: str) -> str | None:
-    """Return the first value of an option, None if it has none."""
+    """Return the first value of an option, or None if it has no value."""
     token = given.get(name)
     return token.values[0] if token is not None and token.values else None
 
@@ -424,11 +425,11 @@ def _verb(given: _Given) -> Verb:
     if len(commands) > 1:
         raise InvalidValue(
             f"{given[commands[0]].option} and {given[commands[1]].option} are two commands",
-            "give one",
+            "use only one",
         )
     if not commands and real is not None:
         raise InvalidValue(
-            f"'-R {real}' says neither -A nor -D",
+            f"'-R {real}' needs -A or -D",
             "a rule set is restored from standard input: ippfvsadm -R < FILE",
         )
     command = commands[0] if commands else "list"
@@ -437,24 +438,24 @@ def _verb(given: _Given) -> Verb:
 
 
 def _check(verb: Verb, given: _Given) -> None:
-    """Refuse options that do not go together."""
+    """Refuse options that cannot be used together."""
     command = str(given[verb.option].option) if verb.option in given else "a listing"
     options = verb.options
     for name, token in given.items():
         if name not in options:
             raise InvalidValue(
-                f"{token.option} does not go with {command}", _HINTS.get((verb.name, name), "")
+                f"{token.option} cannot be used with {command}", _HINTS.get((verb.name, name), "")
             )
     if all(name in given for name in _SERVICE):
-        raise InvalidValue("-t and -u are two services", "give one")
+        raise InvalidValue("-t and -u are two services", "use only one")
     for need in verb.needs:
         if given.keys().isdisjoint(need.options):
             raise InvalidValue(f"{command} needs {need.what}", need.remedy)
     if verb.name == "list" and "real-server" in given and "connection" not in given:
-        raise InvalidValue("-r goes only with a listing of connections, -c")
+        raise InvalidValue("-r needs a listing of connections, -c")
     for view in ("drops", "timeout"):
         if view in given and not given.keys().isdisjoint(_SERVICE):
-            raise InvalidValue(f"{given[view].option} is of all services", "leave out -t and -u")
+            raise InvalidValue(f"{given[view].option} covers all services", "omit -t and -u")
 
 
 def _service(verb: Verb, given: _Given) -> Service | None:
@@ -471,7 +472,7 @@ def _endpoint(verb: Verb, given: _Given, service: Service | None) -> Endpoint | 
         return None
     if service is None:
         option = given[verb.real].option
-        raise InvalidValue(f"{option} needs a service", "give it with: -t ADDRESS[:PORT]")
+        raise InvalidValue(f"{option} needs a service", "specify it with: -t ADDRESS[:PORT]")
     return as_endpoint(text, service.protocol)
 
 
@@ -484,9 +485,9 @@ def _weight(verb: Verb, given: _Given) -> int | None:
 
 @lru_cache(4096)  # the lines of a save file have few weights
 def parse_weight(text: str) -> int:
-    """Return the weight of a text.
+    """Convert a text into a weight.
 
-    :raises InvalidValue: it is no whole number from 0 to 65535
+    :raises InvalidValue: it is not a whole number from 0 to 65535
     """
     return _whole_number(text, "-w", "a weight", WEIGHT_MAX)
 
@@ -494,7 +495,9 @@ def parse_weight(text: str) -> int:
 def _method(given: _Given) -> Method | None:
     tokens = [given[name] for name in _METHOD if name in given]
     if len(tokens) > 1:
-        raise InvalidValue(f"{tokens[0].option} and {tokens[1].option} are two methods", "give one")
+        raise InvalidValue(
+            f"{tokens[0].option} and {tokens[1].option} are two methods", "use only one"
+        )
     if not tokens:
         return None
     return as_method(_METHODS.get(tokens[0].option.name) or tokens[0].values[0])
@@ -508,13 +511,13 @@ def _config(given: _Given) -> Config:
         return Config(conn_max=_whole_number(text, "--conn-max", what, UINT32_MAX))
     if (text := _value(given, "default-method")) is not None:
         if text.lower() not in _METHODS.values():
-            raise InvalidValue(f"'--default-method {text}': give nat, tun or dr")
+            raise InvalidValue(f"'{text}' is not a default method: use nat, tun or dr")
         return Config(as_method(text))
     return Config()
 
 
 def _timeout(text: str) -> int | None:
-    """Return a timeout in seconds, None for 0, which keeps the present one."""
+    """Return a timeout in seconds, or None for 0, which keeps the present timeout."""
     return _whole_number(text, "--set", "a timeout", TIMEOUT_MAX_S, " seconds") or None
 
 
@@ -529,7 +532,7 @@ def _view(given: _Given) -> str:
     views = [name for name in _VIEWS if name in given]
     if len(views) > 1:
         first, second = (given[name].option for name in views[:2])
-        raise InvalidValue(f"{first} and {second} are two listings", "give one")
+        raise InvalidValue(f"{first} and {second} are two listings", "use only one")
     return views[0] if views else "rules"
 
 

@@ -86,7 +86,7 @@ def drops(counts: Drops) -> dict[str, Any]:
 
 
 def config(settings: ConfigInfo) -> dict[str, Any]:
-    """Return the settings, and what the module reports."""
+    """Return the settings and the state that the module reports."""
     return {
         "schema": SCHEMA,
         "config": {
@@ -101,7 +101,7 @@ def config(settings: ConfigInfo) -> dict[str, Any]:
 
 
 def event(announced: Event) -> dict[str, Any]:
-    """Return one event. It has only the objects that the event concerns."""
+    """Return one event, with only the objects that it is about."""
     value: dict[str, Any] = {"schema": SCHEMA, "event": announced.kind}
     if announced.service is not None:
         value["service"] = service(announced.service)

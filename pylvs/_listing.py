@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Listings for pipes and files: the table of the paper and similar ones, and rates. No I/O.
+"""Listings for pipes and files: the table of the paper, similar tables, and rates. No I/O.
 
 Columns are separated by two spaces and are as wide as their longest cell. An address is never
-cut. No line ends with spaces.
+truncated. No line ends with spaces.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ PAPER = ("Protocol", "Virtual IP Address", "Port", "Real IP Address", "Port", "W
 MORE = ("Method", "Scheduler", "Active", "Inactive")
 COUNTERS = ("Connections", "Packets in", "Packets out", "Bytes in", "Bytes out")
 DROPPED = {
-    "no_server": "opens a connection, but no real server takes new ones",
+    "no_server": "opens a connection, but no real server accepts new ones",
     "no_connection": "TCP segment of an unknown connection",
     "server_removed": "its real server was removed",
     "table_full": "opens a connection, but a limit is reached; see --conn-max",
     "no_memory": "no memory for a connection or for headers",
-    "tuple_in_use": "opens a connection whose replies would be those of another one",
+    "tuple_in_use": "opens a connection whose replies look like those of another one",
     "icmp_checksum": "ICMP error with a wrong checksum",
     "ttl": "TTL or hop limit used up",
     "too_big": "longer than the MTU",
@@ -38,11 +38,11 @@ _NO_SERVICE = ("", "", "")
 _NO_REAL = ("", "", "")
 _SERVICE_CELLS, _REAL_CELLS = len(_NO_SERVICE), len(_NO_REAL)
 _GAP = "  "
-_FIRST_ROWS = 4096  # rows in memory at a time while widths are measured
+_FIRST_ROWS = 4096  # number of rows that determine the initial widths
 
 Row = tuple[str, ...]
 
-_number = lru_cache(4096)(str)  # many real servers share the texts of few ports and weights
+_number = lru_cache(4096)(str)  # many real servers have the same few ports and weights
 
 
 def paper(services: Collection[Row]) -> Iterator[str]:
@@ -64,7 +64,7 @@ def cells(service: Service) -> Row:
     """Return the cells of a service, followed by those of each of its real servers.
 
     The cells of all services are in memory before the first line is printed, because the
-    widths of the columns depend on them. They take less memory than the services.
+    widths of the columns depend on them. Cells take less memory than services.
     """
     row = list(_service_cells(service))
     port = _port(service.endpoint.port)
@@ -77,7 +77,7 @@ def cells(service: Service) -> Row:
 def rules(services: Iterable[ServiceInfo]) -> Iterator[str]:
     """Yield the table of the paper with more columns.
 
-    There is one row per real server. The cells of the service are in the first one alone.
+    There is one row per real server. Only the first row has the cells of the service.
     """
     listed = list(services)
 
@@ -115,7 +115,7 @@ def rates(services: Iterable[ServiceRates]) -> Iterator[str]:
 def connections(entries: Iterable[Connection]) -> Iterator[str]:
     """Yield one line per connection, in bounded memory.
 
-    The columns are as wide as the first 4,096 connections need, and grow with a wider cell.
+    The first 4,096 connections determine the widths. A wider cell later widens its column.
     """
     rows = map(_connection_row, entries)
     first = list(islice(rows, _FIRST_ROWS))
@@ -151,9 +151,10 @@ def table(head: Row, rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _table(head: Row, rows: Callable[[], Iterable[Row]]) -> Iterator[str]:
-    """Yield the lines of a table, whose rows are made twice.
+    """Yield the lines of a table.
 
-    The first time their widths are measured. Keeping the rows would take more memory.
+    The rows are generated twice, first to measure the widths of the columns. Keeping the rows
+    would take more memory.
     """
     form = _form(_widths(chain([head], rows())))
     for row in chain([head], rows()):
@@ -238,7 +239,7 @@ def _connection_row(entry: Connection) -> Row:
 
 # Rates
 
-# Per second: connections, packets in and out, bytes in and out.
+# Numbers per second: connections, packets in and out, bytes in and out.
 Rates = tuple[float, ...]
 
 
@@ -256,8 +257,8 @@ def rates_between(
 ) -> list[ServiceRates]:
     """Return the rates between two readings of the counters.
 
-    A service or real server that the first reading lacks, or whose counters were set to zero
-    meanwhile, is counted from zero.
+    If a service or real server is not in the first reading, or if its counters were zeroed
+    between the readings, it is counted from zero.
     """
     old = {service.key: service for service in before}
     return [_service_rates(old.get(service.key), service, seconds) for service in after]

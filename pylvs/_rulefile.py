@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Save files: read line by line, and encoded at once as the body of a REPLACE request.
+"""Save files. They are read line by line, and each line is encoded at once for a REPLACE request.
 
-An encoded rule takes 36 bytes (real server with an IPv4 address) of one block of memory; as
-a value it takes 200 bytes in four blocks. Only :func:`load` reads a file itself.
+An encoded rule takes 36 bytes (a real server with an IPv4 address) of one block of memory. As
+a value it would take 200 bytes in four blocks. Only :func:`load` opens a file.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ LINE_MAX = 4096
 
 _SETTINGS = ("set", "default-method", "conn-max")
 _PROGRAMS = ("ippfvsadm", "ippfvs", "ipvsadm")
-_FORMS_MAX = 4  # of lines that begin alike; matching more of them costs more than the grammar
-_BEGINNING = 5  # characters: the command and the option of the service
+_FORMS_MAX = 4  # per beginning of a line; matching more forms takes longer than the grammar
+_BEGINNING = 5  # number of characters: the command and the option of the service
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedRuleset:
-    """A rule set that was read, in its encoded form.
+    """A rule set from a file, in its encoded form.
 
     :ivar body: see :func:`pylvs._netlink.messages.encode_ruleset`
     :ivar config: the settings
@@ -58,7 +58,7 @@ class EncodedRuleset:
         return Ruleset(services, self.config, self.source, self.line_numbers)
 
     def rule_at(self, index: int) -> Rule:
-        """See :meth:`Ruleset.rule_at`. It decodes the whole set, for one refused rule."""
+        """See :meth:`Ruleset.rule_at`. The whole set is decoded to find one refused rule."""
         return self.decode().rule_at(index)
 
 
@@ -66,11 +66,11 @@ def load(path: str) -> Ruleset:
     """Read a save file.
 
     :raises InvalidValue: a line is not valid, and the error names it; or the file has neither
-        a rule nor a setting, so that replacing by it would remove every service
+        a rule nor a setting, so that it would remove every service
     :raises NoSuchService: a real server comes before its service
-    :raises AlreadyExists: a service or a real server comes twice, or a service has two
+    :raises AlreadyExists: a service or a real server occurs twice, or a service has two
         schedulers
-    :raises TooMany: there are more services or real servers than the kernel takes
+    :raises TooMany: there are more services or real servers than the kernel accepts
     :raises OSError: the file cannot be read
     """
     with open(path, encoding="utf-8", errors="surrogateescape") as file:
@@ -89,7 +89,7 @@ def loads(text: str, source: str = "rules") -> Ruleset:
 
 
 def lines_of(file: TextIO) -> Iterator[str]:
-    """Yield the lines of a file. Of a line that is too long it yields enough to refuse it."""
+    """Yield the lines of a file. A line that is too long is cut after LINE_MAX + 1 characters."""
     return iter(partial(file.readline, LINE_MAX + 1), "")
 
 
@@ -116,15 +116,15 @@ def read(rows: Iterable[str], source: str = "rules") -> EncodedRuleset:
 class _LineForm(NamedTuple):
     """The form of lines that differ only in their values.
 
-    A save file has 100,000 lines of a few forms. The first line of each form goes through the
-    grammar, which tells where its values are. The pattern made of it finds the values of the
-    other lines.
+    A large save file has 100,000 lines, but only a few forms. The grammar parses the first line of
+    each form and finds where its values are. A pattern made from this line then finds the values
+    of the other lines.
 
     :ivar pattern: matches the lines of this form and captures their values
     :ivar groups: the groups that capture the service, the real server and the weight, or the
         service and the scheduler
     :ivar protocol: the protocol of the service
-    :ivar option: the option that names the service, with a space behind it
+    :ivar option: the option that names the service, followed by a space
     :ivar method: the method of the real server; None if the line adds a service
     """
 
@@ -139,7 +139,7 @@ _CAPTURED = {"add-server": ("real-server", "weight"), "add-service": ("scheduler
 
 
 def _line_form(words: Sequence[str], request: Request) -> _LineForm | None:
-    """Return the form of a line, None if it is not one of many.
+    """Return the form of a line, or None if a file cannot have many lines of this form.
 
     :param request: what parse() returned for the words
     """
@@ -150,7 +150,7 @@ def _line_form(words: Sequence[str], request: Request) -> _LineForm | None:
         return None
     if request.verb == "add-server" and request.method is None:
         return None
-    # Every other word, an option as a rule, is the same in all lines of the form.
+    # Every other word, which is usually an option, is the same in all lines of the form.
     parts = [re.escape(word) for word in words]
     for at in captured:
         parts[at] = r"([^\s#-][^\s#]*)"
@@ -161,7 +161,7 @@ def _line_form(words: Sequence[str], request: Request) -> _LineForm | None:
 
 
 class _Current(NamedTuple):
-    """The service of the last line: its first segment, itself, its real servers."""
+    """The service of the last line, with its first segment and its real servers."""
 
     segment: int
     service: Service
@@ -169,7 +169,7 @@ class _Current(NamedTuple):
 
 
 class _Reader:
-    """Takes lines one after the other and encodes their rules."""
+    """A reader of lines, which encodes their rules."""
 
     def __init__(self) -> None:
         self._config = Config()
@@ -180,7 +180,7 @@ class _Reader:
         self._forms: dict[str, list[_LineForm]] = {}  # by the beginning of a line
 
     def take_known_form(self, row: str, number: int) -> bool:
-        """Take a line of a known form. Return False for another form, which take() parses."""
+        """Read a line of a known form. Return False if take() must read the line."""
         for pattern, groups, protocol, option, method in self._forms.get(row[:_BEGINNING], ()):
             match = pattern.fullmatch(row)
             if match is None:
@@ -199,7 +199,7 @@ class _Reader:
         return False
 
     def take(self, row: str, number: int) -> None:
-        """Take any line."""
+        """Read a line of any form."""
         words = row.split("#", 1)[0].split()
         if words and words[0] in _PROGRAMS:
             del words[0]
@@ -216,14 +216,14 @@ class _Reader:
             del forms[_FORMS_MAX:]
 
     def finish(self, source: str) -> EncodedRuleset:
-        """Return the rule set. Nothing may be taken afterwards."""
+        """Return the rule set. No line may be read afterwards."""
         body, line_numbers = self._segments.join()
         body[:0] = encode_config(self._config)
         return EncodedRuleset(body, self._config, source, line_numbers)
 
     def _take_request(self, request: Request, number: int) -> None:
         if request.netns is not None:
-            raise InvalidValue("--netns does not belong into a rule set")
+            raise InvalidValue("--netns cannot be used in a rule set")
         if request.verb in _SETTINGS:
             self._take_config(request)
             return
@@ -240,8 +240,8 @@ class _Reader:
             self._add_to_known(service, request.real, number)
         else:
             raise InvalidValue(
-                "this is no rule: "
-                "a rule set is written with -A, -a, --set, --default-method and --conn-max"
+                "this is not a rule: "
+                "a rule set consists of -A, -a, --set, --default-method and --conn-max"
             )
 
     def _take_config(self, request: Request) -> None:
@@ -256,7 +256,7 @@ class _Reader:
 
     def _add_new(self, service: Service, number: int) -> None:
         if service.option in self._first_segment:
-            raise AlreadyExists(f"service {service.name} is there already")
+            raise AlreadyExists(f"service {service.name} already exists")
         self._add_service(service, number)
 
     def _add_service(self, service: Service, number: int) -> None:
@@ -276,7 +276,7 @@ class _Reader:
         if known != service.scheduler:
             raise AlreadyExists(
                 f"{service.name} is scheduled by {known}, not {service.scheduler}",
-                "give it one scheduler",
+                "use one scheduler for it",
             )
 
     def _add_to_known(self, service: Service, real: Real, number: int) -> None:
@@ -293,14 +293,14 @@ class _Reader:
             current = self._resume(segment)
         end = endpoint if endpoint.port else current.service.end_of(endpoint)
         if end in current.endpoints:
-            raise AlreadyExists(f"{endpoint} is a real server of {current.service.name} already")
+            raise AlreadyExists(f"{endpoint} is already a real server of {current.service.name}")
         if len(current.endpoints) >= REALS_MAX:
             raise TooMany(f"a service holds {REALS_MAX} real servers")
         current.endpoints.add(end)
         self._segments.add(rule, number)
 
     def _resume(self, segment: int) -> _Current:
-        """Make the service of that first segment the current one."""
+        """Make the service with this first segment the current one."""
         if self._current is not None and self._current.segment == segment:
             return self._current
         if segment not in self._resumed:
@@ -313,10 +313,10 @@ class _Reader:
 
 
 class _Segments:
-    """Encoded rules in segments: successive lines about one service.
+    """Encoded rules in segments. A segment has the rules of successive lines about one service.
 
-    A service whose lines are not all in succession has several segments. The first one holds
-    the service itself.
+    If other lines separate the lines about a service, it has several segments. The first one
+    holds the service itself.
     """
 
     def __init__(self) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Listings for terminals: tables drawn by rich. No I/O."""
+"""Listings for terminals, as tables that rich draws. No I/O."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ Numbers = Sequence[float]
 def rules(services: Iterable[ServiceInfo], width: int, color: bool = True) -> str:
     """Return the table of the rules.
 
-    :param width: columns of the terminal; an address is never cut, so the table may be wider
-    :param color: whether the terminal has colours and NO_COLOR is not set
+    :param width: width of the terminal in columns; the table may be wider, because an address is
+        never truncated
+    :param color: whether to use colours
     """
     table = _table("Weight", "Active", "Inactive", second="By")
     for service in services:
@@ -73,7 +74,7 @@ def _add_numbers(
 
 
 def _short(number: float) -> str:
-    """Return a number below ten million as it is, others in thousands, millions and so on."""
+    """Return a number as text. From ten million on, it is in thousands, millions and so on."""
     units = iter(_UNITS)
     unit = ""
     while number >= _SHORT:

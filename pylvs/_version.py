@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The version. Its one source is kernel/version.h, from which setup.py takes it too."""
+"""The version. Its only source is kernel/version.h, which setup.py reads, too."""
 
 from __future__ import annotations
 

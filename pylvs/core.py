@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The kernel module's pure C in Python: packet headers, checksums, TCP states, schedulers.
+"""The kernel module's pure C code for Python: packet headers, checksums, TCP states, schedulers.
 
-The C code is that of ippfvs.ko, so a simulation decides as a director does::
+The C code is that of ippfvs.ko, so a simulation makes the same decisions as a director::
 
     from pylvs.core import Scheduler
 
@@ -28,7 +28,7 @@ try:
     from ._core import ffi, lib
 except ModuleNotFoundError as missing:
     raise ModuleNotFoundError(
-        "the C core is not built beside these sources; leave their folder if pylvs is installed,"
+        "the C core is not built in this source tree; leave its folder if pylvs is installed,"
         " else build it with: python3 -m pylvs._core_build",
         name=missing.name,
     ) from None
@@ -71,7 +71,7 @@ class TcpFlags(IntFlag):
 
 
 class Unreadable(IntEnum):
-    """Why a packet has no five-tuple."""
+    """The reason for which a packet has no five-tuple."""
 
     MALFORMED = 1  #: a length or version field contradicts the packet
     FRAGMENT = 2  #: a fragment
@@ -136,7 +136,7 @@ def read_packet(packet: bytes, *, quoted: bool = False) -> Wire:
     """Read the headers of a packet.
 
     :param packet: the packet, beginning with its network header
-    :param quoted: whether it is the part of a packet that an ICMP error quotes
+    :param quoted: whether the packet is quoted by an ICMP error and may be truncated
     :raises UnreadablePacket: the packet is malformed, a fragment, or of another protocol
     """
     wire = ffi.new("struct ippfvs_wire *")
@@ -203,7 +203,7 @@ def csum_update(check: int, old: bytes, new: bytes) -> int:
 
 
 def csum_update_partial(check: int, old: bytes, new: bytes) -> int:
-    """Do the same for the sum of a pseudo header, which is not complemented (CHECKSUM_PARTIAL)."""
+    """Like :func:`csum_update`, but for the sum of a pseudo header (CHECKSUM_PARTIAL)."""
     return _swap(lib.ippfvs_csum_update_partial(_swap(check), old, new, _even(old, new)))
 
 
@@ -217,7 +217,7 @@ def _even(old: bytes, new: bytes) -> int:
 
 
 class Side(IntEnum):
-    """The sender of a segment, and the sides of the connection that the director sees."""
+    """The sender of a segment, and the directions that the director sees."""
 
     CLIENT = 0  #: from the client; the director also sees the server's segments (NAT)
     SERVER = 1  #: from the server
@@ -230,7 +230,7 @@ def tcp_next(state: State, side: Side, flags: TcpFlags | int) -> State:
 
 
 def tcp_reopens(state: State, flags: TcpFlags | int) -> bool:
-    """Return whether a segment from the client starts a new connection on a used entry."""
+    """Return whether a segment from the client opens a new connection in place of an old one."""
     return bool(lib.ippfvs_tcp_reopens(state, flags))
 
 
@@ -252,11 +252,11 @@ def _names() -> Iterator[str]:
 class Scheduler:
     """A scheduler with its farm of real servers.
 
-    A real server is identified by its index in the weights. The farm counts the connections
-    of each one, as the director does, because some schedulers use these counts.
+    A real server is identified by its index in the weights. The farm counts the connections of
+    each real server, as the director does, because some schedulers use these counts.
 
     :param name: one of :func:`schedulers`
-    :param weights: the weight of each real server, 0..WEIGHT_MAX; 0 gets no connection
+    :param weights: the weight of each real server, 0..WEIGHT_MAX; with 0 it gets no connections
     :param cursor: the position at which round robin begins
     :raises ValueError: there is no such scheduler, a weight is out of range, or there are too
         many real servers
@@ -278,7 +278,7 @@ class Scheduler:
         return len(self.weights)
 
     def _publish(self, weights: tuple[int, ...], cursor: int) -> None:
-        """Create view and state; real servers that stay keep their connections."""
+        """Create the view and the state. Real servers that stay keep their connections."""
         for weight in weights:
             if not 0 <= weight <= WEIGHT_MAX:
                 raise ValueError(f"weight {weight}: from 0 to {WEIGHT_MAX}")
@@ -307,7 +307,7 @@ class Scheduler:
 
     @property
     def cursor(self) -> int:
-        """The current position of round robin; 0 for schedulers without one."""
+        """The current position of round robin; 0 for schedulers without round robin."""
         return int(self._ops.cursor(self._state)) if self._ops.cursor != ffi.NULL else 0
 
     def reweigh(self, weights: Sequence[int]) -> None:
@@ -321,24 +321,24 @@ class Scheduler:
         """Return the real server for the next connection, which is not counted yet.
 
         :param hash: hash of the client's address and port, for schedulers that use it
-        :raises LookupError: no real server takes connections
+        :raises LookupError: no real server accepts connections
         """
         self._flow.hash = hash
         index: int = self._ops.pick(self._view, self._state, self._flow)
         if index < 0:
-            raise LookupError("no real server takes connections")
+            raise LookupError("no real server accepts connections")
         return index
 
     def picks(self, count: int) -> list[int]:
-        """Return the next real servers, and count none of their connections."""
+        """Return the real servers for the next connections, which are not counted."""
         return [self.pick() for _ in range(count)]
 
     def active(self, index: int) -> int:
-        """Return the established connections of a real server."""
+        """Return the number of established connections of a real server."""
         return int(self._loads[index].counts.value >> 32)
 
     def inactive(self, index: int) -> int:
-        """Return all other connections of a real server."""
+        """Return the number of all other connections of a real server."""
         return int(self._loads[index].counts.value & 0xFFFFFFFF)
 
     def opened(self, index: int, *, active: bool = False) -> None:
@@ -350,7 +350,7 @@ class Scheduler:
         self._change(index, active=1, inactive=-1)
 
     def closing(self, index: int) -> None:
-        """Count an active connection as inactive, as after a FIN."""
+        """Count an active connection as inactive, for example after a FIN."""
         self._change(index, active=-1, inactive=1)
 
     def closed(self, index: int, *, active: bool = False) -> None:
@@ -358,7 +358,7 @@ class Scheduler:
         self._change(index, active=-int(active), inactive=-int(not active))
 
     def load(self, index: int, *, active: int, inactive: int) -> None:
-        """Set the connections of a real server, at most 2^31 - 1 of each kind."""
+        """Set the numbers of connections of a real server, which are at most 2^31 - 1."""
         if not (0 <= active < 1 << 31 and 0 <= inactive < 1 << 31):
             raise ValueError(f"real server {index} has no such connection")
         self._loads[index].counts.value = active << 32 | inactive

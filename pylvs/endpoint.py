@@ -19,8 +19,8 @@ class Endpoint(NamedTuple):
     """An IPv4 or IPv6 address and a port.
 
     :ivar address: the address in its canonical text form, without brackets
-    :ivar port: 0..65535 in host byte order; 0 stands for every port of a service, and for
-        the service's own port if it is the port of a real server
+    :ivar port: 0..65535 in host byte order; 0 means all ports for a service, and the service's
+        port for a real server
     """
 
     address: str
@@ -47,7 +47,7 @@ class Endpoint(NamedTuple):
         """Return the endpoint of a packed address.
 
         :param packed: 4 or 16 bytes in network byte order
-        :raises InvalidValue: there are neither 4 nor 16 bytes
+        :raises InvalidValue: the address has neither 4 nor 16 bytes
         """
         family = _FAMILY_OF_LENGTH.get(len(packed))
         if family is None:
@@ -58,21 +58,21 @@ class Endpoint(NamedTuple):
     def parse(cls, text: str, protocol: str = "tcp") -> Endpoint:
         """Parse ``ADDRESS``, ``ADDRESS:PORT`` or ``[IPV6]:PORT``.
 
-        :param protocol: "tcp" or "udp"; the port may be a name that /etc/services has for it
-        :raises InvalidValue: the text is malformed; the error says what is wrong with it
+        :param protocol: "tcp" or "udp"; the port may be a name in /etc/services for this protocol
+        :raises InvalidValue: the text is malformed; the error says what is wrong
         """
         address, colon, port = text.partition(":")
         if text[:1] == "[" or ":" in port:
             address, colon, port = _split_ipv6(text)
         try:
-            # inet_pton() takes IPv4 addresses in their canonical form alone.
+            # inet_pton() accepts IPv4 addresses only in their canonical form.
             if ":" not in address:
                 inet_pton(AF_INET, address)
             else:
                 address = inet_ntop(AF_INET6, inet_pton(AF_INET6, address))
         except (OSError, ValueError):
             raise InvalidValue(*_bad_address(address, text)) from None
-        # Equal to cls(...), whose __new__() takes three times as long.
+        # The result is equal to cls(...), whose __new__() takes three times as long.
         return _new_tuple(cls, (address, _port(port, text, protocol) if colon else 0))
 
     def __str__(self) -> str:
@@ -101,14 +101,14 @@ def _bad_address(address: str, text: str) -> tuple[str, str]:
     if not address:
         return f"'{text}': the address is missing", ""
     if "%" in address:
-        return f"'{text}': an address with a scope, as of fe80::1%eth0, is not taken", ""
+        return f"'{text}': an address with a scope, such as fe80::1%eth0, is not accepted", ""
     if ":" in address:
         remedy = "" if "[" in text else "an IPv6 port needs brackets: [2001:db8::1]:80"
         return f"'{text}' is not an IPv6 address", remedy
     shown = f"'{text}'" if address == text else f"'{text}': '{address}'"
     if address.strip("0123456789./"):
-        return f"{shown} is not an address", "host names are not looked up, give the address"
-    return f"{shown} is not an IPv4 address", "it has four numbers from 0 to 255"
+        return f"{shown} is not an address", "host names are not looked up, use the address"
+    return f"{shown} is not an IPv4 address", "an IPv4 address has four numbers from 0 to 255"
 
 
 def _port(port: str, text: str, protocol: str) -> int:

@@ -87,7 +87,7 @@ class NotPermitted(Refused):
 
 
 class UnknownScheduler(Refused):
-    """The kernel has no scheduler of that name."""
+    """The kernel has no scheduler with that name."""
 
 
 class FamilyMismatch(Refused):
@@ -95,11 +95,11 @@ class FamilyMismatch(Refused):
 
 
 class PortCannotChange(Refused):
-    """The port differs from the service's, and DR and TUN do not rewrite packets."""
+    """The port differs from the service's port, which DR and TUN cannot change."""
 
 
 class AddressNotUsable(Refused):
-    """The address is not unicast, or the method local was given a foreign address."""
+    """The address is not unicast, or it is not the director's and the method is local."""
 
 
 class TooMany(Refused):
@@ -123,7 +123,7 @@ class BuildFailed(Error):
 
 
 class NoSuchNamespace(Error):
-    """There is no network namespace of that name or path."""
+    """There is no network namespace with that name or path."""
 
 
 class TransportError(Error):

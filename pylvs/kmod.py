@@ -35,10 +35,10 @@ _UNKNOWN_SYMBOL = "Unknown symbol"
 def build(
     root: Path, kdir: str | Path | None = None, flags: Mapping[str, str] | None = None
 ) -> Path:
-    """Build ippfvs.ko through Kbuild and return its path.
+    """Build ippfvs.ko with Kbuild and return its path.
 
     :param root: the source tree, which contains Kbuild
-    :param kdir: the build tree of a kernel; None is that of the running kernel
+    :param kdir: the build tree of a kernel; None means that of the running kernel
     :param flags: variables for make, whose names are in MAKE_FLAGS
     :raises BuildFailed: headers or make are missing, or make failed; the message ends with the
         last lines of make's output
@@ -60,18 +60,18 @@ def build(
 
 
 def running_kdir() -> Path:
-    """Return the path at which the build tree of the running kernel belongs."""
+    """Return the path of the running kernel's build tree, which may not be installed."""
     return Path("/lib/modules", os.uname().release, "build")
 
 
 def load(module: Path | str, parameters: Sequence[str] = ()) -> None:
-    """Load the modules of the kernel that a built module needs, and then that module.
+    """Load a built module, after the modules of the kernel that it needs.
 
     :param module: the .ko file
     :param parameters: parameters of the module, such as ``conn_tab_bits=16``
     :raises NotPermitted: loading needs CAP_SYS_MODULE
     :raises MissingOption: the running kernel lacks options; the error names them
-    :raises BuildFailed: the file is no module of the running kernel, or it did not load
+    :raises BuildFailed: the file is not a module of the running kernel, or it did not load
     """
     module = Path(module)
     for name in dependencies(module):
@@ -91,7 +91,7 @@ def unload() -> None:
 def dependencies(module: Path) -> list[str]:
     """Return the names of the modules that a .ko depends on.
 
-    :raises BuildFailed: the file is no module
+    :raises BuildFailed: the file is not a module
     """
     return [name for name in _field(module, "depends").split(",") if name]
 
@@ -99,13 +99,13 @@ def dependencies(module: Path) -> list[str]:
 def version(module: Path) -> str:
     """Return the version of a .ko.
 
-    :raises BuildFailed: the file is no module
+    :raises BuildFailed: the file is not a module
     """
     return _field(module, "version")
 
 
 def missing_options(config: str) -> list[str]:
-    """Return the options that the module needs and the text of a configuration lacks."""
+    """Return the options that the module needs and that a kernel configuration does not have."""
     have = {line.partition("=")[0] for line in config.splitlines() if line[-2:] in ("=y", "=m")}
     return [name for name in NEEDED if name not in have]
 
@@ -138,7 +138,7 @@ def _running_config() -> str:
     try:
         return path.read_text()
     except OSError:
-        return "\n".join(f"{name}=y" for name in NEEDED)  # unknown, so none is missing
+        return "\n".join(f"{name}=y" for name in NEEDED)  # unknown, so no option is reported
 
 
 def _run(words: list[str], absent: str, remedy: str) -> subprocess.CompletedProcess[str]:

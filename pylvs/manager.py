@@ -57,7 +57,7 @@ class Manager:
     :class:`~pylvs.errors.NotPermitted`. Every call that takes a value raises
     :class:`~pylvs.errors.InvalidValue`, and sends nothing, if the value is not valid.
 
-    :param netns: name (as of ``ip netns``) or path of a network namespace; None is the
+    :param netns: name (see ``ip netns``) or path of a network namespace; None means the
         namespace of the caller
     :param transport: carries the requests in place of a netlink socket
     :raises ModuleNotLoaded: the kernel has no ippfvs
@@ -75,7 +75,7 @@ class Manager:
         self.close()
 
     def close(self) -> None:
-        """Close the socket. It may be called twice."""
+        """Close the socket. A second call has no effect."""
         self._transport.close()
 
     # Services
@@ -86,7 +86,7 @@ class Manager:
         """Add a service and return it.
 
         :param protocol: "tcp" or "udp"
-        :param endpoint: the virtual address; without a port it is every port of the protocol
+        :param endpoint: the virtual address; without a port, the service is on all ports
         :param scheduler: "rr", "wrr", "lc" or "wlc"
         :raises AlreadyExists: the service exists already
         :raises AddressNotUsable: the address is not unicast, or no client can reach it
@@ -150,13 +150,13 @@ class Manager:
     ) -> Real:
         """Add a real server to a service and return it.
 
-        :param endpoint: its address; without a port it has the service's port
+        :param endpoint: its address; without a port, it has the service's port
         :param weight: 0..65535; a real server of weight 0 gets no new connections
-        :param method: "nat", "tun", "dr" or "local". If it is None, the kernel takes local
-            for an address of the director, NAT for another address with a port, and else
+        :param method: "nat", "tun", "dr" or "local". If it is None, the kernel chooses local
+            for an address of the director, NAT for another address with a port, and otherwise
             the namespace's default method
         :param create: add the service in the same request if it does not exist; an existing
-            one keeps its scheduler
+            service keeps its scheduler
         :raises NoSuchService: the service does not exist
         :raises AlreadyExists: the service has this real server
         :raises FamilyMismatch: one address is IPv4, the other IPv6
@@ -177,7 +177,7 @@ class Manager:
         weight: int | None = None,
         method: Method | str | None = None,
     ) -> None:
-        """Change a real server. Arguments that are None stay unchanged.
+        """Change a real server. A value whose argument is None is not changed.
 
         :raises NoSuchService: the service does not exist
         :raises NoSuchReal: the service has no such real server
@@ -206,18 +206,18 @@ class Manager:
     def connections(
         self, service: Service | None = None, endpoint: Endpoint | str | None = None
     ) -> Iterator[Connection]:
-        """Yield connections: all, those of a service, or those of one of its real servers.
+        """Yield all connections, those of a service, or those of one of its real servers.
 
-        They are read while you iterate, in bounded memory and over a socket of their own, so
-        other calls may be made meanwhile. A connection that exists during the whole dump is
-        yielded once, unless another with the same hash is added or removed meanwhile.
+        They are read during the iteration, in bounded memory and over a separate socket, so that
+        other calls may be made at the same time. A connection that exists during the whole dump
+        is yielded once, unless another one with the same hash is added or removed meanwhile.
 
         :raises NoSuchService: the service does not exist
         :raises NoSuchReal: the service has no such real server
         """
         real = None
         if service is None and endpoint is not None:
-            raise InvalidValue("a real server is one of a service", "give the service, too")
+            raise InvalidValue("a real server needs its service", "pass the service, too")
         if service is not None:
             service = validate_service(service)
             if endpoint is not None:
@@ -226,7 +226,7 @@ class Manager:
             yield from messages.decode_connections(body)
 
     def config(self) -> ConfigInfo:
-        """Return the settings of the namespace, and what the module reports."""
+        """Return the settings of the namespace and the state that the module reports."""
         return messages.decode_config(self.send(Command.CONFIG_GET)[0])
 
     def configure(
@@ -238,13 +238,14 @@ class Manager:
         udp_timeout_s: int | None = None,
         conn_max: int | None = None,
     ) -> None:
-        """Change settings of the namespace. None leaves a setting as it is.
+        """Change settings of the namespace. A setting whose argument is None is not changed.
 
         :param default_method: "nat", "tun" or "dr"
         :param tcp_timeout_s: seconds, 1..2073600
         :param fin_timeout_s: seconds, 1..2073600
         :param udp_timeout_s: seconds, 1..2073600
-        :param conn_max: the most connections; 0 limits them to a quarter of memory
+        :param conn_max: the maximum number of connections; 0 means the number that fills a
+            quarter of the memory
         :raises InvalidValue: the method is not valid, or a number is out of range
         """
         method = None if default_method is None else as_method(default_method)
@@ -278,9 +279,9 @@ class Manager:
     def map_rules(self, make: Callable[[Service], T]) -> list[T]:
         """Return what make() returns for each service, the oldest service first.
 
-        make() is called with a service and its real servers as soon as these are read, so
-        that no two services need to be in memory. If the rules change during the dump, the
-        results are dropped and the dump is repeated.
+        make() is called with a service and its real servers as soon as these have been read, so
+        that only one service is in memory at a time. If the rules change during the dump, the
+        results are discarded and the dump is repeated.
         """
 
         def read() -> list[T]:
@@ -292,10 +293,10 @@ class Manager:
     def replace(self, ruleset: Ruleset | EncodedRuleset) -> None:
         """Replace the whole rule set atomically.
 
-        Packets see the old set or the new one. A fault in a rule changes nothing, and the
-        error names the rule. Connections to real servers that stay are kept.
+        A packet sees either the old set or the new one. If the kernel refuses a rule, nothing is
+        changed, and the error names the rule. Connections to real servers that stay are kept.
 
-        :param ruleset: the rule set; ippfvsadm gives one that was encoded while it was read
+        :param ruleset: the rule set; ippfvsadm passes one that was encoded while it was read
         :raises Refused: the kernel refused a rule; the subclass says why
         """
         from ._rulefile import EncodedRuleset
@@ -306,7 +307,7 @@ class Manager:
         elif isinstance(ruleset, Ruleset):
             body = messages.encode_ruleset(ruleset)
         else:
-            raise InvalidValue(f"{ruleset!r} is no Ruleset", "loads() and load() return one")
+            raise InvalidValue(f"{ruleset!r} is not a Ruleset", "loads() and load() return one")
         try:
             self._transport.do(Command.REPLACE, body)
         except Refusal as refusal:
@@ -315,14 +316,14 @@ class Manager:
             raise error from None
 
     def clear(self) -> None:
-        """Remove every service. The settings stay."""
+        """Remove every service and keep the settings."""
         self.send(Command.REPLACE)
 
     def events(self) -> Generator[Event, None, None]:
         """Subscribe to changes of the rules and return a generator that never ends.
 
-        It has a socket of its own, which its ``close()`` closes. It yields an event of kind
-        "lost" if the kernel announced more than the socket's buffer could hold.
+        The generator has a separate socket, which its ``close()`` closes. It yields an event of
+        kind "lost" if the socket's buffer has overflowed.
         """
         transport = self._transport.clone()
         try:
@@ -350,10 +351,10 @@ class Manager:
         The methods above validate their arguments and call this one. ippfvsadm calls it for
         values that its grammar has validated.
 
-        :param service: sent whole by SERVICE_NEW, SERVICE_SET and with NLM_F_CREATE, else by
-            its key
+        :param service: SERVICE_NEW, SERVICE_SET and requests with NLM_F_CREATE send its key and
+            its scheduler, others only its key
         :param endpoint: the real server of the service
-        :param flags: flags of the netlink header besides REQUEST and ACK
+        :param flags: flags of the netlink header in addition to REQUEST and ACK
         :raises Refused: the kernel refused the request; the subclass says why
         """
         attrs = []
@@ -378,20 +379,20 @@ class Manager:
     def _query_apart(
         self, command: Command, service: Service | None = None, endpoint: Endpoint | None = None
     ) -> Iterator[bytes]:
-        """Yield the bodies of a dump over a socket of its own, so that other calls may be made."""
+        """Yield the bodies of a dump over a separate socket, so that other calls may be made."""
         with closing(self._transport.clone()) as transport:
             yield from _dump(transport, command, service, endpoint)
 
     def _join(
         self, services: list[ServiceInfo], only: Service | None = None
     ) -> list[ServiceInfo] | None:
-        """Read the real servers of services; None means that the rules have changed."""
+        """Return services with their real servers, or None if the rules have changed."""
         bodies = self._query(Command.REAL_GET, only)
         reals = [some for body in bodies for some in messages.decode_reals(body)]
         return messages.join_dumps(services, reals)
 
     def _with_names(self, error: Error) -> Error:
-        """Append the names of the schedulers to the remedy if one was unknown."""
+        """If a scheduler is unknown, append the names of all schedulers to the remedy."""
         if isinstance(error, UnknownScheduler):
             error.advise(f"it has: {' '.join(self.config().schedulers)}")
         return error
@@ -416,7 +417,8 @@ def _dump(
 def _read_undisturbed(read: Callable[[], T | None]) -> T:
     """Call read() until no change of the rules disturbs it, and return its result.
 
-    :param read: returns None, or raises DumpInterrupted, if the rules changed meanwhile
+    :param read: a function that returns None, or raises DumpInterrupted, if the rules changed
+        while it read them
     :raises Error: the rules changed during each of 20 attempts
     """
     for attempt in range(_DUMP_ATTEMPTS):

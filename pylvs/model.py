@@ -2,11 +2,11 @@
 """The values of a virtual server, and the one place where they are validated.
 
 Service, Real and Config hold identity and configuration. ServiceInfo, RealInfo and
-ConfigInfo add what the kernel reports, such as counters. All of them are frozen. Two
-values are equal if their fields are equal; :func:`pylvs.diff` compares what two rule sets
-mean. ``str()`` of a rule is its text after the command letter of ippfvsadm.
+ConfigInfo add the state that the kernel reports, such as counters. All of them are frozen. Two
+values are equal if their fields are equal; :func:`pylvs.diff` compares the meaning of two rule
+sets. ``str()`` of a rule is its text after the command letter of ippfvsadm.
 
-A value that is made by hand may be invalid. The ``validate_…`` functions check it, and
+A value that was constructed directly may be invalid. The ``validate_…`` functions check it, and
 :class:`pylvs.Manager` calls them before it sends anything.
 """
 
@@ -33,7 +33,7 @@ class Protocol(IntEnum):
 
 
 class Method(IntEnum):
-    """The forwarding method: how a packet reaches its real server."""
+    """The forwarding method, which determines how a packet reaches its real server."""
 
     NAT = 1
     TUN = 2
@@ -58,7 +58,7 @@ _METHOD_OPTIONS = {
 
 
 class State(IntEnum):
-    """The state of a connection; the TCP states have their names of RFC 9293."""
+    """The state of a connection. The names of the TCP states are those of RFC 9293."""
 
     NONE = 0
     SYN_SENT = 1
@@ -77,12 +77,12 @@ class State(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Counters since they were last set to zero.
+    """Counters, which count from the last time that they were zeroed.
 
     :ivar connections: connections that were scheduled
     :ivar packets_in: packets from clients
     :ivar packets_out: packets from real servers; replies of TUN and DR servers do not pass
-        the director and are not counted
+        through the director and are not counted
     :ivar bytes_in: bytes from clients, with the network header
     :ivar bytes_out: bytes from real servers, with the network header
     """
@@ -98,7 +98,7 @@ class Stats:
 class Real:
     """A real server of a service, as it is configured.
 
-    :ivar endpoint: its address (RIP) and port; port 0 stands for the service's port
+    :ivar endpoint: its address (RIP) and port; port 0 means the service's port
     :ivar weight: 0..65535; a real server of weight 0 gets no new connections
     :ivar method: the forwarding method; None leaves the choice to the kernel
     """
@@ -135,7 +135,7 @@ class Service:
     """A virtual service, as it is configured.
 
     :ivar protocol: TCP or UDP
-    :ivar endpoint: the virtual address (VIP) and port; port 0 stands for every port
+    :ivar endpoint: the virtual address (VIP) and port; port 0 means all ports
     :ivar scheduler: "rr", "wrr", "lc", "wlc", or another one that the kernel has
     :ivar reals: its real servers in the order in which they were added
     """
@@ -147,7 +147,9 @@ class Service:
 
     def __post_init__(self) -> None:
         if not isinstance(self.protocol, Protocol):
-            raise InvalidValue(f"{self.protocol!r} is no Protocol", "give Protocol.TCP or UDP")
+            raise InvalidValue(
+                f"{self.protocol!r} is not a Protocol", "use Protocol.TCP or Protocol.UDP"
+            )
 
     @property
     def key(self) -> tuple[Protocol, Endpoint]:
@@ -156,7 +158,7 @@ class Service:
 
     @property
     def name(self) -> str:
-        """Return the service as messages name it: ``tcp 10.0.0.1:80``."""
+        """Return the name of the service in messages: ``tcp 10.0.0.1:80``."""
         return f"{self.protocol} {self.endpoint}"
 
     @property
@@ -165,7 +167,7 @@ class Service:
         return f"-{'t' if self.protocol is Protocol.TCP else 'u'} {self.endpoint}"
 
     def end_of(self, real: Endpoint) -> Endpoint:
-        """Return the identity of a real server: port 0 is replaced by the service's port."""
+        """Return the identity of a real server, in which the service's port replaces port 0."""
         return real if real.port else real._replace(port=self.endpoint.port)
 
     def __str__(self) -> str:
@@ -203,13 +205,14 @@ class ServiceInfo(Service):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The settings of a network namespace. None leaves a setting as it is.
+    """The settings of a network namespace. A setting that is None is not changed.
 
-    :ivar default_method: NAT, TUN or DR; the method of real servers that name none
+    :ivar default_method: NAT, TUN or DR; the method of real servers that are added without a port
     :ivar tcp_timeout_s: seconds for which an idle established TCP connection is kept
     :ivar fin_timeout_s: seconds for which a TCP connection is kept after a FIN
     :ivar udp_timeout_s: seconds for which an idle UDP flow is kept
-    :ivar conn_max: the most connections; 0 limits them to a quarter of memory
+    :ivar conn_max: the maximum number of connections; 0 means the number that fills a quarter of
+        the memory
     """
 
     default_method: Method | None = None
@@ -221,7 +224,7 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class ConfigInfo(Config):
-    """The settings of a network namespace, and what the module reports.
+    """The settings of a network namespace and the state that the module reports.
 
     :ivar version: the version of the module
     :ivar connections: the current number of connections
@@ -237,7 +240,7 @@ class ConfigInfo(Config):
     schedulers: tuple[str, ...] = ()
 
     def rule(self) -> Config:
-        """Return the settings without what the module reports."""
+        """Return the settings without the state that the module reports."""
         return Config(
             self.default_method,
             self.tcp_timeout_s,
@@ -309,14 +312,14 @@ class Event:
 def as_service(
     protocol: Protocol | str, endpoint: Endpoint | str, scheduler: str = "wlc"
 ) -> Service:
-    """Return the service that text or values describe.
+    """Return the service that texts or values describe.
 
     :raises InvalidValue: the protocol, the address, the port or the scheduler's name is not
         valid
     """
     if not isinstance(protocol, Protocol):
         if str(protocol).upper() not in Protocol.__members__:
-            raise InvalidValue(f"'{protocol}' is not a protocol: give tcp or udp")
+            raise InvalidValue(f"'{protocol}' is not a protocol: use tcp or udp")
         protocol = Protocol[protocol.upper()]
     endpoint = as_endpoint(endpoint, protocol)
     return Service(protocol, endpoint, validate_scheduler(scheduler))
@@ -328,7 +331,7 @@ def as_real(
     weight: int = 1,
     method: Method | str | None = None,
 ) -> Real:
-    """Return the real server that text or values describe.
+    """Return the real server that texts or values describe.
 
     :raises InvalidValue: the address, the port, the weight or the method is not valid
     """
@@ -338,66 +341,68 @@ def as_real(
 
 
 def as_endpoint(endpoint: Endpoint | str, protocol: Protocol) -> Endpoint:
-    """Return the endpoint of a text, or a canonical copy of one that was made by hand.
+    """Return the endpoint that a text describes, or a canonical copy of an Endpoint.
 
     :raises InvalidValue: the address or the port is not valid
     """
     if isinstance(endpoint, str):
         return Endpoint.parse(endpoint, str(protocol))
     if isinstance(endpoint, Real):
-        raise InvalidValue(f"{endpoint} is a real server, no address", "give its .endpoint")
+        raise InvalidValue(f"{endpoint} is a real server, not an address", "use its .endpoint")
     if not isinstance(endpoint, Endpoint):
-        raise InvalidValue(f"{endpoint!r} is no address", "give a text or an Endpoint")
+        raise InvalidValue(f"{endpoint!r} is not an address", "use a string or an Endpoint")
     canonical = Endpoint.unpack(endpoint.packed, endpoint.port)
     validate_number(endpoint.port, "a port", 0, PORT_MAX)
     return canonical
 
 
 def as_method(method: Method | str) -> Method:
-    """Return the method of a name.
+    """Return the method with a name.
 
-    :raises InvalidValue: there is no method of that name
+    :raises InvalidValue: there is no method with that name
     """
     if isinstance(method, Method):
         return method
     if str(method).upper() not in Method.__members__:
-        raise InvalidValue(f"'{method}' is not a method: give nat, tun, dr or local")
+        raise InvalidValue(f"'{method}' is not a method: use nat, tun, dr or local")
     return Method[method.upper()]
 
 
 def validate_scheduler(name: str) -> str:
-    """Return a name that a scheduler may have. The kernel decides whether it has that one.
+    """Return the name if a scheduler may have it. Only the kernel knows which schedulers it has.
 
-    :raises InvalidValue: the name is empty, too long or has other characters than letters
-        and digits of ASCII
+    :raises InvalidValue: the name is empty, too long or has characters other than ASCII letters
+        and digits
     """
     if isinstance(name, str) and len(name) < SCHEDULER_LEN and name.isascii() and name.isalnum():
         return name
-    raise InvalidValue(f"'{name}' is not a scheduler: give rr, wrr, lc or wlc")
+    raise InvalidValue(f"'{name}' is not a scheduler: use rr, wrr, lc or wlc")
 
 
 def validate_service(service: Service) -> Service:
     """Return a canonical copy of a service without its real servers.
 
-    :raises InvalidValue: it is no Service, or :func:`as_service` refuses one of its values
+    :raises InvalidValue: it is not a Service, or :func:`as_service` refuses one of its values
     """
     if not isinstance(service, Service):
-        raise InvalidValue(f"{service!r} is no Service", "add_service() and service() return one")
+        raise InvalidValue(
+            f"{service!r} is not a Service", "add_service() and service() return one"
+        )
     return as_service(service.protocol, service.endpoint, service.scheduler)
 
 
 def validate_real(protocol: Protocol, real: Real) -> Real:
     """Return a canonical copy of a real server.
 
-    :raises InvalidValue: it is no Real, or :func:`as_real` refuses one of its values
+    :raises InvalidValue: it is not a Real, or :func:`as_real` refuses one of its values
     """
     if not isinstance(real, Real):
-        raise InvalidValue(f"{real!r} is no Real", "write Real(Endpoint.parse('172.16.0.2:80'))")
+        raise InvalidValue(f"{real!r} is not a Real", "use Real(Endpoint.parse('172.16.0.2:80'))")
     return as_real(protocol, real.endpoint, real.weight, real.method)
 
 
 def validate_config(config: Config) -> Config:
-    """Return valid settings.
+    """Return a canonical copy of settings.
 
     :raises InvalidValue: the method is not valid, or a number is out of range
     """
@@ -406,17 +411,17 @@ def validate_config(config: Config) -> Config:
         if seconds is not None:
             validate_number(seconds, "a timeout in seconds", 1, TIMEOUT_MAX_S)
     if config.conn_max is not None:
-        validate_number(config.conn_max, "the most connections", 0, UINT32_MAX)
+        validate_number(config.conn_max, "the maximum number of connections", 0, UINT32_MAX)
     method = None if config.default_method is None else as_method(config.default_method)
     if method is Method.LOCAL:
-        raise InvalidValue("the default method cannot be local: give nat, tun or dr")
+        raise InvalidValue("the default method cannot be local: use nat, tun or dr")
     return Config(method, *timeouts, config.conn_max)
 
 
 def validate_number(number: object, what: str, low: int, high: int) -> None:
-    """Refuse everything but an int from low to high.
+    """Refuse every value that is not an int from low to high.
 
-    :raises InvalidValue: the number is no int, or it is out of range
+    :raises InvalidValue: the number is not an int, or it is out of range
     """
     if not isinstance(number, int) or isinstance(number, bool) or not low <= number <= high:
         raise InvalidValue(f"'{number}': {what} is a whole number from {low} to {high}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Rule sets: as values, as the text of a save file, and compared. No I/O.
+"""Rule sets: their values, their text in a save file, and their comparison. No I/O.
 
 A save file consists of argument lines of ippfvsadm::
 
@@ -25,7 +25,7 @@ from .model import Config, Real, Service
 
 
 class Rule(NamedTuple):
-    """A service, or a real server of it; neither for the settings.
+    """A service, or a real server of a service. Both are None for the settings.
 
     :ivar where: the line of a file, or the rule itself, as an error names it
     """
@@ -40,7 +40,7 @@ class Ruleset:
     """Services with their real servers, and settings.
 
     :ivar services: the services in the order in which they are added
-    :ivar config: the settings; those that are None stay as they are
+    :ivar config: the settings; those that are None are not changed
     :ivar source: the name of the file that was read; empty if there is none
     :ivar line_numbers: the line in that file of each service and each real server, in order
     """
@@ -69,9 +69,9 @@ class Ruleset:
                 yield service, real
 
     def rule_at(self, index: int) -> Rule:
-        """Return the rule of a nest of a REPLACE request, an empty rule if there is none.
+        """Return the rule in a nest of a REPLACE request, or an empty rule if there is none.
 
-        :param index: the number of the nest; if there are settings, theirs is the first
+        :param index: the number of the nest; if there are settings, they are nest 0
         """
         index -= self.config != Config()
         if index < 0:
@@ -116,8 +116,8 @@ def config_lines(config: Config) -> Iterator[str]:
 def diff(old: Ruleset, new: Ruleset) -> list[str]:
     """Return the argument lines of ippfvsadm that change the old rule set into the new one.
 
-    The order of services and of real servers is no difference. Neither is a method that the
-    new rule set leaves to the kernel.
+    The order of services and of real servers is ignored. So is a method that the new rule set
+    leaves to the kernel.
     """
     changes: list[str] = []
     if old.config != new.config:

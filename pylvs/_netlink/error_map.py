@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The error map: the kernel's errno as an error that names the object and the remedy. No I/O."""
+"""The error map turns the kernel's errno into an error with the object and the remedy. No I/O."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Refusal(Exception):
 
     :ivar errno: a positive errno
     :ivar kernel: the message of the extended error; empty if there is none
-    :ivar offset: where in the body of the request the offending attribute begins, in bytes;
-        -1 if the kernel named none
+    :ivar offset: the position of the refused attribute in the body of the request, in bytes;
+        -1 if the kernel did not report it
     """
 
     def __init__(self, number: int, kernel: str = "", offset: int = -1) -> None:
@@ -49,9 +49,9 @@ def explain(
     :param attribute: the kernel's name of the attribute that it refused
     """
     if refusal.errno == errno.ENOENT and not refusal.kernel:
-        # The module itself sends a message with every ENOENT, so this one is of nlctrl.
+        # The module sends a message with every ENOENT, so this one comes from nlctrl.
         return errors.ModuleNotLoaded(
-            "the ippfvs module was removed, or loaded anew, under this Manager",
+            "the ippfvs module was removed or reloaded while this Manager was open",
             "load it with: modprobe ippfvs; then open another Manager",
         )
     if refusal.errno == errno.EADDRNOTAVAIL and attribute.startswith("IPPFVS_SERVICE"):
@@ -66,14 +66,14 @@ def explain(
     return error
 
 
-# Each function returns the error for one errno, or None if the request named no object that
-# the error could be about.
+# Each function returns the error for one errno, or None if the request did not name the object
+# that the error would be about.
 
 
 def _not_permitted(service: Service | None, real: Real | None) -> errors.Error:
     return errors.NotPermitted(
         "changing the rules needs CAP_NET_ADMIN in this network namespace",
-        "do it as root, for instance with sudo",
+        "do it as root, for example with sudo",
     )
 
 
@@ -102,11 +102,11 @@ def _exists(service: Service | None, real: Real | None) -> errors.Error | None:
         return None
     if real is None:
         return errors.AlreadyExists(
-            f"service {service.name} is there already",
+            f"service {service.name} already exists",
             f"change it with: ippfvsadm -E {service.option} -s SCHEDULER",
         )
     return errors.AlreadyExists(
-        f"{real.endpoint} is a real server of {service.name} already",
+        f"{real.endpoint} is already a real server of {service.name}",
         f"change it with: ippfvsadm -e {service.option} -r {real.endpoint}",
     )
 
@@ -116,7 +116,7 @@ def _families(service: Service | None, real: Real | None) -> errors.Error | None
         return None
     return errors.FamilyMismatch(
         f"{real.endpoint} cannot serve {service.name}: one address is IPv4, the other IPv6",
-        "give both in one family",
+        "use addresses of one family",
     )
 
 
@@ -138,7 +138,7 @@ def _port(service: Service | None, real: Real | None) -> errors.Error | None:
 
 
 def _port_remedy(virtual: Endpoint) -> str:
-    return f"give port {virtual.port}" if virtual.port else "give no port"
+    return f"port {virtual.port}" if virtual.port else "omit the port"
 
 
 def _too_many(service: Service | None, real: Real | None) -> errors.Error | None:
@@ -155,7 +155,7 @@ def _too_many(service: Service | None, real: Real | None) -> errors.Error | None
 
 
 def _address(service: Service | None, real: Real | None) -> errors.Error | None:
-    """Return the error without its reason: explain() takes that from the kernel."""
+    """Return the error without its reason, which explain() takes from the kernel's message."""
     if service is None:
         return None
     if real is None:
@@ -168,7 +168,7 @@ def _other(refusal: Refusal, attribute: str) -> errors.Error:
     if refusal.errno == errno.EOPNOTSUPP:
         return errors.VersionMismatch(
             "the ippfvs module does not know this command",
-            "install module and pylvs of one release",
+            "install the module and pylvs of the same release",
         )
     if refusal.errno in (errno.ENOMEM, errno.ENOBUFS):
         return errors.TransportError("the kernel is out of memory")

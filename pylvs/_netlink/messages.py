@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The messages of the family ippfvs: values to requests, answers to values. No I/O.
+"""The messages of the family ippfvs: encodes requests and decodes answers. No I/O.
 
-A body is the attributes of a message without its headers. kernel/uapi/ippfvs.h describes
-the message tree. A test compares the attribute sets with it by name, number and kind.
+A body consists of the attributes of a message, without its headers. kernel/uapi/ippfvs.h
+describes the message tree. A test compares the attribute sets with that header by name, number
+and kind.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from .nlattr import REQUIRED, AttrLayout, AttrSet, Decoder, Row, Values, encode,
 if TYPE_CHECKING:
     from ..ruleset import Ruleset
 
-# Attribute sets. The place of an attribute is its number.
+# Attribute sets. The position of an attribute in its set is its number.
 
 STATS = AttrSet(
     "IPPFVS_STATS_",
@@ -126,7 +127,7 @@ def service_attrs(service: Service, *, key_only: bool = False) -> Values:
 def real_attrs(
     endpoint: Endpoint, weight: int | None = None, method: Method | None = None
 ) -> Values:
-    """Return the nest of a real server. The kernel chooses, or keeps, what is None."""
+    """Return the nest of a real server. The kernel chooses, or keeps, a value that is None."""
     attrs: Values = [("address", endpoint.packed), ("port", endpoint.port)]
     if weight is not None:
         attrs.append(("weight", weight))
@@ -158,7 +159,7 @@ def encode_ruleset(ruleset: Ruleset) -> bytearray:
 
 
 def encode_config(config: Config) -> bytes:
-    """Return the nest of the settings that are not None, nothing if all are."""
+    """Return the nest of the settings that are not None, or nothing if all are None."""
     return b"" if config == Config() else encode(MESSAGE, config_attrs(config))
 
 
@@ -228,7 +229,7 @@ _METHODS = {0: None, **{int(method): method for method in Method}}
 _CONN_METHODS = {int(method): method for method in Method}
 _STATES = {int(state): state for state in State}
 _FAMILIES = {4: AF_INET, 16: AF_INET6}
-_ZEROES = Stats()  # shared by all real servers that counted nothing
+_ZEROES = Stats()  # shared by all real servers whose counters are 0
 _new_tuple = tuple.__new__
 
 ServiceKey = tuple[Protocol, Endpoint]
@@ -238,7 +239,7 @@ RealsOfService = tuple[ServiceKey, str, list[RealInfo]]
 
 @contextmanager
 def _unknown_values_are_malformed() -> Iterator[None]:
-    """Turn the lookup of an unknown number, address length or character into one error."""
+    """Raise TransportError if a number, an address length or a character is unknown."""
     try:
         yield
     except (KeyError, UnicodeDecodeError) as error:
@@ -270,7 +271,7 @@ def decode_service(body: bytes) -> ServiceInfo:
 
 
 def decode_reals(body: bytes) -> list[RealsOfService]:
-    """Decode an answer to REAL_GET: real servers behind the service that they belong to.
+    """Decode an answer to REAL_GET: services, each with some or all of its real servers.
 
     :raises TransportError: the body is malformed
     """
@@ -291,7 +292,7 @@ def decode_reals(body: bytes) -> list[RealsOfService]:
 def decode_rules(bodies: Iterable[bytes]) -> Iterator[Service]:
     """Yield the services in bodies of RULES_GET or REPLACE, each with its real servers.
 
-    A service whose real servers continue in the next body is repeated at its beginning.
+    If the real servers of a service continue in the next body, that body repeats the service.
 
     :raises TransportError: a body is malformed
     """
@@ -395,8 +396,8 @@ def join_dumps(
 ) -> list[ServiceInfo] | None:
     """Give each service of one dump its real servers of another dump.
 
-    The second dump repeats the key and the scheduler of each service. If they agree with
-    the first one, and the numbers of real servers do, the two are of one rule set.
+    The second dump repeats the key and the scheduler of each service. If keys, schedulers and
+    numbers of real servers agree, both dumps show the same rule set.
 
     :return: the services, or None if the rules changed between the dumps
     """
@@ -454,7 +455,7 @@ def _text(value: bytes) -> str:
 
 
 def _endpoint(address: bytes, port: int) -> Endpoint:
-    # Equal to Endpoint(...), whose __new__() takes three times as long.
+    # The result is equal to Endpoint(...), whose __new__() takes three times as long.
     return _new_tuple(Endpoint, (inet_ntop(_FAMILIES[len(address)], address), ntohs(port)))
 
 

@@ -8,8 +8,8 @@ The decoder is made for dumps of 100,000 nests. The kernel writes the attributes
 in one order and with the same lengths each time. So the decoder walks one nest, attribute
 by attribute, and keeps its :class:`AttrLayout`: a struct in which frames (headers and
 padding) and values alternate. One call of the struct then unpacks each following nest. As
-long as the frames are equal, the values are at the same places; if they differ, the decoder
-walks the next nest. The same struct encodes nests of that layout.
+long as the frames are equal, the values are at the same positions. If a nest has other frames,
+the decoder walks that nest, too. The same struct encodes nests of that layout.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ Values = list[tuple[str, Any]]
 """Names and values of attributes. The value of a nest is such a list again."""
 
 Row = tuple[Any, ...]
-"""The wanted values of one nest."""
+"""The values of one nest that the caller wants."""
 
 Wanted = Mapping[str, Any]
 """Names of attributes, each with the value that replaces an absent one."""
 
 REQUIRED: Any = object()
-"""Replaces no value: a nest without that attribute cannot be decoded."""
+"""Stands for the absence of a default value: a nest without this attribute is malformed."""
 
 HEADER = struct.Struct("=HH")
 
@@ -42,14 +42,14 @@ _NLA_F_NESTED = 1 << 15
 _TYPE_MASK = 0x3FFF
 _NUMBERS = {"u8": "=B", "u32": "=I", "u64": "=Q", "be16": ">H"}
 _PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")
-_LAYOUTS_MAX = 8  # for nests of one length; searching more of them costs more than a walk
+_LAYOUTS_MAX = 8  # per length of nests; searching more layouts takes longer than a walk
 
 
 class Attr(NamedTuple):
     """A declared attribute.
 
     :ivar number: the attribute's type in the netlink header
-    :ivar symbol: the name in the header of the kernel
+    :ivar symbol: the name in kernel/uapi/ippfvs.h
     :ivar kind: "u8", "u32", "u64" (host byte order), "be16" (network byte order),
         "binary", "string", or "nest"
     :ivar nest: the attribute set of a nest
@@ -64,9 +64,8 @@ class Attr(NamedTuple):
 class AttrSet:
     """The attributes of one nest in the order of their numbers, which begin with 1.
 
-    :param prefix: the prefix of the names in the header of the kernel
-    :param attrs: the kind of each attribute, the set of a nest, or None for a number that
-        is padding
+    :param prefix: the prefix of the names in kernel/uapi/ippfvs.h
+    :param attrs: for each attribute, its kind, or its set if it is a nest, or None if it is padding
     """
 
     def __init__(self, prefix: str, **attrs: str | AttrSet | None) -> None:
@@ -108,7 +107,7 @@ def encode(attr_set: AttrSet, values: Values) -> bytes:
         number, _, kind, nest = attr_set.attrs[name]
         if nest is not None:
             content = encode(nest, value)
-            number |= _NLA_F_NESTED  # the kernel's strict parser asks for it
+            number |= _NLA_F_NESTED  # the kernel's strict parser requires this flag
         elif kind == "binary":
             content = value
         elif kind == "string":
@@ -121,10 +120,10 @@ def encode(attr_set: AttrSet, values: Values) -> bytes:
 
 
 def locate(attr_set: AttrSet, body: Body, offset: int) -> tuple[int, str]:
-    """Return what is at an offset, as an extended error of the kernel tells it.
+    """Find the attribute at an offset that an extended error of the kernel reports.
 
-    :return: the index of the top-level attribute that holds the byte, -1 if none does; and
-        the kernel's name of the innermost attribute that holds it, empty if none does
+    :return: the index of the top-level attribute at the offset, or -1; and the kernel's name of
+        the innermost attribute at the offset, or an empty string
     """
     for index, (_, start, end) in enumerate(walk(body, 0, len(body))):
         if start - HEADER.size <= offset < (end + 3) & ~3:
@@ -144,14 +143,14 @@ def _symbol_at(attr_set: AttrSet, body: Body, start: int, end: int, offset: int)
 
 
 class Decoder:
-    """Decodes bodies that consist of nests.
+    """A decoder of bodies that consist of nests.
 
-    Numbers are ints. All other values are bytes, and so are strings, with their NUL. A be16
-    is an int that still needs :func:`socket.ntohs`.
+    Numbers are ints. All other values, including strings with their NUL, are bytes. A be16 is an
+    int that still needs :func:`socket.ntohs`.
 
     :param attr_set: the top-level attributes
-    :param wanted: for each wanted nest, the names of at least two attributes, which may be
-        in nests within it; nests that are not wanted are skipped
+    :param wanted: for each wanted nest, the names of at least two attributes with their default
+        values. The attributes may be in nests inside it. Nests that are not wanted are skipped
     """
 
     def __init__(self, attr_set: AttrSet, **wanted: Wanted) -> None:
@@ -160,7 +159,7 @@ class Decoder:
         self._layouts: dict[bytes, list[tuple[AttrLayout, Callable[[Row], Row]]]] = {}
 
     def segments(self, body: bytes) -> Iterator[tuple[str, list[Row]]]:
-        """Yield the name of a nest and the rows of all nests of one layout in succession.
+        """Yield, for each run of nests of one layout, their name and their rows.
 
         :raises TransportError: the body is malformed, or a nest lacks a required attribute
         """
@@ -197,7 +196,7 @@ def _pick_nothing(row: Row) -> Row:
 
 
 class _Field(NamedTuple):
-    """A value within a nest. An attribute that is not declared has no name."""
+    """A value within a nest. The name of an attribute that is not declared is empty."""
 
     name: str
     kind: str
@@ -218,7 +217,7 @@ class _Field(NamedTuple):
 
 
 class AttrLayout:
-    """Where the values of a nest are, found by walking one such nest.
+    """The positions of the values in a nest, found by walking one such nest.
 
     :ivar nest: the name of the nest, empty if it is not declared
     :ivar struct: unpacks a nest into frames and values, which alternate
@@ -240,7 +239,7 @@ class AttrLayout:
         self._names = [field.name for field in fields]
 
     def matches(self, body: bytes, start: int) -> bool:
-        """Return whether a nest of this layout starts there."""
+        """Return whether a nest of this layout starts at START."""
         if len(body) - start < self.struct.size:
             return False
         return bool(self.struct.unpack_from(body, start)[::2] == self.frames)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The transport: bodies of requests to the kernel, and bodies of its answers back.
+"""The transport sends the bodies of requests to the kernel and receives the bodies of answers.
 
-:class:`pylvs.Manager` knows only the protocol :class:`Transport`, which the unit tests
-implement without a socket. :class:`NetlinkTransport` is a synchronous generic netlink socket.
-docs/decisions/pyroute2.md says why it is not one of pyroute2's.
+:class:`pylvs.Manager` uses only the protocol :class:`Transport`, which the unit tests implement
+without a socket. :class:`NetlinkTransport` is a synchronous generic netlink socket.
+docs/decisions/pyroute2.md explains why pyroute2's sockets are not used.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class DumpInterrupted(Exception):
 
 
 class Transport(Protocol):
-    """A connection to the rules of one network namespace."""
+    """A connection to the ippfvs family in one network namespace."""
 
     def do(self, command: Command, body: Body = b"", flags: int = 0) -> list[bytes]:
         """Send one request and return the bodies of its answers.
@@ -105,13 +105,13 @@ class Transport(Protocol):
         """Return another transport to the same namespace."""
 
     def close(self) -> None:
-        """Free the resources. It may be called twice."""
+        """Free the resources. A second call has no effect."""
 
 
 class NetlinkTransport:
     """A generic netlink socket. See :class:`Transport` for its methods.
 
-    :param netns: name or path of a network namespace; None is that of the caller
+    :param netns: name or path of a network namespace; None means the namespace of the caller
     :raises ModuleNotLoaded: the kernel has no family ippfvs
     :raises VersionMismatch: the module has another version of the interface
     :raises MissingOption: the kernel has no generic netlink
@@ -246,8 +246,8 @@ def _family_and_group(body: bytes) -> tuple[int, int]:
         raise TransportError("generic netlink gave an answer that cannot be read") from None
     if version != GENL_VERSION:
         raise VersionMismatch(
-            f"the ippfvs module speaks version {version} of its interface, pylvs {GENL_VERSION}",
-            "install module and pylvs of one release",
+            f"the ippfvs module has version {version} of the interface, pylvs has {GENL_VERSION}",
+            "install the module and pylvs of the same release",
         )
     return family, groups.get(GENL_EVENTS.encode() + b"\0", 0)
 
@@ -256,7 +256,7 @@ def _family_and_group(body: bytes) -> tuple[int, int]:
 
 
 class Answer(NamedTuple):
-    """One message of the kernel. The body of a control message is all of its content."""
+    """One message of the kernel. A control message has no generic netlink header."""
 
     kind: int
     flags: int
@@ -292,7 +292,7 @@ def messages(data: bytes | memoryview) -> Iterator[Answer]:
 
 
 def refusal_in(answer: Answer) -> Refusal | None:
-    """Decode NLMSG_ERROR or NLMSG_DONE; None means success."""
+    """Decode NLMSG_ERROR or NLMSG_DONE. Return None if it means success."""
     body = answer.body
     if len(body) < _S32.size:
         return None if answer.kind == NLMSG_DONE else Refusal(errno.EPROTO)
@@ -307,7 +307,7 @@ def _extended_error(answer: Answer) -> tuple[str, int]:
     """Return the kernel's message, and the offset of the offending attribute in our body."""
     body, start = answer.body, _S32.size
     if answer.kind == NLMSG_ERROR:
-        # The request follows, whole or, with NLM_F_CAPPED, its header alone.
+        # The request follows or, with NLM_F_CAPPED, only its header.
         (length,) = _U32.unpack_from(body, start)
         start += _NLMSGHDR.size if answer.flags & NLM_F_CAPPED else (length + 3) & ~3
     message, offset = "", -1
@@ -386,7 +386,7 @@ def _enter(netns: str) -> None:
     except PermissionError:
         raise NotPermitted(
             f"entering network namespace '{netns}' needs CAP_SYS_ADMIN",
-            "do it as root, for instance with sudo",
+            "do it as root, for example with sudo",
         ) from None
     except OSError as error:
         raise NoSuchNamespace(
@@ -404,7 +404,7 @@ def _setns(fd: int) -> None:
 
 
 def _set_buffer(sock: socket.socket, force: int, option: int, size: int) -> None:
-    """Set a buffer's size in bytes; an unprivileged caller is bound to the sysctl's limit."""
+    """Set a buffer's size in bytes. For an unprivileged caller, a sysctl limits the size."""
     try:
         sock.setsockopt(socket.SOL_SOCKET, force, size)
     except PermissionError:
@@ -415,7 +415,7 @@ def _socket_error(error: OSError, size: int = 0) -> Error:
     if error.errno == errno.EMSGSIZE:
         return TransportError(
             f"a request of {size} bytes is more than the socket may send",
-            "raise it with: sysctl net.core.wmem_max",
+            "raise the limit with: sysctl net.core.wmem_max",
         )
     if error.errno == errno.ENOBUFS:
         return TransportError("the kernel had no room for its answer", "try again")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""ippfvsadm: runs a request, and reports an error as one sentence."""
+"""The command ippfvsadm runs a request and reports an error as one sentence."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ Connect = Callable[[str | None], "Manager"]
 _INTERRUPTED = 130
 _YOUNG_OBJECTS = 200_000
 _MESSAGE_MAX = 2000  # characters; a message may quote a word of the command line
-_WRITE_MIN = 1 << 15  # characters in each write but the last
+_WRITE_MIN = 1 << 15  # minimum number of characters in a write, except in the last one
 
 
 def main(argv: Sequence[str] | None = None, connect: Connect | None = None) -> int:
     """Run ippfvsadm and return its exit code.
 
     :param argv: the words after the name of the command
-    :param connect: returns the Manager of a namespace; the tests pass their own
+    :param connect: a function that returns the Manager of a namespace; None opens a socket
     """
     try:
-        from ..errors import Error  # within the try, as an interrupt may come at once
+        from ..errors import Error  # within the try, because an interrupt may come at once
     except KeyboardInterrupt:
         return _INTERRUPTED
     _collect_garbage_less_often()
@@ -149,7 +149,7 @@ def _clear(lvs: Manager, request: Request) -> None:
 
 
 def _settings(lvs: Manager, request: Request) -> None:
-    """Change settings, or print one that was given no value."""
+    """Change settings, or print a setting whose option has no value."""
     from ..model import Config
     from ..uapi import Command
 
@@ -169,7 +169,7 @@ def _save(lvs: Manager, request: Request) -> None:
 
 
 def _restore(request: Request, connect: Connect) -> int:
-    """Replace the rule set by that of standard input, which is read whole before."""
+    """Replace the rule set by the one on standard input, after all of it has been read."""
     from .._rulefile import lines_of, read
     from ..errors import InvalidValue
 
@@ -269,7 +269,7 @@ def _report(message: str, code: int) -> int:
 
 
 def _unexpected(error: Exception) -> str:
-    """Return the message for an error that is none of pylvs."""
+    """Return the message for an error that is not an error of pylvs."""
     if isinstance(error, OSError):
         return f"{error.filename or 'output'}: {error.strerror or error}"
     if isinstance(error, ModuleNotFoundError):
@@ -284,7 +284,7 @@ def _discard_stdout() -> None:
 
 
 def _replace_closed_stdout() -> None:
-    """Replace a standard output that was closed at the start by one that refuses every write."""
+    """If standard output is closed at the start, replace it by one that refuses every write."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 1)
     sys.stdout = open(1, "w")  # noqa: SIM115
 
@@ -292,8 +292,8 @@ def _replace_closed_stdout() -> None:
 def _collect_garbage_less_often() -> None:
     """Raise the threshold of the garbage collector.
 
-    A listing has a million objects and no cycle among them. A search for cycles after every
-    700 new objects would take longer than the rest of the command.
+    A large listing has a million objects, without cycles. A search for cycles after every 700
+    new objects would take longer than the rest of the command.
     """
     import gc
 

@@ -24,16 +24,16 @@ Method        -m NAT  -i TUN  -g DR  --method nat|tun|dr|local. Without one, in
               both grammars: local for an address of the director, NAT if a
               port is given, else the default method (ipvsadm would take DR)
 List          ippfvsadm [-L] [-t|-u ADDRESS:PORT] [-v] [--json], all numeric;
-              in a pipe the paper's table (-v: more), else with connections
+              in a pipe the paper's table, with -v or on a terminal more columns
                 --stats counters   --rate[=SECONDS] rates   -c connections
                 --drops dropped packets by reason   --timeout timeouts
-              --events follows changes of the rules (--json: a line each)
+              --events follows changes of the rules (--json: one line per event)
 Zero, clear   -Z [-t|-u ADDRESS:PORT] zero the counters   -C remove all services
 Save          ippfvsadm -S > FILE      all rules and settings
 Restore       ippfvsadm -R < FILE      replaces the whole rule set in one step
               (ipvsadm adds to it); an error names the line, nothing changes
-Settings      --default-method [nat|tun|dr]   --conn-max [N] 0: by memory size
-              --set TCP FIN UDP timeouts in seconds, 0 keeps one
+Settings      --default-method [nat|tun|dr]   --conn-max [N] (0: by memory size)
+              --set TCP FIN UDP timeouts in seconds (0 keeps the present one)
 Namespace     --netns NAME or path of a network namespace
 Other         --version  --help  --debug (traceback of an unexpected error)
 
@@ -50,8 +50,8 @@ OPTIONS: dict[str, dict[str, str]] = {
         "delete-service": "Remove a service with its real servers. With -R: remove the real "
         "server only.",
         "add-server": "Add a real server to a service.",
-        "edit-server": "Change weight or method of a real server.",
-        "delete-server": "Remove a real server. TCP clients of its connections get RST.",
+        "edit-server": "Change the weight or the method of a real server.",
+        "delete-server": "Remove a real server. The TCP clients of its connections get an RST.",
         "list": "List services, real servers or connections. This is the default.",
         "zero": "Zero the counters of a service, or all counters.",
         "clear": "Remove all services.",
@@ -60,9 +60,9 @@ OPTIONS: dict[str, dict[str, str]] = {
         "the real server.",
         "set": "Set the timeouts of established TCP, of TCP after a FIN, and of UDP, in seconds. "
         "0 keeps a timeout.",
-        "default-method": "Show or set the method of real servers that are given without a port.",
-        "conn-max": "Show or set the maximum number of connections of the namespace. 0 means as "
-        "many as fill a quarter of the memory.",
+        "default-method": "Show or set the method of real servers that are added without a port.",
+        "conn-max": "Show or set the maximum number of connections of the namespace. 0 means the "
+        "number that fills a quarter of the memory.",
         "events": "Print changes of the rules as they happen, until interrupted.",
         "version": "Print the versions of ippfvsadm and of the module.",
         "help": "Print a summary.",
@@ -86,14 +86,14 @@ OPTIONS: dict[str, dict[str, str]] = {
         "drops": "List dropped packets by reason.",
         "timeout": "List timeouts.",
         "json": "Print JSON.",
-        "verbose": "Show method, weight and connections in a pipe, too.",
-        "numeric": "Accepted; output is always numeric.",
-        "exact": "Accepted; numbers are always exact.",
-        "sort": "Accepted; services are listed in the order of their creation.",
-        "nosort": "Accepted; services are listed in the order of their creation.",
+        "verbose": "Show method, scheduler and connections even if the output is a pipe.",
+        "numeric": "Accepted for compatibility; output is always numeric.",
+        "exact": "Accepted for compatibility; numbers are always exact.",
+        "sort": "Accepted for compatibility; services are listed in the order of their creation.",
+        "nosort": "Accepted for compatibility; services are listed in the order of their creation.",
     },
     "Other options": {
-        "netns": "Work in another network namespace, given by name or path.",
+        "netns": "Work in another network namespace, which is named by its name or path.",
         "debug": "Show the traceback of an unexpected error.",
     },
 }
@@ -123,7 +123,7 @@ ippfvsadm -R < /etc/ippfvs.rules
 
 
 def manual() -> str:
-    """The manual page ippfvsadm(8) in the macros of man(7)."""
+    """Return the manual page ippfvsadm(8), in the macros of man(7)."""
     from .._version import __version__
 
     lines = [
@@ -161,8 +161,8 @@ _DESCRIPTION = (
         "NAT if a port is given, and otherwise the default method of the namespace."
     ),
     (
-        "In a pipe the listing is the table of the 1999 paper. On a terminal it shows connections, "
-        "too."
+        "If the output is a pipe, the listing is the table of the 1999 paper. On a terminal it "
+        "also shows the numbers of connections."
     ),
 )
 _EXIT = (
@@ -174,7 +174,7 @@ _EXIT = (
 
 
 def _synopsis() -> list[str]:
-    """The command lines in HELP that show the grammars."""
+    """Return the command lines in HELP that show the grammars."""
     head = HELP.partition("\nService ")[0]
     return [line.strip() for line in head.splitlines() if line.startswith("  ippfvsadm")]
 
@@ -196,7 +196,7 @@ def _spelling(name: str) -> str:
 
 
 def _text(text: str) -> str:
-    """TEXT for troff, in which a hyphen is a minus sign and a leading dot is a request."""
+    """Return TEXT for troff, in which a hyphen is a minus sign and a leading dot is a request."""
     escaped = text.replace("\\", "\\e").replace("-", "\\-")
     return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped
 

@@ -22,14 +22,14 @@ View = Callable[["Manager", "Request"], None]
 
 
 def _services(lvs: Manager, request: Request) -> list[ServiceInfo]:
-    """Return the service that the request names, or all."""
+    """Return the service that the request names, or all services."""
     if request.service is None:
         return lvs.services()
     return [lvs.service(request.service.protocol, request.service.endpoint)]
 
 
 def _measure_rates(lvs: Manager, request: Request) -> tuple[list[ServiceRates], float]:
-    """Return the rates, and the seconds for which they were measured."""
+    """Return the rates, and the time in seconds for which they were measured."""
     before, start = _services(lvs, request), time.monotonic()
     time.sleep(request.interval_s)
     after, seconds = _services(lvs, request), time.monotonic() - start
@@ -102,7 +102,7 @@ def _screen() -> tuple[int, bool]:
 
 
 def _draw(table: str) -> None:
-    """Print a table, with hyphens for its lines if the encoding has no others."""
+    """Print a table. If the encoding of standard output has no line character, use hyphens."""
     try:
         table.encode(sys.stdout.encoding)
     except UnicodeEncodeError:
@@ -179,7 +179,7 @@ _LETTERS = {
 
 
 def show_events(lvs: Manager, request: Request) -> None:
-    """Print one line per event, at once."""
+    """Print one line for each event as soon as it arrives."""
     for event in lvs.events():
         if "json" in request.given:
             from json import dumps

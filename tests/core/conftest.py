@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Build the extension anew if the C that it consists of has changed."""
+"""Build the extension again if its C code has changed."""
 
 from __future__ import annotations
 

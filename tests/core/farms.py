@@ -15,7 +15,7 @@ tickets = st.integers(0, 1 << 63)
 
 
 def cycle(farm: list[int]) -> tuple[int, list[int]]:
-    """Return the length of a cycle and each server's share of it."""
+    """Return the length of a cycle and the share of each server."""
     divisor = math.gcd(*farm)
     shares = [weight // divisor for weight in farm]
     return sum(shares), shares

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The naive twin of kernel/core/wire.c: the header's rules, in their order, on bytes."""
+"""A simple implementation of kernel/core/wire.c, which follows the rules in wire.h one by one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def refuse(reason: Unreadable) -> UnreadablePacket:
 
 @dataclass
 class Network:
-    """A network header: what it says, and the bytes behind it."""
+    """A network header: its fields, and the bytes after it."""
 
     source: IPv4Address | IPv6Address
     destination: IPv4Address | IPv6Address
@@ -41,7 +41,7 @@ class Network:
     protocol: int
     l4: int
     rest: bytes  # from the transport header to the end of the packet
-    whole: bool = True  # nothing of the network header was cut off
+    whole: bool = True  # the network header is not truncated
 
 
 def naive_read(packet: bytes, quoted: bool) -> Wire:

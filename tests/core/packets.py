@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Packets made by hand with struct, good and bad, and hypothesis strategies for them."""
+"""Valid and malformed packets, which are built with struct, and hypothesis strategies for them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def ipv4(
 
 
 def extension(kind: int, following: int, body: bytes = b"\0" * 6) -> bytes:
-    """An IPv6 extension header: what follows, its length in eights, its body."""
+    """Return an IPv6 extension header with the number of the FOLLOWING header and with BODY."""
     if kind == FRAGMENT:
         return bytes([following, 0]) + body[:6]
     return bytes([following, (len(body) + 2) // 8 - 1]) + body
@@ -136,7 +136,7 @@ ipv6_packets = st.builds(
 
 @st.composite
 def packets(draw: st.DrawFn) -> bytes:
-    """A packet, perhaps with a few bytes changed, perhaps cut short or padded."""
+    """Draw a packet, in which bytes may be changed, and which may be truncated or padded."""
     packet = bytearray(draw(ipv4_packets | ipv6_packets))
     changes = st.tuples(st.integers(0, len(packet) - 1), octet)
     for at, value in draw(st.just([]) | st.lists(changes, max_size=4)):

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Drives the pure C under the address and undefined behaviour sanitizers: every
- * buffer is exactly as long as the code is told, so that one byte too many ends
- * the run. Packets come on stdin as <u32 length, host order><bytes>.
+ * Runs the pure C code with the address and undefined behaviour sanitizers. Every
+ * buffer has exactly the length that is passed to the code, so that an access to
+ * one byte more ends the run. Packets are read from stdin as
+ * <u32 length, host byte order><bytes>.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,7 @@ static void expect(bool truth, const char *what)
 	exit(1);
 }
 
-/* xorshift: the same run every time. */
+/* A xorshift generator, which returns the same numbers in every run. */
 static u32 random_u32(void)
 {
 	static u32 x = 2463534242u;
@@ -55,10 +56,10 @@ static int read_exactly(reader read, const u8 *packet, u32 avail, u32 total)
 	u8 *data = exactly(packet, avail);
 	int result = read(&wire, data, avail, total);
 
-	expect(result <= (int)total, "it asks for no more than there is");
-	expect(result <= 0 || result > (int)avail, "it asks for more");
+	expect(result <= (int)total, "it requests at most the whole packet");
+	expect(result <= 0 || result > (int)avail, "it requests more bytes than it had");
 	expect(result || wire.l4 + wire.l4_size <= (int)avail,
-	       "it has seen the header that it tells of");
+	       "the header that it returns was readable");
 	free(data);
 	return result;
 }
@@ -181,7 +182,7 @@ static void try_farm(const struct ippfvs_scheduler *scheduler, u32 n,
 		if (picked < 0)
 			break;
 		expect((u32)picked < n, "a real server is picked");
-		expect(real[picked].weight, "it takes connections");
+		expect(real[picked].weight, "the picked real server accepts connections");
 		load[picked].counts.value += random_u32();
 		if (scheduler->changed)
 			scheduler->changed(&view, state, (u32)picked);

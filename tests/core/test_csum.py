@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Checksums against a naive sum over everything, and the corners of RFC 1624."""
+"""Checksums, compared with a simple sum over all bytes, and the special cases of RFC 1624."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pylvs import core
 
 
 def naive_sum(data: bytes) -> int:
-    """Add up big-endian words; carry round, one at a time."""
+    """Return the sum of big-endian words, after each of which the carry is added."""
     total = 0
     for at in range(0, len(data), 2):
         total += int.from_bytes(data[at : at + 2].ljust(2, b"\0"), "big")
@@ -26,7 +26,7 @@ def naive_csum(data: bytes) -> int:
 
 
 def words(count: st.SearchStrategy[int]) -> st.SearchStrategy[bytes]:
-    """Byte runs of even length, rich in the words on which carries turn."""
+    """Return byte strings of even length, often with words that cause or absorb carries."""
     edge = st.sampled_from([b"\0\0", b"\xff\xff", b"\0\1", b"\xff\xfe", b"\x80\0"])
     word = edge | st.binary(min_size=2, max_size=2)
     return count.flatmap(lambda n: st.lists(word, min_size=n, max_size=n).map(b"".join))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The declarations that cffi gets are those of the headers, name by name."""
+"""The declarations for cffi have the same names and values as the headers."""
 
 from __future__ import annotations
 

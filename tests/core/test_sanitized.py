@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The pure C under the sanitizers: not one byte is read or written beyond its buffer."""
+"""The pure C code, run with sanitizers, reads and writes no byte outside its buffers."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What every scheduler must do, and what a farm refuses."""
+"""The common behaviour of all schedulers, and the values that a farm refuses."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Least connection, plain and weighted, against a search among all servers."""
+"""Least connection, without and with weights, compared with a search among all servers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BY_LOAD = ("lc", "wlc")
 
 
 def brute_force(scheduler: Scheduler) -> int:
-    """Look at every server; the rule is that of kernel/sched/least.c."""
+    """Compare all servers by the rule of kernel/sched/least.c."""
     best = -1
     best_load = best_weight = 0
     for index, weight in enumerate(scheduler.weights):
@@ -31,7 +31,7 @@ def brute_force(scheduler: Scheduler) -> int:
 
 
 class Traffic:
-    """Connections that come, are established, close and go at random."""
+    """Connections that are opened, established, closed and removed at random."""
 
     def __init__(self, scheduler: Scheduler) -> None:
         self.scheduler = scheduler
@@ -152,7 +152,7 @@ def ways_to_place(count: int, servers: int) -> list[tuple[int, ...]]:
 
 @pytest.mark.parametrize("farm", [[1, 2], [1, 2, 3], [5, 1, 1], [3, 4, 7], [1, 1, 10]])
 def test_wlc_keeps_the_greatest_load_for_its_weight_minimal(farm: list[int]) -> None:
-    """No placement of a burst of new connections does better, whatever its size."""
+    """No other distribution of a burst of new connections is better, whatever its size."""
     scheduler = Scheduler("wlc", farm)
     for count in range(1, 25):
         scheduler.opened(scheduler.pick())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Round robin and weighted round robin: exact shares, a good mix."""
+"""Round robin and weighted round robin give exact shares and mix the servers well."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_wrr_with_the_greatest_weights(size: int) -> None:
 
 
 def deviation(picks: list[int], farm: list[int]) -> float:
-    """Return how far any server ever is from its ideal share, in connections."""
+    """Return the largest difference of a server from its ideal share, in connections."""
     total = sum(farm)
     counted = [0] * len(farm)
     worst = 0.0
@@ -77,7 +77,7 @@ def deviation(picks: list[int], farm: list[int]) -> float:
 
 
 def smooth_wrr(farm: list[int], count: int) -> list[int]:
-    """The well known even mix that looks at every server for every connection."""
+    """Return the picks of smooth weighted round robin, which reads all servers for each pick."""
     credit = [0] * len(farm)
     picks = []
     for _ in range(count):
@@ -107,7 +107,7 @@ def test_wrr_of_equal_weights_is_a_round_robin(size: int, weight: int) -> None:
 
 @pytest.mark.parametrize("farm", [[1, 9], [3, 2], [10, 1, 1, 1], [5, 3, 1], [4, 4, 1], [8, 5, 3]])
 def test_wrr_does_not_bunch(farm: list[int]) -> None:
-    """Nobody waits longer than twice the time between two perfectly spread picks."""
+    """No server waits longer than twice the time between two ideally distributed picks."""
     length, shares = cycle(farm)
     picks = Scheduler("wrr", farm).picks(length * 2)
     for index, share in enumerate(shares):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""TCP states: whole connections as data, and the table against a twin made of rules."""
+"""TCP states: whole connections as data, and a comparison of the table with simple rules."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HANDSHAKE: list[Segment] = [
 ]
 HANDSHAKE_ALONE: list[Segment] = [(ALONE, SYN, SENT), (ALONE, ACK, ESTABLISHED)]
 
-# name, state at first, (who sends, what, state after)
+# The name, the initial state, and for each segment: its sender, its flags, the state after it.
 SCENARIOS: list[tuple[str, State, list[Segment]]] = [
     ("the client closes first", NONE, [
         *HANDSHAKE,
@@ -141,7 +141,7 @@ SERVER_HAS_CLOSED = {CLOSE_WAIT, LAST_ACK}
 
 
 def naive_next(state: State, side: Side, flags: int) -> State:
-    """What the comments say, rule by rule."""
+    """Return the state after a segment by the rules in tcp_state.h, one by one."""
     if flags & RST:
         return CLOSED
     if state in (TIME_WAIT, CLOSED):

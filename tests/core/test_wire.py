@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Reading headers: cases as data, a naive twin, scapy, and every way to hold bytes back."""
+"""Reading of headers: cases as data, a simple implementation, scapy, and partial packets."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def naive(packet: bytes, quoted: bool = False) -> Outcome:
 def raw_read(
     packet: bytes, avail: int, total: int, quoted: bool, stale: bytes = b"\0"
 ) -> int | bytes:
-    """Return what the C returned, or the struct's own bytes when it read one; STALE were there."""
+    """Return the bytes of the struct, which had STALE before, or the result if it is not 0."""
     wire = ffi.new("struct ippfvs_wire *")
     ffi.buffer(wire)[:] = stale * ffi.sizeof("struct ippfvs_wire")
     read = lib.ippfvs_wire_read_quoted if quoted else lib.ippfvs_wire_read
@@ -59,7 +59,7 @@ def raw_read(
 
 
 def fields_of(wire: bytes) -> dict[str, bytes]:
-    """The bytes of each field, without the padding between them."""
+    """Return the bytes of each field, without the padding between them."""
     fields = ffi.typeof("struct ippfvs_wire").fields
     of_tuple = ffi.typeof("struct ippfvs_tuple").fields
     assert fields[0][0] == "tuple"
@@ -108,7 +108,7 @@ def test_quoted(packet: bytes, expected: dict[str, object] | Unreadable) -> None
         assert {name: getattr(result, name) for name in expected} == expected
 
 
-# --- the twin
+# --- the simple implementation
 
 either = pytest.mark.parametrize("quoted", [False, True], ids=["packet", "quote"])
 
@@ -191,7 +191,7 @@ def test_it_asks_for_exactly_what_comes_next(quoted: bool) -> None:
     assert asked == [1, 40, 48, 56, 64 + 20]
 
 
-# --- scapy, who has never seen our rules
+# --- scapy, as an independent implementation
 
 
 def scapy_headers() -> list[tuple[str, Packet]]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Packets and what is to be read in them: name, bytes, the fields or why not."""
+"""Packets as data: their name, their bytes, and the expected fields or the expected error."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ Echoes = Callable[..., "list[Echo]"]
 Balance = Callable[..., "pylvs.Service"]
 
 SETTLE_S = 2.5
-"""Linux reports a new link up to a second late, and checks an IPv6 address for another second."""
+"""Linux reports a new link up to 1 s late, and then checks an IPv6 address for another second."""
 
 # These files need fault injection, which only a kernel with all checks has.
 _FAULTS = ["test_no_memory.py", "test_reallocation.py"]
@@ -277,7 +277,7 @@ def _settled(farm: Farm) -> Farm:
 
 @pytest.fixture
 def new_connections(_settled: Farm, lvs: pylvs.Manager, lookups: RouteLookups) -> NewConnections:
-    """Open UDP connections from the router to the VIP and report where each was scheduled."""
+    """Return an object that opens UDP connections and reports where each was scheduled."""
     return NewConnections(_settled, lvs, lookups)
 
 
@@ -329,7 +329,7 @@ def web(farm: Farm) -> Iterator[Web]:
 
 
 class KernelLog:
-    """Reads the kernel log from now on."""
+    """A reader of the kernel log, which begins when it is created."""
 
     def __init__(self) -> None:
         self._log = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)

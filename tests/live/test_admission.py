@@ -57,9 +57,9 @@ def _table(farm: Farm, *chains: tuple[str, str]) -> Iterator[None]:
 
 @pytest.fixture
 def routed(farm: Farm) -> Iterator[str]:
-    """Return a VIP that is no address of the director.
+    """Yield a VIP that is not an address of the director.
 
-    Its packets reach the director to be forwarded.
+    Packets to the VIP reach the director to be forwarded.
     """
     four = farm.family == 4
     vip, alone = ("198.51.100.9", 32) if four else ("2001:db8:51:100::9", 128)
@@ -79,7 +79,7 @@ def routed(farm: Farm) -> Iterator[str]:
 
 
 def _previous_hop(farm: Farm) -> tuple[Host, str]:
-    """Return the host that sends to the director, and the director's address there."""
+    """Return the host that sends to the director, and the director's address towards it."""
     if farm.method == "nat":
         return farm.hosts["router"], farm.vip
     return farm.client, "192.168.1.1" if farm.family == 4 else "2001:db8:192:168::1"

@@ -114,7 +114,7 @@ def test_an_answer_to_a_client_on_the_same_bridge_is_rewritten(
 
 @pytest.mark.farm(methods=["nat"], own="file")
 def test_frames_to_the_bridge_itself_are_served(farm: Farm, lvs: pylvs.Manager) -> None:
-    """The second packet of the connection is forwarded at PRE_ROUTING."""
+    """The second packet of the connection is forwarded at PREROUTING."""
     with tap(farm) as wires, bridge(farm), captured(wires.behind) as capture:
         serve(lvs, wires, farm.method)
         spec = datagram(wires)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""ippfvsadm and the kernel: commands, their output, their refusals, and what they do not change."""
+"""ippfvsadm and the kernel: commands, their output, and refused commands, which change nothing."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ BAD: tuple[tuple[str, int, str], ...] = (
         2,
         (
             "'202.103.106.256:80': '202.103.106.256' is not an IPv4 address; "
-            "it has four numbers from 0 to 255"
+            "an IPv4 address has four numbers from 0 to 255"
         ),
     ),
     (
@@ -68,7 +68,7 @@ BAD: tuple[tuple[str, int, str], ...] = (
         2,
         (
             "'www.example.org:80': 'www.example.org' is not an address; "
-            "host names are not looked up, give the address"
+            "host names are not looked up, use the address"
         ),
     ),
     ("-A -t 1.2.3.4:65536", 2, "'1.2.3.4:65536': a port is a number from 0 to 65535"),
@@ -96,7 +96,7 @@ BAD: tuple[tuple[str, int, str], ...] = (
         f"-a {T} -r 9.9.9.9:80 --method local",
         1,
         (
-            "9.9.9.9:80: the method local needs a loopback address or one of the director's own; "
+            "9.9.9.9:80: the method local needs a loopback address or an address of the director; "
             "use -m, -i or -g"
         ),
     ),
@@ -106,7 +106,7 @@ BAD: tuple[tuple[str, int, str], ...] = (
         1,
         (
             f"[2001:db8::2]:80 cannot serve {WEB}: one address is IPv4, the other IPv6; "
-            "give both in one family"
+            "use addresses of one family"
         ),
     ),
     # unknown scheduler
@@ -116,13 +116,13 @@ BAD: tuple[tuple[str, int, str], ...] = (
     (
         f"-A {T}",
         1,
-        f"service {WEB} is there already; change it with: ippfvsadm -E {T} -s SCHEDULER",
+        f"service {WEB} already exists; change it with: ippfvsadm -E {T} -s SCHEDULER",
     ),
     (
         f"-A {T} -R 172.16.0.2:80",
         1,
         (
-            f"172.16.0.2:80 is a real server of {WEB} already; "
+            f"172.16.0.2:80 is already a real server of {WEB}; "
             f"change it with: ippfvsadm -e {T} -r 172.16.0.2:80"
         ),
     ),
@@ -157,7 +157,7 @@ BAD: tuple[tuple[str, int, str], ...] = (
         1,
         (
             f"172.16.0.9:8000 cannot be a DR server of {WEB}: DR keeps the port; "
-            "use -m (NAT) or give port 80"
+            "use -m (NAT) or port 80"
         ),
     ),
     (
@@ -165,7 +165,7 @@ BAD: tuple[tuple[str, int, str], ...] = (
         1,
         (
             f"172.16.0.3:8000 cannot be a TUN server of {WEB}: TUN keeps the port; "
-            "use -m (NAT) or give port 80"
+            "use -m (NAT) or port 80"
         ),
     ),
     (
@@ -177,7 +177,7 @@ BAD: tuple[tuple[str, int, str], ...] = (
 
 
 def saved(ippfvsadm: Ippfvsadm) -> str:
-    """Return the rules only, as -S prints them."""
+    """Return the rules that -S prints, without the settings."""
     lines = ippfvsadm("-S").stdout.splitlines(keepends=True)
     return "".join(line for line in lines if not line.startswith("--"))
 
@@ -197,7 +197,7 @@ def test_the_listing_equals_the_papers_listing(paper: Ippfvsadm) -> None:
 
 
 def test_both_grammars_create_the_same_rules(paper: Ippfvsadm) -> None:
-    """Each grammar removes what the other has added."""
+    """Each grammar removes the rules that the other has added."""
     paper("-C")
     for line in PAPER_SAVED.splitlines():
         paper(*line.split())
@@ -242,7 +242,7 @@ WRONG = {
     "-a -t 10.0.0.1:80 -r 9.9.9.9:80 --method local": (
         1,
         (
-            "9.9.9.9:80: the method local needs a loopback address or one of the director's own; "
+            "9.9.9.9:80: the method local needs a loopback address or an address of the director; "
             "use -m, -i or -g"
         ),
     ),
@@ -268,12 +268,12 @@ def test_restore_reports_the_wrong_line_and_changes_nothing(paper: Ippfvsadm, wr
 
 NOT_PERMITTED = (
     "ippfvsadm: changing the rules needs CAP_NET_ADMIN in this network namespace; "
-    "do it as root, for instance with sudo"
+    "do it as root, for example with sudo"
 )
 
 
 def without_admin(arguments: list[str]) -> int:
-    """Run ippfvsadm without CAP_NET_ADMIN, in a process of its own."""
+    """Run ippfvsadm without CAP_NET_ADMIN, in a separate process."""
     libc = ctypes.CDLL(None, use_errno=True)
     header, sets = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
     failed = libc.capget(header, sets)
@@ -366,7 +366,7 @@ def test_json_has_the_documented_shape(paper: Ippfvsadm, traffic: None) -> None:
 
 @pytest.fixture
 def traffic(farm: Farm, paper: Ippfvsadm) -> Iterator[None]:
-    """Send ten datagrams, each on a connection of its own, and wait for their replies."""
+    """Send ten datagrams on ten connections, and wait for their replies."""
     paper("-A", "-u", farm.service(53), "-R", farm.real(0, 53))
     with Echo(farm.servers[0], "udp", farm.reals[0], 53), ExitStack() as open_together:
         for _ in range(10):

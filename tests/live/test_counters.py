@@ -64,7 +64,7 @@ def test_local_replies_are_counted_where_they_are_rewritten(farm: Farm, lvs: pyl
 def test_totals_never_decrease_when_rules_are_removed(
     farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes, change: str
 ) -> None:
-    """The totals keep the counters of removed rules, and no reading decreases meanwhile."""
+    """The totals include the counters of removed rules. They are read during the removal, too."""
     others = grid(1500, 2)
     echoes("udp", 7)
     for _ in range(ROUNDS):
@@ -87,7 +87,7 @@ def test_totals_never_decrease_when_rules_are_removed(
 
 @contextmanager
 def repeated_readings(farm: Farm) -> Iterator[list[int]]:
-    """Read the packets of all clients repeatedly meanwhile. Yield the list of readings."""
+    """Read the packets of all clients repeatedly until exit. Yield the list of readings."""
     readings: list[int] = []
     over = threading.Event()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""When new connections are scheduled early and when not. Their packets reach a server either way.
+"""Conditions of early scheduling. Packets reach a server with and without it.
 
     router ── eth0 ── director ── server1, server2          (the NAT farm without its client)
 
@@ -73,7 +73,7 @@ def command(four: str, six: str) -> Change:
 
 
 def load_conntrack(farm: Farm) -> AbstractContextManager[object]:
-    """Load the module, but add no rule of the director that needs it."""
+    """Load the module nf_conntrack. No rule of the director uses it."""
     run(["modprobe", "nf_conntrack"], check=True)
     return nullcontext()
 
@@ -114,7 +114,7 @@ def test_chains_routes_and_addresses_decide_on_early_scheduling(
 def test_a_policy_rule_ends_early_scheduling_for_good(
     farm: Farm, new_connections: NewConnections, service: pylvs.Service
 ) -> None:
-    """Linux remembers forever that a namespace has had a policy rule, and so does the module."""
+    """Linux does not forget that a namespace had a policy rule. Therefore the module does not."""
     new_connections.warm_up()
     four, six = "from 203.0.113.9", "from 2001:db8:203::9"
     with command(f"rule add {four} lookup main", f"rule add {six} lookup main")(farm):
@@ -247,7 +247,7 @@ def test_a_service_without_a_server_refuses_early_and_late(
     service: pylvs.Service,
     none: str,
 ) -> None:
-    """The first packet is refused at LOCAL_IN, the others at PRE_ROUTING.
+    """The first packet is refused at LOCAL_IN, the others at PREROUTING.
 
     The client sees no difference.
     """

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Early scheduling: packets that the host would refuse later on their way are still refused.
+"""Early scheduling: packets that the host would refuse on their way to LOCAL_IN are refused.
 
-Each test first shows that connections are scheduled early or, where they never are, that they are
-created.
+Each test first shows that connections are scheduled early. If early scheduling is impossible, it
+shows that they are created.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def test_a_vip_whose_local_route_is_removed_is_refused(
         with farm.director.added(blackhole):
             assert new_connections.scheduled(3, vip) == [ROUTED] * 3
             farm.director.run("ip", *remove_route.split())
-            # A service also takes packets after FORWARD, so only the blackhole route refuses them.
+            # A service also serves packets at FORWARD, so only the blackhole route refuses them.
             _assert_refused(farm, lvs, vip)
 
 

@@ -65,7 +65,7 @@ NO_DISCOVERY = {4: (socket.IPPROTO_IP, 10, 0), 6: (socket.IPPROTO_IPV6, 23, 0)}
 
 
 def echoed(sock: socket.socket, data: bytes) -> bool:
-    """Return whether DATA is answered. An IPv6 tunnel's client learns the MTU by a lost packet."""
+    """Return whether DATA is answered. The client of an IPv6 tunnel may lose one packet first."""
     for _ in range(3):
         sock.send(data)
         with suppress(TimeoutError):
@@ -130,7 +130,7 @@ def test_incomplete_and_overlapping_fragments_are_dropped(farm: Farm, lvs: pylvs
                 *fragments_of(spec, 1024)[1:],
             )
         wires.to_vip(request(wires, 20).changed(data=b"whole").raw)
-        # By NAT the datagram that opens the flow arrives, too.
+        # With NAT, the datagram that opens the flow arrives, too.
         expected = 2 if farm.method == "nat" else 1
         assert len(datagrams(capture, farm, expected)) == expected
         assert not [frame for frame in frames(edge, 1, limit_s=0.1) if packed(wires.real) in frame]

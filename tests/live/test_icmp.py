@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 BOTH = ("udp", "tcp")
 NUMBERS = {"udp": UDP, "tcp": TCP}
-# Each has its name, type and code, and the word after the checksum.
+# For each error: the name, the type, the code, and the word after the checksum.
 ERRORS = {
     4: (
         ("port unreachable", 3, 3, 0),
@@ -40,14 +40,14 @@ ERRORS = {
     ),
 }
 QUOTED = {"whole": 0, "eight bytes": 8, "twelve bytes": 12}
-"""How many bytes of the transport header and data are quoted. 0 means all."""
+"""The number of quoted bytes of the transport header and data. 0 means all."""
 
 RECVERR = {4: (socket.IPPROTO_IP, 11), 6: (socket.IPPROTO_IPV6, 25)}
 TTL = {4: (socket.IPPROTO_IP, socket.IP_TTL), 6: (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS)}
 
 
 def quotes(packet: PacketSpec) -> dict[str, int]:
-    """Return the length of each kind of quote of PACKET."""
+    """Return the length in bytes of each kind of quote of PACKET."""
     head = len(packet.raw) - len(packet.transport)
     return {name: head + size if size else len(packet.raw) for name, size in QUOTED.items()}
 
@@ -92,14 +92,14 @@ def test_errors_about_replies_reach_the_server(farm: Farm, lvs: pylvs.Manager) -
 
 
 def hop(address: str) -> str:
-    """Return the address of a router beside ADDRESS."""
+    """Return the address after ADDRESS, which tests use as the address of a router."""
     return str(ipaddress.ip_address(address) + 1)
 
 
 def error_at_server(
     wires: Tap, outer: PacketSpec, seen: PacketSpec, length: int, kind: int, code: int, info: int
 ) -> bytes:
-    """Return the error as the real server gets it: translated (NAT), or unchanged."""
+    """Return the error that the real server receives: translated (NAT), or unchanged."""
     if wires.farm.method == "nat":
         quote = seen.changed(source=wires.real, sport=REAL_PORT).raw[:length]
         return error(outer.forwarded(dest=wires.real), kind, code, quote, info)
@@ -164,7 +164,7 @@ def test_an_error_from_a_removed_server_is_dropped(farm: Farm, lvs: pylvs.Manage
 
 @pytest.mark.farm(methods=["nat", "tun", "dr"])
 def test_an_error_with_a_wrong_checksum_is_dropped(farm: Farm, lvs: pylvs.Manager) -> None:
-    """Forwarding would give the error a correct checksum."""
+    """If the error were forwarded, it would get a correct checksum."""
     with tap(farm) as wires:
         serve(lvs, wires, farm.method)
         first = open_flow(wires, "udp")
@@ -186,7 +186,7 @@ def test_an_error_with_a_wrong_checksum_is_dropped(farm: Farm, lvs: pylvs.Manage
 def test_an_error_that_quotes_the_other_family_changes_no_flow(
     farm: Farm, lvs: pylvs.Manager
 ) -> None:
-    """It belongs to no flow, and the flow in the director's family continues."""
+    """The error belongs to no flow, and the flow in the director's family continues."""
     with tap(farm) as wires, captured(wires.behind) as capture:
         serve(lvs, wires, farm.method)
         first = open_flow(wires, "udp")
@@ -206,7 +206,7 @@ def test_an_error_that_quotes_the_other_family_changes_no_flow(
 def test_only_an_error_that_quotes_a_clients_packet_reduces_the_tunnels_mtu(
     farm: Farm, lvs: pylvs.Manager
 ) -> None:
-    """The MTU that is learned last is the smallest one learned so far."""
+    """Each learned MTU is smaller than the MTUs that were learned before."""
     _name, kind, code, _info = next(each for each in ERRORS[farm.family] if each[3] == 1400)
     with tap(farm) as wires:
         serve(lvs, wires, "tun")
@@ -258,7 +258,7 @@ def send_and_receive(sock: socket.socket, farm: Farm) -> None:
 
 
 def add_reals(farm: Farm, lvs: pylvs.Manager, protocol: str, *reals: str) -> None:
-    """Add the service on port 80. By NAT the servers listen on another port."""
+    """Add the service on port 80. With NAT or Local Node, the servers listen on another port."""
     import pylvs
 
     port = 8000 if farm.method in ("nat", "local") else 80
@@ -268,7 +268,7 @@ def add_reals(farm: Farm, lvs: pylvs.Manager, protocol: str, *reals: str) -> Non
 
 
 def test_port_unreachable_reaches_the_clients_socket(farm: Farm, lvs: pylvs.Manager) -> None:
-    """By each method: no program listens at the server."""
+    """No program listens on the server, with each method."""
     add_reals(farm, lvs, "udp")
     with client_socket(farm, "udp") as sock, pytest.raises(ConnectionRefusedError):
         send_and_receive(sock, farm)

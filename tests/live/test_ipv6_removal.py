@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""IPv6 is removed from a device, and added again, while the director looks up routes by it.
+"""IPv6 is removed from a device and added again, while the director looks up routes through it.
 
     pktgen, CPU 0 ──► in0 (dummy) ── director ── out0 (veth) ──► a missing real server
 
-VS-DR to an unresolved neighbour creates a route for each packet. If IPv6 is just being removed from
-the device, that route has no IPv6 device.
+VS-DR to an unresolved neighbour creates a route for each packet. If IPv6 is being removed from the
+device at that time, the route has no inet6_dev.
 """
 
 from __future__ import annotations

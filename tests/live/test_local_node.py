@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Local Node: a server on the director is reached at any address and port it is bound to."""
+"""Local Node: clients reach a server on the director at each address and port it is bound to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.farm(methods=["local"])
 
-# Each has the address that the server is bound to, and the real server's address in the rule.
+# Pairs of the address that the server is bound to and the real server's address in the rule.
 BINDINGS = [
     ("vip", "loopback"),
     ("any", "loopback"),
@@ -47,7 +47,7 @@ def _address(farm: Farm, place: str) -> str:
 def test_the_local_server_is_reached_at_each_bound_address(
     farm: Farm, lvs: pylvs.Manager, bound: str, real: str, port: int
 ) -> None:
-    # UDP replies leave from the bound address, and Linux sends no packet from 127.0.0.1 to others.
+    # UDP replies leave from the bound address, but Linux sends no packet from 127.0.0.1 to others.
     for protocol in ["tcp"] if bound == "loopback" else ["tcp", "udp"]:
         service = lvs.add_service(protocol, farm.service(80))
         lvs.add_real(service, endpoint(_address(farm, real), port))
@@ -142,7 +142,7 @@ def test_a_local_server_whose_address_was_removed_can_be_drained(
 def test_a_connected_socket_receives_the_rest_of_its_clients_datagrams(
     farm: Farm, lvs: pylvs.Manager
 ) -> None:
-    """UDP servers (DTLS, QUIC) connect one more socket on their port to each client."""
+    """UDP servers (DTLS, QUIC) may create one more socket for each client and connect it."""
     service = lvs.add_service("udp", farm.service(80))
     lvs.add_real(service, endpoint(farm.reals[0], 8080))
     here = (farm.vip, 8080)
@@ -181,7 +181,7 @@ def test_a_reply_forged_outside_is_dropped(farm: Farm, lvs: pylvs.Manager, bound
 
 
 def test_an_error_forged_outside_is_dropped(farm: Farm, lvs: pylvs.Manager) -> None:
-    """It quotes the client's packet to the server's own port, which never left the director."""
+    """The error quotes the client's packet to the server's port, which never left the director."""
     own = _address(farm, "own")
     service = lvs.add_service("udp", farm.service(80))
     lvs.add_real(service, endpoint(own, 8080))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The four methods with IPv4 and IPv6, TCP and UDP: real clients get correct replies."""
+"""Real clients get correct replies by each of the four methods, with both families, TCP and UDP."""
 
 from __future__ import annotations
 

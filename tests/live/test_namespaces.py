@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Two directors with one VIP, each in a namespace of its own, do not see each other.
+"""Two directors with the same VIP in different namespaces do not affect each other.
 
 client ── router ── director ── server1, server2        own0-: rules in its director
 client ── router ── director ── server1, server2        own1-: the same addresses
@@ -75,7 +75,7 @@ link set away up
 
 
 def _as_a_user(pipe: Connection) -> None:
-    """Run in a user's own namespaces: send the number of connections without and with a limit."""
+    """In a user's namespaces, open connections and send their numbers, without and with a limit."""
     libc = ctypes.CDLL(None, use_errno=True)
     with open("/proc/1/ns/mnt") as mounts:  # no process in a chroot may create a user namespace
         if libc.setns(mounts.fileno(), CLONE_NEWNS) or libc.unshare(CLONE_NEWUSER | CLONE_NEWNET):

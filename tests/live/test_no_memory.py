@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Failing allocations, by the kernel's fault injection: clean errors, nothing lost, no leak.
+"""If allocations fail (fault injection), errors are clear, and nothing is lost or leaked.
 
 Only a kernel with all checks has fault injection, and conftest.py ignores this file elsewhere. The
 guest looks for leaks at the end of the run, after the module was removed.
@@ -36,7 +36,7 @@ def _configure(**values: int) -> None:
 
 @contextlib.contextmanager
 def _failing_atomic_allocations(per_cent: int, times: int) -> Iterator[None]:
-    """Make allocations fail that may not sleep: those for packets."""
+    """Make allocations for packets fail, which are those that may not sleep."""
     _configure(
         task_filter=0, ignore_gfp_wait=1, verbose=0, interval=1, times=times, probability=per_cent
     )
@@ -51,20 +51,20 @@ def _failures_left() -> int:
 
 
 class FailNth:
-    """Makes one allocation of this thread fail.
+    """An injector that makes one allocation of this thread fail.
 
-    Its file is opened before, as that allocates memory.
+    The file of the kernel is opened before, because opening it allocates memory.
     """
 
     def __init__(self) -> None:
         self._file = os.open(f"/proc/self/task/{threading.get_native_id()}/fail-nth", os.O_RDWR)
 
     def arm(self, number: int) -> None:
-        """Make the allocation NUMBER from now on fail, or none for 0."""
+        """Make allocation NUMBER, counted from now on, fail. 0 means that none fails."""
         os.pwrite(self._file, b"%d\n" % number, 0)
 
     def reached(self) -> bool:
-        """Return whether that allocation was reached. The kernel counts down to 0."""
+        """Return whether that allocation was reached, because the kernel has counted down to 0."""
         return os.pread(self._file, 16, 0).strip() == b"0"
 
     def close(self) -> None:
@@ -73,7 +73,7 @@ class FailNth:
 
 
 def _changes(farm: Farm) -> list[pylvs.Ruleset]:
-    """Return rule sets that each need new services, servers and pools after the other."""
+    """Return rule sets. The change from one to the other needs new services, servers and pools."""
     address = pylvs.Endpoint(farm.vip, 7)
     protocol = pylvs.Protocol.TCP
     reals = tuple(pylvs.Real(pylvs.Endpoint(real, 9), 1, pylvs.Method.NAT) for real in farm.reals)

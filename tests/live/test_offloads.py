@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Segmentation and checksum offloads: every received packet is correct, with and without them."""
+"""With and without segmentation and checksum offloads, every received packet is correct."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BYTES = 300_000
 FIRST_FRAGMENT = b"\x20\x00"
 SIOCETHTOOL = 0x8946
 SOL_PACKET, PACKET_VNET_HDR, NEEDS_CHECKSUM = 263, 15, 1
-# These are ETHTOOL_S… commands, in the order in which they can be enabled.
+# The numbers of ETHTOOL_S… commands, in the order in which the offloads can be enabled.
 TX_CHECKSUM, SCATTER, TSO, GSO, GRO = 0x17, 0x19, 0x1F, 0x24, 0x2C
 USUAL = {TX_CHECKSUM: 1, SCATTER: 1, TSO: 1, GSO: 1, GRO: 0}
 SETTINGS = {
@@ -127,7 +127,7 @@ def test_an_inner_partial_checksum_is_not_touched(
 
 
 def checksum_faults(capture: Capture) -> list[str]:
-    """Return the received TCP packets with a wrong checksum. No packets at all are a fault, too."""
+    """Return the faults: TCP packets with a wrong checksum, or the lack of any packets."""
     seen = 0
     faults = []
     for frame, packet in capture.packets():

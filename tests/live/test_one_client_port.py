@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Many connections of one client port: most are linked by their five-tuple hash."""
+"""Many connections of one client port, most of which are linked by their five-tuple hash."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _wait_until_empty(lvs: pylvs.Manager) -> None:
 def test_udp_flows_of_one_client_port_are_one_connection_each(
     farm: Farm, lvs: pylvs.Manager, balance: Balance, echoes: Echoes
 ) -> None:
-    """Half of the ports have services of their own. The others share the service of every port."""
+    """Half of the ports have a separate service. The others share a service on all ports."""
     for port in PORTS:
         echoes("udp", port)
     for port in OWN_PORTS:

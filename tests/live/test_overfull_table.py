@@ -18,9 +18,12 @@ from tests.live.helpers.packets import RST, SYN, TCP, PacketSpec
 from tests.live.helpers.wiretap import tap
 
 PORTS = range(6000, 6025)
-"""They are so few that their buckets are overfull, and the table may not grow."""
+"""Client ports. Their buckets are more than 1/16 of the 256 buckets, so the table is overfull.
+
+They have fewer connections than the table has buckets, so the table may not grow.
+"""
 TIMES = 9
-"""The connections from each port. They exceed the slots of a bucket, and all end soon."""
+"""The number of connections from each port. It exceeds the slots of a bucket. All end soon."""
 OBSERVED_S = 4
 """Half of the time in which the worker visits all entries once."""
 KPROBES = TRACEFS / "kprobe_events"
@@ -30,8 +33,7 @@ KPROBES = TRACEFS / "kprobe_events"
 def created_arrays() -> Iterator[list[str]]:
     """Yield a list that receives, at exit, a line for each array of buckets that was created.
 
-    User-Mode Linux has no kprobes, so the list stays empty there, and only the sanitizers check the
-    test.
+    User-Mode Linux has no kprobes, so the list is empty there, and only the sanitizers find faults.
     """
     if not TRACEFS.joinpath("trace").exists():
         subprocess.run(["mount", "-t", "tracefs", "tracefs", str(TRACEFS)], check=True)

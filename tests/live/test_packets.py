@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Packets byte for byte: crafted at one end, and compared with those at the other end.
+"""Packets are crafted at one end, and those at the other end are compared byte for byte.
 
     edge ── director ── behind          no stack owns CIP, VIP and RIP: see helpers/wiretap.py
 
 Each packet is sent twice: first through the director's firewall, then on a known connection. The
-expected packets are built from scratch, so their checksums do not depend on the sent ones.
+expected packets are built from scratch, so their checksums do not depend on the sent packets.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _of_ipv6(udp: PacketSpec, tcp: PacketSpec) -> Cases:
 
 
 def numbered(specs: Cases, *, client_is_source: bool, port: int) -> Cases:
-    """Give each case a client port of its own, and PORT at the other end."""
+    """Give each case a different client port, and PORT at the other end."""
     return {
         name: each.changed(sport=3000 + number, dport=port)
         if client_is_source
@@ -186,7 +186,7 @@ def test_packets_into_the_tunnel_are_encapsulated_byte_for_byte(
 def test_tunnel_packets_that_may_be_fragmented_have_unique_identifications(
     farm: Farm, lvs: pylvs.Manager
 ) -> None:
-    """This covers many packets within one tick of the clock, and single packets later."""
+    """The test sends many packets within one clock tick, and later single packets."""
     with tap(farm) as wires, captured(wires.behind) as capture:
         serve(lvs, wires, "tun")
         specs = PacketSpec(wires.client, wires.vip, UDP, 3000, VIRTUAL_PORT, dont_fragment=False)
@@ -199,7 +199,7 @@ def test_tunnel_packets_that_may_be_fragmented_have_unique_identifications(
 
 
 def encapsulated(wires: Tap, specs: PacketSpec, ident: int) -> bytes:
-    """Return SPEC in the director's outer header (RFC 2003, RFC 2473, RFC 3168 for ECN).
+    """Return SPECS with the director's outer header (RFC 2003, RFC 2473, RFC 3168 for ECN).
 
     The director chooses IDENT.
     """
@@ -244,7 +244,7 @@ def test_packets_from_the_real_server_are_rewritten_byte_for_byte(
 
 
 def request(wires: Tap, answer: PacketSpec) -> bytes:
-    """Return the client's packet that creates the connection of an ANSWER."""
+    """Return the client's packet that creates the connection to which ANSWER belongs."""
     return PacketSpec(
         wires.client, wires.vip, answer.protocol, answer.dport, VIRTUAL_PORT, flags=SYN
     ).raw

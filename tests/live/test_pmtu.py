@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Path MTU: wherever the path has a small MTU, the sender learns it, and transfers complete.
+"""Path MTU: the sender learns a small MTU anywhere in the path, and transfers complete.
 
     client ── director ══ tunnel, or a link with a small MTU ══ server1
-      small MTU to the client:  server1 ── server3 ── client     (TUN and DR; by NAT, the router)
+      small MTU to the client:  server1 ── server3 ── client     (TUN, DR; for NAT, the router)
       small MTU to the server:  director ── server2 ── server1   (the error comes from outside)
 
 The small MTU is a locked MTU in the route of a host that forwards.
@@ -37,7 +37,7 @@ def _no_learned_mtus(farm: Farm) -> Iterator[None]:
 
 
 def flush_learned_mtus(farm: Farm) -> None:
-    """Remove what the hosts have learned about paths."""
+    """Remove the MTUs that the hosts have learned."""
     for host in farm.hosts.values():
         host.run("ip", f"-{farm.family}", "route", "flush", "cache")
 
@@ -69,7 +69,7 @@ def mtu_in(packet: Packet) -> int:
 
 @contextmanager
 def small_mtu(farm: Farm, via: Host, to: str) -> Iterator[None]:
-    """Make VIA forward at most SMALL_MTU bytes at a time to TO."""
+    """Make VIA forward packets of at most SMALL_MTU bytes to TO."""
     bits = 32 if farm.family == 4 else 128
     with forwarding(via), via.added(f"route add {to}/{bits} dev eth0 mtu lock {SMALL_MTU}"):
         yield
@@ -162,7 +162,7 @@ def test_a_nat_server_learns_a_small_mtu_to_the_client(farm: Farm, lvs: pylvs.Ma
 def test_a_tun_or_dr_server_learns_a_small_mtu_to_the_client(
     farm: Farm, lvs: pylvs.Manager
 ) -> None:
-    """The error about the server's reply goes to its source, the VIP, and so to the director."""
+    """The error about the server's reply goes to the VIP, its source, and so to the director."""
     with (
         serve(farm, lvs),
         routed(farm.servers[0], farm.layout.client, farm.reals[2]),

@@ -115,7 +115,7 @@ def test_reading_a_service_without_traffic_returns_zeros(lvs: Manager) -> None:
 
 
 def _set(lvs: Manager, config: Config) -> None:
-    """Send settings to the kernel that pylvs would refuse itself."""
+    """Send settings to the kernel, without pylvs's own validation."""
     lvs.send(Command.CONFIG_SET, config=config)
 
 
@@ -196,7 +196,7 @@ def test_saved_rules_are_restored_identically(lvs: Manager) -> None:
     rng, usual = random.Random(SEED), lvs.config().rule()
     for _ in range(200):
         ruleset = random_ruleset(rng)
-        lvs.clear()  # otherwise services that stay would keep their place in the listing
+        lvs.clear()  # otherwise services that stay would keep their position in the listing
         lvs.replace(ruleset)
         saved = str(lvs.rules())
         assert pylvs.loads(saved) == ruleset
@@ -229,7 +229,7 @@ def test_readers_see_one_set_or_the_other(farm: Farm, lvs: Manager) -> None:
 def swap(
     farm: Farm, sets: list[tuple[Service, ...]], enough: threading.Event, reading_s: float
 ) -> None:
-    """Replace one set by the other at random times: during a reading, or between two."""
+    """Replace one set by the other at random times: during a reading, or between two readings."""
     rng, number = random.Random(SEED), 0
     with Manager(netns=str(farm.director.path)) as writer:
         while not enough.wait(rng.uniform(0, 4 * reading_s)):

@@ -6,9 +6,9 @@
     back0 fed by CPU 1 ──┘
 
 The tests compare exact counters: of each real server, of the devices, and of created connections.
-If a lookup misses a known flow once, the flow is scheduled again, to a real server that gets
-nothing else. On a kernel with one CPU a single thread feeds all devices in turn. The worker, which
-moves and ends entries, still runs between any two packets.
+If a lookup misses a known flow once, the flow is scheduled again, to a real server that gets no
+other packets. On a kernel with one CPU a single thread feeds all devices in turn. The worker, which
+moves and ends entries, can still run between any two packets.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ from tests.live.helpers.streams import (
 SHRINK_LIMIT_S = 120
 SEED = int(os.environ.get("IPPFVS_SEED", "1999"))
 RACED = range(1_024, 61_023)
-"""59,999 ports and 4 addresses have no common divisor, so each pair comes once in four rounds."""
+"""59,999 ports and 4 addresses have no common divisor, so each pair occurs once in four rounds."""
 EVERY_PORT = range(1_000, 1_000 + 2_000 // SLOW)
 UDP_TIMEOUT_S = 3
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
@@ -112,7 +112,7 @@ def test_known_flows_are_never_missed_while_the_table_grows_and_shrinks(family: 
         kept_real, missed = service_of(lvs, family).reals
         assert (kept_real.stats.connections, missed.stats.connections) == (len(FLOWS), 0)
         assert (kept_real.stats.packets_in, kept_real.stats.packets_out) == (received, back)
-        if family == 4:  # IPv6 also sends packets of its own
+        if family == 4:  # the IPv6 stack also sends other packets
             assert (sent_by_device("in0"), sent_by_device("out0")) == (back, received + made)
         assert dropped(lvs) == 0
         until(lambda: not lvs.config().connections, "connections do not expire")
@@ -161,7 +161,7 @@ def test_a_flow_that_two_cpus_create_at_once_is_one_connection(family: int) -> N
 
 @FAMILIES
 def test_flows_of_one_client_port_are_one_connection_each(family: int) -> None:
-    """They share one bucket, which has few slots. Both CPUs link the others by five-tuple hash."""
+    """The flows share one bucket with few slots. Both CPUs link most flows by five-tuple hash."""
     source = range(4_000, 4_001)
     one = Stream(
         "in0", 0, CLIENTS[family], source, VIPS[family], EVERY_PORT, len(EVERY_PORT), every_ns=0
@@ -205,8 +205,8 @@ def test_entries_are_evicted_and_reused_while_they_are_read(director: pylvs.Mana
     info = service_of(director)
     sent = streams.sent(first) + streams.sent(second)
     assert sent_by_device("out0") == sent
-    # A server's counters are summed up when it is removed. Each CPU may then have one packet for
-    # it.
+    # A server's counters are added up when it is removed. Each CPU may count one more packet after
+    # that.
     assert sent - 2 * swaps <= info.stats.packets_in <= sent
     assert info.stats.connections >= swaps * len(flows)
     assert (info.active, info.inactive) == (0, len(flows))
@@ -225,7 +225,7 @@ def _has_created(lvs: pylvs.Manager, connections: int) -> bool:
 
 
 def test_zeroing_a_service_loses_no_packet_of_the_total(director: pylvs.Manager) -> None:
-    """The service has many real servers, so zeroing takes a while. Packets meanwhile count once."""
+    """The service has many real servers, so zeroing takes a while. Each packet counts once."""
     idle = [
         pylvs.Real(pylvs.Endpoint(f"172.17.{host >> 8}.{host & 255}", 7), 0, pylvs.Method.NAT)
         for host in range(1, 2_000 // SLOW)

@@ -6,8 +6,8 @@
     back0 fed by CPU 1 ──┘
 
 Both CPUs send the same flows, so they use one service, one real server and one entry at a time.
-Each race runs as many rounds as its time allows. The counters of the director and of its devices
-must agree exactly.
+Each race runs rounds until its time is over. The counters of the director and of its devices must
+agree exactly.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _all_at(lvs: pylvs.Manager, family: int, real: str) -> bool:
 def _assert_all_forwarded(
     lvs: pylvs.Manager, family: int, streams: Streams, sent: tuple[Stream, ...], changes: int
 ) -> None:
-    """Check the counters. For each removed server, each CPU may have held one packet."""
+    """Check the counters. For each removed server, each CPU may count one packet too late."""
     refused = lvs.drops().table_full  # more ended entries of one client than may wait
     received = sum(streams.sent(each) for each in sent) - refused
     dropped(lvs, "table_full", "server_removed")
@@ -184,7 +184,7 @@ def _serves(lvs: pylvs.Manager, family: int) -> bool:
 
 @FAMILIES
 def test_a_namespace_is_destroyed_under_traffic_and_frees_its_connections(family: int) -> None:
-    """It has rules, connections and packets. Its part of the global limit must be free again."""
+    """The namespace has rules, connections and packets. Its share of the limit must be freed."""
     limit = Path("/sys/module/ippfvs/parameters/conn_limit")
     sent = [
         Stream(f"feed{cpu}", cpu, each.source, FLOWS, each.dest, PORT, 0, 1, GAP_NS, True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Methods forward and answer while every pskb_may_pull() reallocates the headers.
+"""Packets and replies are forwarded while every pskb_may_pull() reallocates the headers.
 
     client ── director ── servers        the paper's farm of each method and family
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Servers and services are removed, and limits are reached: connections, and what clients see."""
+"""Connections and clients when servers or services are removed, or when limits are reached."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_tcp_is_reset_when_its_server_is_removed(
             lvs.remove_real(service, farm.real(lost))
         else:
             lvs.remove_service(service)
-        # The connection expires like a closed one, whatever its state.
+        # Whatever its state, the connection expires after the timeout of a closed connection.
         assert [each.expires_s <= 60 for each in lvs.connections()] == [True]
         with pytest.raises(ConnectionResetError):
             clients.request(sock)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 BATCH = 50
 
-# Each has scheduler, weights, connections, and connections of each server.
+# The scheduler, the weights, the number of connections, and that of each server.
 THOUSANDS = [
     ("rr", (1, 1), 1000, [500, 500]),
     ("wrr", (1, 2), 999, [333, 666]),
@@ -41,10 +41,10 @@ def _open_and_reset(farm: Farm, count: int) -> None:
 
 
 def _assert_shares(lvs: pylvs.Manager, servers: list[Echo], shares: list[int]) -> None:
-    """Check that every connection was served, and that the shares are exactly as the weights say.
+    """Check that every connection was served, and that the shares match the weights exactly.
 
-    If the machine stalls for a second, a SYN is retransmitted. If it arrives after the end of its
-    connection, it creates one more connection, which takes a turn of the scheduler and is never
+    If the machine stalls for a second, a SYN is retransmitted. If that SYN arrives after the end of
+    its connection, it creates one more connection, which uses a turn of the scheduler and is never
     served.
     """
     for server, share in zip(servers, shares, strict=True):

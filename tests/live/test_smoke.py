@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The smoke tests for every kernel: one farm, all methods, both families, in minutes when emulated.
+"""Smoke tests for every kernel: one farm, all methods, both families. They take a few minutes.
 
     client ── outside ── director ── lan ── server1, server2      see helpers/smoke_farm.py
        └──────────────── lan
@@ -74,7 +74,7 @@ REFUSED = {
         2,
         (
             "'202.103.106.256:80': '202.103.106.256' is not an IPv4 address; "
-            "it has four numbers from 0 to 255"
+            "an IPv4 address has four numbers from 0 to 255"
         ),
     ),
     "-d -t 202.103.106.5:80 -r 1.1.1.1": (
@@ -110,7 +110,7 @@ def farm(request: pytest.FixtureRequest, _farm_by_layout: Callable[[str, int], F
 
 @pytest.fixture(scope="session")
 def web(_farm_by_layout: Callable[[str, int], Farm]) -> None:
-    """Start one nginx for each server, at port 80 of each address that any method requires."""
+    """Start one nginx for each server, on port 80 of each address that a method requires."""
     farms = [_farm_by_layout(*each) for each in smoke_farm.layouts()]
     listen: dict[str, set[str]] = {}
     for each in farms:

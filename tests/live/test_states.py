@@ -34,7 +34,7 @@ def _wait_for_states(lvs: pylvs.Manager, *states: str) -> list[pylvs.Connection]
 
 
 def _load(lvs: pylvs.Manager) -> tuple[int, int]:
-    """Return the active and inactive connections of all real servers."""
+    """Return the numbers of active and inactive connections of all real servers."""
     services = lvs.services()
     return sum(each.active for each in services), sum(each.inactive for each in services)
 

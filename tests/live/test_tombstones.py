@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Tombstones: packets from a removed server are dropped, whatever its client has sent since."""
+"""Tombstones: packets from a removed server are dropped, whatever its client sends meanwhile."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_tombstones_of_one_client_port_drop_every_reply(farm: Farm, lvs: pylvs.M
 
 @pytest.mark.farm(methods=["nat"])
 def test_a_client_reaches_its_server_by_another_service(farm: Farm, lvs: pylvs.Manager) -> None:
-    """The tombstone of the first connection is no collision, although its replies look the same."""
+    """The tombstone of the first connection does not collide with the second one."""
     with tap(farm) as wires:
         service = _serve(lvs, wires, "udp")
         other = lvs.add_service("udp", pylvs.Endpoint(wires.vip, PORT + 1), "rr")

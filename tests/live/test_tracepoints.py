@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The tracepoints ippfvs:conn_new, conn_end, conn_evict and drop report what they say.
+"""The tracepoints ippfvs:conn_new, conn_end, conn_evict and drop report their events.
 
 edge ── director ── behind          see helpers/wiretap.py
 """
@@ -26,7 +26,7 @@ LIMIT_S = 10
 
 @contextmanager
 def traced() -> Iterator[Path]:
-    """Switch the events on; yield the file that shows them."""
+    """Enable the events until exit. Yield the file that shows them."""
     available()
     INSTANCE.mkdir(exist_ok=True)
     enable = INSTANCE / "events/ippfvs/enable"
@@ -39,7 +39,7 @@ def traced() -> Iterator[Path]:
 
 
 def events(trace: Path) -> list[tuple[str, dict[str, str]]]:
-    """The events so far: name and fields, of lines `task-1 [000] ..s. 1.2: name: a=b c=d`."""
+    """Return the names and fields of events (`task-1 [000] ..s. 1.2: name: a=b c=d`) so far."""
     found = []
     for line in trace.read_text().splitlines():
         if not line.startswith("#"):

@@ -82,7 +82,7 @@ def test_clients_are_served_again_after_each_reload_of_the_module(
 
 
 def add_rules(lvs: pylvs.Manager, farm: Farm, protocol: str = "udp") -> pylvs.Service:
-    """Add the service on port 7 of the VIP, scheduled rr, with the farm's real servers."""
+    """Add the service on port 7 of the VIP, with the scheduler rr and the farm's real servers."""
     service = lvs.add_service(protocol, farm.service(7), "rr")
     for number in range(len(farm.reals)):
         lvs.add_real(service, farm.real(number), method=farm.method)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""pylvs's numbers against kernel/uapi/ippfvs.h, name by name and both ways."""
+"""The numbers in pylvs and in kernel/uapi/ippfvs.h are the same, name by name."""
 
 from __future__ import annotations
 
@@ -24,14 +24,16 @@ def uncommented(path: Path) -> str:
 
 
 def enums(text: str) -> dict[str, dict[str, int]]:
-    """Return the members of every enum, by the enum's name, as C counts them."""
+    """Return the members and values of every enum in C code, by the enum's name."""
     found = {}
     for name, body in re.findall(r"\benum\s+(\w+)\s*\{(.*?)\}", text, re.DOTALL):
         members: dict[str, int] = {}
         following = 0
         for entry in filter(None, (part.strip() for part in body.split(","))):
             member, _, value = (part.strip() for part in entry.partition("="))
-            assert re.fullmatch(r"\w+", member), f"{name}: {entry!r} is beyond this parser"
+            assert re.fullmatch(r"\w+", member), (
+                f"{name}: {entry!r} is not supported by this parser"
+            )
             following = ast.literal_eval(value) if value else following
             members[member] = following
             following += 1
@@ -52,7 +54,7 @@ ENUMS = enums(HEADER)
 
 
 def attributes(attr_set: AttrSet, prefix: str) -> dict[str, int]:
-    """Return the attributes of a set, with the number 0 and the padding that it leaves out."""
+    """Return the attributes of a set, with the undeclared number 0 and padding."""
     declared = {attr.symbol: attr.number for attr in attr_set.attrs.values()}
     padding = {} if 1 in declared.values() else {f"{prefix}_PAD": 1}
     return {f"{prefix}_UNSPEC": 0, **padding, **declared}
@@ -96,7 +98,7 @@ def test_every_constant_is_mirrored_and_no_other() -> None:
     assert constants == defines(HEADER)
 
 
-# The type that the prose gives each attribute, compared with its kind in pylvs.
+# These tests compare the type of each attribute in the header's prose with its kind in pylvs.
 
 
 def prose_types() -> dict[str, str]:

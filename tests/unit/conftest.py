@@ -12,7 +12,7 @@ from pylvs.manager import Manager
 from tests.unit.fakekernel import FakeKernel
 from tests.unit.samples import Outcome
 
-settings.register_profile("unit", deadline=None)  # a busy machine is no failure
+settings.register_profile("unit", deadline=None)  # tests must pass on a busy machine, too
 settings.load_profile("unit")
 
 
@@ -30,7 +30,7 @@ def lvs(kernel: FakeKernel) -> Manager:
 def run(
     kernel: FakeKernel, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Outcome]:
-    """Run ippfvsadm on the model of the kernel: a command line, and its standard input."""
+    """Return a function that runs a command line of ippfvsadm on the model of the kernel."""
 
     def ippfvsadm(line: str, stdin: str = "") -> Outcome:
         monkeypatch.setattr("sys.stdin", io.StringIO(stdin))

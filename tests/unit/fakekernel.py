@@ -2,8 +2,8 @@
 """A model of the kernel's rules, which implements pylvs's transport.
 
 It encodes and decodes messages with pyroute2, so that pylvs's own encoder and decoder are
-never tested against themselves. It refuses what kernel/uapi/ippfvs.h says is refused. It does
-not schedule; the counters are what a test sets them to.
+never tested against themselves. It refuses requests as kernel/uapi/ippfvs.h describes. It does
+not schedule; the tests set the counters.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from tests.unit.reference import as_dict, encode, nests_of
 
 T = TypeVar("T")
 
-NESTS = 3  # in a message of a dump
-REAL_RULE = 4  # attributes of a real server that are its rule
+NESTS = 3  # number of nests in a message of a dump
+REAL_RULE = 4  # number of a real server's attributes that belong to the rule
 NAT, TUN, DR, LOCAL = 1, 2, 3, 4
 SCHEDULERS = ("rr", "wrr", "lc", "wlc")
 
@@ -55,7 +55,7 @@ class FakeService:
 
 @dataclass
 class Rules:
-    """Everything that REPLACE may change."""
+    """The state that REPLACE may change."""
 
     services: dict[Key, FakeService] = field(default_factory=dict)
     config: dict[str, int] = field(
@@ -85,7 +85,7 @@ class FakeKernel:
         self.version = version
         self.own = {"127.0.0.1", "::1", "202.103.106.5", "192.168.1.110"}
         self.permitted = True
-        self.interruptions = 0  # the number of dumps that the rules change under
+        self.interruptions = 0  # the number of dumps during which the rules change
         self.connections: list[list[tuple[str, Any]]] = []
         self.drops: dict[str, int] = {}
         self.announced: list[tuple[Command, bytes] | None] = []
@@ -133,7 +133,7 @@ class FakeKernel:
     def _service_new(self, nests: list[Any], flags: int) -> None:
         _, nest, _ = nests[0]
         if _key(nest) in self.rules.services:
-            raise Refusal(errno.EEXIST, "the service is there already")
+            raise Refusal(errno.EEXIST, "that service already exists")
         self._make(nest)
 
     def _make(self, nest: Nest, at: int = 0) -> FakeService:
@@ -174,7 +174,7 @@ class FakeKernel:
     def _add_real(self, service: FakeService, key: Key, nest: Nest, at: int = 0) -> None:
         real = _real_key(nest, key)
         if real in service.reals:
-            raise Refusal(errno.EEXIST, "the real server is there already", at)
+            raise Refusal(errno.EEXIST, "that service already has that real server", at)
         if len(service.reals) >= REALS_MAX:
             raise Refusal(errno.ENOSPC, "too many real servers", at)
         weight = nest.get("IPPFVS_REAL_WEIGHT", 1)
@@ -373,12 +373,12 @@ def _key(nest: Nest) -> Key:
 
 
 def _real_key(nest: Nest, key: Key) -> RealKey:
-    """Return the key of a real server; port 0 is replaced by that of the service."""
+    """Return the key of a real server, in which the service's port replaces port 0."""
     return nest["IPPFVS_REAL_ADDRESS"], nest.get("IPPFVS_REAL_PORT") or key[2]
 
 
 def _parts(values: list[T]) -> Iterator[list[T]]:
-    """Yield as many values at a time as a message has room for."""
+    """Yield the values in parts that fit into a message."""
     for first in range(0, len(values), NESTS):
         yield values[first : first + NESTS]
 

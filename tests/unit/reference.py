@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The message tree of kernel/uapi/ippfvs.h as classes of pyroute2.
 
-pyroute2 is the independent reference for pylvs's own encoder and decoder. The place of an
+pyroute2 is the independent reference for pylvs's own encoder and decoder. The position of an
 attribute in its nla_map is its number.
 """
 
@@ -15,7 +15,7 @@ NLA_F_NESTED = 1 << 15
 
 
 class Nest(nla):  # type: ignore[misc]  # pyroute2 has no types
-    """A nest, whose header has the flag that the kernel's strict parser demands."""
+    """A nest, whose header has the flag that the kernel's strict parser requires."""
 
     __slots__ = ()
     nla_flags = NLA_F_NESTED
@@ -160,7 +160,7 @@ def encode(tree: list[Any]) -> bytes:
 
 
 def nests_of(body: bytes | bytearray) -> list[tuple[str, Any, int]]:
-    """Return the name, the content and the offset of each top-level nest, by pyroute2."""
+    """Return the name, the content and the offset of each top-level nest, decoded by pyroute2."""
     message = Message(bytearray(20) + body)
     message.data[0:4] = len(message.data).to_bytes(4, "little")
     message.decode()

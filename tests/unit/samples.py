@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Values that several tests need."""
+"""Values that several tests use."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Thousands of rule sets, by hypothesis."""
+"""Hypothesis strategies for rule sets."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def test_interval_of_independent_values_covers_the_median_with_95_percent() -> N
 def test_sessions_that_differ_widen_the_interval() -> None:
     """All pairs of a session agree, but the sessions differ.
 
-    Pairs alone would give a too narrow interval.
+    An interval computed only from the pairs would be too narrow.
     """
     equal_pairs = [[1.0 + 0.1 * number] * 20 for number in range(6)]
     estimate = stats.estimate(equal_pairs)
@@ -140,7 +140,7 @@ def test_partial_frame_has_the_length_and_the_pseudo_checksum_of_the_whole() -> 
 
 
 def test_stream_is_as_long_as_the_module_reads_it() -> None:
-    """The size in flood.c is 3 × 4, 2 × 16, 4 × 2, 4, 3 fields of 2 × 2 + 4 × 4, 128."""
+    """The size in bytes in flood.c is 3 × 4, 2 × 16, 4 × 2, 4, 3 fields of 2 × 2 + 4 × 4, 128."""
     stream = flood.Stream(Path("/x"), b"frame", 24, 40, [flood.Field(34, 2, 1024, 60_000)])
     packed = stream.pack(7)
     assert len(packed) == 12 + 32 + 8 + 4 + 3 * 20 + 128
@@ -228,5 +228,5 @@ def test_write_without_a_whole_run_is_refused(more: dict[str, Any]) -> None:
 
 def test_a_file_without_figures_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("{}")
-    with pytest.raises(LabError, match="is no file of figures"):
+    with pytest.raises(LabError, match="is not a file of figures"):
         run.validate(args(of=str(tmp_path / "x")))

@@ -20,7 +20,7 @@ FIGURES = DOCS / "performance/figures.json"
 
 
 def run_of(ratio: float, spread: float = 0.02) -> results.Results:
-    """Return a run that measured RATIO, and figures of 100, for every benchmark."""
+    """Return a run with the measured RATIO, and with figures of 100, for every benchmark."""
     found = results.Results(
         "2026-12-01 08:00", "abc", False, {"CPU": "x", "load before": "0, 0, 0"}
     )

@@ -32,7 +32,7 @@ def _build(folder: Path) -> Path:
 
 
 def _remove_unused_since(when: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Remove what was not used after WHEN."""
+    """Remove the files that were not used after WHEN."""
     with monkeypatch.context() as patch:
         patch.setattr(time, "time", lambda: when + paths.UNUSED_S)
         paths.remove_unused()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Which lines of a build's output are findings."""
+"""Lines of a build's output that are findings, and lines that are not."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""ippfvsadm as people type it: words in; output, one sentence and exit code out."""
+"""Command lines of ippfvsadm, with their output, their error sentence and their exit code."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def saved(run: Run) -> list[str]:
     return [line for line in lines if not line.startswith("--")]
 
 
-# What each good line leaves behind, as -S prints it.
+# Valid command lines, and the rules that -S prints after them.
 GOOD: list[tuple[list[str], list[str]]] = [
     (["-A -t 1.2.3.4:80"], ["-A -t 1.2.3.4:80 -s wlc"]),
     (["-A -t 1.2.3.4:http -s rr"], ["-A -t 1.2.3.4:80 -s rr"]),
@@ -130,13 +130,13 @@ def test_good(run: Run, lines: list[str], left: list[str]) -> None:
 T = "-t 202.103.106.5:80"
 DR_PORT = (
     "172.16.0.9:8000 cannot be a DR server of tcp 202.103.106.5:80: "
-    "DR keeps the port; use -m (NAT) or give port 80"
+    "DR keeps the port; use -m (NAT) or port 80"
 )
 BAD: list[tuple[str, int, str]] = [
     # the kernel's refusals
-    (f"-A {T}", 1, "service tcp 202.103.106.5:80 is there already; change it with: ippfvsadm -E"),
-    (f"-A {T} -R 172.16.0.2:80", 1, "172.16.0.2:80 is a real server of tcp 202.103.106.5:80 al"),
-    (f"-a {T} -r 172.16.0.2:80", 1, "172.16.0.2:80 is a real server of tcp 202.103.106.5:80 al"),
+    (f"-A {T}", 1, "service tcp 202.103.106.5:80 already exists; change it with: ippfvsadm -E"),
+    (f"-A {T} -R 172.16.0.2:80", 1, "172.16.0.2:80 is already a real server of tcp 202.10"),
+    (f"-a {T} -r 172.16.0.2:80", 1, "172.16.0.2:80 is already a real server of tcp 202.10"),
     (
         f"-A {T} -R 172.16.0.9:80 -s lc",
         1,
@@ -168,7 +168,7 @@ BAD: list[tuple[str, int, str]] = [
         1,
         f"{DR_PORT}\n",
     ),
-    (f"-e {T} -r 172.16.0.3:8000 -i", 1, "TUN keeps the port; use -m (NAT) or give port 80"),
+    (f"-e {T} -r 172.16.0.3:8000 -i", 1, "TUN keeps the port; use -m (NAT) or port 80"),
     (
         f"-a {T} -r [2001:db8::2]:80",
         1,
@@ -181,7 +181,7 @@ BAD: list[tuple[str, int, str]] = [
         1,
         "9.9.9.9:80: the method local needs an address of this host; use",
     ),
-    # values that cannot be
+    # invalid values
     ("-A -t 202.103.106.256:80", 2, "'202.103.106.256' is not an IPv4 address"),
     ("-A -t example.org:80", 2, "'example.org' is not an address; host names are not looked up"),
     ("-A -t 1.2.3.4:65536", 2, "'1.2.3.4:65536': a port is a number from 0 to 65535"),
@@ -189,51 +189,59 @@ BAD: list[tuple[str, int, str]] = [
     ("-A -t 1.2.3.4:", 2, "the port is missing after ':'"),
     ("-A -t 2001:db8::1:99999", 2, "not an IPv6 address; an IPv6 port needs brackets"),
     ("-A -t 1.2.3.4:80 -s", 2, "'-s' needs a scheduler: rr, wrr, lc or wlc"),
-    ("-A -t 1.2.3.4:80 -s a-scheduler-with-a-long-name", 2, "is not a scheduler: give rr"),
+    ("-A -t 1.2.3.4:80 -s a-scheduler-with-a-long-name", 2, "is not a scheduler: use rr"),
     (f"-a {T} -r 1.1.1.1 -w heavy", 2, "'-w heavy': a weight is a whole number from 0 to 65535"),
     (f"-a {T} -r 1.1.1.1 -w 65536", 2, "'-w 65536': a weight is a whole number from 0 to 65535"),
     (f"-a {T} -r 1.1.1.1 -w -1", 2, "'-w -1': a weight is a whole number from 0 to 65535"),
     (f"-a {T} -r 1.1.1.1 -w 1.5", 2, "'-w 1.5': a weight is a whole number"),
-    (f"-a {T} -r 1.1.1.1 --method magic", 2, "'magic' is not a method: give nat, tun, dr or"),
-    ("--default-method local", 2, "'--default-method local': give nat, tun or dr"),
+    (f"-a {T} -r 1.1.1.1 --method magic", 2, "'magic' is not a method: use nat, tun, dr or"),
+    ("--default-method local", 2, "'local' is not a default method: use nat, tun or dr"),
     ("--set 1 2", 2, "'--set' needs three values: seconds for TCP"),
     ("--set 1 2 2073601", 2, "'--set 2073601': a timeout is a whole number from 0 to 2073600"),
     ("--conn-max many", 2, "'--conn-max many': the number of connections is a whole number"),
     ("-L --rate=0", 2, "'--rate=0': an interval is from 0.1 to 3600 seconds"),
     ("-L --rate=nan", 2, "'--rate=nan': an interval is from 0.1 to 3600 seconds"),
     # grammar
-    ("-A", 2, "-A needs a service; give it with: -t ADDRESS[:PORT] or -u"),
-    (f"-A {T} -u 1.1.1.1:53", 2, "-t and -u are two services; give one"),
+    ("-A", 2, "-A needs a service; specify it with: -t ADDRESS[:PORT] or -u"),
+    (f"-A {T} -u 1.1.1.1:53", 2, "-t and -u are two services; use only one"),
     (f"-A {T} {T}", 2, "-t is given twice"),
-    (f"-A -D {T}", 2, "-A and -D are two commands; give one"),
+    (f"-A -D {T}", 2, "-A and -D are two commands; use only one"),
     (f"-A {T} -R", 2, "-R needs a real server: ADDRESS[:PORT]"),
-    (f"-A {T} -r 1.1.1.1", 2, "-r does not go with -A; use -a -t ... -r, or 1999's -A -t ... -R"),
-    (f"-A {T} -w 2", 2, "-w does not go with -A; it is a real server's: use -a"),
-    (f"-A {T} -m", 2, "-m does not go with -A; it is a real server's: use -a -t ... -r, or"),
-    (f"-D {T} -r 1.1.1.1", 2, "-r does not go with -D; use -d"),
-    (f"-D {T} -R 1.1.1.1 -w 1", 2, "-w does not go with -D"),
-    (f"-a {T}", 2, "-a needs a real server; give it with: -r ADDRESS[:PORT]"),
-    (f"-a {T} -R 1.1.1.1", 2, "-R does not go with -a; with -a the real server is -r"),
-    (f"-a {T} -r 1.1.1.1 -s rr", 2, "-s does not go with -a; a scheduler is a service's"),
-    (f"-a {T} -r 1.1.1.1 -g -m", 2, "-m and -g are two methods; give one"),
-    (f"-e {T} -r 172.16.0.2:80", 2, "-e needs what to change; give -w WEIGHT or one of -m, -i"),
-    (f"-E {T}", 2, "-E needs what to change; give it with: -s SCHEDULER"),
-    (f"-C {T}", 2, "-t does not go with -C"),
-    (f"{T} -R 1.1.1.1", 2, "'-R 1.1.1.1' says neither -A nor -D"),
+    (
+        f"-A {T} -r 1.1.1.1",
+        2,
+        "-r cannot be used with -A; use -a -t ... -r, or 1999's -A -t ... -R",
+    ),
+    (f"-A {T} -w 2", 2, "-w cannot be used with -A; it belongs to a real server: use -a"),
+    (
+        f"-A {T} -m",
+        2,
+        "-m cannot be used with -A; it belongs to a real server: use -a -t ... -r, or",
+    ),
+    (f"-D {T} -r 1.1.1.1", 2, "-r cannot be used with -D; use -d"),
+    (f"-D {T} -R 1.1.1.1 -w 1", 2, "-w cannot be used with -D"),
+    (f"-a {T}", 2, "-a needs a real server; specify it with: -r ADDRESS[:PORT]"),
+    (f"-a {T} -R 1.1.1.1", 2, "-R cannot be used with -a; with -a the real server is -r"),
+    (f"-a {T} -r 1.1.1.1 -s rr", 2, "-s cannot be used with -a; a scheduler belongs to a service"),
+    (f"-a {T} -r 1.1.1.1 -g -m", 2, "-m and -g are two methods; use only one"),
+    (f"-e {T} -r 172.16.0.2:80", 2, "-e needs what to change; use -w WEIGHT or one of -m, -i"),
+    (f"-E {T}", 2, "-E needs what to change; specify it with: -s SCHEDULER"),
+    (f"-C {T}", 2, "-t cannot be used with -C"),
+    (f"{T} -R 1.1.1.1", 2, "'-R 1.1.1.1' needs -A or -D"),
     ("-R rules.txt", 2, "is restored from standard input: ippfvsadm -R < FILE"),
     ("--restore=rules.txt", 2, "--restore reads standard input: ippfvsadm --restore < FILE"),
-    ("-L --stats --rate", 2, "--stats and --rate are two listings; give one"),
-    (f"-L {T} -r 1.1.1.1", 2, "-r goes only with a listing of connections, -c"),
-    (f"-L --drops {T}", 2, "--drops is of all services; leave out -t and -u"),
-    ("-L -c -r 1.1.1.1", 2, "-r needs a service; give it with: -t ADDRESS[:PORT]"),
+    ("-L --stats --rate", 2, "--stats and --rate are two listings; use only one"),
+    (f"-L {T} -r 1.1.1.1", 2, "-r needs a listing of connections, -c"),
+    (f"-L --drops {T}", 2, "--drops covers all services; omit -t and -u"),
+    ("-L -c -r 1.1.1.1", 2, "-r needs a service; specify it with: -t ADDRESS[:PORT]"),
     ("--verbose=2", 2, "'--verbose=2': --verbose takes no value"),
     ("status", 2, "'status' belongs to no option"),
-    ("-L --rate 2", 2, "'2' belongs to no option; give it as --rate=2"),
+    ("-L --rate 2", 2, "'2' belongs to no option; write it as --rate=2"),
     ("--conn-max -1", 2, "'--conn-max -1': "),
     ("--lsit", 2, "unknown option '--lsit'; did you mean --list?"),
     ("--wieght 2", 2, "unknown option '--wieght'; did you mean --weight?"),
     ("-q", 2, "unknown option '-q'; see: ippfvsadm --help"),
-    # ipvsadm's that are not there yet
+    # options of ipvsadm that are not supported
     ("-A -f 1", 2, "'-f': ippfvs does not have services by firewall mark yet"),
     ("-A --sctp-service 1.1.1.1:80", 2, "does not have SCTP services yet"),
     ("-A -t 1.1.1.1:80 -p 300", 2, "'-p': ippfvs does not have persistence yet"),
@@ -256,7 +264,9 @@ def test_a_word_as_long_as_a_book_is_not_said_whole(paper: Run) -> None:
     outcome = paper(f"-A -t {'9' * 100_000}")
     assert outcome.code == 2
     assert outcome.err.startswith("ippfvsadm: '999")
-    assert outcome.err.endswith("is not an IPv4 address; it has four numbers from 0 to 255\n")
+    assert outcome.err.endswith(
+        "is not an IPv4 address; an IPv4 address has four numbers from 0 to 255\n"
+    )
     assert len(outcome.err) < 2100
 
 
@@ -275,7 +285,7 @@ def test_no_permission(paper: Run, kernel: FakeKernel) -> None:
         assert outcome.code == 1
         assert outcome.err == (
             "ippfvsadm: changing the rules needs CAP_NET_ADMIN in this network namespace; "
-            "do it as root, for instance with sudo\n"
+            "do it as root, for example with sudo\n"
         )
     assert paper("-L").out == PAPER_TABLE
 
@@ -357,7 +367,7 @@ def test_nothing_of_a_torn_set_is_printed(paper: Run, kernel: FakeKernel) -> Non
 
 @pytest.mark.parametrize("text", ["", "\n", "# nothing\n"])
 def test_restore_of_nothing_is_refused(paper: Run, text: str) -> None:
-    """An empty pipe is an accident: of `cat` without its file, say."""
+    """An empty pipe is probably an accident, for example of `cat` with a missing file."""
     before = paper("-S").out
     refused = paper("-R", text)
     assert (refused.code, paper("-S").out) == (2, before)

@@ -54,7 +54,7 @@ def test_parse(text: str, address: str, port: int) -> None:
         ("[2001:db8::1:80", "the closing ']' is missing"),
         ("[2001:db8::1]80", "only ':PORT' can follow ']'"),
         ("[10.0.0.1]:80", "brackets are for IPv6 addresses"),
-        ("[fe80::1%eth0]:80", "an address with a scope, as of fe80::1%eth0, is not taken"),
+        ("[fe80::1%eth0]:80", "an address with a scope, such as fe80::1%eth0, is not accepted"),
     ],
 )
 def test_refuse(text: str, sentence: str) -> None:

@@ -83,7 +83,7 @@ def test_every_error_is_exported_and_drawn_in_the_tree() -> None:
 
 
 def loaded(code: str) -> set[str]:
-    """Return the modules that a fresh Python has loaded after some code."""
+    """Return the modules that a new Python process has loaded after it has run CODE."""
     script = f"import sys\n{code}\nprint(*sys.modules)"
     run = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
@@ -131,7 +131,7 @@ def test_no_module_of_pylvs_loads_pyroute2() -> None:
 
 
 def test_an_added_real_server_passes_eight_files() -> None:
-    """Count the files whose functions run, without those that only hold constants."""
+    """The test counts the files whose functions run. Files with only constants do not count."""
     program = f"import sys\nsys.path[:0] = {sys.path!r}\n{TRACED}"
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Building and loading, as far as a machine without a fitting kernel goes."""
+"""Building and loading, as far as a machine without suitable kernel headers can test them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_missing_options() -> None:
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, **said: tuple[int, str]) -> list[list[str]]:
-    """Replace programs by fixed answers, and return the command lines that they got."""
+    """Replace programs by fixed answers, and return the command lines that were run."""
     commands: list[list[str]] = []
 
     def run(words: list[str], **_: object) -> subprocess.CompletedProcess[str]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Goldens: what a pipe gets, what a terminal gets, what --json gets."""
+"""The exact output for a pipe, for a terminal, and with --json."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_drops_and_timeouts() -> None:
     lines = text(listing.drops(Drops(no_server=5, no_listener=7))).splitlines()
     assert lines[:2] == [
         "Reason          Dropped  What",
-        "no_server       5        opens a connection, but no real server takes new ones",
+        "no_server       5        opens a connection, but no real server accepts new ones",
     ]
     assert lines[-1] == "no_listener     7        Local Node: no socket of the director listens"
     assert list(listing.DROPPED) == [field.name for field in fields(Drops)]

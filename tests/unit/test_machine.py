@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Each guest with one CPU is pinned to a CPU of its own, as long as one is free."""
+"""Each guest with one CPU is pinned to a separate CPU, as long as a CPU is free."""
 
 from __future__ import annotations
 

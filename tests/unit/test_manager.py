@@ -131,7 +131,7 @@ def test_two_dumps_of_different_rule_sets_do_not_join(lvs: Manager) -> None:
 
 
 def acceptable(ruleset: Ruleset) -> bool:
-    """Return whether the kernel accepts a rule set, one rule after the other."""
+    """Return whether the kernel accepts each rule of a rule set in a separate request."""
     lvs = Manager(transport=FakeKernel())
     if ruleset.config != Config():
         lvs.replace(Ruleset((), ruleset.config))
@@ -214,19 +214,22 @@ def test_other_calls_may_be_made_while_connections_are_read(
         (lambda lvs: lvs.add_real(WEB, "1.1.1.1", weight=2.5), "'2.5': a weight is a whole"),
         (lambda lvs: lvs.configure(tcp_timeout_s=-1), "'-1': a timeout in seconds is a whole"),
         (lambda lvs: lvs.configure(udp_timeout_s=0), "'0': .* from 1 to 2073600"),
-        (lambda lvs: lvs.configure(conn_max="x"), "'x': the most connections is a whole number"),
-        (lambda lvs: lvs.configure(conn_max=True), "'True': the most connections"),
+        (lambda lvs: lvs.configure(conn_max="x"), "'x': the maximum number of connections is a"),
+        (lambda lvs: lvs.configure(conn_max=True), "'True': the maximum number of connections"),
         (lambda lvs: lvs.configure(default_method="local"), "the default method cannot be local"),
-        (lambda lvs: list(lvs.connections(None, "1.1.1.1:80")), "a real server is one of a ser"),
-        (lambda lvs: lvs.add_real(WEB, Real(REAL)), "-r 1.1.1.1:80 -w 1 is a real server, no add"),
-        (lambda lvs: lvs.replace("-A -t 10.0.0.1:80"), "'-A -t 10.0.0.1:80' is no Ruleset"),
-        (lambda lvs: lvs.replace([WEB]), "is no Ruleset"),
+        (lambda lvs: list(lvs.connections(None, "1.1.1.1:80")), "a real server needs its ser"),
+        (
+            lambda lvs: lvs.add_real(WEB, Real(REAL)),
+            "-r 1.1.1.1:80 -w 1 is a real server, not an add",
+        ),
+        (lambda lvs: lvs.replace("-A -t 10.0.0.1:80"), "'-A -t 10.0.0.1:80' is not a Ruleset"),
+        (lambda lvs: lvs.replace([WEB]), "is not a Ruleset"),
         (lambda lvs: lvs.configure(default_method="none"), "'none' is not a method"),
-        (lambda lvs: pylvs.Service(cast(Protocol, "tcp"), REAL), "'tcp' is no Protocol"),
-        (lambda lvs: lvs.add_service("tcp", 7), "7 is no address"),
+        (lambda lvs: pylvs.Service(cast(Protocol, "tcp"), REAL), "'tcp' is not a Protocol"),
+        (lambda lvs: lvs.add_service("tcp", 7), "7 is not an address"),
         (lambda lvs: lvs.add_service("tcp", "10.0.0.1:80", 7), "'7' is not a scheduler"),
         (lambda lvs: lvs.add_real(WEB, "1.1.1.1", 1, 7), "'7' is not a method"),
-        (lambda lvs: lvs.add_real("web", "1.1.1.1"), "'web' is no Service"),
+        (lambda lvs: lvs.add_real("web", "1.1.1.1"), "'web' is not a Service"),
         (lambda lvs: lvs.remove_service(WRONG_PORT), "'70000': a port is"),
         (lambda lvs: lvs.edit_service(WRONG_PORT, "rr"), "'70000': a port is"),
         (lambda lvs: lvs.zero(WRONG_PORT), "'70000': a port is"),
@@ -235,8 +238,11 @@ def test_other_calls_may_be_made_while_connections_are_read(
         (lambda lvs: lvs.replace(with_real(Real(REAL, -1, Method.NAT))), "'-1': a weight is"),
         (lambda lvs: lvs.replace(with_real(Real(REAL, -1))), "'-1': a weight is"),
         (lambda lvs: lvs.replace(with_real(Real(Endpoint("web")))), "'web' is not an IP"),
-        (lambda lvs: lvs.replace(with_real("1.1.1.1")), "'1.1.1.1' is no Real"),
-        (lambda lvs: lvs.replace(Ruleset(config=Config(conn_max=-1))), "'-1': the most conn"),
+        (lambda lvs: lvs.replace(with_real("1.1.1.1")), "'1.1.1.1' is not a Real"),
+        (
+            lambda lvs: lvs.replace(Ruleset(config=Config(conn_max=-1))),
+            "'-1': the maximum number",
+        ),
         (lambda lvs: lvs.replace(Ruleset(config=Config(cast(Method, 9)))), "'9' is not a method"),
     ],
 )

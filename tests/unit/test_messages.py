@@ -191,7 +191,7 @@ def test_a_real_server_without_a_service_raises_one_error() -> None:
 
 
 def test_attributes_of_a_newer_module_are_skipped() -> None:
-    """Unknown attributes are within each nest and between nests. Their content differs."""
+    """There are unknown attributes within each nest and between nests, with different contents."""
     entries = [connection(f"10.0.0.{number}:1") for number in range(3)]
     body = b""
     for number, entry in enumerate(entries):
@@ -245,7 +245,7 @@ def test_both_decoders_give_the_same_values(ruleset: Ruleset) -> None:
 
 
 def decoded_row(name: str, attrs: dict[str, Any]) -> tuple[Any, ...]:
-    """Return what pyroute2 decoded as a row of pylvs's decoder."""
+    """Return attributes that pyroute2 decoded, in the form of a row of pylvs's decoder."""
     nest = messages.MESSAGE.attrs[name.removeprefix("IPPFVS_A_").lower()].nest
     assert nest is not None
     return tuple(raw(attr.kind, attrs.get(attr.symbol)) for attr in nest.attrs.values())

@@ -110,7 +110,7 @@ def test_1999_lines_comments_and_blank_lines_are_read() -> None:
 
 @given(RULESETS, st.data())
 def test_lines_of_services_may_alternate(ruleset: Ruleset, data: st.DataObject) -> None:
-    """Every rule has the number of its line."""
+    """Every rule keeps the number of its line."""
     queues = [list(service_lines(service)) for service in ruleset.services]
     rows = []
     while waiting := [queue for queue in queues if queue]:
@@ -137,19 +137,19 @@ SERVICE = "-A -t 10.0.0.1:80 -s rr"
             pylvs.NoSuchService,
             "no service tcp 10.0.0.1:81",
         ),
-        (SERVICE, pylvs.AlreadyExists, "service tcp 10.0.0.1:80 is there already"),
+        (SERVICE, pylvs.AlreadyExists, "service tcp 10.0.0.1:80 already exists"),
         (
             "-A -t 10.0.0.1:80 -R 1.1.1.1:80 -s lc",
             pylvs.AlreadyExists,
-            "tcp 10.0.0.1:80 is scheduled by rr, not lc; give it one scheduler",
+            "tcp 10.0.0.1:80 is scheduled by rr, not lc; use one scheduler for it",
         ),
-        ("-D -t 10.0.0.1:80", pylvs.InvalidValue, "a rule set is written with -A, -a, --set"),
+        ("-D -t 10.0.0.1:80", pylvs.InvalidValue, "a rule set consists of -A, -a, --set"),
         ("-A -t 10.0.0.2:80 -p 300", pylvs.InvalidValue, "does not have persistence yet"),
         ("-A -f 1 -s rr", pylvs.InvalidValue, "does not have services by firewall mark yet"),
         ("nonsense", pylvs.InvalidValue, "'nonsense' belongs to no option"),
-        ("-A -t 10.0.0.2:80 --netns red", pylvs.InvalidValue, "--netns does not belong"),
+        ("-A -t 10.0.0.2:80 --netns red", pylvs.InvalidValue, "--netns cannot be used"),
         ("--default-method", pylvs.InvalidValue, "--default-method needs a value"),
-        ("--default-method local", pylvs.InvalidValue, "give nat, tun or dr"),
+        ("--default-method local", pylvs.InvalidValue, "use nat, tun or dr"),
         ("-A -t 10.0.0.2:80 -s rr" + " " * 5000, pylvs.InvalidValue, "longer than 4096"),
         (
             f"-a -t 10.0.0.1:80 -r {'1' * 5000} -m -w 1",
@@ -170,7 +170,9 @@ def test_a_wrong_line_is_named(line: str, error: type[Error], sentence: str) -> 
 
 def test_a_real_server_twice_is_named() -> None:
     real = "-a -t 10.0.0.1:80 -r 1.1.1.1:80 -m -w 1"
-    with pytest.raises(pylvs.AlreadyExists, match=r"^f line 3: 1\.1\.1\.1:80 is a real server of"):
+    with pytest.raises(
+        pylvs.AlreadyExists, match=r"^f line 3: 1\.1\.1\.1:80 is already a real server of"
+    ):
         loads(f"{SERVICE}\n{real}\n{real}\n", "f")
 
 
@@ -181,7 +183,9 @@ def test_a_real_server_twice_is_named_when_lines_come_back(between: str) -> None
     real = "-a -t 10.0.0.1:80 -r {}:80 -m -w 1"
     again = [SERVICE, real.format("1.1.1.1"), *between.splitlines(), real.format("1.1.1.2")]
     for row in (real.format("1.1.1.1"), real.format("1.1.1.2")):
-        with pytest.raises(pylvs.AlreadyExists, match=r"is a real server of tcp") as refused:
+        with pytest.raises(
+            pylvs.AlreadyExists, match=r"is already a real server of tcp"
+        ) as refused:
             loads("\n".join([*again, row]))
         assert refused.value.where == f"rules line {len(again) + 1}"
 
@@ -207,7 +211,7 @@ def test_what_the_kernel_refuses_is_named_too(kernel: FakeKernel, lvs: Manager) 
         lvs.replace(loads(wrong, "rules.txt"))
     assert refused.value.sentence() == (
         "rules.txt line 11: 1.1.1.7:81 cannot be a DR server of tcp 10.0.0.1:80: "
-        "DR keeps the port; use -m (NAT) or give port 80; nothing was changed"
+        "DR keeps the port; use -m (NAT) or port 80; nothing was changed"
     )
     assert refused.value.kernel == "DR and TUN cannot change the port"
     assert lvs.rules() == before
@@ -269,7 +273,7 @@ def test_lines_of_a_known_form_and_the_grammar_agree(ruleset: Ruleset) -> None:
         ("01.2.3.4:80", "is not an IPv4 address"),
         ("1.2.3:80", "is not an IPv4 address"),
         ("1.2.3.400:80", "is not an IPv4 address"),
-        ("1.1.1.1:80", "1.1.1.1:80 is a real server of tcp 10.0.0.1:80 already"),
+        ("1.1.1.1:80", "1.1.1.1:80 is already a real server of tcp 10.0.0.1:80"),
         ("[2001:db8::1]:http2", "neither a port"),
     ],
 )
@@ -294,7 +298,7 @@ def test_a_real_server_is_the_same_with_its_services_port_or_without(
 ) -> None:
     service = "-t 10.0.0.1:80"
     lines = [f"-A {service} -s rr", f"-a {service} -r {first} -m", *between]
-    with pytest.raises(pylvs.AlreadyExists, match=r"is a real server of tcp .* already"):
+    with pytest.raises(pylvs.AlreadyExists, match=r"is already a real server of tcp"):
         pylvs.loads("\n".join([*lines, f"-a {service} -r {second} -m"]))
 
 

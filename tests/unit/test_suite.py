@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Which tests `tools/lab test` runs on which kernel, and how it adds up the results of guests."""
+"""`tools/lab test`: the plan of tests and kernels, and the sum of the results of guests."""
 
 from __future__ import annotations
 

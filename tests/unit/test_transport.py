@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The framing, and the socket with the family nlctrl, which every kernel has."""
+"""The framing of messages, and the socket, tested with the family nlctrl of every kernel."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NLCTRL = "nlctrl"
 
 @pytest.fixture
 def nlctrl(monkeypatch: pytest.MonkeyPatch) -> Iterator[NetlinkTransport]:
-    """A transport to the family nlctrl, whose version is 2, in place of ippfvs."""
+    """Yield a transport to the family nlctrl, whose version is 2, instead of to ippfvs."""
     monkeypatch.setattr(transport, "GENL_NAME", NLCTRL)
     monkeypatch.setattr(transport, "GENL_VERSION", 2)
     monkeypatch.setattr(transport, "GENL_EVENTS", "notify")
@@ -39,7 +39,7 @@ def name_attribute(name: str) -> bytes:
     return struct.pack("=HH", 4 + len(content), 2) + content + b"\0" * (-len(content) % 4)
 
 
-GETFAMILY = Command(transport.CTRL_CMD_GETFAMILY)  # 3, whatever it is called with us
+GETFAMILY = Command(transport.CTRL_CMD_GETFAMILY)  # 3, which has another name in Command
 
 
 def test_a_missing_module_raises_an_error_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +92,7 @@ def test_a_request_of_megabytes_is_sent_in_one_piece(nlctrl: NetlinkTransport) -
 
 def test_another_version_of_the_interface_raises_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "GENL_NAME", NLCTRL)
-    with pytest.raises(pylvs.VersionMismatch, match="speaks version 2 of its interface, pylvs 1"):
+    with pytest.raises(pylvs.VersionMismatch, match="has version 2 of the interface, pylvs has 1"):
         NetlinkTransport()
 
 

@@ -4,8 +4,8 @@
     benchmarks ─► run ─► in a guest: measure ─► probes ─► records (JSON) ─► page, charts
 
 A benchmark is data: its probe, the probe's setting, its variants and its targets. A variant is
-something that forwards packets (ippfvs, IPVS, plain routing …), in a network namespace of its own
+something that forwards packets (ippfvs, IPVS, plain routing …) in a separate network namespace
 (`farm`). A probe implements one way to measure. Every figure is a cost (nanoseconds per packet,
-seconds, bytes), and every ratio says how many times as much the other variant costs. `stats`
-computes medians and intervals, and `model` compares them with the targets.
+seconds, bytes). A ratio is the cost of another variant divided by that of the first variant.
+`stats` computes medians and intervals, and `model` compares them with the targets.
 """

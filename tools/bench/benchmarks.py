@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The benchmarks, as data. Their targets are those of the project: ratios to IPVS, or bounds."""
+"""The benchmarks, as data, with the targets of the project: ratios to IPVS, or bounds."""
 
 from __future__ import annotations
 
@@ -79,20 +79,20 @@ FORWARDING = (
     *(_method(*each) for each in (("tun", 4), ("dr", 4), ("nat", 6), ("tun", 6), ("dr", 6))),
     _known(
         "nat4-default",
-        "as nat4, IPVS with its default table",
+        "as nat4, but IPVS with its default table",
         known.Setting(ipvs_bits=None),
         _TWO,
     ),
     _known(
         "nat4-order",
-        "NAT, IPv4, 60,000 flows in the order of their making",
+        "NAT, IPv4, 60,000 flows in the order of their creation",
         known.Setting(stride=1),
         (*_TWO, "plain", "limit"),
         times("IPVS", 2.0, 2.5),
     ),
     _known(
         "answers-default",
-        "as answers, IPVS with its default table",
+        "as answers, but IPVS with its default table",
         known.Setting(protocol="tcp", answers=True, ipvs_bits=None),
         _TWO,
     ),
@@ -120,7 +120,7 @@ def _scheduler(scheduler: str, *who: str) -> Benchmark:
     }
     return Benchmark(
         f"pick-{scheduler}",
-        f"{scheduler}: a connection among 1,000 servers, beside one among 4",
+        f"{scheduler}: a connection to 1,000 servers, compared with 4 servers",
         "new",
         new.Setting(cases),
         tuple(cases),
@@ -139,7 +139,7 @@ SCHEDULING = (
     _new_connections("tcp"),
     Benchmark(
         "new-default",
-        "as new-udp, IPVS with its default table",
+        "as new-udp, but IPVS with its default table",
         "new",
         new.Setting(ipvs_bits=None),
         _TWO,
@@ -149,7 +149,7 @@ SCHEDULING = (
     _scheduler("wlc", *_TWO),
     Benchmark(
         "services",
-        "connections to 10 of 10,000 services, beside 10 services",
+        "connections to 10 of 10,000 services, compared with 10 services",
         "new",
         new.Setting(_SERVICES, busy=10),
         tuple(_SERVICES),
@@ -191,7 +191,7 @@ CAPACITY = (
     ),
     Benchmark(
         "millions",
-        "a packet among ten million connections, beside 60,000",
+        "a packet among ten million connections, compared with 60,000",
         "many",
         many.Setting("lookup", _LOOKUP),
         tuple(_LOOKUP),
@@ -205,7 +205,7 @@ CAPACITY = (
     _rules("replace"),
     Benchmark(
         "list",
-        "a million connections listed: time per connection",
+        "listing a million connections: time per connection",
         "many",
         many.Setting("listing", _LISTED),
         tuple(_LISTED),
@@ -214,7 +214,7 @@ CAPACITY = (
     ),
     Benchmark(
         "command",
-        "a real server added by one command",
+        "one command that adds a real server",
         "command",
         None,
         ("ippfvs", "IPVS", "Python", "libraries"),
@@ -242,8 +242,8 @@ def _web(name: str, title: str, *, close: bool) -> Benchmark:
 
 
 WEB = (
-    _web("http-keep", "16 kept connections: time per request", close=False),
-    _web("http-close", "a connection per request: time per request", close=True),
+    _web("http-keep", "16 persistent connections: time per request", close=False),
+    _web("http-close", "one connection per request: time per request", close=True),
 )
 
 
@@ -255,21 +255,25 @@ def _scaling(name: str, title: str, what: str, who: str, *targets: Target) -> Be
 
 
 SCALING = (
-    _scaling("cpus-plain", "plain routing: two CPUs beside one", "known", "plain"),
+    _scaling("cpus-plain", "plain routing: two CPUs compared with one", "known", "plain"),
     _scaling(
         "cpus-known",
-        "NAT, 60,000 flows: two CPUs beside one",
+        "NAT, 60,000 flows: two CPUs compared with one",
         "known",
         "ippfvs",
         times("ippfvs", 1.85),
     ),
-    _scaling("cpus-ipvs", "IPVS, NAT, 60,000 flows: two CPUs beside one", "known", "IPVS"),
+    _scaling("cpus-ipvs", "IPVS, NAT, 60,000 flows: two CPUs compared with one", "known", "IPVS"),
     _scaling(
-        "cpus-new", "new connections: two CPUs beside one", "new", "ippfvs", times("ippfvs", 1.85)
+        "cpus-new",
+        "new connections: two CPUs compared with one",
+        "new",
+        "ippfvs",
+        times("ippfvs", 1.85),
     ),
     Benchmark(
         "growth",
-        "slowest 64 known packets on one CPU while the other fills the table",
+        "slowest batch of 64 known packets on one CPU while the other fills the table",
         "cpus",
         cpus.Setting("growth"),
         (cpus.GROWING, cpus.LARGE),

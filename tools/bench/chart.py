@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Pictures of a run as SVG: bars with their confidence intervals, on a white ground."""
+"""Pictures of a run as SVG: bars with their confidence intervals, on a white background."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def _ratios(found: Results) -> str:
                     if verdict:
                         label = f"{benchmark.name}, {kernel}"
                         bars.append(Bar(label, verdict.found, verdict.bound))
-    title = "IPVS costs so many times as much as ippfvs (line: target), more is better"
+    title = "cost of IPVS divided by that of ippfvs (line: target), more is better"
     return draw(title, bars) if bars else ""
 
 
 def draw(title: str, bars: Sequence[Bar]) -> str:
-    """Draw BARS below each other, with whiskers for their intervals and a line for each target."""
+    """Draw BARS one below another, with whiskers for the intervals and lines for the targets."""
     most = max(max(bar.each.high, bar.target or 0) for bar in bars) * 1.05
     scale = (_WIDTH - _LEFT - _RIGHT) / most
     height = _TOP + _ROW * len(bars) + 30

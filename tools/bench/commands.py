@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Commands in the guest, and Debian's programs for HTTP, unpacked with their libraries."""
+"""Commands in the guest, and Debian's HTTP programs, unpacked with their libraries."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def run(*command: str, text: str | None = None) -> str:
 
 @dataclass(frozen=True)
 class Program:
-    """A program of Debian and the packages of the libraries that this machine may lack."""
+    """A program of Debian, and the packages of libraries that this machine may not have."""
 
     path: str
     packages: tuple[str, ...]

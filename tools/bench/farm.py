@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The director of each variant: a network namespace with two devices, and what forwards there.
+"""The director of each variant: a network namespace with two devices, and what forwards packets.
 
         in0 (dummy) ── director ── out0 (dummy, real servers as permanent neighbours)
 
-The module flood passes packets to the receive path of one device. They leave by the other device,
-which counts them. Every variant has a namespace of its own with the same farm. Both balancers and
-netfilter register hooks only in namespaces that use them, so no variant runs the hooks of another.
+The module flood passes packets to the receive path of one device. They leave through the other
+device, which counts them. Every variant has a separate namespace with the same farm. Both balancers
+and netfilter register hooks only in namespaces that use them, so no variant runs the hooks of
+another.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ MIDDLE = 5005
 MAC_IN, MAC_OUT, MAC_OTHER = "02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:99"
 PORT = 80
 MAX_CONNECTIONS = 20_000_000
-"""The number of connections that every variant has room for."""
+"""The number of connections for which every variant has room."""
 _FLAG = {"nat": "-m", "tun": "-i", "dr": "-g"}
 _PROTOCOL = {"udp": "-u", "tcp": "-t"}
 _NFT_FAMILY = {4: "ip", 6: "ip6"}
@@ -50,9 +51,9 @@ class Case:
     servers: int = 4
     """The number of real servers of each service. All services have the same ones."""
     services: int = 1
-    """The number of services. Their addresses surround the same middle, so a few are among many."""
+    """The number of services. The addresses of few services are in the middle of all addresses."""
     inputs: int = 1
-    """The number of devices that receive from clients: in0, in1 …, one for each CPU."""
+    """The number of devices that receive packets from clients: in0, in1 …, one per CPU."""
 
     @property
     def vips(self) -> list[str]:
@@ -74,7 +75,7 @@ class Case:
 
     @property
     def rules(self) -> str:
-        """The rule set in the format of `ipvsadm -S -n`, which both balancers read."""
+        """The rule set in the format of `ipvsadm -S -n`, which both commands read."""
         servers = [
             f"-r {socket_of(real)} {_FLAG[self.method]} -w {self.weight(number)}"
             for number, real in enumerate(self.reals)
@@ -92,11 +93,11 @@ def socket_of(address: str) -> str:
 
 
 class Variant:
-    """What forwards packets in HOST. This class itself is plain routing by the kernel."""
+    """A variant forwards packets in HOST. This base class is plain routing by the kernel."""
 
     mac = MAC_IN
     direct = False
-    """Whether clients send to the first real server itself and not to the service."""
+    """Whether clients send to the first real server instead of to the service."""
     forwards = True
 
     def __init__(self, host: Host, case: Case) -> None:
@@ -106,14 +107,14 @@ class Variant:
         """Load the rules."""
 
     def created(self) -> int | None:
-        """Return the number of connections it has created, or None if it has no connections."""
+        """Return the number of created connections, or None if the variant has no connections."""
         return None
 
     def settle(self) -> None:
-        """Wait until it has finished its work in the background."""
+        """Wait until the variant has finished its work in the background."""
 
     def stop(self) -> None:
-        """Undo what does not vanish with the namespace."""
+        """Undo the parts of start() that remain when the namespace is removed."""
 
 
 class Plain(Variant):
@@ -152,8 +153,8 @@ class Ippfvs(Variant):
 class Ipvs(Variant):
     """IPVS without connection tracking, synchronisation and estimators.
 
-    The timer of the estimators adds up counters. Linux 7.3 gives a namespace smaller tables than
-    the initial namespace, and here it gets the same size.
+    The timer of the estimators adds up counters. By default, the tables of a namespace in Linux 7.3
+    are smaller than those of the initial namespace. Here they have the same size.
     """
 
     def start(self) -> None:
@@ -216,7 +217,7 @@ dnat to numgen inc mod {case.servers} map {{ {choice} }}
 
 
 class Flowtable(Nftables):
-    """The same with a flow table: packets of known flows leave at the ingress hook."""
+    """The same with a flow table, which sends packets of known flows from the ingress hook."""
 
     more = """
 	flowtable fast { hook ingress priority 0; devices = { in0, out0 }; }
@@ -259,12 +260,12 @@ VARIANTS: dict[str, type[Variant]] = {
 
 
 def kind(label: str) -> str:
-    """Return the variant of LABEL: "ippfvs" for "ippfvs, 1,000 servers"."""
+    """Return the variant in LABEL, for example "ippfvs" for "ippfvs, 1,000 servers"."""
     return label.partition(",")[0]
 
 
 def load(ipvs_bits: int | None = None, ippfvs_bits: int | None = None) -> None:
-    """Reload both balancers with tables of 2 to the power of these bits. None is the default."""
+    """Reload both balancers with tables of 2^bits buckets. None means the default."""
     unload()
     ippfvs = os.environ["IPPFVS_MODULE"]
     needs = run("modinfo", "-F", "depends", ippfvs).strip().split(",")
@@ -316,7 +317,7 @@ def wait_until_stable(
 
 @contextmanager
 def directors(cases: dict[str, Case]) -> Iterator[dict[str, Variant]]:
-    """Yield each variant of CASES, started in a namespace of its own. All are removed at exit."""
+    """Yield each variant of CASES, started in a separate namespace. All are removed at exit."""
     hosts = {label: Host(f"v{number}") for number, label in enumerate(cases)}
     variants = {label: VARIANTS[kind(label)](hosts[label], cases[label]) for label in cases}
     with ExitStack() as stack:

@@ -23,7 +23,7 @@ _HEAD = struct.Struct("=III16s16sHHHHI")
 _SCHEDULE = struct.Struct(f"=IIIIIIII{STEPS}Q")
 _RESULT = struct.Struct("=IIQQQQQQ")
 LONG, LONG_S = 100_000, 0.1
-"""Packets and seconds of a slice without a pause. Longer slices let other tasks run in between."""
+"""A slice with fewer packets or seconds has no pause. Longer slices let other tasks run."""
 
 
 class Field(NamedTuple):
@@ -44,7 +44,7 @@ class Slice(NamedTuple):
     step: int
     packets: int
     ns: int
-    """The nanoseconds that the CPU worked for the guest."""
+    """The CPU time of the guest, in nanoseconds."""
     wall_ns: int
     sent: int
     forwarded: int
@@ -65,7 +65,7 @@ class Stream:
     cpu: int = 0
     gso_size: int = 0
     payload: int = 0
-    """The bytes after the frame, in one fragment. It needs GSO_SIZE."""
+    """The number of bytes after the frame, in one fragment. GSO_SIZE must be set, too."""
 
     def pack(self, netns: int) -> bytes:
         """Return the struct flood_add of the module, with the file descriptor NETNS."""
@@ -110,8 +110,8 @@ class Flood:
     ) -> list[Slice]:
         """Run each of STEPS in each of ROUNDS. The streams of a step run at the same time.
 
-        A slice sends PACKETS, or lasts SLICE_S after LEAD_S that are not measured. With SLOWEST the
-        slowest batch is measured, too, which costs one percent of the time.
+        A slice sends PACKETS, or lasts SLICE_S seconds after LEAD_S seconds that are not measured.
+        If SLOWEST, the slowest batch is measured, too, which takes one percent of the time.
         """
         return self._run(rounds, steps, slice_s, lead_s, packets, slowest)
 

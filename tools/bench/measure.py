@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""In the guest: measures the named benchmarks, and writes the figures to a file after each."""
+"""The guest's part of `tools/lab bench`. It writes the figures to a file after each benchmark."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def describe() -> dict[str, str]:
 def touch_memory() -> None:
     """Fill a file in memory with nearly all free memory, and remove it.
 
-    User-Mode Linux gets each page of its memory from the host at the first access. Without this,
-    the first variant that uses a page would pay for the host's page fault.
+    User-Mode Linux gets each page of its memory from the host at the first access. Without this
+    function, the host's page fault would be measured for the first variant that uses a page.
     """
     free = next(
         int(each.split()[1]) << 10

@@ -62,7 +62,7 @@ class Verdict:
 
     @property
     def missed(self) -> bool:
-        """Whether the whole interval lies beyond the bound."""
+        """Whether the whole interval is on the wrong side of the bound."""
         if self.target.sense == "times":
             return self.found.high < self.bound
         return self.found.low > self.bound
@@ -73,7 +73,10 @@ class Verdict:
 
 
 def times(other: str, bound: float, newest: float | None = None) -> Target:
-    """OTHER costs at least BOUND times as much, or NEWEST times on the newest kernel."""
+    """OTHER costs at least BOUND times as much as the first variant.
+
+    On the newest kernel, the bound is NEWEST if it is given.
+    """
     return Target("times", other, _bounds(bound, newest))
 
 
@@ -111,7 +114,7 @@ class Benchmark:
     quick: tuple[str, ...] = ()
     """The kernels on which `--quick` measures it."""
     time_s: float = 30
-    """It ends after this time in seconds, even if its intervals are not narrow."""
+    """The benchmark ends after this time in seconds, even if its intervals are not narrow."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ class Record:
     kernel: str
     figures: dict[str, Estimate] = field(default_factory=dict)
     ratios: dict[str, Estimate] = field(default_factory=dict)
-    """For each other variant, how many times as much it costs as the first one."""
+    """For each other variant, its cost divided by that of the first variant."""
     facts: dict[str, str] = field(default_factory=dict)
     """Other observations, as text."""
     seconds: float = 0
@@ -130,7 +133,7 @@ class Record:
 
     @property
     def end(self) -> str:
-        """The reason why it ended."""
+        """The reason why the benchmark ended."""
         if all(each.narrow for each in self.ratios.values()):
             return "interval narrow"
         return "time over"

@@ -76,9 +76,9 @@ def frame(
 
 
 def partial(packet: Frame, payload: int) -> bytes:
-    """Return PACKET, a TCP header over IPv4, as GRO leaves it before PAYLOAD bytes of data.
+    """Return the headers of PACKET (TCP over IPv4) as GRO leaves them before PAYLOAD bytes of data.
 
-    Its checksum field is the sum of the pseudo header, not inverted.
+    The checksum field has the sum of the pseudo header, which is not inverted.
     """
     header = packet.data[_ETHER : _ETHER + 20]
     length = len(packet.data) - _ETHER + payload

@@ -116,7 +116,7 @@ def _missed(found: Results) -> str:
 
 
 def _wide(found: Results) -> str:
-    """Return how many intervals are wider than they should be."""
+    """Return the number of intervals that are wider than they should be, as text."""
     ratios = [
         each
         for benchmark in BENCHMARKS

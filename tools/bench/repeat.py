@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Compares several runs of one commit: `python -m bench.repeat JSON JSON JSON`.
+"""The comparison of several runs of one commit: `python -m bench.repeat JSON JSON JSON`.
 
-It writes their ratios to docs/performance/repeat.json, which the page shows as a table.
+The command writes their ratios to docs/performance/repeat.json, which the page shows as a table.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def main(files: list[str]) -> int:
 
 
 def _ratios(found: results.Results) -> dict[str, Any]:
-    """Return what is compared: the ratios that were measured in pairs of slices."""
+    """Return the ratios that were measured in pairs of slices."""
     ratios = {
         f"{name} | {label}": [round(each, 4) for each in (one.value, one.low, one.high)]
         for name, record in found.records.items()
@@ -47,7 +47,7 @@ def agree(intervals: list[tuple[float, float]]) -> bool:
 
 
 def table(file: Path = FILE) -> str:
-    """Return a table of each ratio of all runs, and whether their intervals agree."""
+    """Return a table with each ratio in all runs, which says whether their intervals agree."""
     runs = json.loads(file.read_text()) if file.exists() else []
     if not runs:
         return "Not shown yet."

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The results of a run, which are kept as JSON, and the machine that it ran on."""
+"""The results of a run, which are kept as JSON, and facts about the machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Results:
     records: dict[str, Record] = field(default_factory=dict)
     """The records by benchmark and kernel: "nat4@6.12"."""
     faults: list[str] = field(default_factory=list)
-    """The complaints of the kernels."""
+    """The complaints in the kernel logs."""
     seconds: float = 0
     """The duration of the whole run."""
 
@@ -61,11 +61,11 @@ def read(file: Path) -> Results:
         records = {name: record_of(each) for name, each in data.pop("records").items()}
         return Results(**data, records=records)
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as fault:
-        raise log.LabError(f"{file} is no file of figures of tools/lab bench: {fault}") from None
+        raise log.LabError(f"{file} is not a file of figures of tools/lab bench: {fault}") from None
 
 
 def machine() -> dict[str, str]:
-    """Return facts about the machine that the figures depend on."""
+    """Return the facts about the machine on which the figures depend."""
     cpu = Path("/proc/cpuinfo").read_text()
     name = re.search(r"^model name\s*: (.*)$", cpu, re.MULTILINE)
     caches = sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index[0-9]*"))

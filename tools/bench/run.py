@@ -28,7 +28,7 @@ MODULES = ("flood", "limit")
 
 
 def validate(args: argparse.Namespace) -> None:
-    """Raise LabError if a benchmark or file does not exist, or if --write lacks benchmarks."""
+    """Raise LabError for an unknown benchmark or file, or if --write does not have a whole run."""
     _chosen(args.benchmarks)
     if args.of:
         former = results.read(Path(args.of))

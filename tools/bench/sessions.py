@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Sessions: fresh namespaces, in which the variants alternate in short slices, compared in pairs.
+"""Sessions. The variants alternate in short slices in new namespaces, and are compared in pairs.
 
-A benchmark repeats sessions until its intervals are narrow or its time is over. A session cannot
-average out some conditions (the location of tables and entries in memory, the keys of hashes). The
-next session creates these anew.
+A benchmark repeats sessions until its intervals are narrow or its time is over. Some conditions are
+the same during a session: the location of tables and entries in memory, and the keys of hashes. In
+the next session they are different.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from bench.model import Benchmark, Record
 from bench.stats import MIN_SESSIONS, Estimate, estimate, pair
 
 MIN_PARALLEL = 0.6
-"""The minimum share of the time in which two CPUs of a step must work. Taking turns gives half."""
+"""The minimum share of the time in which two CPUs must work. If they take turns, it is half."""
 Prepare = Callable[[Flood, Mapping[str, Variant]], dict[str, list[int]]]
-"""Adds streams for each variant, creates its connections, and returns the streams to measure."""
+"""A function that adds streams, creates the connections, and returns the streams to measure."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a benchmark is measured in slices."""
+    """The parameters of a benchmark that is measured in slices."""
 
     cases: Mapping[str, Case]
     """The case of each variant. The first variant is compared with the others."""
@@ -37,9 +37,9 @@ class Plan:
     slice_s: float = 0.025
     lead_s: float = 0
     packets: int = 0
-    """The packets of a slice. If it is 0, a slice lasts SLICE_S."""
+    """The number of packets in a slice. If it is 0, a slice lasts SLICE_S seconds."""
     check: Callable[[Mapping[str, Variant], Mapping[str, int]], None] = lambda *_: None
-    """Gets the variants and the number of packets that each was sent while it was measured."""
+    """A function that checks the variants, with the number of packets that were sent to each."""
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Samples:
     pairs: dict[str, list[list[float]]] = field(default_factory=dict)
 
     def add(self, costs: Mapping[str, Sequence[float]]) -> None:
-        """Add the COSTS of one session. Those of the first variant are the base."""
+        """Add the COSTS of one session. The costs of the first variant are the base."""
         base = next(iter(costs))
         for label, each in costs.items():
             self.costs.setdefault(label, []).append(list(each))
@@ -126,10 +126,10 @@ def _steps(
 
 
 def check_forwarded(label: str, variant: Variant, step: Sequence[Slice]) -> int:
-    """Return how many packets STEP has sent.
+    """Return the number of packets that STEP has sent.
 
-    It raises RuntimeError if the director did not forward all of them. It also raises if streams
-    that must run at the same time took turns, because the host had no CPU for each.
+    It raises RuntimeError if the director did not forward all of them. It also raises RuntimeError
+    if streams that must run at the same time took turns, because the host had too few CPUs.
     """
     worked, wall = sum(each.ns for each in step), sum(each.wall_ns for each in step)
     if len(step) > 1 and worked < MIN_PARALLEL * wall:

@@ -6,8 +6,9 @@ median is binomial with p = 1/2, so [x(k), x(n+1-k)] covers the median with a pr
 least 1 - 2 P(B <= k-1) (H. A. David and H. N. Nagaraja, Order Statistics, 3rd edition, 7.1).
 
 Successive pairs are not independent: the machine is fast or slow for seconds, and all pairs of one
-session share tables, hash keys and memory. The medians of sessions share none of that. So the same
-interval is also computed from the medians of the sessions, and the wider interval is used.
+session share tables, hash keys and memory. The medians of sessions do not share them. So the same
+interval is also computed from the medians of the sessions. The result is the smallest interval that
+contains both.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from statistics import median
 
 CONFIDENCE = 0.95
 MIN_SESSIONS = 6
-"""The smallest number of values whose minimum and maximum cover the median with 95 %."""
+"""The smallest number of values whose range covers the median with a probability of 95 %."""
 MIN_PAIRS = 30
 NARROW = 0.04
 """An interval is narrow if it reaches at most this share below and above the median."""
@@ -38,7 +39,7 @@ class Estimate:
 
     @property
     def width(self) -> float:
-        """The distance from the median to the farther end of the interval, as a share of it."""
+        """The distance of the farther end of the interval from the median, over the median."""
         return max(self.high - self.value, self.value - self.low) / self.value
 
     @property
@@ -72,7 +73,11 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def estimate(sessions: Sequence[Sequence[float]]) -> Estimate:
-    """Return the median of all values in SESSIONS, with the wider of both intervals."""
+    """Return the median of all values in SESSIONS.
+
+    Its interval is the smallest one that contains that of all values and that of the sessions'
+    medians.
+    """
     values = [value for each in sessions for value in each]
     low, high = interval(values)
     if len(sessions) > 1:
@@ -83,10 +88,10 @@ def estimate(sessions: Sequence[Sequence[float]]) -> Estimate:
 
 
 def pair(base: Sequence[float], other: Sequence[float]) -> list[float]:
-    """Return the ratio of each cost in OTHER to the costs beside it in BASE.
+    """Return the ratio of each cost in OTHER to the costs of BASE before and after it.
 
     The slices were run in the order base[0], other[0], base[1], other[1] …. Each cost of OTHER is
-    divided by the mean of the costs of BASE before and after it, so a drift cancels out.
+    divided by the mean of both costs of BASE, so a drift cancels out.
     """
     after = [*base[1:], base[-1]]
     return [

@@ -34,11 +34,13 @@ def stream(
     busy: int = 1,
     cpu: int = 0,
 ) -> Stream:
-    """Return packets of PORTS × ADDRESSES flows to VARIANT's service, or their ANSWERS.
+    """Return packets of PORTS × ADDRESSES flows to VARIANT's service.
+
+    If ANSWERS, the packets are the replies of the real server to these flows.
 
     The flows start at CLIENT and FIRST_PORT. The port moves by STRIDE with every packet. The
-    address moves when all ports have been used or, if JUMPING, with every packet. The packets go to
-    the service in the middle or, if BUSY is larger than 1, to each of BUSY services in turn. With
+    address moves when all ports have been used or, if JUMPING, with every packet. All packets go to
+    the middle service. If BUSY is larger than 1, they go in turn to the BUSY middle services. If
     GSO, packets have PAYLOAD bytes.
     """
     case = variant.case

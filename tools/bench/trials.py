@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Trials for what takes a second or more: each variant in turn, compared trial by trial."""
+"""Trials of operations that take a second or more. The variants run in turn and are compared."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STDOUT, _STDERR = Path("/tmp/output"), Path("/tmp/complaints")
 
 
 def run_trials(actions: Mapping[str, Callable[[], float]], until: float, most: int) -> Record:
-    """Call ACTIONS in turn until the time UNTIL, at most MOST times. Each returns a cost.
+    """Call ACTIONS in turn until the time UNTIL, at most MOST times. Each call returns a cost.
 
     UNTIL is a value of time.monotonic(). The first action is compared with the others.
     """

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Captures and sends frames on a host's interfaces.
+"""Capturing and sending of frames on a host's interfaces.
 
-It does not use scapy, which takes ten seconds to import in an emulated guest.
+This module does not use scapy, which takes ten seconds to import in an emulated guest.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Frame:
     """False if the transport checksum is left to the hardware, as on veth."""
     raw: bytes
     bare: bool = False
-    """Whether the frame begins with the IP header: a tunnel's interface has no Ethernet header."""
+    """Whether the frame begins with the IP header, because the device is that of a tunnel."""
 
     @property
     def dest_mac(self) -> str:
@@ -122,7 +122,7 @@ def frame_of(packet: bytes, to: str, source: str) -> bytes:
 
 
 def send_frames(host: Host, device: str, *frames: bytes) -> None:
-    """Send FRAMES by DEVICE of HOST, with whatever addresses they have."""
+    """Send FRAMES through DEVICE of HOST. Their addresses are not changed."""
     with host.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
         raw.bind((device, 0))
         for frame in frames:
@@ -130,7 +130,7 @@ def send_frames(host: Host, device: str, *frames: bytes) -> None:
 
 
 class Capture:
-    """Captures every frame on the interfaces of a host, or on one DEVICE, from its creation on.
+    """A capture of every frame on the interfaces of a host, or on one DEVICE, from its creation on.
 
     with Capture(farm.director) as capture:
         …

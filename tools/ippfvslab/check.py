@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`tools/lab check`: compilers with all warnings, and checkers of C and Python."""
+"""`tools/lab check` runs compilers with all warnings, and checkers of C and Python."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NOT_KERNEL_STYLE = ("kernel/compat/", "kernel/core/port.h")
 _PYTHON = ("pylvs", "tools/ippfvslab", "tools/bench", "tests", "setup.py")
 _SPARSE = ("C=2", "CF=-D__CHECK_ENDIAN__")
 _WARNING = re.compile(r"\b(warning|error): ", re.IGNORECASE)
-# A difference of revision between the compilers is harmless, and no BTF is wanted.
+# A difference between the revisions of the compilers is harmless, and BTF is not needed.
 _HARMLESS = re.compile(r"the compiler differs from the one used|Skipping BTF generation")
 _UNDEFINED = re.compile(
     r"modpost: (.* undefined!$|suppressed \d+ unresolved symbol|Symbol info of vmlinux is missing)"

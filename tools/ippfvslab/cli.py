@@ -20,7 +20,7 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, add_help=False, **options)
 
     def error(self, message: str) -> NoReturn:
-        """Print one sentence, as for every other refusal, and exit with status 2."""
+        """Print the error as one sentence, and exit with status 2."""
         print(f"tools/lab: {message}; see: tools/lab help", file=sys.stderr)
         sys.exit(2)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Clients of the farms: TCP and UDP sockets that talk to echo servers, and HTTP requests.
 
-They use raw sockets, because larger HTTP libraries take seconds to import in an emulated guest.
+They use plain sockets, because larger HTTP libraries take seconds to import in an emulated guest.
 `python -m ippfvslab.clients NAMESPACE ADDRESS PORT` makes one HTTP request and prints the reply.
 """
 
@@ -113,7 +113,7 @@ def connect_many(host: Host, address: str, port: int, count: int) -> list[socket
 
 
 def reset(sock: socket.socket) -> None:
-    """Close a TCP connection by RST."""
+    """Close a TCP connection with RST."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
     sock.close()
 
@@ -141,7 +141,7 @@ def http_get(
 ) -> HttpReply:
     """Send a GET request for PATH from CLIENT, bound to SOURCE and SOURCE_PORT if given.
 
-    The request is HTTP/1.0: the server closes first, so the client's port is free immediately.
+    In HTTP/1.0 the server closes the connection, so the client's port is free immediately.
     """
     family = family_of(address)
     with client.socket(family, socket.SOCK_STREAM) as sock:

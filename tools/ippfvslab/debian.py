@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Debian packages as files: find the newest, download and unpack it, and install nothing.
+"""Debian packages as files, which are downloaded and unpacked, but not installed.
 
-Programs that run on this machine come from the machine's own release, as its apt is configured
-(HERE). Kernels come from several releases, through an apt configuration in the cache that names the
-same mirror (kernels()).
+Programs that run on this machine come from the machine's own release, through its apt configuration
+(HERE). Kernels come from several releases, through an apt configuration in the cache with the same
+mirror (kernels()).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LISTS_AGE_S = 86_400
 
 @dataclass(frozen=True)
 class Archive:
-    """A set of Debian releases to take packages from. An empty CONFIG means the machine's own."""
+    """A set of Debian releases. If CONFIG is empty, it is the machine's own release."""
 
     config: str = ""
 
@@ -95,7 +95,7 @@ def mirror() -> str:
 
 
 def _mirrors() -> tuple[str, str]:
-    """Return the URIs of the main archive and of the security archive."""
+    """Return the URIs of Debian's main archive and of its security archive."""
     fields = "$(ORIGIN) $(CODENAME) $(REPO_URI)"
     targets = HERE.apt("apt-get", "indextargets", "--format", fields, "Created-By: Packages")
     main = security = ""

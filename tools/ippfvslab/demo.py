@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`tools/lab demo`: runs the scenes in a guest or, with --host, on the running kernel."""
+"""`tools/lab demo` runs the scenes in a guest or, with --host, on the running kernel."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _run_scenes(arguments: list[str], folder: Path) -> int:
     guest.write_command(folder)
     Path("/run/netns").mkdir(exist_ok=True)
     scenes = [str(paths.PYTHON), "-m", "ippfvslab.run_scenes", *arguments]
-    # In a mount namespace of its own the farm's names collide with no others and vanish at exit.
+    # A separate mount namespace prevents collisions of the farm's names, which vanish at exit.
     hidden = ["sh", "-c", 'mount -t tmpfs tmpfs /run/netns && exec "$@"', "sh", *scenes]
     child = subprocess.Popen(
         process.cage(hidden),

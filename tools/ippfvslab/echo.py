@@ -45,7 +45,7 @@ class Echo:
         self.close()
 
     def wait(self, served: int, limit_s: float = 30) -> None:
-        """Return after SERVED connections or datagrams have come, or after LIMIT_S seconds."""
+        """Return after SERVED connections or datagrams have arrived, or after LIMIT_S seconds."""
         limit = time.monotonic() + limit_s
         while self.served < served and time.monotonic() < limit:
             time.sleep(0.01)
@@ -81,7 +81,7 @@ class Echo:
                 connection.sendall(f"{self.name}:".encode() + data)
                 return
         except ConnectionError:
-            pass  # the client is gone, so close the connection as after its FIN
+            pass  # the client has closed the connection, so close it as after a FIN
         self._selector.unregister(connection)
         connection.close()
 

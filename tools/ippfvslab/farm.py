@@ -31,14 +31,14 @@ _SYSCTLS = {
 
 
 class Farm:
-    """The hosts of LAYOUT. They are up and reach each other.
+    """The hosts of LAYOUT, which are up and can reach each other.
 
         with Farm(layout("nat")) as farm:
             farm.director.run("ippfvsadm", "-A", "-t", …)
             farm.client.run("curl", …)
 
-    Namespaces are called PREFIX + host, so that several farms can exist at the same time. Each LAN
-    is a bridge in a namespace of its own. The MAC address of a host is 02:00:00:00:<lan>:<host>,
+    The name of a namespace is PREFIX + host, so that several farms can exist at the same time. Each
+    LAN is a bridge in a separate namespace. The MAC address of a host is 02:00:00:00:<lan>:<host>,
     counted from 1 in the layout's order, so that captures identify the hosts.
     """
 
@@ -63,9 +63,9 @@ class Farm:
         self.close()
 
     def used_as(self, layout: Layout) -> Farm:
-        """Return this farm under another LAYOUT of the same hosts.
+        """Return a copy of this farm with another LAYOUT of the same hosts.
 
-        The method, family, virtual address and real servers are those of LAYOUT. The hosts stay
+        The method, family, virtual address and real servers are those of LAYOUT. The hosts are
         those of this farm, and only this farm closes them.
         """
         other = copy.copy(self)
@@ -91,7 +91,7 @@ class Farm:
         return endpoint(self.reals[number], port)
 
     def device(self, host: str, lan: str) -> str:
-        """Return the interface by which HOST is on LAN."""
+        """Return the interface of HOST on LAN."""
         return f"eth{list(self.layout.hosts[host].nics).index(lan)}"
 
     def mac(self, host: str, lan: str) -> str:
@@ -128,7 +128,7 @@ class Farm:
         self.await_neighbours()
 
     def await_neighbours(self) -> None:
-        """Wait until the client reaches the VIP, and the director every real server."""
+        """Wait until the client can reach the VIP, and the director every real server."""
         _reach(self.client, self.vip)
         for real in self.reals:
             _reach(self.director, real)
@@ -168,7 +168,7 @@ def endpoint(address: str, port: int | None = None) -> str:
 
 
 def _reach(host: Host, address: str) -> None:
-    """Wait until HOST has resolved ADDRESS. A packet that waits for a neighbour would be late."""
+    """Wait until HOST has resolved ADDRESS, because the first packet would have to wait for it."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with (
         host.socket(family, socket.SOCK_STREAM) as sock,

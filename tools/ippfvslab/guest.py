@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Guests: a kernel that is booted for one job, under QEMU or as User-Mode Linux, and then ended."""
+"""Guests. A guest is a kernel that is booted for one job, under QEMU or as User-Mode Linux."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ KEEP_RUNS = 30
 
 @dataclass(frozen=True)
 class Job:
-    """The job of a guest: shell text, run in the source tree with the lab's Python in $PYTHON."""
+    """The job of a guest: a shell script, run in the source tree with the lab's $PYTHON."""
 
     name: str
     script: str
@@ -50,13 +50,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a guest's job ended."""
+    """The result of a guest's job."""
 
     status: int | None
     """The job's exit status, or None if the guest did not reach its end."""
     seconds: float
     faults: list[klog.Fault]
-    """The complaints of the kernel."""
+    """The complaints in the kernel log."""
     folder: Path
     """The folder with the files of the run: out, dmesg, console and others."""
 
@@ -82,8 +82,8 @@ def run(
         booted = _read(folder / "state")
         if booted or attempt == MAX_BOOTS:
             break
-        # A race of the emulator in code patching kills one boot in ten before user space. Nothing
-        # of ippfvs has run by then, so another attempt hides no fault of ippfvs.
+        # A race in the emulator during code patching kills one boot in ten before user space.
+        # ippfvs has not run by then, so another attempt does not hide a fault of ippfvs.
         log.line(
             f"   the guest died while booting ({complaint or 'see its console'}); booting again"
         )
@@ -140,9 +140,9 @@ def write_command(folder: Path) -> None:
     command.chmod(0o755)
 
 
-# The memory of User-Mode Linux is a file. On a disk the host would write it back during the run. In
-# pages of 4 KiB each access would also cost the host's page walk, which a kernel on bare metal does
-# not have.
+# The memory of User-Mode Linux is a file. If the file were on a disk, the host would write it back
+# during the run. With pages of 4 KiB, accesses would also need page walks of the host, which a
+# kernel on bare metal does not need.
 _RUN_IN_TMPFS = """
 mount -t tmpfs -o size=100%,huge=always tmpfs "$TMPDIR" 2> /dev/null && echo huge > "$0/pages" ||
 	{ mount -t tmpfs -o size=100% tmpfs "$TMPDIR" && echo small > "$0/pages"; } || exit
@@ -237,7 +237,7 @@ def _watch(
 
 
 class _Follower:
-    """Passes the lines that are appended to a file to a function."""
+    """A follower of a file, which passes appended lines to a function."""
 
     def __init__(self, file: Path, show: Callable[[str], None]) -> None:
         self.file = file
@@ -263,7 +263,7 @@ class _Follower:
 def _outcome(folder: Path, complaint: str, seconds: float) -> Outcome:
     dmesg = folder / "dmesg"
     text = _read(dmesg if dmesg.exists() else folder / "console")
-    # Complaints during the boot are not ours: User-Mode Linux with two CPUs has some.
+    # Complaints during the boot do not concern ippfvs: User-Mode Linux with two CPUs has some.
     faults = klog.scan(klog.since_job(text) or text)
     if complaint:
         faults.insert(0, klog.Fault(complaint, _read(folder / "console")[-3000:]))

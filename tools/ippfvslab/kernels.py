@@ -22,17 +22,17 @@ _NEWEST_SOURCE = r"linux-source-\d+\.\d+"
 
 @dataclass(frozen=True)
 class Stock:
-    """Describes how to find a stock kernel."""
+    """The description of a stock kernel."""
 
     package: str
-    """A regular expression for the whole name of its image. The newest match is taken."""
+    """A regular expression for the whole name of its image. The newest match is used."""
     trixie: bool = False
     """Whether the programs in its headers need the C library and the compiler of trixie."""
 
 
 @dataclass(frozen=True)
 class UserMode:
-    """Describes how to build a User-Mode Linux."""
+    """The description of a User-Mode Linux."""
 
     source: str = _NEWEST_SOURCE
     """A regular expression for the name of the source package."""
@@ -44,10 +44,10 @@ class UserMode:
     """The files of tools/kernels that are applied to the source."""
     cpus: int = 1
     boots: str = ""
-    """The name of the kernel whose build it boots. It is empty if this kernel has its own build."""
+    """The name of the kernel whose build is booted. It is empty if the kernel has its own build."""
 
 
-# ARCH=um disables the compiler's built-in memcpy() of a few bytes, which x86 kernels have.
+# ARCH=um disables the compiler's built-in memcpy() of a few bytes, which x86 kernels use.
 _FAST = "-fbuiltin"
 _PATCHES = ("um-smp-irq.patch", "um-stack-trace.patch")
 _STOCK = {
@@ -59,7 +59,7 @@ _STOCK = {
 }
 _USER_MODE = {
     "uml": UserMode(configs=("base", "smp", "trace"), flags=_FAST, patches=_PATCHES, cpus=2),
-    # lockdep makes two CPUs wait for each other, so only the tests of races have two.
+    # lockdep makes two CPUs wait for each other, so only the tests of races use two CPUs.
     "sanitize": UserMode(configs=("base", "smp", "trace", "sanitize"), patches=_PATCHES),
     "races": UserMode(
         configs=("base", "smp", "trace", "sanitize"), patches=_PATCHES, cpus=2, boots="sanitize"
@@ -71,7 +71,7 @@ _USER_MODE = {
 STOCK = tuple(_STOCK)
 USER_MODE = tuple(name for name in _USER_MODE if not name.startswith("bench"))
 NAMES = (*STOCK, *USER_MODE)
-"""The kernels that tests run on. Those of the benchmark are not among them."""
+"""The kernels on which tests run. The kernels of the benchmark are not among them."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Kernel:
     name: str
     """The name on the command line, one of NAMES."""
     release: str
-    """The output of `uname -r` in it."""
+    """The output of `uname -r` in a guest with this kernel."""
     image: Path
     """The file to boot: a bzImage, or the executable of User-Mode Linux."""
     root: Path
@@ -98,17 +98,17 @@ class Kernel:
 
     @property
     def user_mode(self) -> bool:
-        """Whether it is a User-Mode Linux, which is an ordinary program."""
+        """Whether this kernel is a User-Mode Linux, which is an ordinary program."""
         return self.arch == "um"
 
     @property
     def seccomp(self) -> bool:
-        """Whether it confines its processes by seccomp. Two CPUs need it; old kernels lack it."""
+        """Whether User-Mode Linux uses seccomp for its processes. Two CPUs need it."""
         return self.user_mode and not self.release.startswith("6.")
 
     @property
     def sanitizer(self) -> bool:
-        """Whether it was built with KASAN, lockdep, UBSAN and kmemleak."""
+        """Whether this kernel was built with KASAN, lockdep, UBSAN and kmemleak."""
         return self.name in ("sanitize", "races")
 
     def make(self, *options: str | Path, log: Path) -> str:
@@ -187,7 +187,7 @@ def _stock(name: str) -> Kernel:
 
 
 def _relocate(folder: Path, home: Path) -> None:
-    """Make the headers in FOLDER refer to HOME, their later place, and not to /usr/src."""
+    """Make the headers in FOLDER refer to HOME, where they will be, instead of to /usr/src."""
     if not (folder / "lib").exists():
         (folder / "lib").symlink_to("usr/lib")
     for makefile in folder.glob("usr/src/linux-headers-*/Makefile"):
@@ -204,7 +204,7 @@ def _relocate(folder: Path, home: Path) -> None:
 
 
 def _trixie() -> Path:
-    """Return the root folder of a minimal Debian 13 with what its kernel headers need."""
+    """Return the root folder of a minimal Debian 13 that can build against its kernel headers."""
     root = paths.CACHE / "trixie"
     with paths.locked("trixie"):
         if not root.exists():
@@ -237,7 +237,7 @@ def source(pattern: str = _NEWEST_SOURCE, patches: Sequence[str] = ()) -> Path:
 
 
 def newest_source() -> Path:
-    """Return the source of the newest kernel, as the lab builds User-Mode Linux from it."""
+    """Return the folder of the newest kernel's source, with patches for User-Mode Linux."""
     return source(patches=_PATCHES)
 
 
@@ -258,7 +258,7 @@ def _unpack_source(
 
 
 def _apply(patch: Path, tree: Path) -> None:
-    """Apply PATCH if it fits. Without it kernels are slower, and a newer kernel may contain it."""
+    """Apply PATCH if it fits. It only makes tests faster, and a newer kernel may contain it."""
     command: list[str | Path] = ["patch", "-s", "-F0", "-p1", "-d", tree, "-i", patch]
     try:
         process.run([*command, "--dry-run"])
@@ -323,7 +323,7 @@ def configure(
     text = "".join(fragment.read_text() for fragment in fragments)
     wanted = re.findall(r"^(CONFIG_\w+)=[ym]$", text, re.MULTILINE)
     missing = [word for word in wanted if not {f"{word}=y", f"{word}=m"} & have]
-    # An old kernel lacks options of new ones. Any other missing option is an error.
+    # An old kernel does not have all options of new kernels. Any other missing option is an error.
     new = tree == newest_source()
     if missing and (refused := [word for word in missing if new or _knows(tree, word)]):
         raise log.LabError(f"{tree.name} did not take these options: {' '.join(refused)}")
@@ -336,7 +336,7 @@ def _knows(tree: Path, option: str) -> bool:
 
 
 def _prune(build: Path) -> None:
-    """Remove what neither booting nor building modules needs: three quarters of the folder."""
+    """Remove files that are not needed to boot or to build modules: 3/4 of the folder."""
     (build / "vmlinux.o").unlink(missing_ok=True)
     for waste in [*build.glob(".tmp_vmlinux*"), *build.rglob("*.a")]:
         waste.unlink()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Reads a kernel log and finds the lines that a healthy kernel never prints."""
+"""Complaints in a kernel log: lines that a healthy kernel never prints."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _COMPLAINTS = re.compile(
     """,
     re.VERBOSE,
 )
-# A misaligned access is no fault on x86, and UML aligns many kernel objects less than their type
-# requires. virtme-ng's init and pktgen also write to the kernel log: the former about programs that
-# a small Debian lacks, the latter when a device is removed while it sends, which tests do.
+# A misaligned access is harmless on x86, and UML aligns many kernel objects less than their type
+# requires. virtme-ng's init also writes to the kernel log if a small Debian lacks a program. pktgen
+# does so if a test removes a device that sends.
 _HARMLESS = re.compile(
     r"UBSAN: misaligned-access|virtme-ng-init:"
     r"|pktgen: WARNING: trying to remove a running interface"
@@ -45,7 +45,7 @@ class Fault:
 
 
 def since_job(text: str) -> str:
-    """Return what follows the line JOB_BEGINS in the kernel log TEXT; empty without that line."""
+    """Return the part of the kernel log TEXT after the line JOB_BEGINS, or nothing without it."""
     return text.partition(JOB_BEGINS)[2]
 
 

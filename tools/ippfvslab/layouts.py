@@ -32,7 +32,7 @@ class Spec:
 
 @dataclass(frozen=True)
 class Layout:
-    """A farm of one forwarding method and one address family."""
+    """A farm for one forwarding method and one address family."""
 
     method: str
     family: int
@@ -40,7 +40,7 @@ class Layout:
     vip: str
     client: str
     reals: tuple[str, ...]
-    """The address of each real server, as it is given to ippfvsadm."""
+    """The address of each real server, as it is written for ippfvsadm."""
     servers: tuple[str, ...]
     """The host of each real server."""
 
@@ -97,8 +97,8 @@ def _one_lan(method: str, family: int) -> Layout:
 
     bits, alone = (24, 32) if family == 4 else (64, 128)
     vip = lan(110)
-    # The address is deprecated. Otherwise the director would use the VIP as source address, and its
-    # real servers hold the VIP, too.
+    # The address is deprecated, so that the director does not use the VIP as a source address. The
+    # real servers hold the VIP, too, and would not reply to it.
     own = " nodad preferred_lft 0" if family == 6 else ""
     holds = f"addr add {vip}/{alone} dev eth0{own}"
     hosts = {
@@ -126,7 +126,7 @@ def _server(method: str, family: int, address: str, vip: str) -> Spec:
         holds = f"addr add {vip}/{alone} dev lo{' nodad' if family == 6 else ''}"
         return Spec({"lan": [address]}, sysctls=silent, commands=(holds,))
     if family == 4:
-        # Packets from the tunnel came in by eth0, so a strict reverse path filter would drop them.
+        # Packets from the tunnel arrive on eth0. A strict reverse path filter would drop them.
         loose = {"ipv4.conf.all.rp_filter": 0, "ipv4.conf.tunl0.rp_filter": 0}
         up = (f"addr add {vip}/32 dev tunl0", "link set tunl0 up")
         return Spec({"lan": [address]}, None, False, silent | loose, ("ipip",), up)

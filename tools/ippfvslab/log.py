@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 
 class LabError(Exception):
-    """The lab cannot continue. The text says for the user what is wrong and what to do."""
+    """The lab cannot continue. The text tells the user what is wrong and what to do."""
 
 
 def line(text: str = "") -> None:

@@ -21,12 +21,12 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 @contextmanager
 def reserve_cpu() -> Iterator[int | None]:
-    """Yield a CPU to which no other guest is pinned, or None if each CPU has its guest.
+    """Yield a CPU to which no other guest is pinned, or None if there is no such CPU.
 
     User-Mode Linux runs its processes as processes of the host. Each system call and each page
-    fault takes two context switches between them. If they run on two CPUs, each switch must wake
+    fault needs two context switches between them. If they run on two CPUs, each switch must wake
     an idle CPU, which makes a command three times slower in a virtual machine. The reservation is
-    a file lock, so it also holds between two runs of the lab. The last CPU is tried first.
+    a file lock, so it is also respected by other runs of the lab. The last CPU is tried first.
     """
     paths.CACHE.mkdir(parents=True, exist_ok=True)
     for cpu in sorted(os.sched_getaffinity(0), reverse=True):
@@ -47,7 +47,7 @@ def pin_to(cpu: int | None) -> list[str]:
 
 @functools.cache
 def kvm_usable(kernel: Kernel) -> bool:
-    """Return whether /dev/kvm runs a guest. The device may exist and still not work.
+    """Return whether /dev/kvm can run a guest. The device may exist and still not work.
 
     The first call after a boot of the machine boots KERNEL with a time limit, and keeps the result
     in the cache.

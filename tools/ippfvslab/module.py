@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Builds from the tree: ippfvs.ko, which is kept by a hash of its sources, and Python byte code."""
+"""The build of ippfvs.ko, which is cached under a hash of its sources, and of Python byte code."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def make(kernel: Kernel, home: Path, *arguments: str) -> str:
 
 
 def copy(files: list[Path], home: Path, tree: Path = paths.TREE) -> None:
-    """Copy FILES into the emptied folder HOME, with the same layout as in TREE."""
+    """Empty the folder HOME and copy FILES into it, with the same layout as in TREE."""
     shutil.rmtree(home, ignore_errors=True)
     for file in files:
         copy = home / file.relative_to(tree)

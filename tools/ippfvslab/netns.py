@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class CommandFailed(AssertionError):
-    """A command in a host ended with another status than 0. The text has its whole output."""
+    """A command in a host ended with a status other than 0. The text has its whole output."""
 
 
 def _setns(descriptor: int) -> None:
@@ -32,10 +32,10 @@ def _setns(descriptor: int) -> None:
 
 
 class Host:
-    """A network namespace called NAME, as `ip netns` shows it.
+    """A network namespace with NAME, which `ip netns` shows, too.
 
-    A network namespace belongs to a thread. `inside` moves the calling thread, and whatever it
-    starts or opens inside stays in the host.
+    Each thread has a network namespace. `inside` moves the calling thread. The processes and
+    sockets that it creates inside stay in the host.
     """
 
     def __init__(self, name: str) -> None:
@@ -68,7 +68,7 @@ class Host:
             os.close(back)
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Return the result of FUNCTION, which runs in this host in a thread of its own."""
+        """Return the result of FUNCTION, which runs in this host in a new thread."""
 
         def there() -> T:
             with self.inside():
@@ -106,7 +106,7 @@ class Host:
     def popen(
         self, *command: str, stdout: int | IO[Any] | None = subprocess.DEVNULL
     ) -> subprocess.Popen[str]:
-        """Start COMMAND in this host. It ends with the farm at the latest."""
+        """Start COMMAND in this host. If it still runs when the farm is closed, it is killed."""
         with self.inside():
             child = subprocess.Popen(
                 command,

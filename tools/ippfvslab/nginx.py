@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Debian's nginx, unpacked into the cache and started in a host of a farm.
 
-It is never installed, so it is no service of the machine.
+It is never installed, so it is not a service of the machine.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def cached() -> Path:
 
 
 def new_home(name: str) -> Path:
-    """Create an empty folder for a server called NAME. It lies in the guest's own /tmp."""
+    """Create an empty folder for the server NAME in the guest's own /tmp."""
     return Path(tempfile.mkdtemp(prefix=f"{name}-", dir="/tmp"))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The folders of the lab: the source tree, the cache, and what is kept in the cache."""
+"""The folders of the lab: the source tree, the cache, and the folders in the cache."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def use(entry: Path) -> bool:
 def remove_unused() -> None:
     """Remove kernels, sources, packages and module builds that were not used for UNUSED_S.
 
-    The lock of use() is held while they are renamed. So a process that has called use() keeps what
-    it uses, and any other process builds it again.
+    They are renamed under the lock of use(). So a process that has called use() keeps its files,
+    and any other process builds them again.
     """
     limit = time.time() - UNUSED_S
     removed = []
@@ -73,7 +73,7 @@ def remove_unused() -> None:
 
 
 def _last_use(entry: Path) -> float:
-    """Return when ENTRY was created or used.
+    """Return the time when ENTRY was created or last used.
 
     use() also changes st_ctime. Programs that unpack archives set st_mtime to other dates.
     """

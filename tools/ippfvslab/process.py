@@ -19,12 +19,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def die_with_parent() -> None:
-    """Make the kernel kill this process when its parent thread ends; called before exec."""
+    """Make the kernel kill this process when its parent thread ends. Call it before exec."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def cage(command: Sequence[str]) -> list[str]:
-    """Return COMMAND in a PID namespace of its own, which the kernel kills as a whole.
+    """Return the command line that runs COMMAND in a PID namespace, which is killed as a whole.
 
     A process group is not enough, because QEMU and User-Mode Linux start helpers that leave it.
     """
@@ -32,7 +32,7 @@ def cage(command: Sequence[str]) -> list[str]:
 
 
 def in_root(root: Path | None, command: Sequence[str | Path], visible: Path) -> list[str | Path]:
-    """Return COMMAND in the system below ROOT, with the folder VISIBLE and /proc mounted there."""
+    """Return the command line that runs COMMAND in ROOT, with VISIBLE and /proc mounted there."""
     if root is None:
         return list(command)
     script = (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The demo inside the guest or on the host: runs scenes on real packets and checks the results."""
+"""The demo inside the guest or on the host, which runs the scenes and checks real packets."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _methods(chosen: argparse.Namespace) -> list[str]:
 
 
 def run_scene(scene: Scene, shell: str | None = None) -> bool:
-    """Run one scene, from building its farm to the verdict. Return whether all was right."""
+    """Run one scene. Return whether all of its results were right."""
     with Farm(layout(scene.method)) as farm:
         line(f"\n━━ {scene.title} ".ljust(81, "━"))
         line(scene.drawing)
@@ -152,7 +152,7 @@ def _expected_part(packet: Packet) -> tuple[int, bytes]:
 
 
 def _check_shares(farm: Farm, scene: Scene) -> bool:
-    """Count the replies of each server. Return whether each share is exactly as its weight says."""
+    """Count the replies of each server. Return whether each share matches the weight exactly."""
     served: Counter[str] = Counter()
     for number in range(REQUESTS):
         reply = clients.http_get(farm.client, farm.vip, scene.ports[number % len(scene.ports)])

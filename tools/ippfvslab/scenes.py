@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Point:
-    """Where packets are captured (a host's interface and a direction), and how they are printed."""
+    """An interface of a host and a direction, at which packets are captured, and their format."""
 
     host: str
     device: str
@@ -29,7 +29,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that the demo shows of one method."""
+    """Everything that the demo shows for one method."""
 
     method: str
     title: str
@@ -42,7 +42,7 @@ class Scene:
     listen: tuple[tuple[str, str, int], ...]
     """The host, address and port of each nginx listener."""
     ports: tuple[int, ...]
-    """The ports of the VIP that the client sends requests to."""
+    """The ports of the VIP to which the client sends requests."""
     weights: dict[str, tuple[str, int]]
     """host -> its name in the rules and its weight."""
     unchanged: tuple[str, str] | None = None

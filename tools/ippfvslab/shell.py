@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Connects the user's terminal to a guest's second serial line."""
+"""The connection of the user's terminal to a guest's second serial line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ippfvslab.log import LabError
 
 
 class Relay:
-    """Copies bytes between the terminal and the guest while the guest's shell runs."""
+    """A relay that copies bytes between the terminal and the guest while the guest's shell runs."""
 
     def __init__(self) -> None:
         if not sys.stdin.isatty():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`tools/lab test`: runs every test on its kernel and adds up the results."""
+"""`tools/lab test` runs every test on its kernel and adds up the results."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Part:
     what: str
     """A description of the files for the first line of a run."""
     share: str = ""
-    """Which of several guests with the same kernel it is, such as "1/2"."""
+    """The number of this guest among those with the same kernel, such as "1/2"."""
     refused: bool = False
     """Whether the module must refuse this kernel. The guest then does not load it first."""
 
@@ -55,7 +55,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Result:
-    """The result of one job: test counts by pytest's words, and its duration."""
+    """The result of one job: the numbers of tests by pytest's words, and its duration."""
 
     counts: Counter[str] = field(default_factory=Counter)
     seconds: float = 0
@@ -65,13 +65,13 @@ Job = Callable[[], Result]
 
 
 def validate(args: argparse.Namespace) -> None:
-    """Raise LabError if an argument names no kernel or no live test."""
+    """Raise LabError if an argument does not name a kernel or a live test."""
     for file in args.files:
         found = (paths.TREE / file.partition("::")[0]).resolve()
         if not found.exists():
             raise log.LabError(f"there is no file {file}; name files of {LIVE}")
         if not found.is_relative_to(paths.TREE / LIVE):
-            raise log.LabError(f"{file} is no live test; name files of {LIVE}")
+            raise log.LabError(f"{file} is not a live test; name files of {LIVE}")
     for name in args.kernel or []:
         kernels.validate(name, "test")
     if args.full and (args.kernel or args.files or args.expression):
@@ -92,7 +92,7 @@ def main(args: argparse.Namespace) -> int:
     module.compile_tree()
     jobs: dict[str, Job] = {part.title: _guest_job(part, args.expression) for part in parts}
     if here:
-        # They come after the first guest, which may have to wait for its kernel to be built.
+        # These two jobs follow the first guest, whose kernel may have to be built.
         first = next(iter(jobs))
         jobs = {first: jobs.pop(first), "checks": _checks, "on this machine": _here, **jobs}
     return _conclude(_run_parallel(jobs), time.monotonic() - began)
@@ -116,7 +116,7 @@ def _plan(names: Sequence[str], args: argparse.Namespace) -> list[Part]:
 
 
 def _default_kernel(file: str) -> str:
-    """Return the kernel on which the tests of FILE run if the user names none."""
+    """Return the kernel on which the tests of FILE run if the user does not name a kernel."""
     if file.startswith(REFUSAL):
         return UNSAFE
     return "races" if file.startswith(f"{LIVE}/test_races") else "sanitize"
@@ -131,7 +131,7 @@ def _parts(name: str) -> list[Part]:
     races = _files("test_races*.py")
     if name == "races":
         return [Part(name, races, "tests of races")]
-    # The kernel "races" is the same build as "sanitize", and its two CPUs suit the races better.
+    # "races" boots the same build as "sanitize", but with two CPUs, which the tests of races need.
     elsewhere = {REFUSAL, *(races if name == "sanitize" else FAULTS)}
     files = [file for file in _files("test_*.py") if file not in elsewhere]
     return [

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Traffic for tests: work that repeats in the background, raw UDP packets, and pktgen."""
+"""Traffic for tests: repeated work in the background, raw UDP packets, and pktgen."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Background:
 
 
 class RawUdpClient:
-    """Sends UDP datagrams to ADDRESS from SOURCE and any source port, through a raw socket."""
+    """A sender of UDP datagrams to ADDRESS from SOURCE and any source port, by a raw socket."""
 
     def __init__(self, host: Host, source: str, address: str, port: int) -> None:
         self._family = clients.family_of(address)

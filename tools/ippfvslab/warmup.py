@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The warm-up: prevents an emulated kernel from patching its own code while packets run it.
+"""The warm-up, which prevents an emulated kernel from patching its code while packets run it.
 
-The kernel switches some features by patching instructions: when their first user comes and when the
-last one goes (netfilter's hooks, time stamps of packets), or once, after the first use (secrets of
-hash tables). QEMU with two emulated CPUs sometimes dies with "Oops: int3" if a packet runs that
-code at the same time. So a guest uses each of these features before its job begins, and until the
-job ends.
+The kernel switches some features by patching instructions: when a feature gets its first user and
+when it loses the last one (netfilter's hooks, time stamps of packets), or once after the first use
+(secrets of hash tables). QEMU with two emulated CPUs sometimes dies with "Oops: int3" if a packet
+runs that code at the same time. So a guest uses each of these features from before its job begins
+until the job ends.
 """
 
 from __future__ import annotations

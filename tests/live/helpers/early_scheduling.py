@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Where a new connection is scheduled: at PRE_ROUTING (early), or at LOCAL_IN after routing.
+"""The hook at which a new connection is scheduled: PREROUTING (early), or LOCAL_IN after routing.
 
-A connection that is scheduled early leaves before the stack looks up a route for the packet. For
-any other packet the stack does that lookup, and the kernel reports it as a trace event:
+A packet that is scheduled early leaves before the stack looks up a route for it. For any other
+packet the stack does that lookup, and the kernel reports it as a trace event:
 fib:fib_table_lookup (IPv4) or fib6:fib6_table_lookup, with the input device, the source and the
 destination.
 
 An event does not name the network namespace. So these tests send from the router, and they count
 lookups that have an input device and the director's VIP as destination. The router's own lookups
-have no input device, and no packet behind the director has that destination.
+have no input device, and no packet on the side of the servers has that destination.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ TRACEFS = Path("/sys/kernel/tracing")
 INSTANCE = TRACEFS / "instances/lookups"
 EVENTS = ("fib/fib_table_lookup", "fib6/fib6_table_lookup")
 LOOPBACK_INDEX = 1
-"""The input device of a lookup for a locally generated packet is lo, index 1, or 0."""
+"""The index of lo. For a locally generated packet, the input device is lo or 0."""
 ICMPV6 = 58
 """Neighbour discovery is not counted."""
 EARLY, ROUTED = "early", "routed"
 PORT = 7
 MAX_WARM_UP = 12
-"""The warm-up makes at most so many connections until the routes are stable."""
+"""The maximum number of connections that the warm-up opens until the routes are stable."""
 _LINE = re.compile(r" iif (\d+) proto (\d+) ([\da-f.:]+)/\d+ -> ([\da-f.:]+)/\d+ ")
 
 
@@ -53,7 +53,7 @@ def available() -> bool:
 
 @contextmanager
 def trace_lookups() -> Iterator[RouteLookups]:
-    """Enable the events. A whole session uses this once, since enabling them patches the kernel."""
+    """Enable the events until exit. A session does so once, because this patches the kernel."""
     INSTANCE.mkdir(exist_ok=True)
     _write("tracing_on", "0")
     try:
@@ -67,11 +67,11 @@ def trace_lookups() -> Iterator[RouteLookups]:
 
 
 class RouteLookups:
-    """Reads the events while they are enabled."""
+    """A reader of the events while they are enabled."""
 
     @contextmanager
     def counted(self, source: str, dest: str) -> Iterator[list[int]]:
-        """Yield a list that receives, at exit, the input device of each lookup SOURCE to DEST."""
+        """Yield a list that gets, at exit, the input device of each lookup from SOURCE to DEST."""
         devices: list[int] = []
         _write("trace", "")  # this write clears the buffer
         _write("tracing_on", "1")
@@ -91,7 +91,7 @@ def _write(name: str, text: str) -> None:
 
 @dataclass(frozen=True)
 class NewConnections:
-    """Opens UDP connections from the router to the director of the NAT farm, one at a time."""
+    """An opener of UDP connections from the router to the director of the NAT farm."""
 
     farm: Farm
     lvs: pylvs.Manager
@@ -103,7 +103,7 @@ class NewConnections:
         vip: str = "",
         prepare: Callable[[socket.socket], object] = lambda sock: None,
     ) -> list[str]:
-        """Open COUNT connections, and return for each where it was scheduled."""
+        """Open COUNT connections one by one, and return for each where it was scheduled."""
         return [where for where, _ in self.scheduled_and_served(count, vip, prepare)]
 
     def scheduled_and_served(
@@ -118,8 +118,8 @@ class NewConnections:
     def warm_up(self) -> None:
         """Open connections until one is scheduled early, and fail if none is.
 
-        The first packet after a change is always routed. IPv6 may still change a route for a
-        moment after an address was added or removed, and then one more packet is routed.
+        The first packet after a change is always routed. IPv6 may change a route once more shortly
+        after an address was added or removed, and then one more packet is routed.
         """
         seen = self.scheduled(2)
         while seen[-1] != EARLY and len(seen) < MAX_WARM_UP:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Creates IP fragments and reassembles them, without the kernel."""
+"""IP fragments, which are created and reassembled without the kernel."""
 
 from __future__ import annotations
 

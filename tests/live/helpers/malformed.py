@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Malformed packets: a stream of mutants from a seed, which is the same for the same seed."""
+"""Malformed packets: a stream of mutants, which is the same for the same seed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def with_ip_checksum(packet: bytes) -> bytes:
 
 
 def mutants(seed: int, source: str, dest: str, ports: tuple[int, ...], count: int) -> list[bytes]:
-    """Return COUNT random mutants after the systematic ones, from SOURCE to DEST."""
+    """Return all systematic mutants and COUNT random ones, from SOURCE to DEST."""
     rng = random.Random(seed)
     bases = [
         PacketSpec(source, dest, protocol, 7000 + number, port, b"hostile payload", ident=number)
@@ -53,7 +53,7 @@ def mutants(seed: int, source: str, dest: str, ports: tuple[int, ...], count: in
 
 
 def systematic(base: PacketSpec) -> Iterator[bytes]:
-    """Yield packets cut at each byte, with every TCP flag, and with many values of lengths."""
+    """Yield packets truncated at each byte, with every TCP flag, and with many length values."""
     whole = base.raw
     for size in range(1, len(whole)):
         yield whole[:size]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Reloads the module, which removes all rules and connections."""
+"""Reloading of the module, which removes all rules and connections."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 SMALL_BITS = 8
-"""The smallest table has 2 to the power of this many buckets."""
+"""The smallest table has 2^SMALL_BITS buckets."""
 
 
 def reload(**parameters: int) -> None:

@@ -80,7 +80,7 @@ class PacketSpec:
         return replace(self, **changes)  # type: ignore[arg-type]
 
     def forwarded(self, **changes: object) -> Self:
-        """Return a copy as a router forwards it: with the TTL less one, and with CHANGES."""
+        """Return a copy as a router forwards it, with a decremented TTL and with CHANGES."""
         return self.changed(ttl=self.ttl - 1, **changes)
 
     def with_zero_checksum(self) -> Self:
@@ -151,8 +151,8 @@ def error(
 def checksum_right(packet: bytes, *, ready: bool = True) -> bool:
     """Return whether the TCP or UDP checksum of a packet without options is correct.
 
-    If READY, the checksum must be complete. Otherwise it must be what CHECKSUM_PARTIAL requires,
-    the sum of the pseudo header.
+    If READY, the checksum must be complete. Otherwise it must be the sum of the pseudo header, as
+    CHECKSUM_PARTIAL requires.
     """
     four = packet[0] >> 4 == 4
     if four and checksum(packet[:20]):
@@ -168,7 +168,7 @@ def checksum_right(packet: bytes, *, ready: bool = True) -> bool:
 
 
 def compare(got: list[bytes], expected: dict[str, list[bytes]]) -> None:
-    """Fail unless exactly the expected frames have come. The message names cases that differ."""
+    """Fail unless GOT has exactly the expected frames. The message names cases that differ."""
     rest = list(got)
     faults = []
     for name, wanted in expected.items():

@@ -5,8 +5,8 @@
     in1   fed by CPU 1 ──┤ director ── out0        see helpers/streams.py
     back0 fed by CPU 1 ──┘
 
-A race lasts a fixed time, because the same number of packets takes ten times as long under the
-sanitizers. Each test says how many rounds it must complete at least.
+A race lasts a fixed time, because the same number of packets takes ten times as long with the
+sanitizers. Each test has a minimum number of rounds.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ RACE_S = 8 if CHECKS else 5
 LIMIT_S = 60
 PORT = range(7, 8)
 FLOWS = range(10_000, 10_000 + 640 // SLOW)
-"""Client ports. They are so few that both CPUs often process the same connection."""
+"""Client ports. There are so few ports that both CPUs often process the same connection."""
 GAP_NS = 2_000 * SLOW
 """The time between two packets of a flood, so that other tasks run on that CPU, too."""
 
 
 @contextmanager
 def raced_director(family: int = 4) -> Iterator[pylvs.Manager]:
-    """Enter a director without rules and with the smallest table. Yield its Manager."""
+    """Enter the namespace of a director without rules, with the smallest table. Yield a Manager."""
     with small_table(), fed_director(family), pylvs.Manager() as lvs:
         yield lvs
 
 
 def rules(*reals: str, port: int = 7) -> pylvs.Ruleset:
-    """Return one UDP service of the director's VIP, scheduled rr, with REALS by VS-NAT."""
+    """Return a UDP service of the director's VIP, with the scheduler rr and REALS by VS-NAT."""
     servers = tuple(pylvs.Real(pylvs.Endpoint(each, port), 1, pylvs.Method.NAT) for each in reals)
     vip = VIPS[6 if ":" in reals[0] else 4]
     service = pylvs.Service(pylvs.Protocol.UDP, pylvs.Endpoint(vip, port), "rr", servers)
@@ -62,7 +62,7 @@ def floods(family: int = 4, flows: range = FLOWS, *, count: int = 0) -> tuple[St
 
 
 def answers(family: int, real: int, flows: range = FLOWS) -> Stream:
-    """Return the replies of REAL to the client, by back0 on CPU 1."""
+    """Return the replies of REAL to the client, which back0 receives on CPU 1."""
     source, client = ALL_REALS[family][real], CLIENTS[family]
     return Stream("back0", 1, source, PORT, client, flows, every_ns=4 * GAP_NS)
 
@@ -78,8 +78,8 @@ def rounds(seconds: float = RACE_S, *, least: int = 2) -> Iterator[int]:
 def until(condition: Callable[[], bool], what: str, lvs: pylvs.Manager | None = None) -> None:
     """Return when CONDITION holds. Fail with WHAT and the counters of LVS after LIMIT_S.
 
-    It sleeps between two checks. Few ended entries of a client may wait, the worker frees them, and
-    the worker needs CPU time, too.
+    It sleeps between two checks, because the worker needs CPU time, too. The worker must free ended
+    entries, of which only a limited number per client may wait.
     """
     limit = time.monotonic() + LIMIT_S
     while not condition():
@@ -95,14 +95,14 @@ def service_of(lvs: pylvs.Manager, family: int = 4) -> pylvs.ServiceInfo:
 
 
 def servers_of_flows(lvs: pylvs.Manager) -> dict[int, str]:
-    """Return client port -> address of its real server. No port may have two connections."""
+    """Return the address of the real server for each client port, which has one connection."""
     listed = [(each.client.port, str(each.real.address)) for each in lvs.connections()]
     assert max(Counter(port for port, _ in listed).values(), default=1) == 1
     return dict(listed)
 
 
 def dropped(lvs: pylvs.Manager, *expected: str) -> int:
-    """Return the packets dropped for the EXPECTED reasons. Fail if there was another reason."""
+    """Return the number of packets dropped for the EXPECTED reasons. Fail for other reasons."""
     counted = {name: count for name, count in dataclasses.asdict(lvs.drops()).items() if count}
     assert counted.keys() <= set(expected), counted
     return sum(counted.values())

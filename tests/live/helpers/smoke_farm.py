@@ -78,7 +78,7 @@ def _layout(hosts: dict[str, Spec], method: str, family: int) -> Layout:
 
 
 def _server(host: int) -> Spec:
-    """Return a real server for all methods. It holds the VIP of the LAN but does no ARP for it."""
+    """Return a real server for all methods. It has the LAN's VIP, but does not answer ARP."""
     routes = tuple(f"route add {_net(outside(each, 0))} via {lan(each, 1)}" for each in FAMILIES)
     commands = (
         f"addr add {_single(lan(4, 110))} dev tunl0",

@@ -3,13 +3,13 @@
 
     in0   fed by CPU 0 ──┐
     in1   fed by CPU 1 ──┤ director ── out0   real servers, permanent neighbours
-    back0 fed by CPU 1 ──┘                    (their replies come in by back0)
+    back0 fed by CPU 1 ──┘                    (back0 receives their replies)
 
 fed_director(): all devices are dummies. pktgen in the director feeds their receive path. No packet
-is lost, and each device counts the packets that it was given to send.
+is lost, and each device counts the packets that it sends.
 
 wired_director(): in0 and in1 are veth devices. Their peers feed0 and feed1 are in the namespace of
-feeder(), where pktgen sends. So the director can be destroyed while it receives packets.
+feeder(), in which pktgen sends. So the director can be destroyed while it receives packets.
 
 On a kernel with one CPU a single thread feeds all devices in turn. All streams are UDP.
 """
@@ -45,7 +45,7 @@ LIMIT_S = 120
 
 @dataclass(frozen=True)
 class Stream:
-    """UDP packets that come in by DEVICE. Each packet takes the next of the ports and addresses."""
+    """UDP packets that DEVICE receives. Ports and addresses change with each packet, in order."""
 
     device: str
     cpu: int
@@ -56,15 +56,15 @@ class Stream:
     count: int = 0
     """The number of packets. 0 means that the stream runs until it is stopped."""
     sources: int = 1
-    """The number of source addresses from SOURCE on, all in its last network of 256."""
+    """The number of source addresses, which begin with SOURCE and differ in the last octet."""
     every_ns: int = 1000
     """The minimum time between two packets. 0 would starve other tasks on the same CPU."""
     sent_by: bool = False
-    """Whether DEVICE sends the packets, to its peer in wired_director()."""
+    """Whether DEVICE sends the packets to its peer (wired_director()) and does not receive them."""
 
     @property
     def commands(self) -> list[str]:
-        """The commands for pktgen, whose ranges of ports exclude the last port."""
+        """The commands for pktgen, in which a range of ports excludes its last port."""
         return [
             f"xmit_mode {'start_xmit' if self.sent_by else 'netif_receive'}",
             *("clone_skb 0", "burst 1", f"delay {self.every_ns}"),
@@ -177,7 +177,7 @@ def real_server_commands(family: int) -> list[str]:
 
 
 def sent_by_device(device: str) -> int:
-    """Return how many packets the director has sent by DEVICE."""
+    """Return the number of packets that the director has sent through DEVICE."""
     counters = Path("/proc/net/dev").read_text().partition(f"{device}:")[2].split()
     return int(counters[9])
 
@@ -192,7 +192,7 @@ def _remove_devices(thread: str) -> None:
 
 
 class Streams:
-    """Runs STREAMS during the `with` block. Its end stops the streams that have no count.
+    """A context that runs STREAMS. At exit, the streams without a count are stopped.
 
     with Streams(one, other) as streams:
         …
@@ -228,14 +228,14 @@ class Streams:
         assert not self._starter.is_alive(), f"pktgen did not stop within {LIMIT_S} s"
 
     def sent(self, stream: Stream) -> int:
-        """Return how many packets of STREAM have come in."""
+        """Return the number of packets of STREAM that have been received."""
         text = pktgen_read(stream.device)
         found = re.search(r"pkts-sofar: (\d+)", text)
         assert found, text
         return int(found[1])
 
     def wait(self, stream: Stream) -> None:
-        """Return when all packets of STREAM have come in."""
+        """Return when all packets of STREAM have been received."""
         self.until(lambda: self.sent(stream) >= stream.count)
 
     def until(self, reached: Callable[[], bool]) -> None:

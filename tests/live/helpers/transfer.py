@@ -15,10 +15,10 @@ BLOCK = bytes(range(251)) * 261  # 64 KB in which no two kilobytes are equal
 
 
 class TransferServer:
-    """Listens on ADDRESS and PORT of HOST.
+    """A server that listens on ADDRESS and PORT of HOST.
 
-    A client sends two numbers: how many bytes it will send, and how many it wants. Then it sends
-    its bytes. It receives their SHA-256 hash and the bytes that it wants.
+    A client sends two numbers: the number of bytes that it will send, and the number that it wants.
+    Then it sends its bytes. It receives their SHA-256 hash and the bytes that it wants.
     """
 
     def __init__(self, host: Host, address: str, port: int) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A director between two silent ends: tests send frames on one side and capture the other side.
+"""A director between two silent ends. Tests send frames at one end and capture them at the other.
 
     edge ── director ── behind          edge: the client's side (the router of the NAT farm)
     CIP      VIP         RIP            behind: server1's interface
@@ -140,8 +140,8 @@ def _own(farm: Farm, lan: str) -> str:
 def frames(capture: Capture, count: int, *, limit_s: float = LIMIT_S) -> list[bytes]:
     """Return the frames from the director when there are COUNT IP frames or LIMIT_S is over.
 
-    Only frames to CIP, VIP and RIP count. Hosts send packets of their own at any time, and the
-    sockets of earlier tests may still close.
+    Only frames to CIP, VIP and RIP count. Hosts may send other packets at any time, and sockets of
+    earlier tests may still be closing.
     """
     end = time.monotonic() + limit_s
     while True:

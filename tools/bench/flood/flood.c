@@ -76,7 +76,7 @@ struct flood_result {
 	__u64 packets;	/* within @ns */
 	__u64 ns;	/* CPU time of this kernel */
 	__u64 wall_ns;
-	__u64 sent;	/* including those of the lead */
+	__u64 sent;	/* packets sent, including those before the measurement */
 	__u64 forwarded; /* packets that the stream's out device sent meanwhile */
 	__u64 worst;	/* ns of the slowest batch, if @slowest is set */
 };
@@ -258,8 +258,8 @@ static int send(struct stream *s, u32 packets, u64 ns)
 }
 
 /*
- * This is a thread and no work item, because the work items of one CPU wait for each
- * other, and the streams of a step must run at the same time.
+ * This is a thread and not a work item, because the work items of one CPU run one after
+ * another, but the streams of a step must run at the same time.
  */
 static int run_slice(void *data)
 {

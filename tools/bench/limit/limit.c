@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * limit: does only what every load balancer in netfilter's PRE_ROUTING hook must do.
+ * limit: does only what every load balancer in netfilter's PREROUTING hook must do.
  * It is for the benchmark only.
  *
  * It reads one bucket of a table, which it finds by a hash of the client, and one

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Measures a command that adds a real server, from exec to exit, and the start of Python alone."""
+"""The probe of a command that adds a real server, from exec to exit, and of the start of Python."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.model import Benchmark, Record
 from bench.trials import run_trials, timed
 
 LIBRARIES = "import dataclasses, enum, socket, struct"
-"""What pylvs imports of the standard library for one command."""
+"""The modules of the standard library that pylvs imports for one command."""
 
 
 def measure(benchmark: Benchmark, until: float) -> Record:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Measures one CPU and two CPUs. Each feeds a device of its own, in one step of flood.
+"""The probe that compares one CPU with two. Each CPU feeds a separate device, in one step of flood.
 
-The cost is the time per packet of both CPUs together. So one CPU costs twice as much as two if both
-work undisturbed.
+The cost is the time divided by the number of packets of both CPUs together. So it is half as much
+with two CPUs if they do not disturb each other.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ GROWING, LARGE = "ippfvs, growing", "ippfvs, large"
 
 @dataclass(frozen=True)
 class Setting:
-    """What both CPUs do: packets of "known" connections, of "new" ones, or "growth" (both)."""
+    """The packets that the CPUs send: of "known" connections, of "new" ones, or both ("growth")."""
 
     what: str
 
 
 def measure(benchmark: Benchmark, until: float) -> Record:
-    """Measure what the setting names."""
+    """Measure as the setting of the benchmark says."""
     setting: Setting = benchmark.setting
     if setting.what == "growth":
         return _growth(benchmark)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Measures real HTTP: wrk, a director and nginx, all on one CPU at native speed.
+"""The probe of real HTTP: wrk, a director and nginx, all on one CPU at native speed.
 
     client ──── director of each variant ──┬── server1     veth devices; nginx on both servers,
                                            └── server2     wrk in the client
 
-All directors exist at the same time. Each is between the same client and servers, with networks of
-its own. The CPU is never idle, so the cost of a request is that of client, director and servers.
+All directors exist at the same time. Each is between the same client and servers, in separate
+networks. The CPU is never idle, so the cost of a request is the sum for client, director and
+servers.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ _SERVE = (
 }}
 """
 )
-# By default wrk uses one address. Here each connection has a thread with its own address. So
-# without a balancer the connections alternate between the servers, as they do with one.
+# By default wrk uses one address. Here each connection has a thread with its own address. So the
+# connections alternate between the servers without a balancer, too.
 _SCRIPT = """\
 local turn = 0
 function setup(thread)
@@ -132,7 +133,7 @@ def _run_wrk(client: Host, variant: Variant, *, close: bool) -> dict[str, float]
 
 
 def _received(server: Host) -> int:
-    """Return the packets that SERVER has received on its veth devices so far."""
+    """Return the number of packets that SERVER has received on its veth devices so far."""
     text = server.call(Path("/proc/thread-self/net/dev").read_text)
     devices = [
         each.split(":")[1].split() for each in text.splitlines() if " v" in f" {each.strip()}"

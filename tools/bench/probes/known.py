@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Measures packets of known connections: from the client, from the server, and merged by GRO."""
+"""The probe of packets of known connections: from the client, from the server, merged by GRO."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bench.streams import MANY, STRIDE, stream
 
 @dataclass(frozen=True)
 class Setting:
-    """Which packets are measured."""
+    """The packets to measure."""
 
     method: str = "nat"
     family: int = 4

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Measures large numbers of connections: memory, a lookup among ten million, and the listing."""
+"""The probe of many connections: their memory, a lookup among ten million, and the listing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BUCKET_BYTES = 64
 
 @dataclass(frozen=True)
 class Setting:
-    """What is measured: "memory", "lookup" or "listing"."""
+    """The subject of the measurement: "memory", "lookup" or "listing"."""
 
     what: str
     counts: Mapping[str, int]
@@ -35,7 +35,7 @@ class Setting:
 
 
 def measure(benchmark: Benchmark, until: float) -> Record:
-    """Measure what the setting names."""
+    """Measure as the setting of the benchmark says."""
     setting: Setting = benchmark.setting
     load(20)
     if setting.what == "lookup":
@@ -58,7 +58,7 @@ def _open(generator: Flood, label: str, variant: Variant, count: int) -> float:
 
 
 def _lookup(benchmark: Benchmark, setting: Setting, until: float) -> Record:
-    """Measure packets of known connections, in an order that jumps through all of memory."""
+    """Measure known packets in an order in which successive ones use distant entries in memory."""
     facts: dict[str, str] = {}
 
     def prepare(generator: Flood, variants: Mapping[str, Variant]) -> dict[str, list[int]]:
@@ -89,7 +89,7 @@ def _lookup(benchmark: Benchmark, setting: Setting, until: float) -> Record:
 
 
 def _memory(setting: Setting) -> Record:
-    """Measure the bytes per connection with its share of the table, which both balancers grow."""
+    """Measure the bytes per connection, including its share of the table, which may grow."""
     figures = {}
     for label, count in setting.counts.items():
         with directors({label: Case()}) as variants, flood() as generator:
@@ -112,7 +112,7 @@ def _slabs() -> int:
 
 
 def _listing(setting: Setting, until: float) -> Record:
-    """Measure the seconds from exec to exit of each command that lists its connections."""
+    """Measure the time from exec to exit of each command that lists its connections."""
     commands = {"ippfvs": "ippfvsadm", "IPVS": os.environ["IPVSADM"]}
     head_lines = {"ippfvs": 1, "IPVS": 2}
     cases = dict.fromkeys(setting.counts, Case())
@@ -146,7 +146,7 @@ class MemoryUse:
 
     @classmethod
     def read(cls) -> MemoryUse:
-        """Read /proc after the page cache was dropped."""
+        """Drop the page cache and read the sizes from /proc."""
         Path("/proc/sys/vm/drop_caches").write_text("3")
         time.sleep(0.1)
         memory = dict(each.split(":") for each in Path("/proc/meminfo").read_text().splitlines())

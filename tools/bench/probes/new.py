@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Measures new connections: every packet is the first of its connection.
+"""The probe of new connections: every packet is the first packet of its connection.
 
 All slices have the same number of packets, so all tables are equally full. The next session starts
 with empty tables.
@@ -28,13 +28,13 @@ IPPFVS_BITS = 16
 
 @dataclass(frozen=True)
 class Setting:
-    """Which connections are opened, and to which farms."""
+    """The connections to open, and their farms."""
 
     cases: Mapping[str, Case] = field(default_factory=dict)
     """The cases of variants. The other variants have four servers."""
     protocol: str = "udp"
     busy: int = 1
-    """The number of services that have clients: those around the middle."""
+    """The number of services with clients. They are in the middle of all services."""
     ipvs_bits: int | None = 20
 
 
@@ -67,5 +67,8 @@ def measure(benchmark: Benchmark, until: float) -> Record:
 
 
 def new_stream(variant: Variant, client: str = "", busy: int = 1, cpu: int = 0) -> Stream:
-    """Return first packets of connections from CLIENT on. A session never repeats a flow."""
+    """Return a stream of first packets, whose client addresses begin at CLIENT.
+
+    It has so many flows that a session never repeats one.
+    """
     return stream(variant, flags=SYN, client=client, addresses=ADDRESSES, busy=busy, cpu=cpu)

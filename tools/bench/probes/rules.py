@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Measures a rule set of 10,000 services with 10 real servers each: load, list, save, replace."""
+"""The probe of a rule set with 10,000 services × 10 real servers: load, list, save, replace."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ FILES = (Path("/tmp/rules-0"), Path("/tmp/rules-1"))
 FLOWS, PACKETS = 60_000, 300_000
 CASE = Case(services=SERVICES, servers=SERVERS)
 _records: dict[str, Record] = {}
-"""The results for three benchmarks, which are measured together once."""
+"""The results of three benchmarks, which are measured together."""
 
 
 class Balancer(NamedTuple):
-    """A command, and how many more lines than rules it prints."""
+    """A command, and the difference between the lines that it prints and the rules."""
 
     command: str
     list_lines: int
@@ -38,7 +38,7 @@ class Balancer(NamedTuple):
 
 
 def measure(benchmark: Benchmark, until: float) -> Record:
-    """Measure what the benchmark's setting names: load, list, save or replace."""
+    """Measure as the setting of the benchmark says: "load", "list", "save" or "replace"."""
     work: str = benchmark.setting
     if work == "replace":
         return _replace(until)
@@ -111,7 +111,7 @@ def _run(host: Host, *command: str, text: Path | None = None) -> Trial:
 
 
 def _replace(until: float) -> Record:
-    """Replace the whole set while packets flow: none may be lost, and no connection created."""
+    """Replace the whole set during traffic. No packet may be lost, and no connection created."""
     load()
     for weight, file in enumerate(FILES, 1):
         file.write_text(CASE.rules.replace(" -w 1\n", f" -w {weight}\n"))
@@ -140,7 +140,7 @@ def _check(variant: Variant, weight: int) -> None:
 
 @contextmanager
 def _flowing(generator: Flood, number: int) -> Iterator[None]:
-    """Send packets of known connections in a thread meanwhile. A lost packet is an error."""
+    """Send packets of known connections in a thread until exit. A lost packet is an error."""
     over = threading.Event()
     lost: list[int] = []
 
