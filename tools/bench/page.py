@@ -132,7 +132,7 @@ def _wide(found: Results) -> str:
 def _figures(found: Results) -> str:
     """Return every figure, as a table."""
     lines = [
-        "| benchmark | variant | kernel | figure | times as much as the first | pairs | ended |",
+        "| benchmark | variant | kernel | figure | ratio to the first | pairs | ended |",
         "|---|---|---|--:|--:|--:|---|",
     ]
     for benchmark in BENCHMARKS:
