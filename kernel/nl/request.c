@@ -56,8 +56,7 @@ int ippfvs_nl_refuse(struct netlink_ext_ack *extack, const struct nlattr *attr,
 		REFUSAL(REAL_MISSING, -ENOENT, "no such real server in that service");
 		REFUSAL(REALS_FULL, -ENOSPC,
 			"a service has at most " __stringify(IPPFVS_REALS_MAX) " real servers");
-		REFUSAL(REAL_TWICE, -EEXIST,
-			"the set already has that real server of the service");
+		REFUSAL(REAL_TWICE, -EEXIST, "the set already has that real server of the service");
 	}
 	return -EINVAL;
 }
@@ -232,7 +231,7 @@ static int find_service(struct ippfvs_nl_request *request, struct genl_info *inf
 	}
 	if (may_create && sched)
 		return ippfvs_nl_invalid(info->extack, sched,
-					 "a scheduler needs NLM_F_CREATE, or the command SERVICE_SET");
+					 "a scheduler needs NLM_F_CREATE or SERVICE_SET");
 
 	service = ippfvs_nl_find_service(request->ipn, &request->key, info->attrs[IPPFVS_A_SERVICE],
 					 info->extack);

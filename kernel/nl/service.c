@@ -238,9 +238,8 @@ static int parse_service_dump(struct netlink_callback *cb)
 	struct ippfvs_nl_cursor *cursor = (void *)cb->ctx;
 
 	if (attr)
-		return ippfvs_nl_invalid(
-			cb->extack, attr,
-			"a dump lists every service; to get one, omit NLM_F_DUMP");
+		return ippfvs_nl_invalid(cb->extack, attr,
+					 "a dump lists every service; to get one, omit NLM_F_DUMP");
 	cursor->parsed = true;
 	cursor->last = ULONG_MAX;
 	return ippfvs_nl_dump_check_flags(cb);
