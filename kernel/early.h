@@ -28,7 +28,7 @@ bool ippfvs_early_allowed(const struct ippfvs_packet *pkt);
  * @pool: the pool
  * @pkt: the packet
  *
- * Return: true if packets from the same device and with the same DSCP have.
+ * Return: true if a packet from the same device and with the same DSCP has.
  */
 bool ippfvs_early_is_known(const struct ippfvs_pool *pool, const struct ippfvs_packet *pkt);
 

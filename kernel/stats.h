@@ -58,7 +58,7 @@ static inline void ippfvs_stats_conn(struct ippfvs_stats *stats)
 /**
  * ippfvs_stats_in() - count a packet from the client
  * @stats: this CPU's share
- * @bytes: its length from the network header on
+ * @bytes: length of the packet from the network header on
  *
  * Context: packet path, BH off.
  */
@@ -73,7 +73,7 @@ static inline void ippfvs_stats_in(struct ippfvs_stats *stats, u32 bytes)
 /**
  * ippfvs_stats_out() - count a packet from the real server
  * @stats: this CPU's share
- * @bytes: its length from the network header on
+ * @bytes: length of the packet from the network header on
  *
  * Context: packet path, BH off.
  */

@@ -417,7 +417,7 @@ def _value(given: _Given, name: str) -> str | None:
 
 
 def _verb(given: _Given) -> Verb:
-    """Return the command. If several have its option, the option of the real server decides."""
+    """Return the command. If commands share an option, the option of the real server decides."""
     real = _value(given, "restore")
     commands = [name for name in given if name in _COMMANDS and (name != "restore" or real is None)]
     if "restore" in commands and len(commands) > 1:

@@ -99,7 +99,7 @@ class PortCannotChange(Refused):
 
 
 class AddressNotUsable(Refused):
-    """The address is not unicast, or it is not the director's and the method is local."""
+    """The address is not unicast, or the method is local and the director lacks the address."""
 
 
 class TooMany(Refused):

@@ -77,7 +77,7 @@ static __always_inline void scrub(struct ippfvs_packet *pkt)
 	skb_forward_csum(skb);
 }
 
-/* Give the packet a route with @real as next hop, because it is not addressed to @real. */
+/* Give the packet a route whose next hop is @real, which is not the packet's destination. */
 static bool set_next_hop(struct ippfvs_packet *pkt, const struct ippfvs_real *real)
 {
 	struct dst_entry *dst = ippfvs_route_by_next_hop(pkt->net, real);

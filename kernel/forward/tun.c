@@ -104,7 +104,7 @@ static __be16 outer_ident(const struct ippfvs_packet *pkt, struct ippfvs_route *
 	return next_ident(&route->idents, pkt->net, iph, segment_count(skb));
 }
 
-/* Return: 0 if the field cannot hold the length. Such a packet will be segmented. */
+/* Return: the length field, or 0 if the length exceeds it, because the packet will be segmented. */
 static __be16 length_field(u32 bytes)
 {
 	return bytes <= IP_MAX_MTU ? htons(bytes) : 0;

@@ -165,9 +165,8 @@ static int find_service(struct ippfvs_nl_request *request, struct genl_info *inf
 		return 0;
 	}
 	if (may_create && sched)
-		return ippfvs_nl_invalid(
-			info->extack, sched,
-			"a scheduler needs NLM_F_CREATE, or the command SERVICE_SET");
+		return ippfvs_nl_invalid(info->extack, sched,
+					 "a scheduler needs NLM_F_CREATE or SERVICE_SET");
 
 	service = ippfvs_nl_find_service(request->ipn, &request->key, info->attrs[IPPFVS_A_SERVICE],
 					 info->extack);

@@ -106,7 +106,10 @@ static void sum_removed_reals(const struct ippfvs_net *ipn, const struct ippfvs_
 	}
 }
 
-/* Add the counters of removed real servers to their service or, without one, to the namespace. */
+/*
+ * Add the counters of removed real servers to those of their service, or to those of the namespace
+ * if the service is removed, too.
+ */
 static void retire_counters(struct ippfvs_net *ipn, const struct ippfvs_service_table *table,
 			    struct ippfvs_service_table *old)
 {

@@ -159,7 +159,7 @@ const struct ippfvs_member *ippfvs_service_member_set(struct ippfvs_net *ipn,
 	return err ? ERR_PTR(err) : &pool->member[index];
 }
 
-/* Add the counters of a real server that is no longer published to its service. */
+/* Add the counters of a real server to those of its service, which no longer publishes it. */
 static void retire_real(struct ippfvs_service *service, struct ippfvs_real *real)
 {
 	struct ippfvs_counters counters;

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """The texts of ``ippfvsadm --help`` and of the manual page ippfvsadm(8).
 
-``python -m pylvs.cli.help`` prints the manual page. A test compares it with
-docs/ippfvsadm.8, and OPTIONS with the grammar.
+``python -m pylvs.cli.help`` prints the manual page. A test compares this page with
+docs/ippfvsadm.8. Another test compares OPTIONS with the grammar.
 """
 
 from __future__ import annotations

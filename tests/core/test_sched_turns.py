@@ -36,7 +36,7 @@ EXACT = [
     ("an awkward sum", [1, 2, 3]),
     ("weights with a common divisor", [100, 200, 300]),
     ("a giant and a dwarf", [WEIGHT_MAX, 1]),
-    ("two giants: places times step needs more than 32 bits", [WEIGHT_MAX, WEIGHT_MAX - 1]),
+    ("two huge weights: slot times step needs more than 32 bits", [WEIGHT_MAX, WEIGHT_MAX - 1]),
     ("a giant among a hundred dwarfs", [*[1] * 50, WEIGHT_MAX, *[1] * 50]),
     ("a thousand equals", [7] * 1000),
     ("a hundred primes", [n for n in range(2, 542) if all(n % d for d in range(2, n))]),

@@ -68,7 +68,7 @@ READ: list[tuple[str, bytes, dict[str, object]]] = [
     ("it may be fragmented", p.ipv4(p.TCP, p.tcp(), fragment=0), {"dont_fragment": False}),
     ("IPv4 options", p.ipv4(p.UDP, p.udp(), options=bytes(40)),
      {"l4": 60, "l4_size": 8, "options": True, "length": 68}),
-    ("padding behind the packet", p.ipv4(p.UDP, p.udp()) + bytes(18), {"length": 28}),
+    ("padding after the packet", p.ipv4(p.UDP, p.udp()) + bytes(18), {"length": 28}),
     ("UDP shorter than its packet", p.ipv4(p.UDP, p.udp(length=8) + b"xy"), {"length": 30}),
     ("port unreachable", p.ipv4(p.ICMP, p.icmp(3, 3, p.ipv4(p.UDP, p.udp()))),
      {"icmp_type": 3, "icmp_code": 3, "l4": 20, "l4_size": 8, "inner": 28, "length": 56}),
@@ -111,5 +111,5 @@ QUOTED: list[tuple[str, bytes, dict[str, object] | Unreadable]] = [
     ("a tunnel, cut in its options", p.ipv4(p.IPIP, options=bytes(8), length=1500)[:27], MALFORMED),
     ("IPv6 in IPv6", p.ipv6(p.IPV6, p.ipv6(p.TCP, p.tcp())), {"inner": 40, "l4_size": 0}),
     ("a header that is cut", tunnel4[:19], MALFORMED),
-    ("padding behind the quote", p.ipv4(p.UDP, p.udp()[:4]) + bytes(8), {"l4_size": 4}),
+    ("padding after the quote", p.ipv4(p.UDP, p.udp()[:4]) + bytes(8), {"l4_size": 4}),
 ]  # fmt: skip

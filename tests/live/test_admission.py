@@ -149,7 +149,7 @@ def test_a_vip_that_is_only_routed_is_served(
 def test_a_vip_that_is_only_routed_refuses_by_rst_and_unreachable(
     farm: Farm, lvs: pylvs.Manager, routed: str
 ) -> None:
-    """The director refuses without a real server, and for a TCP segment without a connection."""
+    """The director refuses if there is no real server, or no connection for a TCP segment."""
     for protocol in PROTOCOLS:
         lvs.add_service(protocol, endpoint(routed, 7))
         with pytest.raises(ConnectionRefusedError):

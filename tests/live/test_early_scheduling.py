@@ -114,7 +114,7 @@ def test_chains_routes_and_addresses_decide_on_early_scheduling(
 def test_a_policy_rule_ends_early_scheduling_for_good(
     farm: Farm, new_connections: NewConnections, service: pylvs.Service
 ) -> None:
-    """Linux does not forget that a namespace had a policy rule. Therefore the module does not."""
+    """The module can only ask Linux whether the namespace has ever had a policy rule."""
     new_connections.warm_up()
     four, six = "from 203.0.113.9", "from 2001:db8:203::9"
     with command(f"rule add {four} lookup main", f"rule add {six} lookup main")(farm):

@@ -36,7 +36,7 @@ def _configure(**values: int) -> None:
 
 @contextlib.contextmanager
 def _failing_atomic_allocations(per_cent: int, times: int) -> Iterator[None]:
-    """Make allocations for packets fail, which are those that may not sleep."""
+    """Make allocations fail that must not sleep, such as those for packets."""
     _configure(
         task_filter=0, ignore_gfp_wait=1, verbose=0, interval=1, times=times, probability=per_cent
     )

@@ -104,7 +104,7 @@ def _assert_all_forwarded(
     received = sum(streams.sent(each) for each in sent) - refused
     dropped(lvs, "table_full", "server_removed")
     assert received - 2 * changes <= lvs.stats().packets_in <= received
-    if family == 4:  # IPv6 also sends packets of its own
+    if family == 4:  # the IPv6 stack also sends other packets
         assert sent_by_device("out0") == received
     service = service_of(lvs, family)
     assert (service.active, service.inactive) == (0, len(FLOWS))

@@ -51,7 +51,7 @@ class Case:
     servers: int = 4
     """The number of real servers of each service. All services have the same ones."""
     services: int = 1
-    """The number of services. The addresses of few services are in the middle of all addresses."""
+    """The number of services. Their addresses are around the same middle, whatever the number."""
     inputs: int = 1
     """The number of devices that receive packets from clients: in0, in1 …, one per CPU."""
 

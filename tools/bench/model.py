@@ -102,7 +102,7 @@ class Benchmark:
     name: str
     title: str
     probe: str
-    """The module of bench.probes that measures it."""
+    """The name of the module in bench.probes that measures the benchmark."""
     setting: Any
     """The parameters of the probe."""
     variants: tuple[str, ...]

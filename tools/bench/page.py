@@ -34,7 +34,7 @@ def table(found: Results, benchmarks: Sequence[Benchmark]) -> Iterator[str]:
 
 
 def write(docs: Path, found: Results) -> None:
-    """Write the page, the figures and the pictures of a whole run below DOCS."""
+    """Write the page, the figures and the pictures of a whole run into the folder DOCS."""
     folder = docs / FOLDER
     found.write(folder / "figures.json")
     for name, text in chart.pictures(found).items():
@@ -132,7 +132,7 @@ def _wide(found: Results) -> str:
 def _figures(found: Results) -> str:
     """Return every figure, as a table."""
     lines = [
-        "| benchmark | variant | kernel | figure | times as much as the first | pairs | ended |",
+        "| benchmark | variant | kernel | figure | ratio to the first | pairs | ended |",
         "|---|---|---|--:|--:|--:|---|",
     ]
     for benchmark in BENCHMARKS:

@@ -75,8 +75,8 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 def estimate(sessions: Sequence[Sequence[float]]) -> Estimate:
     """Return the median of all values in SESSIONS.
 
-    Its interval is the smallest one that contains that of all values and that of the sessions'
-    medians.
+    The interval of the estimate contains two intervals: the one of all values, and the one of the
+    medians of the sessions.
     """
     values = [value for each in sessions for value in each]
     low, high = interval(values)

@@ -116,7 +116,7 @@ def decode(raw: bytes) -> Packet | None:
 
 
 def frame_of(packet: bytes, to: str, source: str) -> bytes:
-    """Return the frame that carries the IP PACKET from one MAC address to the other."""
+    """Return the frame that carries the IP PACKET from the MAC address SOURCE to TO."""
     macs = bytes.fromhex(f"{to}{source}".replace(":", ""))
     return macs + _ETHERTYPES[packet[0] >> 4 == 6] + packet
 

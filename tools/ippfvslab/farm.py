@@ -168,7 +168,7 @@ def endpoint(address: str, port: int | None = None) -> str:
 
 
 def _reach(host: Host, address: str) -> None:
-    """Wait until HOST has resolved ADDRESS, because the first packet would have to wait for it."""
+    """Wait until HOST has resolved ADDRESS, so that no packet of a test is delayed."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with (
         host.socket(family, socket.SOCK_STREAM) as sock,

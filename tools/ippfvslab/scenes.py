@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Point:
-    """An interface of a host and a direction, at which packets are captured, and their format."""
+    """The interface and direction of captured packets, and the format in which they are shown."""
 
     host: str
     device: str
@@ -129,7 +129,7 @@ DR = Scene(
 
 LOCAL = Scene(
     method="local",
-    title="Local Node: the director serves too, on every port",
+    title="Local Node: the director is also a server, on every port",
     drawing="""\
   client ──────────── director 192.168.1.1, VIP 192.168.1.110
   192.168.1.5         nginx on 192.168.1.110:80 and on 127.0.0.1:8080 only""",

@@ -95,7 +95,7 @@ def service_of(lvs: pylvs.Manager, family: int = 4) -> pylvs.ServiceInfo:
 
 
 def servers_of_flows(lvs: pylvs.Manager) -> dict[int, str]:
-    """Return the address of the real server for each client port, which has one connection."""
+    """Return the real server of each client port. Fail if a port has two connections."""
     listed = [(each.client.port, str(each.real.address)) for each in lvs.connections()]
     assert max(Counter(port for port, _ in listed).values(), default=1) == 1
     return dict(listed)

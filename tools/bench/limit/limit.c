@@ -67,8 +67,8 @@ struct bucket {
 };
 
 /*
- * A full bucket overflows into the next one, so the last buckets have no hash value
- * of their own. The very last link stays empty and ends every search.
+ * A full bucket overflows into the next one, so the table ends with extra buckets to
+ * which no hash value leads. The very last link stays empty and ends every search.
  */
 static struct bucket *table;
 static bool nat, tun;

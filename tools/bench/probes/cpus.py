@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """The probe that compares one CPU with two. Each CPU feeds a separate device, in one step of flood.
 
-The cost is the time divided by the number of packets of both CPUs together. So it is half as much
-with two CPUs if they do not disturb each other.
+The cost is the time divided by the number of packets of both CPUs. So two CPUs that do not disturb
+each other have half the cost of one.
 """
 
 from __future__ import annotations
