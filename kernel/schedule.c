@@ -62,30 +62,6 @@ static bool has_no_listener(const struct ippfvs_packet *pkt, const struct ippfvs
 	       !ippfvs_local_has_socket(pkt, &member->real->addr, real_port(member, pkt));
 }
 
-static enum ippfvs_verdict open_conn(struct ippfvs_packet *pkt, struct ippfvs_pool *pool)
-{
-	const struct ippfvs_flow flow = { .hash = pkt->hash };
-	const struct ippfvs_member *member;
-	struct ippfvs_conn *conn;
-
-	member = ippfvs_pool_pick(pool, &flow);
-	if (!member)
-		return ippfvs_reject(pkt, IPPFVS_DROP_NO_SERVER);
-	if (unlikely(has_no_listener(pkt, member)))
-		return ippfvs_reject(pkt, IPPFVS_DROP_NO_LISTENER);
-
-	conn = add_conn(pkt, member);
-	if (IS_ERR(conn))
-		return ippfvs_drop(pkt, drop_reason(PTR_ERR(conn)));
-	/*
-	 * During a replacement of the rules, another CPU may have opened this connection to a Local
-	 * Node. The firewall must see the packets of a Local Node first.
-	 */
-	if (unlikely(conn->method == IPPFVS_METHOD_LOCAL && pkt->hook == IPPFVS_PREROUTING))
-		return IPPFVS_PASS;
-	return ippfvs_forward(pkt, conn);
-}
-
 /* Scheduling */
 
 static struct ippfvs_service *lookup_service(const struct ippfvs_packet *pkt)
@@ -97,6 +73,64 @@ static struct ippfvs_service *lookup_service(const struct ippfvs_packet *pkt)
 		return NULL;
 	return ippfvs_service_lookup(rules, tuple->family, tuple->protocol, &tuple->daddr,
 				     tuple->dport);
+}
+
+/*
+ * Whether the service of @pkt still uses @pool. After a removal, the real servers of the pool
+ * before accept no connection, although those of the new one may.
+ */
+static bool is_current(const struct ippfvs_packet *pkt, const struct ippfvs_pool *pool)
+{
+	const struct ippfvs_service *service;
+
+	smp_rmb(); /* after the eligible words; pairs with ippfvs_pool_set_eligible() */
+	service = lookup_service(pkt);
+	return service && rcu_access_pointer(service->pool) == pool;
+}
+
+/* No real server of @pool takes the connection. */
+static enum ippfvs_verdict no_server(struct ippfvs_packet *pkt, const struct ippfvs_pool *pool,
+				     const struct ippfvs_excluded *excluded)
+{
+	if (excluded->n)
+		return ippfvs_drop(pkt, IPPFVS_DROP_TUPLE_IN_USE);
+	if (!is_current(pkt, pool))
+		return IPPFVS_RESCHEDULE;
+	return ippfvs_reject(pkt, IPPFVS_DROP_NO_SERVER);
+}
+
+/* Return: IPPFVS_RESCHEDULE if the rules have changed, so that @pool has no server left. */
+static enum ippfvs_verdict open_conn(struct ippfvs_packet *pkt, struct ippfvs_pool *pool)
+{
+	const struct ippfvs_flow flow = {
+		.tuple = &pkt->wire.tuple,
+		.mark = pkt->skb->mark,
+		.hash = pkt->hash,
+	};
+	struct ippfvs_excluded excluded = {};
+	const struct ippfvs_member *member;
+	struct ippfvs_conn *conn;
+
+	/* If a server's replies could not be told from those of another connection, try another. */
+	do {
+		member = ippfvs_pool_pick(pool, &flow, &excluded);
+		if (unlikely(!member))
+			return no_server(pkt, pool, &excluded);
+		if (unlikely(has_no_listener(pkt, member)))
+			return ippfvs_reject(pkt, IPPFVS_DROP_NO_LISTENER);
+		conn = add_conn(pkt, member);
+	} while (unlikely(conn == ERR_PTR(-EADDRINUSE)) &&
+		 ippfvs_exclude(&excluded, member - pool->member));
+
+	if (IS_ERR(conn))
+		return ippfvs_drop(pkt, drop_reason(PTR_ERR(conn)));
+	/*
+	 * During a replacement of the rules, another CPU may have opened this connection to a Local
+	 * Node. The firewall must see the packets of a Local Node first.
+	 */
+	if (unlikely(conn->method == IPPFVS_METHOD_LOCAL && pkt->hook == IPPFVS_PREROUTING))
+		return IPPFVS_PASS;
+	return ippfvs_forward(pkt, conn);
 }
 
 static bool may_open(const struct ippfvs_packet *pkt)
@@ -116,7 +150,7 @@ static enum ippfvs_verdict unknown_segment(struct ippfvs_packet *pkt)
 	return ippfvs_reject(pkt, IPPFVS_DROP_NO_CONNECTION);
 }
 
-enum ippfvs_verdict ippfvs_schedule(struct ippfvs_packet *pkt)
+static enum ippfvs_verdict schedule_once(struct ippfvs_packet *pkt)
 {
 	struct ippfvs_service *service = lookup_service(pkt);
 	struct ippfvs_pool *pool;
@@ -133,6 +167,16 @@ enum ippfvs_verdict ippfvs_schedule(struct ippfvs_packet *pkt)
 	pool = rcu_dereference(service->pool);
 	ippfvs_early_learn(pool, pkt);
 	return open_conn(pkt, pool);
+}
+
+enum ippfvs_verdict ippfvs_schedule(struct ippfvs_packet *pkt)
+{
+	enum ippfvs_verdict verdict;
+
+	do
+		verdict = schedule_once(pkt);
+	while (unlikely(verdict == IPPFVS_RESCHEDULE));
+	return verdict;
 }
 
 enum ippfvs_verdict ippfvs_schedule_early(struct ippfvs_packet *pkt)
