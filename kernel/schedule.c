@@ -12,19 +12,13 @@
 #include "service/table.h"
 #include "service/service.h"
 
-/* Creation of the entry */
+#include <linux/math.h>
+#include <linux/random.h>
 
-static enum ippfvs_drop drop_reason(long err)
-{
-	switch (err) {
-	case -ENOSPC:
-		return IPPFVS_DROP_TABLE_FULL;
-	case -EADDRINUSE:
-		return IPPFVS_DROP_TUPLE_IN_USE;
-	default:
-		return IPPFVS_DROP_NO_MEMORY;
-	}
-}
+/* How often another port is tried if the client's own one is in use at the real server. */
+#define PORT_TRIES 8
+
+/* Creation of the entry */
 
 /* Return: the port in network byte order; in a service on all ports, the packet's own port. */
 static __be16 real_port(const struct ippfvs_member *member, const struct ippfvs_packet *pkt)
@@ -34,8 +28,10 @@ static __be16 real_port(const struct ippfvs_member *member, const struct ippfvs_
 
 /*
  * Replies of a Local Node come from the address of its socket, so the plan must have this address.
+ * @local_port is the client's port as the real server will know it.
  */
-static struct ippfvs_conn *add_conn(struct ippfvs_packet *pkt, const struct ippfvs_member *member)
+static struct ippfvs_conn *add_conn(struct ippfvs_packet *pkt, const struct ippfvs_member *member,
+				    __be16 local_port)
 {
 	struct ippfvs_conn_plan plan = {
 		.tuple = &pkt->wire.tuple,
@@ -43,6 +39,7 @@ static struct ippfvs_conn *add_conn(struct ippfvs_packet *pkt, const struct ippf
 		.real = member->real,
 		.addr = member->real->addr,
 		.port = real_port(member, pkt),
+		.local_port = local_port,
 		.method = member->method,
 		.state = ippfvs_packet_tcp(pkt) ? IPPFVS_STATE_SYN_SENT : IPPFVS_STATE_UDP,
 	};
@@ -55,35 +52,49 @@ static struct ippfvs_conn *add_conn(struct ippfvs_packet *pkt, const struct ippf
 	return ippfvs_conn_add(&pkt->ipn->conns, &plan);
 }
 
+/* A random port of the same kind, because some servers trust ports below 1024 more than others. */
+static __be16 another_port(__be16 port)
+{
+	u16 first = ntohs(port) < 1024 ? 600 : 1024;
+	u16 last = ntohs(port) < 1024 ? 1023 : 65535;
+
+	return htons(first + reciprocal_scale(get_random_u32(), last - first + 1));
+}
+
+/*
+ * The client's port is in use at @member, and no other real server is left. So the real server gets
+ * the connection from another port of the client.
+ */
+static noinline struct ippfvs_conn *add_conn_by_another_port(struct ippfvs_packet *pkt,
+							     const struct ippfvs_member *member)
+{
+	struct ippfvs_conn *conn = ERR_PTR(-EADDRINUSE);
+	unsigned int tries;
+
+	if (member->method != IPPFVS_METHOD_NAT)
+		return conn;
+	for (tries = 0; tries < PORT_TRIES && conn == ERR_PTR(-EADDRINUSE); tries++)
+		conn = add_conn(pkt, member, another_port(pkt->wire.tuple.sport));
+	return conn;
+}
+
+static enum ippfvs_verdict refuse_conn(struct ippfvs_packet *pkt, long err)
+{
+	switch (err) {
+	case -ENOSPC:
+		return ippfvs_drop(pkt, IPPFVS_DROP_TABLE_FULL);
+	case -EADDRINUSE: /* the client need not wait: another port of it may be free */
+		return ippfvs_reject(pkt, IPPFVS_DROP_TUPLE_IN_USE);
+	default:
+		return ippfvs_drop(pkt, IPPFVS_DROP_NO_MEMORY);
+	}
+}
+
 /* Return: true if the member is a Local Node without a socket, which gets no connection entry. */
 static bool has_no_listener(const struct ippfvs_packet *pkt, const struct ippfvs_member *member)
 {
 	return member->method == IPPFVS_METHOD_LOCAL &&
 	       !ippfvs_local_has_socket(pkt, &member->real->addr, real_port(member, pkt));
-}
-
-static enum ippfvs_verdict open_conn(struct ippfvs_packet *pkt, struct ippfvs_pool *pool)
-{
-	const struct ippfvs_flow flow = { .hash = pkt->hash };
-	const struct ippfvs_member *member;
-	struct ippfvs_conn *conn;
-
-	member = ippfvs_pool_pick(pool, &flow);
-	if (!member)
-		return ippfvs_reject(pkt, IPPFVS_DROP_NO_SERVER);
-	if (unlikely(has_no_listener(pkt, member)))
-		return ippfvs_reject(pkt, IPPFVS_DROP_NO_LISTENER);
-
-	conn = add_conn(pkt, member);
-	if (IS_ERR(conn))
-		return ippfvs_drop(pkt, drop_reason(PTR_ERR(conn)));
-	/*
-	 * During a replacement of the rules, another CPU may have opened this connection to a Local
-	 * Node. The firewall must see the packets of a Local Node first.
-	 */
-	if (unlikely(conn->method == IPPFVS_METHOD_LOCAL && pkt->hook == IPPFVS_PREROUTING))
-		return IPPFVS_PASS;
-	return ippfvs_forward(pkt, conn);
 }
 
 /* Scheduling */
@@ -97,6 +108,66 @@ static struct ippfvs_service *lookup_service(const struct ippfvs_packet *pkt)
 		return NULL;
 	return ippfvs_service_lookup(rules, tuple->family, tuple->protocol, &tuple->daddr,
 				     tuple->dport);
+}
+
+/*
+ * Whether the service of @pkt still uses @pool. After a removal, the real servers of the pool
+ * before accept no connection, although those of the new one may.
+ */
+static bool is_current(const struct ippfvs_packet *pkt, const struct ippfvs_pool *pool)
+{
+	const struct ippfvs_service *service;
+
+	smp_rmb(); /* after the eligible words; pairs with ippfvs_pool_set_eligible() */
+	service = lookup_service(pkt);
+	return service && rcu_access_pointer(service->pool) == pool;
+}
+
+/* Return: IPPFVS_RESCHEDULE if the rules have changed, so that @pool has no server left. */
+static enum ippfvs_verdict no_server(struct ippfvs_packet *pkt, const struct ippfvs_pool *pool)
+{
+	if (!is_current(pkt, pool))
+		return IPPFVS_RESCHEDULE;
+	return ippfvs_reject(pkt, IPPFVS_DROP_NO_SERVER);
+}
+
+/* Return: IPPFVS_RESCHEDULE as no_server(). */
+static enum ippfvs_verdict open_conn(struct ippfvs_packet *pkt, struct ippfvs_pool *pool)
+{
+	const struct ippfvs_flow flow = {
+		.tuple = &pkt->wire.tuple,
+		.mark = pkt->skb->mark,
+		.hash = pkt->hash,
+	};
+	struct ippfvs_conn *conn = ERR_PTR(-EADDRINUSE);
+	struct ippfvs_excluded excluded = {};
+	const struct ippfvs_member *member;
+
+	/* If a server's replies could not be told from those of another connection, try another. */
+	do {
+		member = ippfvs_pool_pick(pool, &flow, &excluded);
+		if (unlikely(!member))
+			break;
+		if (unlikely(has_no_listener(pkt, member)))
+			return ippfvs_reject(pkt, IPPFVS_DROP_NO_LISTENER);
+		conn = add_conn(pkt, member, pkt->wire.tuple.sport);
+	} while (unlikely(conn == ERR_PTR(-EADDRINUSE)) &&
+		 ippfvs_exclude(&excluded, member - pool->member));
+
+	if (unlikely(conn == ERR_PTR(-EADDRINUSE))) {
+		if (!excluded.n)
+			return no_server(pkt, pool);
+		conn = add_conn_by_another_port(pkt, &pool->member[excluded.index[0]]);
+	}
+	if (IS_ERR(conn))
+		return refuse_conn(pkt, PTR_ERR(conn));
+	/*
+	 * During a replacement of the rules, another CPU may have opened this connection to a Local
+	 * Node. The firewall must see the packets of a Local Node first.
+	 */
+	if (unlikely(conn->method == IPPFVS_METHOD_LOCAL && pkt->hook == IPPFVS_PREROUTING))
+		return IPPFVS_PASS;
+	return ippfvs_forward(pkt, conn);
 }
 
 static bool may_open(const struct ippfvs_packet *pkt)
@@ -116,7 +187,7 @@ static enum ippfvs_verdict unknown_segment(struct ippfvs_packet *pkt)
 	return ippfvs_reject(pkt, IPPFVS_DROP_NO_CONNECTION);
 }
 
-enum ippfvs_verdict ippfvs_schedule(struct ippfvs_packet *pkt)
+static enum ippfvs_verdict schedule_once(struct ippfvs_packet *pkt)
 {
 	struct ippfvs_service *service = lookup_service(pkt);
 	struct ippfvs_pool *pool;
@@ -133,6 +204,16 @@ enum ippfvs_verdict ippfvs_schedule(struct ippfvs_packet *pkt)
 	pool = rcu_dereference(service->pool);
 	ippfvs_early_learn(pool, pkt);
 	return open_conn(pkt, pool);
+}
+
+enum ippfvs_verdict ippfvs_schedule(struct ippfvs_packet *pkt)
+{
+	enum ippfvs_verdict verdict;
+
+	do
+		verdict = schedule_once(pkt);
+	while (unlikely(verdict == IPPFVS_RESCHEDULE));
+	return verdict;
 }
 
 enum ippfvs_verdict ippfvs_schedule_early(struct ippfvs_packet *pkt)

@@ -34,6 +34,7 @@ except ModuleNotFoundError as missing:
     ) from None
 
 __all__ = [
+    "EXCLUDED_MAX",
     "REALS_MAX",
     "WEIGHT_MAX",
     "Address",
@@ -55,6 +56,7 @@ __all__ = [
 
 WEIGHT_MAX: int = lib.IPPFVS_WEIGHT_MAX
 REALS_MAX: int = lib.IPPFVS_REALS_MAX
+EXCLUDED_MAX: int = lib.IPPFVS_EXCLUDED_MAX
 
 # Packet headers and checksums
 
@@ -268,7 +270,9 @@ class Scheduler:
             raise ValueError(f"no scheduler {name!r}; there are {', '.join(schedulers())}")
         self.name = name
         self._loads = ffi.new("struct ippfvs_load[]", 0)
-        self._flow = ffi.new("struct ippfvs_flow *")
+        self._tuple = ffi.new("struct ippfvs_tuple *")
+        self._flow = ffi.new("struct ippfvs_flow *", {"tuple": self._tuple})
+        self._excluded = ffi.new("struct ippfvs_excluded *")
         self._publish(tuple(weights), cursor)
 
     def __repr__(self) -> str:
@@ -278,7 +282,7 @@ class Scheduler:
         return len(self.weights)
 
     def _publish(self, weights: tuple[int, ...], cursor: int) -> None:
-        """Create the view and the state. Real servers that stay keep their connections."""
+        """Create the view and the state. Real servers that stay keep their loads."""
         for weight in weights:
             if not 0 <= weight <= WEIGHT_MAX:
                 raise ValueError(f"weight {weight}: from 0 to {WEIGHT_MAX}")
@@ -288,6 +292,8 @@ class Scheduler:
         loads = ffi.new("struct ippfvs_load[]", len(weights))
         stay = min(len(loads), len(self._loads))
         loads[0:stay] = list(self._loads[0:stay])
+        for index in range(stay, len(loads)):
+            loads[index].eligible = 1
         reals = ffi.new("struct ippfvs_sched_real[]", len(weights))
         for index, weight in enumerate(weights):
             reals[index].load = ffi.addressof(loads, index)
@@ -317,14 +323,23 @@ class Scheduler:
         """
         self._publish(tuple(weights), self.cursor)
 
-    def pick(self, hash: int = 0) -> int:
+    def pick(self, hash: int = 0, *, excluded: Sequence[int] = ()) -> int:
         """Return the real server for the next connection, which is not counted yet.
 
         :param hash: hash of the client's address and port, for schedulers that use it
-        :raises LookupError: no real server accepts connections
+        :param excluded: real servers that must not get the connection, each once
+        :raises LookupError: no real server accepts the connection
+        :raises ValueError: more than EXCLUDED_MAX real servers are excluded, or one that is not
+            in the farm
         """
         self._flow.hash = hash
-        index: int = self._ops.pick(self._view, self._state, self._flow)
+        self._excluded.n = 0
+        for real in excluded:
+            if not 0 <= real < len(self):
+                raise ValueError(f"there is no real server {real}")
+            if not lib.ippfvs_exclude(self._excluded, real):
+                raise ValueError(f"{len(excluded)} real servers excluded: at most {EXCLUDED_MAX}")
+        index: int = self._ops.pick(self._view, self._state, self._flow, self._excluded)
         if index < 0:
             raise LookupError("no real server accepts connections")
         return index
@@ -332,6 +347,15 @@ class Scheduler:
     def picks(self, count: int) -> list[int]:
         """Return the real servers for the next connections, which are not counted."""
         return [self.pick() for _ in range(count)]
+
+    def eligible(self, index: int) -> bool:
+        """Return whether a real server accepts new connections, as far as its weight allows."""
+        return bool(self._loads[index].eligible)
+
+    def set_eligible(self, index: int, eligible: bool) -> None:
+        """Let a real server accept new connections, or none. It keeps its weight."""
+        self._loads[index].eligible = eligible
+        self._ops.changed(self._view, self._state, index)
 
     def active(self, index: int) -> int:
         """Return the number of established connections of a real server."""
@@ -362,7 +386,7 @@ class Scheduler:
         if not (0 <= active < 1 << 31 and 0 <= inactive < 1 << 31):
             raise ValueError(f"real server {index} has no such connection")
         self._loads[index].counts.value = active << 32 | inactive
-        if self._ops.changed != ffi.NULL:
+        if self._ops.by_load:
             self._ops.changed(self._view, self._state, index)
 
     def _change(self, index: int, active: int, inactive: int) -> None:

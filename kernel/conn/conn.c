@@ -81,6 +81,7 @@ struct ippfvs_conn *ippfvs_conn_create(const struct ippfvs_conn_plan *plan, u32 
 	conn->port[IPPFVS_END_CLIENT] = tuple->sport;
 	conn->port[IPPFVS_END_VIRTUAL] = tuple->dport;
 	conn->port[IPPFVS_END_REAL] = plan->port;
+	conn->local_port = plan->local_port;
 	conn->protocol = tuple->protocol;
 	conn->family = tuple->family;
 	conn->method = plan->method;
@@ -119,7 +120,7 @@ void ippfvs_conn_tuple(const struct ippfvs_conn *conn, enum ippfvs_conn_dir dir,
 	ippfvs_conn_addr(conn, source, &tuple->saddr);
 	ippfvs_conn_addr(conn, dest, &tuple->daddr);
 	tuple->sport = conn->port[source];
-	tuple->dport = conn->port[dest];
+	tuple->dport = ippfvs_conn_dest_port(conn, dir);
 	tuple->family = conn->family;
 	tuple->protocol = conn->protocol;
 }

@@ -62,6 +62,8 @@ static inline enum ippfvs_conn_end ippfvs_conn_dest(enum ippfvs_conn_dir dir)
  * @hash: hashes under which the entry is linked, kept so that a resize need not compute them again;
  *	[IPPFVS_CONN_IN] is always used, [IPPFVS_CONN_OUT] only if @by_tuple and @two_way
  * @port: ports, indexed by enum ippfvs_conn_end, network byte order
+ * @local_port: the client's port as the real server knows it, network byte order; differs from
+ *	@port[IPPFVS_END_CLIENT] only for VS-NAT, if that port is in use at the real server
  * @protocol: IPPROTO_TCP or IPPROTO_UDP
  * @family: IPPFVS_FAMILY_*
  * @method: enum ippfvs_method; a later change of the real server's method does not alter it
@@ -77,6 +79,7 @@ struct ippfvs_conn {
 	struct ippfvs_real *real;
 	u32 hash[IPPFVS_CONN_DIRS];
 	__be16 port[IPPFVS_CONN_ENDS];
+	__be16 local_port;
 	u8 protocol;
 	u8 family;
 	u8 method;
@@ -182,6 +185,31 @@ static inline u8 ippfvs_conn_state(const struct ippfvs_conn *conn)
 }
 
 /**
+ * ippfvs_conn_dest_port() - get the port to which packets are addressed
+ * @conn: the connection
+ * @dir: direction of the packets
+ *
+ * Context: RCU.
+ * Return: the port in network byte order.
+ */
+static inline __be16 ippfvs_conn_dest_port(const struct ippfvs_conn *conn, enum ippfvs_conn_dir dir)
+{
+	return dir == IPPFVS_CONN_IN ? conn->port[IPPFVS_END_VIRTUAL] : conn->local_port;
+}
+
+/**
+ * ippfvs_conn_translates_client() - whether the real server knows the client by another port
+ * @conn: the connection
+ *
+ * Context: RCU.
+ * Return: true if the client's port is translated.
+ */
+static inline bool ippfvs_conn_translates_client(const struct ippfvs_conn *conn)
+{
+	return conn->local_port != conn->port[IPPFVS_END_CLIENT];
+}
+
+/**
  * ippfvs_conn_addr() - get the address of an end
  * @conn: the connection
  * @end: the end
@@ -206,6 +234,7 @@ static inline void ippfvs_conn_addr(const struct ippfvs_conn *conn, enum ippfvs_
  * @addr: the address of @real; for Local Node, the address of the director from which the reply
  *	will come
  * @port: port at the real server, network byte order, never 0
+ * @local_port: the client's port as the real server knows it, network byte order
  * @method: enum ippfvs_method
  * @state: enum ippfvs_state after the first packet
  * @two_way: replies pass through the director
@@ -216,6 +245,7 @@ struct ippfvs_conn_plan {
 	struct ippfvs_real *real;
 	union ippfvs_addr addr;
 	__be16 port;
+	__be16 local_port;
 	u8 method;
 	u8 state;
 	bool two_way;

@@ -67,14 +67,18 @@ struct insertion {
 
 /* Conflicts */
 
-static bool same_end(const struct ippfvs_conn *a, const struct ippfvs_conn *b,
-		     enum ippfvs_conn_end end)
+static bool same_addr(const struct ippfvs_conn *a, const struct ippfvs_conn *b,
+		      enum ippfvs_conn_end end)
 {
-	if (a->port[end] != b->port[end])
-		return false;
 	if (a->family == IPPFVS_FAMILY_IPV4)
 		return a->ip[end] == b->ip[end];
 	return ipv6_addr_equal(&a->ip6[end], &b->ip6[end]);
+}
+
+static bool same_end(const struct ippfvs_conn *a, const struct ippfvs_conn *b,
+		     enum ippfvs_conn_end end)
+{
+	return a->port[end] == b->port[end] && same_addr(a, b, end);
 }
 
 /* Tombstones beyond the maximum become ordinary dead entries. */
@@ -84,6 +88,12 @@ static void note_dead(struct conflicts *conflicts, struct ippfvs_conn_table *tab
 	conflicts->dead++;
 	if (ippfvs_conn_is_tombstone(other) && ++conflicts->tombstones > TOMBSTONES_MAX)
 		ippfvs_conn_remove_tombstone(table, other);
+}
+
+static bool is_collision(const struct ippfvs_conn *conn, const struct ippfvs_conn *other)
+{
+	return other->two_way && conn->two_way && other->local_port == conn->local_port &&
+	       same_end(other, conn, IPPFVS_END_REAL);
 }
 
 static void note_conflict(struct conflicts *conflicts, struct ippfvs_conn_table *table,
@@ -100,7 +110,7 @@ static void note_conflict(struct conflicts *conflicts, struct ippfvs_conn_table 
 	conflicts->living++;
 	if (same_end(other, conn, IPPFVS_END_VIRTUAL))
 		conflicts->duplicate = other;
-	else if (other->two_way && conn->two_way && same_end(other, conn, IPPFVS_END_REAL))
+	else if (is_collision(conn, other))
 		conflicts->collision = other;
 }
 
@@ -141,7 +151,12 @@ static void check_index(struct insertion *ins, enum ippfvs_conn_dir dir)
 
 	ippfvs_conn_tuple(ins->conn, dir, &tuple);
 	other = ippfvs_conn_lookup_by_tuple(ins->table, ins->buckets, &tuple, dir);
-	if (other)
+	if (!other)
+		return;
+	/* The replies of another port of the client, which is translated, may be the same. */
+	if (dir == IPPFVS_CONN_OUT && !same_end(other, ins->conn, IPPFVS_END_CLIENT))
+		ins->conflicts.collision = other;
+	else
 		note_conflict(&ins->conflicts, ins->table, ins->conn, other);
 }
 
@@ -283,9 +298,64 @@ static int link_by_tuple(struct insertion *ins)
 
 /* Insertion */
 
+/* An entry whose client's port is translated is not linked at the client that the server knows. */
 static bool client_has_many(const struct insertion *ins)
 {
-	return ins->conflicts.living >= AT_CLIENT_MAX;
+	return ins->conflicts.living >= AT_CLIENT_MAX || ippfvs_conn_translates_client(ins->conn);
+}
+
+static bool bucket_has_collision(const struct ippfvs_buckets *buckets, u32 hash,
+				 const struct ippfvs_conn *conn)
+{
+	const struct ippfvs_bucket *bucket;
+	const struct ippfvs_conn *other;
+	unsigned int mask;
+
+	ippfvs_bucket_for_each_rcu(bucket, ippfvs_bucket(buckets, hash)) {
+		mask = ippfvs_bucket_match(bucket, hash);
+		for (; mask; mask &= mask - 1) {
+			other = ippfvs_bucket_conn(bucket, __ffs(mask));
+			if (other && other != conn && other->protocol == conn->protocol &&
+			    other->family == conn->family && !ippfvs_conn_is_dead(other) &&
+			    same_addr(other, conn, IPPFVS_END_CLIENT) && is_collision(conn, other))
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Look for a connection that the client has opened from @conn->local_port itself. @conn is linked
+ * already. So of two insertions at the same time, at least the one that takes the lock of this
+ * client last sees the other's entry: here, or in the five-tuple index.
+ */
+static int check_local_port(struct insertion *ins)
+{
+	const struct ippfvs_conn *conn = ins->conn;
+	spinlock_t *held = ippfvs_conn_table_lock(ins->table, ins->home);
+	const struct ippfvs_buckets *next;
+	struct ippfvs_tuple tuple = {};
+	spinlock_t *lock;
+	bool collides;
+	u32 hash;
+
+	lockdep_assert_held(&ins->table->tuple_lock);
+
+	ippfvs_conn_tuple(conn, IPPFVS_CONN_OUT, &tuple);
+	hash = ippfvs_conn_hash_dest(ins->table, &tuple);
+	lock = ippfvs_conn_table_lock(ins->table, hash);
+	if (lock != held)
+		spin_lock_nested(lock, SINGLE_DEPTH_NESTING);
+	next = rcu_dereference(ins->buckets->next);
+	collides = bucket_has_collision(ins->buckets, hash, conn) ||
+		   (next && bucket_has_collision(next, hash, conn));
+	if (lock != held)
+		spin_unlock(lock);
+	if (!collides)
+		return 0;
+
+	ippfvs_conn_end(ins->conn);
+	return -EADDRINUSE;
 }
 
 /* The check is repeated, because the conflicts may have changed before tuple_lock was taken. */
@@ -301,6 +371,8 @@ static int insert_with_index(struct insertion *ins)
 	err = conflict_error(&ins->conflicts);
 	if (!err)
 		err = client_has_many(ins) ? link_by_tuple(ins) : link_at_client(ins);
+	if (!err && ippfvs_conn_translates_client(ins->conn))
+		err = check_local_port(ins);
 	spin_unlock(lock);
 	spin_unlock(&ins->table->tuple_lock);
 	return err;

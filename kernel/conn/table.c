@@ -32,6 +32,11 @@ static __always_inline u32 hash_end(const struct ippfvs_conn_table *table,
 	return hash_end6(table, addr, rest);
 }
 
+u32 ippfvs_conn_hash_dest(const struct ippfvs_conn_table *table, const struct ippfvs_tuple *tuple)
+{
+	return hash_end(table, tuple, &tuple->daddr, tuple->dport);
+}
+
 u32 ippfvs_conn_hash_tuple(const struct ippfvs_conn_table *table, const struct ippfvs_tuple *tuple)
 {
 	return siphash(tuple, offsetofend(struct ippfvs_tuple, protocol), &table->tuple_key);
@@ -53,7 +58,8 @@ static __always_inline bool matches(const struct ippfvs_conn *conn, enum ippfvs_
 	enum ippfvs_conn_end source = ippfvs_conn_source(dir);
 	enum ippfvs_conn_end dest = ippfvs_conn_dest(dir);
 
-	return conn->port[source] == tuple->sport && conn->port[dest] == tuple->dport &&
+	return conn->port[source] == tuple->sport &&
+	       ippfvs_conn_dest_port(conn, dir) == tuple->dport &&
 	       conn->protocol == tuple->protocol && conn->family == tuple->family &&
 	       (dir == IPPFVS_CONN_IN || conn->two_way) && has_addr(conn, source, &tuple->saddr) &&
 	       has_addr(conn, dest, &tuple->daddr);

@@ -94,6 +94,16 @@ static inline spinlock_t *ippfvs_conn_table_lock(struct ippfvs_conn_table *table
 u32 ippfvs_conn_hash_tuple(const struct ippfvs_conn_table *table, const struct ippfvs_tuple *tuple);
 
 /**
+ * ippfvs_conn_hash_dest() - compute the keyed hash of a packet's destination
+ * @table: holds the key
+ * @tuple: five-tuple of the packet
+ *
+ * Context: any.
+ * Return: the hash under which the client's entries are linked, if the destination is a client.
+ */
+u32 ippfvs_conn_hash_dest(const struct ippfvs_conn_table *table, const struct ippfvs_tuple *tuple);
+
+/**
  * ippfvs_conn_lookup() - find the connection of a packet
  * @table: the namespace's table
  * @tuple: five-tuple of the packet

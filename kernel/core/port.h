@@ -11,6 +11,7 @@
 
 #include <asm/byteorder.h>
 #include <linux/atomic.h>
+#include <linux/bitops.h>
 #include <linux/compiler.h>
 #include <linux/in.h>
 #include <linux/in6.h>
@@ -47,6 +48,9 @@ typedef int32_t s32;
 #undef __always_inline
 #define __always_inline inline __attribute__((__always_inline__))
 
+#define noinline    __attribute__((__noinline__))
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
 #define U32_MAX ((u32)~0u)
 
 #define READ_ONCE(x)	     (*(const volatile __typeof__(x) *)&(x))
@@ -77,6 +81,12 @@ static inline u64 div64_u64_rem(u64 dividend, u64 divisor, u64 *remainder)
 {
 	*remainder = dividend % divisor;
 	return dividend / divisor;
+}
+
+/* The number of the highest bit that is set, from 1 on; 0 for 0. */
+static inline int fls(unsigned int x)
+{
+	return x ? 32 - __builtin_clz(x) : 0;
 }
 
 typedef struct {

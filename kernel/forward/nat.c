@@ -104,6 +104,20 @@ static __always_inline void rewrite(u8 *nh, const struct ippfvs_wire *wire,
 	rewrite_addr(nh, family, addr, source);
 }
 
+/*
+ * Rewrite only the port of the client: to the port that the real server knows (@local), or to the
+ * client's own one.
+ */
+static noinline void rewrite_client(u8 *nh, const struct ippfvs_wire *wire,
+				    const struct ippfvs_conn *conn, bool local, bool source,
+				    bool partial)
+{
+	__be16 port = local ? conn->local_port : conn->port[IPPFVS_END_CLIENT];
+
+	rewrite_port(nh + wire->l4, wire, source ? &wire->tuple.saddr : &wire->tuple.daddr, port,
+		     source, partial);
+}
+
 void ippfvs_nat_rewrite_addr(u8 *nh, u8 family, const union ippfvs_addr *addr, bool source)
 {
 	rewrite_addr(nh, family, addr, source);
@@ -114,6 +128,8 @@ void ippfvs_nat_rewrite_quoted(u8 *nh, const struct ippfvs_wire *quoted,
 			       bool source)
 {
 	rewrite(nh, quoted, conn, end, source, false);
+	if (unlikely(ippfvs_conn_translates_client(conn)))
+		rewrite_client(nh, quoted, conn, end == IPPFVS_END_REAL, !source, false);
 }
 
 /*
@@ -146,6 +162,14 @@ static __always_inline void rewrite_source(struct ippfvs_packet *pkt,
 	rewrite_skb(pkt->skb, &pkt->wire, conn, IPPFVS_END_VIRTUAL, true);
 }
 
+/* After the other end of the packet was rewritten. */
+static void rewrite_client_skb(struct ippfvs_packet *pkt, const struct ippfvs_conn *conn,
+			       bool to_real)
+{
+	rewrite_client(skb_network_header(pkt->skb), &pkt->wire, conn, to_real, to_real,
+		       is_partial(pkt->skb, &pkt->wire));
+}
+
 /* Forwarding */
 
 enum ippfvs_verdict ippfvs_nat_forward(struct ippfvs_packet *pkt, const struct ippfvs_conn *conn)
@@ -158,6 +182,8 @@ enum ippfvs_verdict ippfvs_nat_forward(struct ippfvs_packet *pkt, const struct i
 		return verdict;
 
 	rewrite_dest(pkt, conn);
+	if (unlikely(ippfvs_conn_translates_client(conn)))
+		rewrite_client_skb(pkt, conn, true);
 	return ippfvs_send_noref(pkt, path.route->dst, path.mtu);
 }
 
@@ -171,6 +197,8 @@ enum ippfvs_verdict ippfvs_nat_reply(struct ippfvs_packet *pkt, const struct ipp
 		if (!ippfvs_packet_writable(pkt, 0))
 			return ippfvs_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
 		rewrite_source(pkt, conn);
+		if (unlikely(ippfvs_conn_translates_client(conn)))
+			rewrite_client_skb(pkt, conn, false);
 		return IPPFVS_PASS;
 	}
 
@@ -182,5 +210,7 @@ enum ippfvs_verdict ippfvs_nat_reply(struct ippfvs_packet *pkt, const struct ipp
 	}
 
 	rewrite_source(pkt, conn);
+	if (unlikely(ippfvs_conn_translates_client(conn)))
+		rewrite_client_skb(pkt, conn, false);
 	return ippfvs_send(pkt, dst, mtu);
 }

@@ -51,6 +51,8 @@ void ippfvs_nat_rewrite_addr(u8 *nh, u8 family, const union ippfvs_addr *addr, b
  * @end: the end of @conn with the new address and port
  * @source: true for the source, false for the destination
  *
+ * If the client's port is translated, it is rewritten at the other end, too.
+ *
  * Context: RCU.
  */
 void ippfvs_nat_rewrite_quoted(u8 *nh, const struct ippfvs_wire *quoted,

@@ -13,4 +13,5 @@ const struct ippfvs_scheduler ippfvs_sched_lc = {
 	.init = lc_init,
 	.pick = ippfvs_least_pick,
 	.changed = ippfvs_least_changed,
+	.by_load = true,
 };

@@ -37,7 +37,7 @@ static struct least_candidate least_candidate(const struct ippfvs_sched_view *vi
 	return (struct least_candidate){
 		.index = index,
 		.cost = ippfvs_load_cost(real->load) + 1,
-		.weight = min(real->weight, tree->weight_max),
+		.weight = ippfvs_sched_weight(real, tree->weight_max),
 	};
 }
 
@@ -73,8 +73,44 @@ void ippfvs_least_init(const struct ippfvs_sched_view *view, void *state, u32 we
 		tree->winner[node] = winner_of(view, tree, node);
 }
 
+/* Compare @best with the winners that real server @index has met on its way to the root. */
+static void consider_rivals(const struct ippfvs_sched_view *view, const struct least_tree *tree,
+			    u32 index, const struct ippfvs_excluded *excluded,
+			    struct least_candidate *best)
+{
+	struct least_candidate rival;
+	u32 node;
+	u32 winner;
+
+	for (node = view->n + index; node > ROOT; node /= 2) {
+		winner = READ_ONCE(tree->winner[node ^ 1]);
+		if (!ippfvs_sched_accepts(view, winner, excluded))
+			continue;
+		rival = least_candidate(view, tree, winner);
+		if (less_loaded(&rival, best))
+			*best = rival;
+	}
+}
+
+/*
+ * The best of the others has lost only to real servers that must be avoided: to @winner or to one
+ * that is excluded. So one of these has met it as a rival.
+ */
+static noinline int pick_another(const struct ippfvs_sched_view *view,
+				 const struct least_tree *tree, u32 winner,
+				 const struct ippfvs_excluded *excluded)
+{
+	struct least_candidate best = { .index = U32_MAX };
+	u32 i;
+
+	consider_rivals(view, tree, winner, excluded, &best);
+	for (i = 0; i < excluded->n; i++)
+		consider_rivals(view, tree, excluded->index[i], excluded, &best);
+	return best.weight ? (int)best.index : -1;
+}
+
 int ippfvs_least_pick(const struct ippfvs_sched_view *view, void *state,
-		      const struct ippfvs_flow *flow)
+		      const struct ippfvs_flow *flow, const struct ippfvs_excluded *excluded)
 {
 	const struct least_tree *tree = state;
 	u32 best;
@@ -82,7 +118,11 @@ int ippfvs_least_pick(const struct ippfvs_sched_view *view, void *state,
 	if (!view->n)
 		return -1;
 	best = READ_ONCE(tree->winner[ROOT]);
-	return view->real[best].weight ? (int)best : -1;
+	if (!view->real[best].weight)
+		return -1;
+	if (unlikely(!ippfvs_sched_accepts(view, best, excluded)))
+		return pick_another(view, tree, best, excluded);
+	return (int)best;
 }
 
 void ippfvs_least_changed(const struct ippfvs_sched_view *view, void *state, u32 index)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A tournament tree whose winner is the least loaded real server. A pick reads only the
- * root. A change of a load updates the path from one leaf to the root.
+ * root. A change of a load updates the path from one leaf to the root. For each real server
+ * that a pick must avoid, it reads such a path.
  */
 #ifndef _IPPFVS_SCHED_LEAST_H
 #define _IPPFVS_SCHED_LEAST_H
@@ -32,15 +33,16 @@ void ippfvs_least_init(const struct ippfvs_sched_view *view, void *state, u32 we
  * @view: the real servers
  * @state: the tree
  * @flow: the new connection (not used)
+ * @excluded: the real servers that must not get it
  *
  * Context: any, on many CPUs at once.
- * Return: the index of the real server, or -1 if all weights are 0.
+ * Return: the index of the real server, or -1 if no real server accepts the connection.
  */
 int ippfvs_least_pick(const struct ippfvs_sched_view *view, void *state,
-		      const struct ippfvs_flow *flow);
+		      const struct ippfvs_flow *flow, const struct ippfvs_excluded *excluded);
 
 /**
- * ippfvs_least_changed() - update the tree after a load has changed
+ * ippfvs_least_changed() - update the tree after a load or an eligible word has changed
  * @view: the real servers
  * @state: the tree
  * @index: index of the real server

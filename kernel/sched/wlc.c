@@ -14,4 +14,5 @@ const struct ippfvs_scheduler ippfvs_sched_wlc = {
 	.init = wlc_init,
 	.pick = ippfvs_least_pick,
 	.changed = ippfvs_least_changed,
+	.by_load = true,
 };

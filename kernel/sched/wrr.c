@@ -19,7 +19,8 @@
  * An index gives the servers that own the slots of each block of slots. With it, the
  * owner of a slot is found in one or two steps, regardless of the number of servers.
  */
-#include "sched.h"
+#include "../uapi/ippfvs.h"
+#include "shares.h"
 
 #define GOLDEN		2654435769u /* 2^32 / ((1 + sqrt(5)) / 2) */
 #define STEP_CANDIDATES 8	    /* number of steps that are compared */
@@ -27,21 +28,24 @@
 
 struct wrr_cycle {
 	ippfvs_atomic64 cursor;
+	struct ippfvs_shares shares;
 	u32 slots;
 	u32 step;
 	u32 shift; /* a block has 2^shift slots */
 	u32 n;
 	/*
-	 * The array has two parts. The first part has the end of each real server's
+	 * The array has three parts. The first part has the end of each real server's
 	 * slots. The second part, the index, has the server that owns the first slot
 	 * of each block and, as its last element, the last server that owns a slot.
+	 * The third part is the tree of @shares.
 	 */
 	u32 end[];
 };
 
 static size_t wrr_state_size(u32 n)
 {
-	return sizeof(struct wrr_cycle) + ((size_t)n * (1 + BLOCKS) + 1) * sizeof(u32);
+	return sizeof(struct wrr_cycle) + ((size_t)n * (1 + BLOCKS) + 1) * sizeof(u32) +
+	       ippfvs_shares_size(n);
 }
 
 static u32 *index_of(struct wrr_cycle *cycle)
@@ -144,6 +148,8 @@ static void wrr_init(const struct ippfvs_sched_view *view, void *state, u64 curs
 
 	ippfvs_atomic64_set(&cycle->cursor, cursor);
 	cycle->n = view->n;
+	ippfvs_shares_init(view, &cycle->shares, index_of(cycle) + view->n * BLOCKS + 1,
+			   IPPFVS_WEIGHT_MAX);
 	lay_out_servers(cycle, view);
 	if (!cycle->slots)
 		return;
@@ -176,16 +182,27 @@ static u32 owner_of(struct wrr_cycle *cycle, u32 slot)
 }
 
 static int wrr_pick(const struct ippfvs_sched_view *view, void *state,
-		    const struct ippfvs_flow *flow)
+		    const struct ippfvs_flow *flow, const struct ippfvs_excluded *excluded)
 {
 	struct wrr_cycle *cycle = state;
 	u64 turn, slot;
+	u32 index;
 
 	if (!cycle->slots)
 		return -1;
 	div64_u64_rem(ippfvs_atomic64_fetch_inc(&cycle->cursor), cycle->slots, &turn);
 	div64_u64_rem(turn * cycle->step, cycle->slots, &slot);
-	return (int)owner_of(cycle, (u32)slot);
+	index = owner_of(cycle, (u32)slot);
+	if (unlikely(!ippfvs_sched_accepts(view, index, excluded)))
+		return ippfvs_shares_pick(view, &cycle->shares, excluded);
+	return (int)index;
+}
+
+static void wrr_changed(const struct ippfvs_sched_view *view, void *state, u32 index)
+{
+	struct wrr_cycle *cycle = state;
+
+	ippfvs_shares_changed(view, &cycle->shares, index);
 }
 
 const struct ippfvs_scheduler ippfvs_sched_wrr = {
@@ -194,4 +211,5 @@ const struct ippfvs_scheduler ippfvs_sched_wrr = {
 	.init = wrr_init,
 	.cursor = wrr_cursor,
 	.pick = wrr_pick,
+	.changed = wrr_changed,
 };

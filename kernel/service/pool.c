@@ -260,9 +260,10 @@ static void inform_scheduler(struct ippfvs_pool *pool, u32 index)
 }
 
 /*
- * Before the barrier, a change of a load may find the previous pool or a stale index, and then does
- * not inform this pool's scheduler. The change is not lost, because the scheduler reads all loads
- * after the barrier. After the barrier, every change finds this pool and the right index.
+ * Before the barrier, a change of a load or of an eligible word may find the previous pool or a
+ * stale index, and then does not inform this pool's scheduler. The change is not lost, because the
+ * scheduler reads all of them after the barrier. After the barrier, every change finds this pool
+ * and the right index.
  */
 void ippfvs_pool_sync(struct ippfvs_pool *pool)
 {
@@ -271,10 +272,8 @@ void ippfvs_pool_sync(struct ippfvs_pool *pool)
 	for (i = 0; i < pool->n; i++)
 		WRITE_ONCE(pool->member[i].real->index, i);
 
-	smp_mb(); /* pairs with ippfvs_pool_load_add() */
+	smp_mb(); /* pairs with ippfvs_pool_load_add() and ippfvs_pool_set_eligible() */
 
-	if (!pool->sched->changed)
-		return;
 	for (i = 0; i < pool->n; i++)
 		inform_scheduler(pool, i);
 }
@@ -300,13 +299,14 @@ void ippfvs_pool_destroy_rcu(struct ippfvs_pool *pool)
 }
 
 const struct ippfvs_member *ippfvs_pool_pick(struct ippfvs_pool *pool,
-					     const struct ippfvs_flow *flow)
+					     const struct ippfvs_flow *flow,
+					     const struct ippfvs_excluded *excluded)
 {
 	int index;
 
 	if (!pool->n)
 		return NULL;
-	index = pool->sched->pick(&pool->view, pool->state, flow);
+	index = pool->sched->pick(&pool->view, pool->state, flow, excluded);
 	return index < 0 ? NULL : &pool->member[index];
 }
 
@@ -324,7 +324,8 @@ const struct ippfvs_member *ippfvs_pool_lookup(const struct ippfvs_pool *pool,
 	return NULL;
 }
 
-static void load_changed(const struct ippfvs_real *real)
+/* Inform the scheduler of the pool that lists @real, if any, of its new load or eligible word. */
+static void real_changed(const struct ippfvs_real *real, bool load)
 {
 	const struct ippfvs_service *service;
 	struct ippfvs_pool *pool;
@@ -337,7 +338,7 @@ static void load_changed(const struct ippfvs_real *real)
 
 	pool = rcu_dereference(service->pool);
 	index = READ_ONCE(real->index);
-	if (pool->sched->changed && index < pool->n && pool->member[index].real == real)
+	if ((!load || pool->sched->by_load) && index < pool->n && pool->member[index].real == real)
 		inform_scheduler(pool, index);
 out_unlock:
 	rcu_read_unlock();
@@ -359,5 +360,14 @@ void ippfvs_pool_load_add(struct ippfvs_real *real, int active, int inactive)
 	 * one of the two sees what the other wrote.
 	 */
 	smp_mb__after_atomic();
-	load_changed(real);
+	real_changed(real, true);
+}
+
+void ippfvs_pool_set_eligible(struct ippfvs_real *real, bool eligible)
+{
+	/* Who sees a removed server's word sees what replaced its pool; pairs with is_current(). */
+	smp_store_release(&real->load.eligible, eligible);
+
+	smp_mb(); /* as in ippfvs_pool_load_add() */
+	real_changed(real, false);
 }

@@ -166,12 +166,14 @@ void ippfvs_pool_destroy_rcu(struct ippfvs_pool *pool);
  * ippfvs_pool_pick() - choose the member for a new connection
  * @pool: the pool
  * @flow: the new connection
+ * @excluded: indexes of the members that must not get it
  *
  * Context: RCU read lock.
- * Return: the member, or NULL if no member accepts connections.
+ * Return: the member, or NULL if no member accepts the connection.
  */
 const struct ippfvs_member *ippfvs_pool_pick(struct ippfvs_pool *pool,
-					     const struct ippfvs_flow *flow);
+					     const struct ippfvs_flow *flow,
+					     const struct ippfvs_excluded *excluded);
 
 /**
  * ippfvs_pool_lookup() - find a member by address and port, by a linear search
@@ -194,5 +196,16 @@ const struct ippfvs_member *ippfvs_pool_lookup(const struct ippfvs_pool *pool,
  * Context: any but hard interrupts. It takes pool->lock of the current pool.
  */
 void ippfvs_pool_load_add(struct ippfvs_real *real, int active, int inactive);
+
+/**
+ * ippfvs_pool_set_eligible() - let a real server accept new connections, or none
+ * @real: the real server
+ * @eligible: whether it accepts new connections, as far as its weight allows
+ *
+ * No pool is copied. Packets that use a pool that is not current any more obey, too.
+ *
+ * Context: any but hard interrupts. It takes pool->lock of the current pool.
+ */
+void ippfvs_pool_set_eligible(struct ippfvs_real *real, bool eligible);
 
 #endif /* _IPPFVS_POOL_H */

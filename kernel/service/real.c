@@ -2,6 +2,8 @@
 /* Real servers: allocation, references and counters. */
 #include "real.h"
 
+#include "pool.h"
+
 #include <linux/err.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
@@ -27,6 +29,7 @@ struct ippfvs_real *ippfvs_real_create(u8 family, const union ippfvs_addr *addr,
 	real->addr = *addr;
 	real->port = port;
 	real->family = family;
+	real->load.eligible = 1;
 	refcount_set(&real->refs, 1);
 	return real;
 }
@@ -56,6 +59,7 @@ void ippfvs_real_put(struct ippfvs_real *real)
 void ippfvs_real_mark_removed(struct ippfvs_real *real)
 {
 	WRITE_ONCE(real->removed, true);
+	ippfvs_pool_set_eligible(real, false);
 	RCU_INIT_POINTER(real->service, NULL);
 }
 

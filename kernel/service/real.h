@@ -40,7 +40,7 @@ struct ippfvs_real_cpu {
  * @cpu: counters and route of each CPU
  * @refs: a reference for each pool and each connection
  * @rcu: frees it after a grace period
- * @load: number of its active and inactive connections; atomic
+ * @load: number of its active and inactive connections, and whether it accepts new ones; atomic
  * @zeroed: its counters when they were last zeroed; written under the namespace's lock
  */
 struct ippfvs_real {
@@ -87,7 +87,7 @@ void ippfvs_real_get(struct ippfvs_real *real);
 void ippfvs_real_put(struct ippfvs_real *real);
 
 /**
- * ippfvs_real_mark_removed() - end the connections of a real server
+ * ippfvs_real_mark_removed() - end the connections of a real server; it takes no new one
  * @real: a real server that no current pool lists any more
  *
  * Context: the caller holds the namespace's lock, or @real was never published.

@@ -282,7 +282,7 @@ enum ippfvs_drop {
 	IPPFVS_DROP_SERVER_REMOVED,	/* real server removed; RST sent to a TCP client */
 	IPPFVS_DROP_TABLE_FULL,		/* CONN_MAX, conn_limit or the limit of one client */
 	IPPFVS_DROP_NO_MEMORY,		/* no memory for a connection or for headers */
-	IPPFVS_DROP_TUPLE_IN_USE,	/* replies of two connections would have one tuple */
+	IPPFVS_DROP_TUPLE_IN_USE,	/* replies of two connections would have one tuple; RST */
 	IPPFVS_DROP_ICMP_CHECKSUM,	/* ICMP error with a wrong checksum */
 	IPPFVS_DROP_TTL,		/* TTL or hop limit used up */
 	IPPFVS_DROP_TOO_BIG,		/* longer than the MTU */

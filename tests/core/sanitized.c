@@ -161,31 +161,56 @@ static void try_tcp_states(void)
 	}
 }
 
+static void exclude_some(struct ippfvs_excluded *excluded, u32 n)
+{
+	u32 count = random_u32() % 4 ? 0 : random_u32() % (IPPFVS_EXCLUDED_MAX + 1);
+	u32 first = random_u32() % n;
+	u32 i;
+
+	excluded->n = 0;
+	for (i = 0; i < min(count, n); i++)
+		expect(ippfvs_exclude(excluded, (first + i) % n), "there is room");
+}
+
 static void try_farm(const struct ippfvs_scheduler *scheduler, u32 n,
 		     u32 weight_max)
 {
 	struct ippfvs_sched_real *real = calloc(n, sizeof(*real));
 	struct ippfvs_load *load = calloc(n, sizeof(*load));
 	struct ippfvs_sched_view view = { .real = real, .n = n };
-	struct ippfvs_flow flow = { 0 };
+	struct ippfvs_tuple tuple = { 0 };
+	struct ippfvs_flow flow = { .tuple = &tuple };
+	struct ippfvs_excluded excluded;
 	void *state = malloc(scheduler->state_size(n));
 	u32 i;
 
 	for (i = 0; i < n; i++) {
 		real[i].load = &load[i];
+		load[i].eligible = random_u32() % 8;
 		real[i].weight = random_u32() % (weight_max + 1);
 	}
 	scheduler->init(&view, state, (u64)random_u32() << 32 | random_u32());
-	for (i = 0; i < 200; i++) {
-		int picked = scheduler->pick(&view, state, &flow);
+	excluded.n = 0;
+	expect(n || scheduler->pick(&view, state, &flow, &excluded) < 0,
+	       "nothing is picked from an empty farm");
+	for (i = 0; n && i < 200; i++) {
+		u32 index = random_u32() % n;
+		int picked;
 
-		if (picked < 0)
-			break;
-		expect((u32)picked < n, "a real server is picked");
-		expect(real[picked].weight, "the picked real server accepts connections");
-		load[picked].counts.value += random_u32();
-		if (scheduler->changed)
-			scheduler->changed(&view, state, (u32)picked);
+		exclude_some(&excluded, n);
+		picked = scheduler->pick(&view, state, &flow, &excluded);
+		if (picked >= 0) {
+			expect((u32)picked < n, "a real server is picked");
+			expect(real[picked].weight,
+			       "the picked real server accepts connections");
+			expect(ippfvs_sched_accepts(&view, (u32)picked, &excluded),
+			       "it accepts this connection");
+			load[picked].counts.value += random_u32();
+			if (scheduler->by_load)
+				scheduler->changed(&view, state, (u32)picked);
+		}
+		load[index].eligible = random_u32() % 2;
+		scheduler->changed(&view, state, index);
 	}
 	free(state);
 	free(load);

@@ -77,13 +77,15 @@ def test_python_mirrors_the_tcp_flags() -> None:
         ("sched/sched.h", "ippfvs_sched_real"),
         ("sched/sched.h", "ippfvs_sched_view"),
         ("sched/sched.h", "ippfvs_flow"),
+        ("sched/sched.h", "ippfvs_excluded"),
+        ("sched/shares.h", "ippfvs_shares"),
         ("sched/sched.h", "ippfvs_scheduler"),
     ],
 )
 def test_struct_has_every_field(file: str, struct: str) -> None:
     body = re.search(rf"struct {struct} {{(.*?)\n}};", header(file), flags=re.DOTALL)
     assert body
-    fields = re.findall(r"(?:\(\*)?(\w+)(?:\)\([^)]*\))?;", body[1])
+    fields = re.findall(r"(?:\(\*)?(\w+)(?:\[\w+\]|\)\([^)]*\))?;", body[1])
     assert [name for name, _ in ffi.typeof(f"struct {struct}").fields] == fields
 
 
