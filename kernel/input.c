@@ -37,13 +37,13 @@ static enum ippfvs_verdict input_known(struct ippfvs_packet *pkt, struct ippfvs_
 	if (unlikely(READ_ONCE(conn->real->removed)))
 		return real_removed(pkt, conn);
 
-	if (ippfvs_packet_tcp(pkt) &&
-	    ippfvs_tcp_reopens(ippfvs_conn_state(conn), pkt->wire.tcp_flags)) {
+	if (unlikely(ippfvs_tcp_opens(pkt->wire.tcp_flags)) &&
+	    ippfvs_conn_reopens(conn, pkt->wire.tcp_flags)) {
 		ippfvs_conn_end(conn);
 		return IPPFVS_RESCHEDULE;
 	}
 
-	ippfvs_conn_advance(conn, IPPFVS_CONN_IN, pkt->wire.tcp_flags);
+	ippfvs_conn_advance(conn, IPPFVS_CONN_IN, pkt->wire.tcp_flags, ippfvs_packet_tcp_seq(pkt));
 	return ippfvs_forward(pkt, conn);
 }
 

@@ -45,7 +45,7 @@ enum ippfvs_verdict ippfvs_output(struct ippfvs_packet *pkt, struct ippfvs_conn 
 		}
 	}
 
-	ippfvs_conn_advance(conn, IPPFVS_CONN_OUT, pkt->wire.tcp_flags);
+	ippfvs_conn_advance(conn, IPPFVS_CONN_OUT, pkt->wire.tcp_flags, ippfvs_packet_tcp_ack(pkt));
 	ippfvs_stats_out(&this_cpu_ptr(conn->real->cpu)->stats, pkt->wire.length);
 	return ippfvs_nat_reply(pkt, conn, dst);
 }

@@ -43,6 +43,7 @@ static struct ippfvs_conn *add_conn(struct ippfvs_packet *pkt, const struct ippf
 		.port = real_port(member, pkt),
 		.method = member->method,
 		.state = ippfvs_packet_tcp(pkt) ? IPPFVS_STATE_SYN_SENT : IPPFVS_STATE_UDP,
+		.position = ippfvs_tcp_position(ippfvs_packet_tcp_seq(pkt)),
 	};
 
 	if (plan.method == IPPFVS_METHOD_LOCAL)

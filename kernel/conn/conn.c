@@ -2,7 +2,6 @@
 /* Memory of connection entries, and changes of their state words. */
 #include "conn.h"
 
-#include "../core/tcp_state.h"
 #include "../service/pool.h"
 #include "../service/real.h"
 #include "../trace.h"
@@ -75,7 +74,8 @@ struct ippfvs_conn *ippfvs_conn_create(const struct ippfvs_conn_plan *plan, u32 
 		return ERR_PTR(-ENOMEM);
 
 	percpu_counter_inc(&entries);
-	atomic64_set(&conn->state, ippfvs_conn_word(jiffies, plan->state));
+	atomic64_set(&conn->state,
+		     ippfvs_conn_word(jiffies, plan->state) | ippfvs_conn_word_at(plan->position));
 	conn->real = plan->real;
 	conn->hash[IPPFVS_CONN_IN] = plan->hash;
 	conn->port[IPPFVS_END_CLIENT] = tuple->sport;
@@ -131,26 +131,26 @@ static enum ippfvs_side side_of(const struct ippfvs_conn *conn, enum ippfvs_conn
 	return conn->two_way ? IPPFVS_SIDE_CLIENT : IPPFVS_SIDE_CLIENT_ONLY;
 }
 
-static u8 next_state(const struct ippfvs_conn *conn, u8 state, enum ippfvs_conn_dir dir,
-		     u8 tcp_flags)
+static u8 next_state(const struct ippfvs_conn *conn, u8 state, enum ippfvs_side side, u8 tcp_flags)
 {
 	if (conn->protocol != IPPROTO_TCP)
 		return IPPFVS_STATE_UDP;
-	return ippfvs_tcp_next(state, side_of(conn, dir), tcp_flags);
+	return ippfvs_tcp_next(state, side, tcp_flags);
 }
 
-/* Whether a packet that leads to @state has nothing to write into @word. */
-static bool is_recent(u64 word, u8 state)
+/* Whether a packet that leads to @state and @position has nothing to write into @word. */
+static bool is_recent(u64 word, u8 state, u16 position)
 {
-	return ippfvs_conn_word_state(word) == state &&
+	return ippfvs_conn_word_tcp(word) == state && ippfvs_conn_word_position(word) == position &&
 	       (u32)jiffies - ippfvs_conn_word_stamp(word) < STAMP_INTERVAL;
 }
 
-static bool try_update(struct ippfvs_conn *conn, u64 word, u8 state)
+static bool try_update(struct ippfvs_conn *conn, u64 word, u8 state, u16 position)
 {
 	int active = ippfvs_state_active(state) - ippfvs_state_active(ippfvs_conn_word_state(word));
 
-	if (!atomic64_try_cmpxchg(&conn->state, (s64 *)&word, ippfvs_conn_word(jiffies, state)))
+	if (!atomic64_try_cmpxchg(&conn->state, (s64 *)&word,
+				  ippfvs_conn_word(jiffies, state) | ippfvs_conn_word_at(position)))
 		return false;
 
 	if (active)
@@ -158,19 +158,36 @@ static bool try_update(struct ippfvs_conn *conn, u64 word, u8 state)
 	return true;
 }
 
-void ippfvs_conn_advance(struct ippfvs_conn *conn, enum ippfvs_conn_dir dir, u8 tcp_flags)
+void ippfvs_conn_advance(struct ippfvs_conn *conn, enum ippfvs_conn_dir dir, u8 tcp_flags,
+			 u32 sequence)
 {
+	enum ippfvs_side side = side_of(conn, dir);
+	u16 told = ippfvs_tcp_position(sequence), position, before;
 	u64 word;
-	u8 state;
+	u8 state, old;
 
 	do {
 		word = ippfvs_conn_word_read(conn);
 		if (word & IPPFVS_CONN_F_DEAD)
 			return;
-		state = next_state(conn, ippfvs_conn_word_state(word), dir, tcp_flags);
-		if (likely(is_recent(word, state)))
+		old = ippfvs_conn_word_tcp(word);
+		before = ippfvs_conn_word_position(word);
+		state = next_state(conn, old, side, tcp_flags);
+		position = ippfvs_tcp_follow(old, side, tcp_flags, before, told);
+		if (likely(is_recent(word, state, position)) ||
+		    !ippfvs_tcp_counts(old, state, side, tcp_flags, before, told))
 			return;
-	} while (!try_update(conn, word, state));
+	} while (!try_update(conn, word, state, position));
+}
+
+bool ippfvs_conn_reopens(const struct ippfvs_conn *conn, u8 tcp_flags)
+{
+	u64 word = ippfvs_conn_word_read(conn);
+	/* Signed, because the stamp may be newer than the jiffies that this CPU sees. */
+	bool idle = (s32)((u32)jiffies - ippfvs_conn_word_stamp(word)) > HZ;
+
+	return ippfvs_tcp_reopens(ippfvs_conn_word_tcp(word), side_of(conn, IPPFVS_CONN_IN),
+				  tcp_flags, idle);
 }
 
 bool ippfvs_conn_try_end(struct ippfvs_conn *conn, u64 word, u64 flags)

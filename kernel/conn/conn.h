@@ -9,6 +9,7 @@
 #ifndef _IPPFVS_CONN_H
 #define _IPPFVS_CONN_H
 
+#include "../core/tcp_state.h"
 #include "../core/tuple.h"
 #include "../uapi/ippfvs.h"
 
@@ -77,9 +78,10 @@ struct ippfvs_conn {
 };
 
 /*
- * The state word: jiffies of the last packet in the upper 32 bits, flags in bits 8 and 9, and the
- * enum ippfvs_state in bits 0 to 7. It is changed by compare-and-swap, so that no update is lost
- * between a packet and the worker.
+ * The state word: jiffies of the last packet in the upper 32 bits, the TCP position (tcp_state.h) in
+ * bits 16 to 31, flags in bits 8 and 9, and the state in bits 0 to 7. Bits 0 to 3 alone are the enum
+ * ippfvs_state. It is changed by compare-and-swap, so that no update is lost between a packet and
+ * the worker.
  */
 #define IPPFVS_CONN_F_DEAD	(1ULL << 8) /* lookups skip the entry; the worker frees it */
 #define IPPFVS_CONN_F_TOMBSTONE (1ULL << 9) /* dead, but kept to drop late packets (table.h) */
@@ -87,6 +89,12 @@ struct ippfvs_conn {
 static inline u64 ippfvs_conn_word(u32 stamp, u8 state)
 {
 	return (u64)stamp << 32 | state;
+}
+
+/* The bits of a state word that hold a position. */
+static inline u64 ippfvs_conn_word_at(u16 position)
+{
+	return (u64)position << 16;
 }
 
 static inline u64 ippfvs_conn_word_read(const struct ippfvs_conn *conn)
@@ -99,9 +107,20 @@ static inline u32 ippfvs_conn_word_stamp(u64 word)
 	return word >> 32;
 }
 
-static inline u8 ippfvs_conn_word_state(u64 word)
+static inline u16 ippfvs_conn_word_position(u64 word)
+{
+	return word >> 16;
+}
+
+/* The state as the state machine knows it, with hidden states (tcp_state.h). */
+static inline u8 ippfvs_conn_word_tcp(u64 word)
 {
 	return word;
+}
+
+static inline u8 ippfvs_conn_word_state(u64 word)
+{
+	return word & IPPFVS_TCP_SEEN_MASK;
 }
 
 static inline bool ippfvs_conn_is_dead(const struct ippfvs_conn *conn)
@@ -140,6 +159,7 @@ static inline void ippfvs_conn_addr(const struct ippfvs_conn *conn, enum ippfvs_
  * @port: port at the real server, network byte order, never 0
  * @method: enum ippfvs_method
  * @state: enum ippfvs_state after the first packet
+ * @position: ippfvs_tcp_position() of the first packet; 0 for UDP
  * @two_way: replies pass the director
  */
 struct ippfvs_conn_plan {
@@ -150,6 +170,7 @@ struct ippfvs_conn_plan {
 	__be16 port;
 	u8 method;
 	u8 state;
+	u16 position;
 	bool two_way;
 };
 
@@ -157,13 +178,26 @@ struct ippfvs_conn_plan {
  * ippfvs_conn_advance() - record a packet in the state word
  * @conn: its connection
  * @dir: its direction
- * @tcp_flags: byte 13 of the TCP header; ignored for UDP
+ * @tcp_flags: byte 13 of the TCP header; 0 for UDP
+ * @sequence: the client's sequence number that the packet tells: the sequence number of a packet
+ *	from the client, the acknowledgment number of a reply; 0 for UDP
  *
- * Writes nothing if the state stays the same and the stamp is recent.
+ * Writes nothing if the state stays the same, the position is near and the stamp is recent.
  *
  * Context: RCU, bottom halves off.
  */
-void ippfvs_conn_advance(struct ippfvs_conn *conn, enum ippfvs_conn_dir dir, u8 tcp_flags);
+void ippfvs_conn_advance(struct ippfvs_conn *conn, enum ippfvs_conn_dir dir, u8 tcp_flags,
+			 u32 sequence);
+
+/**
+ * ippfvs_conn_reopens() - whether a client's segment opens a new connection in place of an old one
+ * @conn: the old connection
+ * @tcp_flags: byte 13 of the TCP header
+ *
+ * Context: RCU.
+ * Return: true if the old connection must end, and the segment must be scheduled; false for UDP.
+ */
+bool ippfvs_conn_reopens(const struct ippfvs_conn *conn, u8 tcp_flags);
 
 /**
  * ippfvs_conn_end() - end a connection

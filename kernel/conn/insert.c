@@ -8,7 +8,6 @@
  */
 #include "insert.h"
 
-#include "../core/tcp_state.h"
 #include "../service/real.h"
 #include "../trace.h"
 #include "bucket.h"
@@ -157,13 +156,12 @@ static void find_conflicts(struct insertion *ins)
 		check_index(ins, IPPFVS_CONN_OUT);
 }
 
-/* Whether a new connection may replace @conn: it is closing, or its real server was removed. */
+/* Whether a new connection may replace @conn: it is closed, or its real server was removed. */
 static bool is_replaceable(const struct ippfvs_conn *conn)
 {
 	if (READ_ONCE(conn->real->removed))
 		return true;
-	return conn->protocol == IPPROTO_TCP &&
-	       ippfvs_tcp_reopens(ippfvs_conn_state(conn), IPPFVS_TCP_SYN);
+	return ippfvs_conn_reopens(conn, IPPFVS_TCP_SYN);
 }
 
 static int conflict_error(const struct conflicts *conflicts)
