@@ -12,7 +12,17 @@ from dataclasses import astuple, dataclass
 from functools import lru_cache
 from itertools import chain, islice
 
-from .model import ConfigInfo, Connection, Drops, Real, RealInfo, Service, ServiceInfo, Stats
+from .model import (
+    ConfigInfo,
+    Connection,
+    Drops,
+    Fault,
+    Real,
+    RealInfo,
+    Service,
+    ServiceInfo,
+    Stats,
+)
 
 PAPER = ("Protocol", "Virtual IP Address", "Port", "Real IP Address", "Port", "Weight")
 MORE = ("Method", "Scheduler", "Active", "Inactive")
@@ -31,6 +41,20 @@ DROPPED = {
     "not_writable": "cannot be changed: no memory, or LRO is on",
     "icmp": "ICMP error that cannot be forwarded",
     "no_listener": "Local Node: no socket of the director listens",
+}
+FAULTS = {
+    Fault.REAL_IS_OWN: (
+        "is an address of the director now, and {method} does not lead there; "
+        "make it Local Node: ippfvsadm -e {option} -r {real} {flag}"
+    ),
+    Fault.REAL_NOT_OWN: (
+        "is Local Node, but not an address of the director any more; "
+        "only a socket at {vip} or at any address is reached"
+    ),
+    Fault.VIRTUAL_NOT_OWN: (
+        "is Local Node, but {vip} is not an address of the director, so no packet gets there; "
+        "add it: ip addr add {vip}/{bits} dev lo"
+    ),
 }
 CONNECTION = ("Protocol", "Expires", "State", "Method", "Client", "Virtual", "Real")
 
@@ -85,6 +109,14 @@ def rules(services: Iterable[ServiceInfo]) -> Iterator[str]:
         return (row for service in listed for row in _rule_rows(service))
 
     return _table(PAPER + MORE, rows)
+
+
+def faults(services: Iterable[ServiceInfo]) -> Iterator[str]:
+    """Yield a sentence for each real server that cannot work with the addresses of now."""
+    for service in services:
+        for real in service.reals:
+            if real.fault is not None:
+                yield f"{real.endpoint} of {service.name} {_fault(real, real.fault, service)}"
 
 
 def stats(services: Iterable[ServiceInfo]) -> Iterator[str]:
@@ -214,6 +246,18 @@ def _port(port: int) -> str:
 
 def _method(real: RealInfo) -> str:
     return real.method.name if real.method is not None else ""
+
+
+def _fault(real: RealInfo, fault: Fault, service: Service) -> str:
+    vip = service.endpoint.address
+    return FAULTS[fault].format(
+        method=_method(real),
+        option=service.option,
+        real=real.endpoint,
+        flag=real.method.option if real.method is not None else "",
+        vip=vip,
+        bits=128 if ":" in vip else 32,
+    )
 
 
 def _counters(counts: Stats) -> Row:

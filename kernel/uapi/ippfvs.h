@@ -33,14 +33,17 @@
  *     IPPFVS_REAL_PORT          be16     0 or absent: the port of the service
  *     IPPFVS_REAL_WEIGHT        u32      0..IPPFVS_WEIGHT_MAX; absent in NEW: 1;
  *                                        0: no new connections
- *     IPPFVS_REAL_METHOD        u8       enum ippfvs_method; absent in NEW: local
- *                                        for a loopback address or an address of
- *                                        the director, else NAT if a port is
- *                                        given, else the default method of the
- *                                        namespace; absent in SET: unchanged
+ *     IPPFVS_REAL_METHOD        u8       enum ippfvs_method; for a loopback address
+ *                                        or an address of the director always
+ *                                        local, whatever is given; absent in NEW:
+ *                                        NAT if a port is given, else the default
+ *                                        method of the namespace; absent in SET:
+ *                                        unchanged
  *     IPPFVS_REAL_STATS         nest     answers only
  *     IPPFVS_REAL_ACTIVE        u32      answers only; established connections
  *     IPPFVS_REAL_INACTIVE      u32      answers only; all other connections
+ *     IPPFVS_REAL_FAULT         u8       answers to REAL_GET only; enum ippfvs_fault;
+ *                                        absent: none
  *   Address and port are the key of a real server within its service.
  *
  *   IPPFVS_A_CONN                        a connection; answers only
@@ -197,6 +200,7 @@ enum ippfvs_real_attr {
 	IPPFVS_REAL_STATS,
 	IPPFVS_REAL_ACTIVE,
 	IPPFVS_REAL_INACTIVE,
+	IPPFVS_REAL_FAULT,
 	__IPPFVS_REAL_MAX
 };
 #define IPPFVS_REAL_MAX (__IPPFVS_REAL_MAX - 1)
@@ -256,6 +260,16 @@ enum ippfvs_method {
 	__IPPFVS_METHOD_MAX
 };
 #define IPPFVS_METHOD_MAX (__IPPFVS_METHOD_MAX - 1)
+
+/* Why a real server cannot work, or not as it is configured: addresses have changed. */
+enum ippfvs_fault {
+	IPPFVS_FAULT_UNSPEC,
+	IPPFVS_FAULT_REAL_IS_OWN,	/* RIP is the director's, and the method is not local */
+	IPPFVS_FAULT_REAL_NOT_OWN,	/* Local Node, and RIP is not the director's */
+	IPPFVS_FAULT_VIRTUAL_NOT_OWN,	/* Local Node, and VIP is not the director's */
+	__IPPFVS_FAULT_MAX
+};
+#define IPPFVS_FAULT_MAX (__IPPFVS_FAULT_MAX - 1)
 
 /* States of a connection; the names of TCP states are those of RFC 9293. */
 enum ippfvs_state {

@@ -22,6 +22,7 @@ from ..model import (
     Connection,
     Drops,
     Event,
+    Fault,
     Method,
     Protocol,
     Real,
@@ -71,6 +72,7 @@ REAL = AttrSet(
     stats=STATS,
     active="u32",
     inactive="u32",
+    fault="u8",
 )
 CONN = AttrSet(
     "IPPFVS_CONN_",
@@ -213,7 +215,9 @@ _CONFIG = {
 
 _services = Decoder(MESSAGE, service={**_SERVICE_KEY, "scheduler": b"", "reals": 0, **_COUNTERS})
 _reals = Decoder(
-    MESSAGE, service=_SERVICE_RULE, real={**_REAL_RULE, "active": 0, "inactive": 0, **_COUNTERS}
+    MESSAGE,
+    service=_SERVICE_RULE,
+    real={**_REAL_RULE, "active": 0, "inactive": 0, "fault": 0, **_COUNTERS},
 )
 _rules = Decoder(MESSAGE, service=_SERVICE_RULE, real=_REAL_RULE)
 _connections = Decoder(MESSAGE, conn=dict.fromkeys(CONN.attrs, REQUIRED))
@@ -226,6 +230,7 @@ _event = Decoder(
 _PROTOCOLS = {int(protocol): protocol for protocol in Protocol}
 _METHODS = {0: None, **{int(method): method for method in Method}}
 _CONN_METHODS = {int(method): method for method in Method}
+_FAULTS = {0: None, **{int(fault): fault for fault in Fault}}
 _STATES = {int(state): state for state in State}
 _FAMILIES = {4: AF_INET, 16: AF_INET6}
 _ZEROES = Stats()  # shared by all real servers that counted nothing
@@ -424,8 +429,9 @@ def _real_infos(rows: Iterable[Row]) -> list[RealInfo]:
             active,
             inactive,
             Stats(*counters) if any(counters) else _ZEROES,
+            _FAULTS[fault],
         )
-        for address, port, weight, method, active, inactive, *counters in rows
+        for address, port, weight, method, active, inactive, fault, *counters in rows
     ]
 
 

@@ -89,6 +89,7 @@ class RealNest(Nest):
         ("IPPFVS_REAL_STATS", "stats"),
         ("IPPFVS_REAL_ACTIVE", "uint32"),
         ("IPPFVS_REAL_INACTIVE", "uint32"),
+        ("IPPFVS_REAL_FAULT", "uint8"),
     )
 
 

@@ -22,6 +22,7 @@ NAMES = [
     "Error",
     "Event",
     "FamilyMismatch",
+    "Fault",
     "InvalidValue",
     "Manager",
     "Method",

@@ -23,6 +23,7 @@ from pylvs.model import (
     Connection,
     Drops,
     Event,
+    Fault,
     Method,
     Protocol,
     Real,
@@ -57,7 +58,8 @@ from tests.unit.strategies import (
 
 U32 = st.integers(0, 2**32 - 1)
 INFOS = st.tuples(services(), STATS, U32)
-REALS = st.builds(RealInfo, ENDPOINTS, WEIGHTS, METHODS, U32, U32, STATS)
+FAULTS = st.none() | st.sampled_from(Fault)
+REALS = st.builds(RealInfo, ENDPOINTS, WEIGHTS, METHODS, U32, U32, STATS, FAULTS)
 GROUPS = st.lists(st.tuples(services(), st.lists(REALS, min_size=1, max_size=4)), max_size=4)
 
 
@@ -147,6 +149,7 @@ def real_nest(real: RealInfo) -> tuple[str, Values]:
         ("IPPFVS_REAL_STATS", stats_tree(real.stats)),
         ("IPPFVS_REAL_ACTIVE", real.active),
         ("IPPFVS_REAL_INACTIVE", real.inactive),
+        *([("IPPFVS_REAL_FAULT", int(real.fault))] if real.fault is not None else []),
     ]
 
 
