@@ -11,6 +11,7 @@
 #include "service/real.h"
 #include "service/table.h"
 #include "service/service.h"
+#include "unserved.h"
 
 /* The entry */
 
@@ -131,7 +132,7 @@ enum ippfvs_verdict ippfvs_schedule(struct ippfvs_packet *pkt)
 	struct ippfvs_pool *pool;
 
 	if (!service)
-		return IPPFVS_PASS;
+		return ippfvs_unserved(pkt);
 	pool = rcu_dereference(service->pool);
 	if (!service->key.port && is_for_own_socket(pkt, pool))
 		return IPPFVS_PASS;

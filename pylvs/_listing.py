@@ -41,6 +41,7 @@ DROPPED = {
     "not_writable": "cannot be changed: no memory, or LRO is on",
     "icmp": "ICMP error that cannot be forwarded",
     "no_listener": "Local Node: no socket of the director listens",
+    "no_service": "to a virtual address that no host has, at a port without a service",
 }
 FAULTS = {
     Fault.REAL_IS_OWN: (

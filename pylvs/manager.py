@@ -334,6 +334,11 @@ class Manager:
 
     # Requests and queries
 
+    @property
+    def warning(self) -> str:
+        """What the kernel said about the last change that it made, or an empty text."""
+        return self._transport.warning
+
     def send(
         self,
         command: Command,

@@ -299,6 +299,7 @@ class Drops:
     not_writable: int = 0
     icmp: int = 0
     no_listener: int = 0
+    no_service: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,15 @@
 
 #include <linux/err.h>
 
+/* Warn of a service that gets no packets. This comes last, because an error has a message, too. */
+static void warn_unrouted(struct genl_info *info, const struct ippfvs_service_key *key)
+{
+	if (!ippfvs_check_routed(genl_info_net(info), key))
+		NL_SET_ERR_MSG(
+			info->extack,
+			"no route leads to the virtual address, so the stack drops its packets: ip route add local VIP dev lo");
+}
+
 /* Add the service of @spec and send the event. Return the service or ERR_PTR. */
 static struct ippfvs_service *create_service(struct genl_info *info,
 					     const struct ippfvs_service_spec *spec)
@@ -42,7 +51,10 @@ int ippfvs_nl_service_new(struct sk_buff *skb, struct genl_info *info)
 					  info->extack);
 	if (err)
 		return err;
-	return PTR_ERR_OR_ZERO(create_service(info, &spec));
+	err = PTR_ERR_OR_ZERO(create_service(info, &spec));
+	if (!err)
+		warn_unrouted(info, &spec.key);
+	return err;
 }
 
 int ippfvs_nl_service_set(struct sk_buff *skb, struct genl_info *info)
@@ -105,6 +117,7 @@ static int create_service_with_real(struct genl_info *info)
 
 	pool = ippfvs_service_pool(request->ipn, service);
 	send_member_event(info, IPPFVS_CMD_REAL_NEW, service, &pool->member[0]);
+	warn_unrouted(info, &spec.key);
 	return 0;
 }
 

@@ -93,6 +93,36 @@ enum ippfvs_refusal ippfvs_check_service(struct net *net, const struct ippfvs_se
 	return IPPFVS_REFUSAL_NONE;
 }
 
+static bool is_routed4(struct net *net, __be32 addr)
+{
+	struct flowi4 fl4 = { .daddr = addr };
+	struct rtable *rt = ip_route_output_key(net, &fl4);
+
+	if (IS_ERR(rt))
+		return false;
+	ip_rt_put(rt);
+	return true;
+}
+
+static bool is_routed6(struct net *net, const struct in6_addr *addr)
+{
+	struct flowi6 fl6 = { .daddr = *addr };
+	struct dst_entry *dst = ip6_route_output(net, NULL, &fl6);
+	bool found = !dst->error;
+
+	dst_release(dst);
+	return found;
+}
+
+bool ippfvs_check_routed(struct net *net, const struct ippfvs_service_key *key)
+{
+	if (is_own(net, key->family, &key->addr))
+		return true;
+	if (key->family == IPPFVS_FAMILY_IPV4)
+		return is_routed4(net, key->addr.ip);
+	return is_routed6(net, &key->addr.ip6);
+}
+
 u8 ippfvs_check_method(struct net *net, const struct ippfvs_service_key *key,
 		       const struct ippfvs_member_spec *spec, u8 given, bool port_given,
 		       u8 default_method)

@@ -84,6 +84,19 @@ enum ippfvs_refusal ippfvs_check_family(u8 family);
 enum ippfvs_refusal ippfvs_check_service(struct net *net, const struct ippfvs_service_key *key);
 
 /**
+ * ippfvs_check_routed() - check that packets to a virtual address reach the hooks
+ * @net: the namespace
+ * @key: of the service
+ *
+ * The director need not have the address, and a route may come later, so this refuses nothing. But
+ * without a route the stack drops a packet before it gets to LOCAL_IN or FORWARD.
+ *
+ * Context: process context.
+ * Return: false if no route leads to the address.
+ */
+bool ippfvs_check_routed(struct net *net, const struct ippfvs_service_key *key);
+
+/**
  * ippfvs_check_method() - choose the forwarding method
  * @net: the namespace, whose addresses are the director's own
  * @key: of the service

@@ -11,7 +11,8 @@
  *
  * Attributes are validated strictly. An unknown attribute, a wrong length, an unknown flag or a
  * value out of range is refused with -EINVAL or -ERANGE, with a sentence in NLMSGERR_ATTR_MSG and
- * the attribute in NLMSGERR_ATTR_OFFS. A refused request changes nothing. (For a refused dump, old
+ * the attribute in NLMSGERR_ATTR_OFFS. A refused request changes nothing. A message with the error 0 is
+ * a warning: the request was carried out. (For a refused dump, old
  * kernels such as 6.1 cannot report the attribute.)
  *
  * The message tree
@@ -304,6 +305,7 @@ enum ippfvs_drop {
 	IPPFVS_DROP_NOT_WRITABLE,	/* packet cannot be changed: no memory, or LRO */
 	IPPFVS_DROP_ICMP,		/* ICMP error that cannot be forwarded */
 	IPPFVS_DROP_NO_LISTENER,	/* Local Node: no socket listens */
+	IPPFVS_DROP_NO_SERVICE,		/* to an address that only services have, not to them */
 	__IPPFVS_DROP_MAX
 };
 #define IPPFVS_DROP_MAX (__IPPFVS_DROP_MAX - 1)
