@@ -11,6 +11,7 @@
 #include "reject.h"
 #include "service/real.h"
 #include "schedule.h"
+#include "unserved.h"
 
 #include <linux/netdevice.h>
 
@@ -100,8 +101,10 @@ enum ippfvs_verdict ippfvs_input(struct ippfvs_packet *pkt)
 	enum ippfvs_conn_dir dir;
 	enum ippfvs_verdict verdict;
 
-	if (unlikely(pkt->wire.inner))
-		return ippfvs_icmp_input(pkt);
+	if (unlikely(pkt->wire.inner)) {
+		verdict = ippfvs_icmp_input(pkt);
+		return verdict == IPPFVS_PASS ? ippfvs_unserved(pkt) : verdict;
+	}
 	/* A packet to one of the director's own addresses returns through the loopback device. */
 	if (pkt->hook == IPPFVS_LOCAL_OUT &&
 	    ippfvs_route_is_loopback(pkt->skb, pkt->wire.tuple.family))

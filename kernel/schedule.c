@@ -11,6 +11,7 @@
 #include "service/real.h"
 #include "service/table.h"
 #include "service/service.h"
+#include "unserved.h"
 
 /* The entry */
 
@@ -114,21 +115,31 @@ static enum ippfvs_verdict unknown_segment(struct ippfvs_packet *pkt)
 	return ippfvs_reject(pkt, IPPFVS_DROP_NO_CONNECTION);
 }
 
+/*
+ * Whether a datagram is for a program of the director that uses this port. A service on all ports
+ * must not take it: a socket need not be connected to get answers (WireGuard, VXLAN, ntpd). If the
+ * director is one of the servers, a socket that is not connected may be that server.
+ */
+static bool is_for_own_socket(const struct ippfvs_packet *pkt, const struct ippfvs_pool *pool)
+{
+	if (pkt->wire.tuple.protocol != IPPROTO_UDP || pkt->hook != IPPFVS_LOCAL_IN)
+		return false;
+	return ippfvs_local_has_client(pkt) || (!pool->any_local && ippfvs_local_has_server(pkt));
+}
+
 enum ippfvs_verdict ippfvs_schedule(struct ippfvs_packet *pkt)
 {
 	struct ippfvs_service *service = lookup_service(pkt);
 	struct ippfvs_pool *pool;
 
 	if (!service)
-		return IPPFVS_PASS;
-	/* A service on all ports must not take replies to the director's own clients. */
-	if (!service->key.port && pkt->wire.tuple.protocol == IPPROTO_UDP &&
-	    pkt->hook == IPPFVS_LOCAL_IN && ippfvs_local_has_client(pkt))
+		return ippfvs_unserved(pkt);
+	pool = rcu_dereference(service->pool);
+	if (!service->key.port && is_for_own_socket(pkt, pool))
 		return IPPFVS_PASS;
 	if (!may_open(pkt))
 		return unknown_segment(pkt);
 
-	pool = rcu_dereference(service->pool);
 	ippfvs_early_learn(pool, pkt);
 	return open_conn(pkt, pool);
 }

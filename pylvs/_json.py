@@ -140,6 +140,7 @@ def _real_info(member: RealInfo) -> dict[str, Any]:
         **real(member),
         "active": member.active,
         "inactive": member.inactive,
+        "fault": str(member.fault) if member.fault is not None else None,
         **asdict(member.stats),
     }
 

@@ -17,6 +17,7 @@ from .model import (
     Connection,
     Drops,
     Evictions,
+    Fault,
     Real,
     RealInfo,
     Service,
@@ -41,6 +42,21 @@ DROPPED = {
     "not_writable": "cannot be changed: no memory, or LRO is on",
     "icmp": "ICMP error that cannot be forwarded",
     "no_listener": "Local Node: no socket of the director listens",
+    "no_service": "to a virtual address that no host has, at a port without a service",
+}
+FAULTS = {
+    Fault.REAL_IS_OWN: (
+        "is an address of the director now, and {method} does not lead there; "
+        "make it Local Node: ippfvsadm -e {option} -r {real} {flag}"
+    ),
+    Fault.REAL_NOT_OWN: (
+        "is Local Node, but not an address of the director any more; "
+        "only a socket at {vip} or at any address is reached"
+    ),
+    Fault.VIRTUAL_NOT_OWN: (
+        "is Local Node, but {vip} is not an address of the director, so no packet gets there; "
+        "add it: ip addr add {vip}/{bits} dev lo"
+    ),
 }
 EVICTED = {
     "conflict": "closing, and its client opened another one",
@@ -99,6 +115,14 @@ def rules(services: Iterable[ServiceInfo]) -> Iterator[str]:
         return (row for service in listed for row in _rule_rows(service))
 
     return _table(PAPER + MORE, rows)
+
+
+def faults(services: Iterable[ServiceInfo]) -> Iterator[str]:
+    """Yield a sentence for each real server that cannot work with the addresses of now."""
+    for service in services:
+        for real in service.reals:
+            if real.fault is not None:
+                yield f"{real.endpoint} of {service.name} {_fault(real, real.fault, service)}"
 
 
 def stats(services: Iterable[ServiceInfo]) -> Iterator[str]:
@@ -234,6 +258,18 @@ def _port(port: int) -> str:
 
 def _method(real: RealInfo) -> str:
     return real.method.name if real.method is not None else ""
+
+
+def _fault(real: RealInfo, fault: Fault, service: Service) -> str:
+    vip = service.endpoint.address
+    return FAULTS[fault].format(
+        method=_method(real),
+        option=service.option,
+        real=real.endpoint,
+        flag=real.method.option if real.method is not None else "",
+        vip=vip,
+        bits=128 if ":" in vip else 32,
+    )
 
 
 def _counters(counts: Stats) -> Row:

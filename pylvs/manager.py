@@ -153,9 +153,9 @@ class Manager:
 
         :param endpoint: its address; without a port it has the service's port
         :param weight: 0..65535; a real server of weight 0 gets no new connections
-        :param method: "nat", "tun", "dr" or "local". If it is None, the kernel takes local
-            for an address of the director, NAT for another address with a port, and else
-            the namespace's default method
+        :param method: "nat", "tun", "dr" or "local". For an address of the director the
+            kernel takes local, whatever is given. If it is None, it takes NAT for another
+            address with a port, and else the namespace's default method
         :param create: add the service in the same request if it does not exist; an existing
             one keeps its scheduler
         :raises NoSuchService: the service does not exist
@@ -338,6 +338,11 @@ class Manager:
         return _decode_events(transport, announced)
 
     # Requests and queries
+
+    @property
+    def warning(self) -> str:
+        """What the kernel said about the last change that it made, or an empty text."""
+        return self._transport.warning
 
     def send(
         self,

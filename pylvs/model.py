@@ -57,6 +57,20 @@ _METHOD_OPTIONS = {
 }
 
 
+class Fault(IntEnum):
+    """Why a real server cannot work, or not as it is configured: addresses have changed."""
+
+    REAL_IS_OWN = 1
+    """Its address is the director's, and its method does not lead there."""
+    REAL_NOT_OWN = 2
+    """It is Local Node, and its address is not the director's."""
+    VIRTUAL_NOT_OWN = 3
+    """It is Local Node, and the virtual address is not the director's."""
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
 class State(IntEnum):
     """The state of a connection; the TCP states have their names of RFC 9293."""
 
@@ -119,11 +133,13 @@ class RealInfo(Real):
     :ivar active: the number of established connections
     :ivar inactive: the number of all other connections
     :ivar stats: the counters of this real server
+    :ivar fault: why it cannot work with the addresses that there are now
     """
 
     active: int = 0
     inactive: int = 0
     stats: Stats = Stats()
+    fault: Fault | None = None
 
     def rule(self) -> Real:
         """Return the configuration without the counters."""
@@ -283,6 +299,7 @@ class Drops:
     not_writable: int = 0
     icmp: int = 0
     no_listener: int = 0
+    no_service: int = 0
 
 
 @dataclass(frozen=True, slots=True)

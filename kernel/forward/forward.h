@@ -46,6 +46,9 @@ bool ippfvs_local_has_socket(const struct ippfvs_packet *pkt, const union ippfvs
 /* Whether a client on the director has a socket that is connected to the sender (local.c). */
 bool ippfvs_local_has_client(const struct ippfvs_packet *pkt);
 
+/* Whether the director has a socket for @pkt, at LOCAL_IN, that is not connected (local.c). */
+bool ippfvs_local_has_server(const struct ippfvs_packet *pkt);
+
 /**
  * ippfvs_local_rewrites_reply() - whether replies of Local Node must be rewritten (local.c)
  * @pkt: the first packet of a connection

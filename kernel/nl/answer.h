@@ -65,11 +65,13 @@ int ippfvs_nl_put_service(struct sk_buff *skb, const struct ippfvs_service *serv
  * @skb: the message
  * @member: the member
  * @counters: with its counters and its connections
+ * @fault: enum ippfvs_fault
  *
  * Context: RCU read lock or the namespace's lock.
  * Return: 0 or -EMSGSIZE.
  */
-int ippfvs_nl_put_member(struct sk_buff *skb, const struct ippfvs_member *member, bool counters);
+int ippfvs_nl_put_member(struct sk_buff *skb, const struct ippfvs_member *member, bool counters,
+			 u8 fault);
 
 /**
  * ippfvs_nl_read_consistent() - read services and counters between two changes
@@ -136,8 +138,8 @@ struct ippfvs_nl_cursor {
  * Return: what the dump callback returns.
  */
 int ippfvs_nl_dump_services(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
-			    int (*put)(struct sk_buff *skb, const struct ippfvs_service *service,
-				       u32 *index));
+			    int (*put)(struct sk_buff *skb, const struct ippfvs_net *ipn,
+				       const struct ippfvs_service *service, u32 *index));
 
 /**
  * ippfvs_nl_event_begin() - begin an event

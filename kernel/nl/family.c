@@ -74,6 +74,7 @@ static const struct nla_policy real_policy[IPPFVS_REAL_MAX + 1] = {
 	[IPPFVS_REAL_STATS]		= READ_ONLY("STATS"),
 	[IPPFVS_REAL_ACTIVE]		= READ_ONLY("ACTIVE"),
 	[IPPFVS_REAL_INACTIVE]		= READ_ONLY("INACTIVE"),
+	[IPPFVS_REAL_FAULT]		= READ_ONLY("FAULT"),
 };
 
 #define REAL_KEY_ONLY \
@@ -88,6 +89,7 @@ static const struct nla_policy real_key_policy[IPPFVS_REAL_MAX + 1] = {
 	[IPPFVS_REAL_STATS]		= READ_ONLY("STATS"),
 	[IPPFVS_REAL_ACTIVE]		= READ_ONLY("ACTIVE"),
 	[IPPFVS_REAL_INACTIVE]		= READ_ONLY("INACTIVE"),
+	[IPPFVS_REAL_FAULT]		= READ_ONLY("FAULT"),
 };
 
 static const struct nla_policy config_policy[IPPFVS_CONFIG_MAX + 1] = {

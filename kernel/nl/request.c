@@ -40,8 +40,6 @@ int ippfvs_nl_refuse(struct netlink_ext_ack *extack, const struct nlattr *attr,
 		REFUSAL(SERVICE_TWICE, -EEXIST, "that service is in the set already");
 		REFUSAL(REAL_FAMILY, -EAFNOSUPPORT,
 			"the addresses of a real server and its service must be of one family");
-		REFUSAL(REAL_LOOPBACK, -EADDRNOTAVAIL,
-			"a loopback address is the director itself: only the method local leads there");
 		REFUSAL(REAL_LINK_LOCAL, -EADDRNOTAVAIL,
 			"a link-local address is ambiguous without its link: give the real server's global or unique local one");
 		REFUSAL(REAL_NOT_UNICAST, -EADDRNOTAVAIL,
@@ -165,19 +163,19 @@ int ippfvs_nl_parse_member(struct net *net, const struct nlattr *attr, struct nl
 			   u8 default_method, struct ippfvs_member_spec *spec,
 			   struct netlink_ext_ack *extack)
 {
+	struct nlattr *method = tb[IPPFVS_REAL_METHOD];
 	enum ippfvs_refusal reason;
 
 	spec->weight = before ? before->weight : DEFAULT_WEIGHT;
 	if (tb[IPPFVS_REAL_WEIGHT])
 		spec->weight = nla_get_u32(tb[IPPFVS_REAL_WEIGHT]);
 
-	if (tb[IPPFVS_REAL_METHOD])
-		spec->method = nla_get_u8(tb[IPPFVS_REAL_METHOD]);
-	else if (before)
+	if (before && !method)
 		spec->method = before->method;
 	else
-		spec->method = ippfvs_check_method(net, key, spec, parse_port(tb[IPPFVS_REAL_PORT]),
-						   default_method);
+		spec->method = ippfvs_check_method(
+			net, key, spec, method ? nla_get_u8(method) : IPPFVS_METHOD_UNSPEC,
+			parse_port(tb[IPPFVS_REAL_PORT]), default_method);
 
 	reason = ippfvs_check_member(net, key, spec, before && before->method == spec->method);
 	return ippfvs_nl_refuse(extack, refused_attr(reason, attr, tb), reason);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* SERVICE_*, REAL_* and RULES_GET: services, their real servers, dumps of both. */
+#include "../net.h"
+#include "../service/check.h"
 #include "../service/pool.h"
+#include "../service/real.h"
 #include "../service/service.h"
 #include "../service/table.h"
 #include "answer.h"
@@ -8,6 +11,15 @@
 #include "request.h"
 
 #include <linux/err.h>
+
+/* Warn of a service that gets no packets. This comes last, because an error has a message, too. */
+static void warn_unrouted(struct genl_info *info, const struct ippfvs_service_key *key)
+{
+	if (!ippfvs_check_routed(genl_info_net(info), key))
+		NL_SET_ERR_MSG(
+			info->extack,
+			"no route leads to the virtual address, so the stack drops its packets: ip route add local VIP dev lo");
+}
 
 /* Add the service of @spec and send the event. Return the service or ERR_PTR. */
 static struct ippfvs_service *create_service(struct genl_info *info,
@@ -39,7 +51,10 @@ int ippfvs_nl_service_new(struct sk_buff *skb, struct genl_info *info)
 					  info->extack);
 	if (err)
 		return err;
-	return PTR_ERR_OR_ZERO(create_service(info, &spec));
+	err = PTR_ERR_OR_ZERO(create_service(info, &spec));
+	if (!err)
+		warn_unrouted(info, &spec.key);
+	return err;
 }
 
 int ippfvs_nl_service_set(struct sk_buff *skb, struct genl_info *info)
@@ -102,6 +117,7 @@ static int create_service_with_real(struct genl_info *info)
 
 	pool = ippfvs_service_pool(request->ipn, service);
 	send_member_event(info, IPPFVS_CMD_REAL_NEW, service, &pool->member[0]);
+	warn_unrouted(info, &spec.key);
 	return 0;
 }
 
@@ -251,7 +267,8 @@ int ippfvs_nl_service_dump_start(struct netlink_callback *cb)
 	return ippfvs_nl_dump_start_refuses(cb) ? parse_service_dump(cb) : 0;
 }
 
-static int put_with_stats(struct sk_buff *skb, const struct ippfvs_service *service, u32 *index)
+static int put_with_stats(struct sk_buff *skb, const struct ippfvs_net *ipn,
+			  const struct ippfvs_service *service, u32 *index)
 {
 	return ippfvs_nl_put_service(skb, service, true);
 }
@@ -309,13 +326,20 @@ int ippfvs_nl_member_dump_start(struct netlink_callback *cb)
 	return ippfvs_nl_dump_start_refuses(cb) ? parse_member_dump(cb) : 0;
 }
 
-static int put_members(struct sk_buff *skb, const struct ippfvs_pool *pool, u32 *index,
-		       bool counters)
+/* @net: NULL to put the rules only, without counters and faults */
+static int put_members(struct sk_buff *skb, struct net *net, const struct ippfvs_service *service,
+		       const struct ippfvs_pool *pool, u32 *index)
 {
+	const struct ippfvs_member *member;
+	u8 fault = IPPFVS_FAULT_UNSPEC;
 	int err;
 
 	for (; *index < pool->n; ++*index) {
-		err = ippfvs_nl_put_member(skb, &pool->member[*index], counters);
+		member = &pool->member[*index];
+		if (net)
+			fault = ippfvs_check_fault(net, &service->key, &member->real->addr,
+						   member->method);
+		err = ippfvs_nl_put_member(skb, member, net, fault);
 		if (err)
 			return err;
 	}
@@ -326,8 +350,8 @@ static int put_members(struct sk_buff *skb, const struct ippfvs_pool *pool, u32 
  * Put the service and as many of its members from *index on as fit. Put nothing if no member fits. A
  * service without members is put only if @empty_too is set.
  */
-static int put_with_members(struct sk_buff *skb, const struct ippfvs_service *service, u32 *index,
-			    bool counters, bool empty_too)
+static int put_with_members(struct sk_buff *skb, struct net *net,
+			    const struct ippfvs_service *service, u32 *index, bool empty_too)
 {
 	const struct ippfvs_pool *pool = rcu_dereference(service->pool);
 	unsigned char *before = skb_tail_pointer(skb);
@@ -337,7 +361,7 @@ static int put_with_members(struct sk_buff *skb, const struct ippfvs_service *se
 	err = ippfvs_nl_put_service(skb, service, false);
 	if (err)
 		return err;
-	err = put_members(skb, pool, index, counters);
+	err = put_members(skb, net, service, pool, index);
 	if (*index == first && (err || !empty_too))
 		nlmsg_trim(skb, before);
 	return err;
@@ -347,19 +371,21 @@ static int put_with_members(struct sk_buff *skb, const struct ippfvs_service *se
  * The service is put with its scheduler, so that a reader of two dumps sees whether
  * both are of the same set of services.
  */
-static int put_reals(struct sk_buff *skb, const struct ippfvs_service *service, u32 *index)
+static int put_reals(struct sk_buff *skb, const struct ippfvs_net *ipn,
+		     const struct ippfvs_service *service, u32 *index)
 {
-	return put_with_members(skb, service, index, true, false);
+	return put_with_members(skb, ipn->net, service, index, false);
 }
 
-static int put_rules(struct sk_buff *skb, const struct ippfvs_service *service, u32 *index)
+static int put_rules(struct sk_buff *skb, const struct ippfvs_net *ipn,
+		     const struct ippfvs_service *service, u32 *index)
 {
-	return put_with_members(skb, service, index, false, true);
+	return put_with_members(skb, NULL, service, index, true);
 }
 
 static int dump_members(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
-			int (*put)(struct sk_buff *skb, const struct ippfvs_service *service,
-				   u32 *index))
+			int (*put)(struct sk_buff *skb, const struct ippfvs_net *ipn,
+				   const struct ippfvs_service *service, u32 *index))
 {
 	const struct ippfvs_nl_cursor *cursor = (void *)cb->ctx;
 	int err;

@@ -13,6 +13,7 @@ struct ippfvs_net;
 struct ippfvs_service_key;
 struct ippfvs_service_spec;
 struct net;
+union ippfvs_addr;
 
 /**
  * enum ippfvs_refusal - why something cannot be configured
@@ -27,7 +28,6 @@ struct net;
  * @IPPFVS_REFUSAL_SERVICES_FULL: the namespace has IPPFVS_SERVICES_MAX services
  * @IPPFVS_REFUSAL_SERVICE_TWICE: the set has a service of that key already
  * @IPPFVS_REFUSAL_REAL_FAMILY: real server and service are of different families
- * @IPPFVS_REFUSAL_REAL_LOOPBACK: a loopback address without the method local
  * @IPPFVS_REFUSAL_REAL_LINK_LOCAL: the real server's address is link-local
  * @IPPFVS_REFUSAL_REAL_NOT_UNICAST: the real server's address is no unicast address
  * @IPPFVS_REFUSAL_REAL_NOT_LOCAL: the method local with an address of another host
@@ -50,7 +50,6 @@ enum ippfvs_refusal {
 	IPPFVS_REFUSAL_SERVICES_FULL,
 	IPPFVS_REFUSAL_SERVICE_TWICE,
 	IPPFVS_REFUSAL_REAL_FAMILY,
-	IPPFVS_REFUSAL_REAL_LOOPBACK,
 	IPPFVS_REFUSAL_REAL_LINK_LOCAL,
 	IPPFVS_REFUSAL_REAL_NOT_UNICAST,
 	IPPFVS_REFUSAL_REAL_NOT_LOCAL,
@@ -85,18 +84,36 @@ enum ippfvs_refusal ippfvs_check_family(u8 family);
 enum ippfvs_refusal ippfvs_check_service(struct net *net, const struct ippfvs_service_key *key);
 
 /**
- * ippfvs_check_method() - choose the forwarding method that was not given
+ * ippfvs_check_routed() - check that packets to a virtual address reach the hooks
+ * @net: the namespace
+ * @key: of the service
+ *
+ * The director need not have the address, and a route may come later, so this refuses nothing. But
+ * without a route the stack drops a packet before it gets to LOCAL_IN or FORWARD.
+ *
+ * Context: process context.
+ * Return: false if no route leads to the address.
+ */
+bool ippfvs_check_routed(struct net *net, const struct ippfvs_service_key *key);
+
+/**
+ * ippfvs_check_method() - choose the forwarding method
  * @net: the namespace, whose addresses are the director's own
  * @key: of the service
  * @spec: the real server's address
+ * @given: enum ippfvs_method that the administrator has given, or IPPFVS_METHOD_UNSPEC
  * @port_given: the administrator has given the real server a port
  * @default_method: the default method of the namespace
+ *
+ * A server at a loopback address or at an address of the director is Local Node, whatever was
+ * given: no other method leads there.
  *
  * Context: process context.
  * Return: enum ippfvs_method.
  */
 u8 ippfvs_check_method(struct net *net, const struct ippfvs_service_key *key,
-		       const struct ippfvs_member_spec *spec, bool port_given, u8 default_method);
+		       const struct ippfvs_member_spec *spec, u8 given, bool port_given,
+		       u8 default_method);
 
 /**
  * ippfvs_check_member() - check that a service of this key may have this member
@@ -111,6 +128,22 @@ u8 ippfvs_check_method(struct net *net, const struct ippfvs_service_key *key,
  */
 enum ippfvs_refusal ippfvs_check_member(struct net *net, const struct ippfvs_service_key *key,
 					const struct ippfvs_member_spec *spec, bool method_stays);
+
+/**
+ * ippfvs_check_fault() - check that a member works with the addresses that there are now
+ * @net: the namespace, whose addresses are the director's own
+ * @key: of the service
+ * @addr: the real server's address
+ * @method: enum ippfvs_method
+ *
+ * Addresses come and go after a member was added, for example by VRRP. So a service may have Local
+ * Node before the director has the virtual address.
+ *
+ * Context: RCU read lock or process context.
+ * Return: enum ippfvs_fault.
+ */
+u8 ippfvs_check_fault(struct net *net, const struct ippfvs_service_key *key,
+		      const union ippfvs_addr *addr, u8 method);
 
 /**
  * struct ippfvs_duplicate - what a set of services has twice

@@ -57,6 +57,42 @@ static const struct rhashtable_params by_key_params = {
 	.automatic_shrinking = true,
 };
 
+/* In by_addr, only the address and the family of a key count. */
+static u32 hash_addr(const void *data, u32 len, u32 seed)
+{
+	const struct ippfvs_service_key *key = data;
+
+	if (key->family == IPPFVS_FAMILY_IPV4)
+		return jhash_1word((__force u32)key->addr.ip, seed);
+	return jhash2((const u32 *)&key->addr, sizeof(key->addr) / sizeof(u32), seed);
+}
+
+static u32 hash_service_addr(const void *data, u32 len, u32 seed)
+{
+	const struct ippfvs_service *service = data;
+
+	return hash_addr(&service->key, len, seed);
+}
+
+static int compare_service_addr(struct rhashtable_compare_arg *arg, const void *data)
+{
+	const struct ippfvs_service_key *wanted = arg->key;
+	const struct ippfvs_service *service = data;
+
+	return wanted->family != service->key.family ||
+	       !ippfvs_addr_equal(&wanted->addr, &service->key.addr);
+}
+
+static const struct rhashtable_params by_addr_params = {
+	.key_offset = offsetof(struct ippfvs_service, key),
+	.key_len = sizeof(struct ippfvs_service_key),
+	.head_offset = offsetof(struct ippfvs_service, addr_node),
+	.hashfn = hash_addr,
+	.obj_hashfn = hash_service_addr,
+	.obj_cmpfn = compare_service_addr,
+	.automatic_shrinking = true,
+};
+
 static struct rhashtable *by_key_of(const struct ippfvs_service_table *table)
 {
 	/* A lookup changes nothing, but rhashtable has no const variant of it. */
@@ -81,6 +117,18 @@ struct ippfvs_service *ippfvs_service_lookup(const struct ippfvs_service_table *
 
 	key.port = 0;
 	return rhashtable_lookup(by_key_of(table), &key, by_key_params);
+}
+
+bool ippfvs_service_table_has_addr(const struct ippfvs_service_table *table, u8 family,
+				   const union ippfvs_addr *addr)
+{
+	struct ippfvs_service_key key = {
+		.addr = *addr,
+		.family = family,
+	};
+
+	/* As in by_key_of(). */
+	return rhltable_lookup((struct rhltable *)&table->by_addr, &key, by_addr_params);
 }
 
 struct ippfvs_service *ippfvs_service_lookup_exact(const struct ippfvs_service_table *table,
@@ -122,12 +170,19 @@ struct ippfvs_service_table *ippfvs_service_table_create(u32 services)
 
 	params.nelem_hint = min_t(u32, services, IPPFVS_SERVICES_MAX);
 	err = rhashtable_init(&table->by_key, &params);
-	if (err) {
-		kfree(table);
-		return ERR_PTR(err);
-	}
+	if (err)
+		goto err_free_table;
+	err = rhltable_init(&table->by_addr, &by_addr_params);
+	if (err)
+		goto err_destroy_by_key;
 	xa_init_flags(&table->by_id, XA_FLAGS_ALLOC | XA_FLAGS_ACCOUNT);
 	return table;
+
+err_destroy_by_key:
+	rhashtable_destroy(&table->by_key);
+err_free_table:
+	kfree(table);
+	return ERR_PTR(err);
 }
 
 static int insert_by_id(struct ippfvs_net *ipn, struct ippfvs_service_table *table,
@@ -164,10 +219,15 @@ int ippfvs_service_table_insert(struct ippfvs_net *ipn, struct ippfvs_service_ta
 
 	/* Count it first, so that lookups try port 0, too, when it can be found. */
 	count_service(table, service, 1);
+	err = rhltable_insert(&table->by_addr, &service->addr_node, by_addr_params);
+	if (err)
+		goto err_erase_id;
 	err = rhashtable_insert_fast(&table->by_key, &service->node, by_key_params);
 	if (!err)
 		return 0;
 
+	rhltable_remove(&table->by_addr, &service->addr_node, by_addr_params);
+err_erase_id:
 	count_service(table, service, -1);
 	xa_erase(&table->by_id, service->id);
 	return err;
@@ -176,6 +236,7 @@ int ippfvs_service_table_insert(struct ippfvs_net *ipn, struct ippfvs_service_ta
 static void unlink_service(struct ippfvs_service_table *table, struct ippfvs_service *service)
 {
 	rhashtable_remove_fast(&table->by_key, &service->node, by_key_params);
+	rhltable_remove(&table->by_addr, &service->addr_node, by_addr_params);
 	xa_erase(&table->by_id, service->id);
 	count_service(table, service, -1);
 }
@@ -358,6 +419,7 @@ static void free_table(struct work_struct *work)
 	struct ippfvs_service_table *table;
 
 	table = container_of(to_rcu_work(work), struct ippfvs_service_table, free);
+	rhltable_destroy(&table->by_addr);
 	rhashtable_free_and_destroy(&table->by_key, free_service, NULL);
 	xa_destroy(&table->by_id);
 	kfree(table);

@@ -53,6 +53,7 @@ void ippfvs_services_exit(void);
 /**
  * struct ippfvs_service_table - every virtual service of a namespace
  * @by_key: the services by key, for packets; RCU
+ * @by_addr: the services by virtual address, for packets at ports without a service; RCU
  * @by_id: the services in the order in which they were added, for dumps that resume; RCU
  * @n: the number of services; written under the namespace's lock
  * @any_port: how many services cover every port; written under the namespace's lock.
@@ -61,6 +62,7 @@ void ippfvs_services_exit(void);
  */
 struct ippfvs_service_table {
 	struct rhashtable by_key;
+	struct rhltable by_addr;
 	struct xarray by_id;
 	u32 n;
 	u32 any_port;
@@ -83,6 +85,18 @@ struct ippfvs_service_table {
 struct ippfvs_service *ippfvs_service_lookup(const struct ippfvs_service_table *table, u8 family,
 					     u8 protocol, const union ippfvs_addr *addr,
 					     __be16 port);
+
+/**
+ * ippfvs_service_table_has_addr() - whether a service has a virtual address
+ * @table: the table
+ * @family: IPPFVS_FAMILY_*
+ * @addr: the address
+ *
+ * Context: RCU read lock.
+ * Return: true if there is one, whatever its port and protocol.
+ */
+bool ippfvs_service_table_has_addr(const struct ippfvs_service_table *table, u8 family,
+				   const union ippfvs_addr *addr);
 
 /**
  * ippfvs_service_lookup_exact() - find the service that has a key

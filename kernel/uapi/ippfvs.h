@@ -11,7 +11,8 @@
  *
  * Attributes are validated strictly. An unknown attribute, a wrong length, an unknown flag or a
  * value out of range is refused with -EINVAL or -ERANGE, with a sentence in NLMSGERR_ATTR_MSG and
- * the attribute in NLMSGERR_ATTR_OFFS. A refused request changes nothing. (For a refused dump, old
+ * the attribute in NLMSGERR_ATTR_OFFS. A refused request changes nothing. A message with the error 0 is
+ * a warning: the request was carried out. (For a refused dump, old
  * kernels such as 6.1 cannot report the attribute.)
  *
  * The message tree
@@ -33,14 +34,17 @@
  *     IPPFVS_REAL_PORT          be16     0 or absent: the port of the service
  *     IPPFVS_REAL_WEIGHT        u32      0..IPPFVS_WEIGHT_MAX; absent in NEW: 1;
  *                                        0: no new connections
- *     IPPFVS_REAL_METHOD        u8       enum ippfvs_method; absent in NEW: local
- *                                        for a loopback address or an address of
- *                                        the director, else NAT if a port is
- *                                        given, else the default method of the
- *                                        namespace; absent in SET: unchanged
+ *     IPPFVS_REAL_METHOD        u8       enum ippfvs_method; for a loopback address
+ *                                        or an address of the director always
+ *                                        local, whatever is given; absent in NEW:
+ *                                        NAT if a port is given, else the default
+ *                                        method of the namespace; absent in SET:
+ *                                        unchanged
  *     IPPFVS_REAL_STATS         nest     answers only
  *     IPPFVS_REAL_ACTIVE        u32      answers only; established connections
  *     IPPFVS_REAL_INACTIVE      u32      answers only; all other connections
+ *     IPPFVS_REAL_FAULT         u8       answers to REAL_GET only; enum ippfvs_fault;
+ *                                        absent: none
  *   Address and port are the key of a real server within its service.
  *
  *   IPPFVS_A_CONN                        a connection; answers only
@@ -200,6 +204,7 @@ enum ippfvs_real_attr {
 	IPPFVS_REAL_STATS,
 	IPPFVS_REAL_ACTIVE,
 	IPPFVS_REAL_INACTIVE,
+	IPPFVS_REAL_FAULT,
 	__IPPFVS_REAL_MAX
 };
 #define IPPFVS_REAL_MAX (__IPPFVS_REAL_MAX - 1)
@@ -260,6 +265,16 @@ enum ippfvs_method {
 };
 #define IPPFVS_METHOD_MAX (__IPPFVS_METHOD_MAX - 1)
 
+/* Why a real server cannot work, or not as it is configured: addresses have changed. */
+enum ippfvs_fault {
+	IPPFVS_FAULT_UNSPEC,
+	IPPFVS_FAULT_REAL_IS_OWN,	/* RIP is the director's, and the method is not local */
+	IPPFVS_FAULT_REAL_NOT_OWN,	/* Local Node, and RIP is not the director's */
+	IPPFVS_FAULT_VIRTUAL_NOT_OWN,	/* Local Node, and VIP is not the director's */
+	__IPPFVS_FAULT_MAX
+};
+#define IPPFVS_FAULT_MAX (__IPPFVS_FAULT_MAX - 1)
+
 /* States of a connection; the names of TCP states are those of RFC 9293. */
 enum ippfvs_state {
 	IPPFVS_STATE_NONE,
@@ -293,6 +308,7 @@ enum ippfvs_drop {
 	IPPFVS_DROP_NOT_WRITABLE,	/* packet cannot be changed: no memory, or LRO */
 	IPPFVS_DROP_ICMP,		/* ICMP error that cannot be forwarded */
 	IPPFVS_DROP_NO_LISTENER,	/* Local Node: no socket listens */
+	IPPFVS_DROP_NO_SERVICE,		/* to an address that only services have, not to them */
 	__IPPFVS_DROP_MAX
 };
 #define IPPFVS_DROP_MAX (__IPPFVS_DROP_MAX - 1)

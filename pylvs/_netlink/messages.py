@@ -23,6 +23,7 @@ from ..model import (
     Drops,
     Event,
     Evictions,
+    Fault,
     Method,
     Protocol,
     Real,
@@ -75,6 +76,7 @@ REAL = AttrSet(
     stats=STATS,
     active="u32",
     inactive="u32",
+    fault="u8",
 )
 CONN = AttrSet(
     "IPPFVS_CONN_",
@@ -218,7 +220,9 @@ _CONFIG = {
 
 _services = Decoder(MESSAGE, service={**_SERVICE_KEY, "scheduler": b"", "reals": 0, **_COUNTERS})
 _reals = Decoder(
-    MESSAGE, service=_SERVICE_RULE, real={**_REAL_RULE, "active": 0, "inactive": 0, **_COUNTERS}
+    MESSAGE,
+    service=_SERVICE_RULE,
+    real={**_REAL_RULE, "active": 0, "inactive": 0, "fault": 0, **_COUNTERS},
 )
 _rules = Decoder(MESSAGE, service=_SERVICE_RULE, real=_REAL_RULE)
 _connections = Decoder(MESSAGE, conn=dict.fromkeys(CONN.attrs, REQUIRED))
@@ -236,6 +240,7 @@ _event = Decoder(
 _PROTOCOLS = {int(protocol): protocol for protocol in Protocol}
 _METHODS = {0: None, **{int(method): method for method in Method}}
 _CONN_METHODS = {int(method): method for method in Method}
+_FAULTS = {0: None, **{int(fault): fault for fault in Fault}}
 _STATES = {int(state): state for state in State}
 _FAMILIES = {4: AF_INET, 16: AF_INET6}
 _ZEROES = Stats()  # shared by all real servers that counted nothing
@@ -438,8 +443,9 @@ def _real_infos(rows: Iterable[Row]) -> list[RealInfo]:
             active,
             inactive,
             Stats(*counters) if any(counters) else _ZEROES,
+            _FAULTS[fault],
         )
-        for address, port, weight, method, active, inactive, *counters in rows
+        for address, port, weight, method, active, inactive, fault, *counters in rows
     ]
 
 

@@ -94,6 +94,8 @@ def _change(lvs: Manager, request: Request) -> None:
         lvs.send(command, service, request.endpoint)
     else:
         lvs.send(command, service, request.endpoint, request.weight, request.method, flags=flags)
+    if lvs.warning and service is not None:
+        print(f"ippfvsadm: warning: {service.name}: {lvs.warning}", file=sys.stderr)
 
 
 def _change_of(verb: str) -> tuple[Command, int]:

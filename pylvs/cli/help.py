@@ -165,6 +165,10 @@ _DESCRIPTION = (
         "In a pipe the listing is the table of the 1999 paper. On a terminal it shows connections, "
         "too."
     ),
+    (
+        "A real server at a loopback address or at an address of the director is Local Node, "
+        "whatever method is given."
+    ),
 )
 _EXIT = (
     (

@@ -43,13 +43,25 @@ def _rules(lvs: Manager, request: Request) -> None:
     if sys.stdout.isatty():
         from .._terminal import rules
 
-        _draw(rules(_services(lvs, request), *_screen()))
+        services = _services(lvs, request)
+        _draw(rules(services, *_screen()))
+        _warn(services)
     elif "verbose" in request.given:
-        write_lines(_listing.rules(_services(lvs, request)))
+        services = _services(lvs, request)
+        write_lines(_listing.rules(services))
+        _warn(services)
     elif request.service is None:  # rules are read faster without their counters
         write_lines(_listing.paper(lvs.map_rules(_listing.cells)))
     else:
-        write_lines(_listing.paper([_listing.cells(each) for each in _services(lvs, request)]))
+        services = _services(lvs, request)
+        write_lines(_listing.paper([_listing.cells(each) for each in services]))
+        _warn(services)
+
+
+def _warn(services: list[ServiceInfo]) -> None:
+    """Name on standard error the real servers that cannot work with the addresses of now."""
+    for sentence in _listing.faults(services):
+        print(f"ippfvsadm: warning: {sentence}", file=sys.stderr)
 
 
 def _stats(lvs: Manager, request: Request) -> None:

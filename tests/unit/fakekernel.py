@@ -92,6 +92,7 @@ class FakeKernel:
         self.announced: list[tuple[Command, bytes] | None] = []
         self.requests: list[tuple[Command, bytes, int]] = []
         self.open = 1
+        self.warning = ""
 
     # The transport
 

@@ -56,6 +56,7 @@ class DropsNest(Nest):
         ("IPPFVS_DROP_NOT_WRITABLE", "uint64"),
         ("IPPFVS_DROP_ICMP", "uint64"),
         ("IPPFVS_DROP_NO_LISTENER", "uint64"),
+        ("IPPFVS_DROP_NO_SERVICE", "uint64"),
     )
 
 
@@ -101,6 +102,7 @@ class RealNest(Nest):
         ("IPPFVS_REAL_STATS", "stats"),
         ("IPPFVS_REAL_ACTIVE", "uint32"),
         ("IPPFVS_REAL_INACTIVE", "uint32"),
+        ("IPPFVS_REAL_FAULT", "uint8"),
     )
 
 

@@ -58,6 +58,13 @@ def test_the_papers_commands_give_the_papers_table(paper: Run) -> None:
         assert paper(same).out == PAPER_TABLE
 
 
+def test_a_warning_of_the_kernel_is_printed(run: Run, kernel: FakeKernel) -> None:
+    kernel.warning = "no route leads to the virtual address"
+    assert run("-A -t 10.0.0.1:80") == Outcome(
+        0, "", "ippfvsadm: warning: tcp 10.0.0.1:80: no route leads to the virtual address\n"
+    )
+
+
 def saved(run: Run) -> list[str]:
     lines = run("-S").out.splitlines()
     return [line for line in lines if not line.startswith("--")]

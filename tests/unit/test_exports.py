@@ -23,6 +23,7 @@ NAMES = [
     "Event",
     "Evictions",
     "FamilyMismatch",
+    "Fault",
     "InvalidValue",
     "Manager",
     "Method",

@@ -24,6 +24,7 @@ from pylvs.model import (
     Drops,
     Event,
     Evictions,
+    Fault,
     Method,
     Protocol,
     Real,
@@ -58,7 +59,8 @@ from tests.unit.strategies import (
 
 U32 = st.integers(0, 2**32 - 1)
 INFOS = st.tuples(services(), STATS, U32)
-REALS = st.builds(RealInfo, ENDPOINTS, WEIGHTS, METHODS, U32, U32, STATS)
+FAULTS = st.none() | st.sampled_from(Fault)
+REALS = st.builds(RealInfo, ENDPOINTS, WEIGHTS, METHODS, U32, U32, STATS, FAULTS)
 GROUPS = st.lists(st.tuples(services(), st.lists(REALS, min_size=1, max_size=4)), max_size=4)
 
 
@@ -148,6 +150,7 @@ def real_nest(real: RealInfo) -> tuple[str, Values]:
         ("IPPFVS_REAL_STATS", stats_tree(real.stats)),
         ("IPPFVS_REAL_ACTIVE", real.active),
         ("IPPFVS_REAL_INACTIVE", real.inactive),
+        *([("IPPFVS_REAL_FAULT", int(real.fault))] if real.fault is not None else []),
     ]
 
 
@@ -276,12 +279,14 @@ def test_settings_are_decoded(config: Config) -> None:
     assert (info.services, info.schedulers) == (3, ("rr", "wrr"))
 
 
-@given(STATS, st.lists(COUNTS, min_size=13, max_size=13), COUNTS, COUNTS)
+REASONS = [name for name, kind in DropsNest.nla_map if kind != "none"]
+
+
+@given(STATS, st.lists(COUNTS, min_size=len(REASONS), max_size=len(REASONS)), COUNTS, COUNTS)
 def test_stats_drops_and_evictions_are_decoded(
     stats: Stats, counts: list[int], conflict: int, pressure: int
 ) -> None:
-    names = [name for name, kind in DropsNest.nla_map if kind != "none"]
-    drops = list(zip(names, counts, strict=True))
+    drops = list(zip(REASONS, counts, strict=True))
     tree = [("IPPFVS_A_STATS", stats_tree(stats)), ("IPPFVS_A_DROPS", drops)]
     assert messages.decode_stats(encode(tree)) == (stats, Drops(*counts), Evictions())
     evicted = [("IPPFVS_EVICTION_CONFLICT", conflict), ("IPPFVS_EVICTION_PRESSURE", pressure)]
