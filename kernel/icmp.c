@@ -127,7 +127,7 @@ static enum ippfvs_verdict rewrite_and_send(struct icmp_error *error, enum ippfv
 		return IPPFVS_PASS;
 
 	ippfvs_packet_decrement_ttl(pkt);
-	return ippfvs_send(pkt, dst, dst_mtu(dst));
+	return ippfvs_send(pkt, dst, ippfvs_send_mtu(pkt, dst));
 }
 
 /*

@@ -114,6 +114,14 @@ static bool is_unicast_route(const struct dst_entry *dst, u8 family)
 	return !(dst_rt6_info(dst)->rt6i_flags & RTF_LOCAL);
 }
 
+/* The learned MTU has replaced the configured one in the metrics of such a route. */
+u32 ippfvs_route_configured_mtu6(const struct dst_entry *dst)
+{
+	const struct fib6_info *from = rcu_dereference(dst_rt6_info(dst)->from);
+
+	return from ? from->fib6_pmtu : 0;
+}
+
 struct ippfvs_route *ippfvs_route_renew(struct net *net, const struct ippfvs_real *real,
 					struct ippfvs_route *route)
 {

@@ -5,7 +5,9 @@
 
 #include "../core/tuple.h"
 
-struct dst_entry;
+#include <net/addrconf.h>
+#include <net/dst.h>
+
 struct ippfvs_packet;
 struct ippfvs_real;
 struct net;
@@ -90,6 +92,26 @@ struct dst_entry *ippfvs_route_to_client(const struct ippfvs_packet *pkt,
  */
 bool ippfvs_route_source(struct net *net, u8 family, const union ippfvs_addr *daddr,
 			 union ippfvs_addr *saddr);
+
+/**
+ * ippfvs_route_configured_mtu6() - the configured MTU of an IPv6 route that may have learned one
+ * @dst: the route
+ *
+ * Context: RCU.
+ * Return: bytes, or 0 if the route has no MTU of its own.
+ */
+u32 ippfvs_route_configured_mtu6(const struct dst_entry *dst);
+
+/* The MTU of the route's device for packets of @family. Context: RCU. */
+static inline u32 ippfvs_route_device_mtu(const struct dst_entry *dst, u8 family)
+{
+	const struct inet6_dev *idev;
+
+	if (family == IPPFVS_FAMILY_IPV4)
+		return READ_ONCE(dst->dev->mtu);
+	idev = __in6_dev_get(dst->dev);
+	return idev ? READ_ONCE(idev->cnf.mtu6) : IPV6_MIN_MTU;
+}
 
 /* Whether the route leads to the director itself. Context: RCU. */
 bool ippfvs_route_is_local(const struct dst_entry *dst, u8 family);

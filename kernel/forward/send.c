@@ -106,6 +106,9 @@ static __always_inline enum ippfvs_verdict transmit(struct ippfvs_packet *pkt, u
 	if (unlikely(needs_stack(pkt, dst, mtu))) {
 		if (!skb_dst_force(skb))
 			return ippfvs_drop(pkt, IPPFVS_DROP_NO_ROUTE);
+		/* The stack fragments by ippfvs_send_mtu(), too, but not the outer packets of a tunnel. */
+		if (ippfvs_packet_ipv4(pkt) && ip_hdr(skb)->protocol != IPPROTO_IPIP)
+			IPCB(skb)->flags |= IPSKB_FORWARDED;
 		dst_output(pkt->net, skb->sk, skb);
 		return IPPFVS_STOLEN;
 	}
