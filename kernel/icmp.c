@@ -9,6 +9,7 @@
 
 #include "conn/table.h"
 #include "forward/forward.h"
+#include "forward/ingress.h"
 #include "forward/route.h"
 #include "forward/send.h"
 #include "forward/rewrite.h"
@@ -143,6 +144,9 @@ static enum ippfvs_verdict to_client(struct icmp_error *error)
 
 	if (pkt->hook == IPPFVS_LOCAL_OUT)
 		return rewrite_and_send(error, IPPFVS_END_VIRTUAL, NULL, NULL);
+	if (!ippfvs_ingress_is_known(pkt, error->conn->real) &&
+	    !ippfvs_ingress_is_valid(pkt, error->conn->real))
+		return ippfvs_drop(pkt, IPPFVS_DROP_WRONG_DEVICE);
 
 	ippfvs_conn_addr(error->conn, IPPFVS_END_VIRTUAL, &virtual);
 	if (pkt->hook == IPPFVS_LOCAL_IN)

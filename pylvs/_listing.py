@@ -31,6 +31,7 @@ DROPPED = {
     "not_writable": "cannot be changed: no memory, or LRO is on",
     "icmp": "ICMP error that cannot be forwarded",
     "no_listener": "Local Node: no socket of the director listens",
+    "wrong_device": "reply from a device by which no route leads to the real server",
 }
 CONNECTION = ("Protocol", "Expires", "State", "Method", "Client", "Virtual", "Real")
 

@@ -283,6 +283,7 @@ class Drops:
     not_writable: int = 0
     icmp: int = 0
     no_listener: int = 0
+    wrong_device: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 
 #include "../packet.h"
 #include "../service/real.h"
+#include "ingress.h"
 
 #include <net/addrconf.h>
 #include <net/dst.h>
@@ -122,10 +123,11 @@ u32 ippfvs_route_configured_mtu6(const struct dst_entry *dst)
 	return from ? from->fib6_pmtu : 0;
 }
 
-struct ippfvs_route *ippfvs_route_renew(struct net *net, const struct ippfvs_real *real,
+struct ippfvs_route *ippfvs_route_renew(struct net *net, struct ippfvs_real *real,
 					struct ippfvs_route *route)
 {
 	ippfvs_route_release(route);
+	ippfvs_ingress_forget(real);
 	if (!lookup_route(net, real->family, &real->addr, 0, route))
 		return NULL;
 	if (is_unicast_route(route->dst, real->family))

@@ -58,13 +58,13 @@ void ippfvs_route_release(struct ippfvs_route *route);
 /**
  * ippfvs_route_renew() - look up the route to a real server again
  * @net: namespace
- * @real: the real server
+ * @real: the real server; it forgets which devices its packets come from
  * @route: this CPU's route to @real, empty or stale
  *
  * Context: RCU, bottom halves off.
  * Return: @route, or NULL if there is no route to another machine.
  */
-struct ippfvs_route *ippfvs_route_renew(struct net *net, const struct ippfvs_real *real,
+struct ippfvs_route *ippfvs_route_renew(struct net *net, struct ippfvs_real *real,
 					struct ippfvs_route *route);
 
 /**

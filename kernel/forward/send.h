@@ -80,8 +80,7 @@ ippfvs_send_prepare(struct ippfvs_packet *pkt, const struct dst_entry *dst, u32 
 }
 
 /* This CPU's route to a real server, looked up again when it is stale, or NULL. */
-static inline struct ippfvs_route *ippfvs_route_to_real(struct net *net,
-							const struct ippfvs_real *real)
+static inline struct ippfvs_route *ippfvs_route_to_real(struct net *net, struct ippfvs_real *real)
 {
 	struct ippfvs_route *route = &this_cpu_ptr(real->cpu)->route;
 
@@ -114,8 +113,8 @@ struct ippfvs_path {
  * Return: IPPFVS_PASS if the packet may be changed and sent, else its final verdict.
  */
 static __always_inline enum ippfvs_verdict ippfvs_path_open(struct ippfvs_packet *pkt,
-							    const struct ippfvs_real *real,
-							    u32 overhead, struct ippfvs_path *path)
+							    struct ippfvs_real *real, u32 overhead,
+							    struct ippfvs_path *path)
 {
 	u32 mtu;
 

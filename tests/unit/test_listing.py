@@ -200,7 +200,7 @@ def test_drops_and_timeouts() -> None:
         "Reason          Dropped  What",
         "no_server       5        opens a connection, but no real server takes new ones",
     ]
-    assert lines[-1] == "no_listener     7        Local Node: no socket of the director listens"
+    assert "no_listener     7        Local Node: no socket of the director listens" in lines
     assert list(listing.DROPPED) == [field.name for field in fields(Drops)]
     config = ConfigInfo(Method.NAT, 7200, 120, 300)
     assert text(listing.timeouts(config)) == (

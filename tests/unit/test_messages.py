@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from socket import htons
 from typing import Any
 
@@ -275,7 +275,7 @@ def test_settings_are_decoded(config: Config) -> None:
     assert (info.services, info.schedulers) == (3, ("rr", "wrr"))
 
 
-@given(STATS, st.lists(COUNTS, min_size=13, max_size=13))
+@given(STATS, st.lists(COUNTS, min_size=len(fields(Drops)), max_size=len(fields(Drops))))
 def test_stats_and_drops_are_decoded(stats: Stats, counts: list[int]) -> None:
     names = [name for name, kind in DropsNest.nla_map if kind != "none"]
     drops = list(zip(names, counts, strict=True))
