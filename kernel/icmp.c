@@ -139,7 +139,7 @@ static enum ippfvs_verdict rewrite_and_send(struct icmp_error *error, enum ippfv
 static enum ippfvs_verdict to_client(struct icmp_error *error)
 {
 	struct ippfvs_packet *pkt = error->pkt;
-	union ippfvs_addr virtual, client;
+	union ippfvs_addr virtual;
 	struct dst_entry *dst;
 
 	if (pkt->hook == IPPFVS_LOCAL_OUT)
@@ -152,8 +152,7 @@ static enum ippfvs_verdict to_client(struct icmp_error *error)
 	if (pkt->hook == IPPFVS_LOCAL_IN)
 		return rewrite_and_send(error, IPPFVS_END_VIRTUAL, &virtual, NULL);
 
-	ippfvs_conn_addr(error->conn, IPPFVS_END_CLIENT, &client);
-	dst = ippfvs_route_to_client(pkt, &virtual, &client);
+	dst = ippfvs_route_to_client(pkt, error->conn);
 	if (!dst)
 		return ippfvs_drop(pkt, IPPFVS_DROP_ICMP);
 	if (ippfvs_route_is_local(dst, error->conn->family)) {

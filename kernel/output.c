@@ -42,10 +42,7 @@ enum ippfvs_verdict ippfvs_output(struct ippfvs_packet *pkt, struct ippfvs_conn 
 		return ippfvs_drop(pkt, IPPFVS_DROP_WRONG_DEVICE);
 
 	if (pkt->hook == IPPFVS_PREROUTING || pkt->hook == IPPFVS_FORWARD) {
-		union ippfvs_addr virtual;
-
-		ippfvs_conn_addr(conn, IPPFVS_END_VIRTUAL, &virtual);
-		dst = ippfvs_route_to_client(pkt, &virtual, &pkt->wire.tuple.daddr);
+		dst = ippfvs_route_to_client(pkt, conn);
 		if (!dst)
 			return ippfvs_drop(pkt, IPPFVS_DROP_NO_ROUTE);
 		if (ippfvs_route_is_local(dst, conn->family)) {

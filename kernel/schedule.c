@@ -5,6 +5,7 @@
 #include "core/tcp_state.h"
 #include "early.h"
 #include "forward/forward.h"
+#include "forward/link.h"
 #include "net.h"
 #include "reject.h"
 #include "service/pool.h"
@@ -45,6 +46,13 @@ static struct ippfvs_conn *add_conn(struct ippfvs_packet *pkt, const struct ippf
 		.state = ippfvs_packet_tcp(pkt) ? IPPFVS_STATE_SYN_SENT : IPPFVS_STATE_UDP,
 	};
 
+	if (plan.method == IPPFVS_METHOD_NAT) {
+		int link = ippfvs_link_learn(pkt);
+
+		if (unlikely(link < 0))
+			return ERR_PTR(link);
+		plan.link = link;
+	}
 	if (plan.method == IPPFVS_METHOD_LOCAL)
 		plan.two_way =
 			ippfvs_local_rewrites_reply(pkt, &plan.real->addr, plan.port, &plan.addr);

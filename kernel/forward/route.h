@@ -8,6 +8,7 @@
 #include <net/addrconf.h>
 #include <net/dst.h>
 
+struct ippfvs_conn;
 struct ippfvs_packet;
 struct ippfvs_real;
 struct net;
@@ -69,16 +70,18 @@ struct ippfvs_route *ippfvs_route_renew(struct net *net, struct ippfvs_real *rea
 
 /**
  * ippfvs_route_to_client() - find the route for a reply
- * @pkt: the reply; its mark counts
- * @from: the virtual address
- * @client: the client's address
+ * @pkt: the reply or an ICMP error for the client, at PREROUTING or FORWARD; its mark and DSCP count
+ * @conn: its connection
+ *
+ * Rules (`ip rule`) see the reply as it leaves: from the virtual address and port, in the client's
+ * VRF, with the mark that conntrack had for the connection unless @pkt has one. Rules for an input
+ * device see the device of @pkt.
  *
  * Context: RCU, bottom halves off.
  * Return: the route with a reference, or NULL.
  */
 struct dst_entry *ippfvs_route_to_client(const struct ippfvs_packet *pkt,
-					 const union ippfvs_addr *from,
-					 const union ippfvs_addr *client);
+					 const struct ippfvs_conn *conn);
 
 /**
  * ippfvs_route_source() - the director's own address towards a destination
