@@ -73,6 +73,9 @@ enum ippfvs_verdict ippfvs_input_early(struct ippfvs_packet *pkt)
 	struct ippfvs_conn *conn;
 	enum ippfvs_conn_dir dir;
 
+	/* The stack processes IPv4 options, and refuses source routes, before the later hooks. */
+	if (unlikely(pkt->wire.options) && ippfvs_packet_ipv4(pkt))
+		return IPPFVS_PASS;
 	if (unlikely(pkt->wire.inner))
 		return ippfvs_icmp_input(pkt);
 	conn = lookup_conn(pkt, &dir);

@@ -4,6 +4,7 @@
  * namespace, and what ends with the last service, the namespace or the module.
  */
 #include "conn/worker.h"
+#include "forward/link.h"
 #include "hook.h"
 #include "net.h"
 #include "nl/nl.h"
@@ -16,6 +17,7 @@
 #include <linux/netdevice.h>
 #include <linux/notifier.h>
 #include <linux/rcupdate.h>
+#include <linux/slab.h>
 #include <linux/user_namespace.h>
 #include <net/genetlink.h>
 #include <net/net_namespace.h>
@@ -59,9 +61,14 @@ static int start(struct ippfvs_net *ipn)
 	if (err)
 		return err;
 
+	err = -ENOMEM;
+	ipn->links = ippfvs_links_create();
+	if (!ipn->links)
+		goto out_stop_table;
+
 	err = defrag_enable(ipn->net);
 	if (err)
-		goto out_stop_table;
+		goto out_free_links;
 
 	ippfvs_addr_filter_fill(&ipn->own_addrs, ipn->net);
 	err = ippfvs_hooks_register(ipn->net);
@@ -71,6 +78,9 @@ static int start(struct ippfvs_net *ipn)
 
 out_defrag_disable:
 	defrag_disable(ipn->net);
+out_free_links:
+	kfree(ipn->links);
+	ipn->links = NULL;
 out_stop_table:
 	ippfvs_conn_table_stop(&ipn->conns);
 	return err;
@@ -85,6 +95,8 @@ static void stop(struct ippfvs_net *ipn)
 	synchronize_net(); /* wait for packets that are in a hook */
 	defrag_disable(ipn->net);
 	ippfvs_conn_table_stop(&ipn->conns);
+	kfree(ipn->links);
+	ipn->links = NULL;
 }
 
 static const struct ippfvs_service_events service_events = {

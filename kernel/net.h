@@ -11,6 +11,7 @@
 #include <linux/mutex.h>
 #include <net/netns/generic.h>
 
+struct ippfvs_links;
 struct ippfvs_service_table;
 struct net;
 
@@ -29,6 +30,7 @@ extern unsigned int ippfvs_net_id;
  * @conns: connections; it has buckets only while there is a service
  * @own_addrs: filter of the namespace's IPv4 addresses
  * @drops: dropped packets by reason
+ * @links: links to clients; NULL while there is no service
  */
 struct ippfvs_net {
 	struct net *net;
@@ -41,6 +43,7 @@ struct ippfvs_net {
 	struct ippfvs_conn_table conns;
 	struct ippfvs_addr_filter own_addrs;
 	struct ippfvs_drops drops;
+	struct ippfvs_links *links;
 };
 
 static inline struct ippfvs_net *ippfvs_net(const struct net *net)

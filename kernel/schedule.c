@@ -5,6 +5,8 @@
 #include "core/tcp_state.h"
 #include "early.h"
 #include "forward/forward.h"
+#include "forward/link.h"
+#include "forward/send.h"
 #include "net.h"
 #include "reject.h"
 #include "service/pool.h"
@@ -47,6 +49,13 @@ static struct ippfvs_conn *add_conn(struct ippfvs_packet *pkt, const struct ippf
 		.position = ippfvs_tcp_position(ippfvs_packet_tcp_seq(pkt)),
 	};
 
+	if (plan.method == IPPFVS_METHOD_NAT) {
+		int link = ippfvs_link_learn(pkt);
+
+		if (unlikely(link < 0))
+			return ERR_PTR(link);
+		plan.link = link;
+	}
 	if (plan.method == IPPFVS_METHOD_LOCAL)
 		plan.two_way =
 			ippfvs_local_rewrites_reply(pkt, &plan.real->addr, plan.port, &plan.addr);
@@ -62,6 +71,26 @@ static bool has_no_listener(const struct ippfvs_packet *pkt, const struct ippfvs
 	       !ippfvs_local_has_socket(pkt, &member->real->addr, real_port(member, pkt));
 }
 
+static bool is_link_local(const struct ippfvs_packet *pkt)
+{
+	return !ippfvs_packet_ipv4(pkt) &&
+	       (pkt->wire.tuple.saddr.word[0] & htonl(0xffc00000)) == htonl(0xfe800000);
+}
+
+/*
+ * A packet from a link-local address must not leave its link (RFC 4291, 2.5.6). By VS-NAT it would
+ * get no reply even there, because the server would send the reply to the client directly.
+ */
+static bool is_beyond_scope(const struct ippfvs_packet *pkt, const struct ippfvs_member *member)
+{
+	const struct ippfvs_route *route;
+
+	if (likely(!is_link_local(pkt)) || member->method == IPPFVS_METHOD_LOCAL)
+		return false;
+	route = ippfvs_route_to_real(pkt->net, member->real);
+	return member->method == IPPFVS_METHOD_NAT || !route || route->dst->dev != pkt->in;
+}
+
 static enum ippfvs_verdict open_conn(struct ippfvs_packet *pkt, struct ippfvs_pool *pool)
 {
 	const struct ippfvs_flow flow = { .hash = pkt->hash };
@@ -73,6 +102,8 @@ static enum ippfvs_verdict open_conn(struct ippfvs_packet *pkt, struct ippfvs_po
 		return ippfvs_reject(pkt, IPPFVS_DROP_NO_SERVER);
 	if (unlikely(has_no_listener(pkt, member)))
 		return ippfvs_reject(pkt, IPPFVS_DROP_NO_LISTENER);
+	if (unlikely(is_beyond_scope(pkt, member)))
+		return ippfvs_reject_no_route(pkt);
 
 	conn = add_conn(pkt, member);
 	if (IS_ERR(conn))

@@ -31,7 +31,8 @@
 	{ IPPFVS_DROP_NOT_WRITABLE,	"not_writable" },	\
 	{ IPPFVS_DROP_ICMP,		"icmp" },		\
 	{ IPPFVS_DROP_NO_LISTENER,	"no_listener" },	\
-	{ IPPFVS_DROP_NO_SERVICE,	"no_service" }
+	{ IPPFVS_DROP_NO_SERVICE,	"no_service" },	\
+	{ IPPFVS_DROP_WRONG_DEVICE,	"wrong_device" }
 
 #define IPPFVS_TRACE_HOOKS				\
 	{ IPPFVS_PREROUTING,	"prerouting" },		\

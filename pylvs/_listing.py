@@ -43,6 +43,7 @@ DROPPED = {
     "icmp": "ICMP error that cannot be forwarded",
     "no_listener": "Local Node: no socket of the director listens",
     "no_service": "to a virtual address that no host has, at a port without a service",
+    "wrong_device": "reply from a device by which no route leads to the real server",
 }
 FAULTS = {
     Fault.REAL_IS_OWN: (

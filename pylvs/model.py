@@ -300,6 +300,7 @@ class Drops:
     icmp: int = 0
     no_listener: int = 0
     no_service: int = 0
+    wrong_device: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,7 @@ struct ippfvs_conn *ippfvs_conn_create(const struct ippfvs_conn_plan *plan)
 	conn->two_way = plan->two_way;
 	conn->by_tuple = false;
 	atomic64_set(&conn->state, first_word(conn, plan->state, plan->position));
+	conn->link = plan->link;
 	set_addr(conn, IPPFVS_END_CLIENT, &tuple->saddr);
 	set_addr(conn, IPPFVS_END_VIRTUAL, &tuple->daddr);
 	set_addr(conn, IPPFVS_END_REAL, &plan->addr);

@@ -57,6 +57,7 @@ static inline enum ippfvs_conn_end ippfvs_conn_dest(enum ippfvs_conn_dir dir)
  * @method: enum ippfvs_method; a later change of the real server's method does not alter it
  * @two_way: replies pass the director
  * @by_tuple: linked in the five-tuple index and not at its client (insert.c)
+ * @link: number of the link to the client (forward/link.h), or 0
  * @ip: IPv4 addresses by enum ippfvs_conn_end
  * @ip6: IPv6 addresses by enum ippfvs_conn_end; such an entry is longer
  *
@@ -72,6 +73,7 @@ struct ippfvs_conn {
 	u8 method;
 	bool two_way;
 	bool by_tuple;
+	u8 link;
 	union {
 		__be32 ip[IPPFVS_CONN_ENDS];
 		struct in6_addr ip6[IPPFVS_CONN_ENDS];
@@ -179,6 +181,7 @@ static inline void ippfvs_conn_addr(const struct ippfvs_conn *conn, enum ippfvs_
  * @state: enum ippfvs_state after the first packet
  * @position: ippfvs_tcp_position() of the first packet; 0 for UDP
  * @two_way: replies pass the director
+ * @link: number of the link to the client (forward/link.h), or 0
  */
 struct ippfvs_conn_plan {
 	const struct ippfvs_tuple *tuple;
@@ -190,6 +193,7 @@ struct ippfvs_conn_plan {
 	u8 state;
 	u16 position;
 	bool two_way;
+	u8 link;
 };
 
 /**

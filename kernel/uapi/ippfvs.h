@@ -309,6 +309,7 @@ enum ippfvs_drop {
 	IPPFVS_DROP_ICMP,		/* ICMP error that cannot be forwarded */
 	IPPFVS_DROP_NO_LISTENER,	/* Local Node: no socket listens */
 	IPPFVS_DROP_NO_SERVICE,		/* to an address that only services have, not to them */
+	IPPFVS_DROP_WRONG_DEVICE,	/* reply from where no route leads to the server */
 	__IPPFVS_DROP_MAX
 };
 #define IPPFVS_DROP_MAX (__IPPFVS_DROP_MAX - 1)

@@ -57,6 +57,7 @@ class DropsNest(Nest):
         ("IPPFVS_DROP_ICMP", "uint64"),
         ("IPPFVS_DROP_NO_LISTENER", "uint64"),
         ("IPPFVS_DROP_NO_SERVICE", "uint64"),
+        ("IPPFVS_DROP_WRONG_DEVICE", "uint64"),
     )
 
 
