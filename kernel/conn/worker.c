@@ -13,6 +13,7 @@
 #include <linux/module.h>
 #include <linux/random.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
@@ -298,10 +299,14 @@ static void resize(struct ippfvs_conn_table *table)
 
 	if (!next) {
 		unsigned int bits = wanted_bits(table, buckets);
+		struct mem_cgroup *before;
 
 		if (bits == buckets->bits && !needs_renewal(table, buckets))
 			return;
+		/* Charged to whoever the entries are charged to, if to anybody. */
+		before = set_active_memcg(table->config->memcg);
 		next = create_largest(bits, buckets->bits);
+		set_active_memcg(before);
 		if (!next)
 			return;
 		rcu_assign_pointer(buckets->next, next);
@@ -429,7 +434,7 @@ static void end_all(struct ippfvs_conn_table *table, const struct ippfvs_buckets
 	}
 }
 
-void ippfvs_conn_table_stop(struct ippfvs_conn_table *table)
+void ippfvs_conn_table_stop(struct ippfvs_conn_table *table, bool readers)
 {
 	struct ippfvs_buckets *buckets, *next;
 
@@ -444,7 +449,8 @@ void ippfvs_conn_table_stop(struct ippfvs_conn_table *table)
 	sweep(table, 0, 1ULL << 32);
 
 	RCU_INIT_POINTER(table->buckets, NULL);
-	synchronize_rcu();
+	if (readers)
+		synchronize_rcu();
 	ippfvs_buckets_destroy(buckets);
 	if (next)
 		ippfvs_buckets_destroy(next);
