@@ -16,7 +16,9 @@
 #include <linux/module.h>
 #include <linux/netdevice.h>
 #include <linux/notifier.h>
+#include <linux/nsproxy.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/user_namespace.h>
 #include <net/genetlink.h>
@@ -29,6 +31,9 @@
 #endif
 
 unsigned int ippfvs_net_id __read_mostly;
+
+/* Every namespace has its state; false while the module is loaded and its namespaces get theirs. */
+static bool registered;
 
 /* Only the first fragment of a packet has the ports, so the stack must reassemble packets first. */
 static int defrag_enable(struct net *net)
@@ -71,30 +76,41 @@ static int start(struct ippfvs_net *ipn)
 		goto out_free_links;
 
 	ippfvs_addr_filter_fill(&ipn->own_addrs, ipn->net);
+	/* What the host itself balances is charged to nobody, not to the shell that adds a service. */
+	if (!net_eq(ipn->net, &init_net))
+		ippfvs_config_charge_start(&ipn->config);
 	err = ippfvs_hooks_register(ipn->net);
 	if (err)
-		goto out_defrag_disable;
+		goto out_charge_stop;
 	return 0;
 
-out_defrag_disable:
+out_charge_stop:
+	ippfvs_config_charge_stop(&ipn->config);
 	defrag_disable(ipn->net);
 out_free_links:
 	kfree(ipn->links);
 	ipn->links = NULL;
 out_stop_table:
-	ippfvs_conn_table_stop(&ipn->conns);
+	ippfvs_conn_table_stop(&ipn->conns, true);
 	return err;
 }
 
-/* After the last service was removed, but before it is unpublished. */
+/*
+ * After the last service was removed, but before it is unpublished. If the namespace ends, or the
+ * module does, net_pre_exit() has removed the hooks, a grace period has passed, and no socket is
+ * left that could read the table.
+ */
 static void stop(struct ippfvs_net *ipn)
 {
 	lockdep_assert_held(&ipn->lock);
 
-	ippfvs_hooks_unregister(ipn->net);
-	synchronize_net(); /* wait for packets that are in a hook */
+	if (!ipn->exiting) {
+		ippfvs_hooks_unregister(ipn->net);
+		synchronize_net(); /* wait for packets that are in a hook */
+	}
 	defrag_disable(ipn->net);
-	ippfvs_conn_table_stop(&ipn->conns);
+	ippfvs_conn_table_stop(&ipn->conns, !ipn->exiting);
+	ippfvs_config_charge_stop(&ipn->config);
 	kfree(ipn->links);
 	ipn->links = NULL;
 }
@@ -104,6 +120,18 @@ static const struct ippfvs_service_events service_events = {
 	.last = stop,
 };
 
+/*
+ * The settings of the namespace from which a process creates another one, or NULL. The process does
+ * not leave its own namespace before the new one is ready. Namespaces that are older than the module
+ * have no known creator: then the process is the one that loads the module.
+ */
+static const struct ippfvs_config *creator_config(void)
+{
+	if (!READ_ONCE(registered))
+		return NULL;
+	return &ippfvs_net(current->nsproxy->net_ns)->config;
+}
+
 static int __net_init net_init(struct net *net)
 {
 	struct ippfvs_net *ipn = ippfvs_net(net);
@@ -111,7 +139,8 @@ static int __net_init net_init(struct net *net)
 
 	ipn->net = net;
 	mutex_init(&ipn->lock);
-	ippfvs_config_init(&ipn->config, net->user_ns != &init_user_ns);
+	spin_lock_init(&ipn->totals_lock);
+	ippfvs_config_init(&ipn->config, net->user_ns != &init_user_ns, creator_config());
 
 	err = ippfvs_drops_init(&ipn->drops);
 	if (err)
@@ -132,6 +161,18 @@ static void wait_for_routes(void)
 	ippfvs_services_barrier();
 	rcu_barrier();
 	rcu_barrier();
+}
+
+/* Before the one grace period that all namespaces which end together have in common. */
+static void __net_exit net_pre_exit(struct net *net)
+{
+	struct ippfvs_net *ipn = ippfvs_net(net);
+
+	mutex_lock(&ipn->lock);
+	if (ippfvs_service_table_locked(ipn))
+		ippfvs_hooks_unregister(net);
+	ipn->exiting = true;
+	mutex_unlock(&ipn->lock);
 }
 
 static void __net_exit net_exit(struct net *net)
@@ -165,6 +206,7 @@ static void __net_exit net_exit_batch(struct list_head *list)
 
 static struct pernet_operations net_ops = {
 	.init = net_init,
+	.pre_exit = net_pre_exit,
 	.exit = net_exit,
 	.exit_batch = net_exit_batch,
 	.id = &ippfvs_net_id,
@@ -196,6 +238,7 @@ static int __init register_namespaces(void)
 	err = register_pernet_device(&net_ops);
 	if (err)
 		return err;
+	WRITE_ONCE(registered, true);
 	err = register_inetaddr_notifier(&addr_notifier);
 	if (err)
 		unregister_pernet_device(&net_ops);

@@ -82,6 +82,9 @@ _OPTIONS = (
     Option("", "set", 3),
     Option("", "default-method", _OPTIONAL),
     Option("", "conn-max", _OPTIONAL),
+    Option("", "conn-cap", _OPTIONAL),
+    Option("", "service-cap", _OPTIONAL),
+    Option("", "real-cap", _OPTIONAL),
     Option("", "events"),
     Option("", "version"),
     Option("h", "help"),
@@ -331,6 +334,7 @@ _REAL_NEEDED = Need("a real server", ("real-server",), "give it with: -r ADDRESS
 _SCHEDULER_NEEDED = Need("what to change", ("scheduler",), "give it with: -s SCHEDULER")
 _CHANGE_NEEDED = Need("what to change", _REAL_OPTIONS, "give -w WEIGHT or one of -m, -i, -g")
 _BOTH = (_SERVICE_NEEDED, _REAL_NEEDED)
+_CAPS = ("conn-cap", "service-cap", "real-cap")
 _VERBS = (
     Verb("add-service", "add-service", "", (_SERVICE_NEEDED,), ("scheduler",)),
     Verb(
@@ -355,6 +359,7 @@ _VERBS = (
     Verb("set", "set"),
     Verb("default-method", "default-method"),
     Verb("conn-max", "conn-max"),
+    *(Verb(name, name) for name in _CAPS),
     Verb("events", "events", takes=("json",)),
     Verb("version", "version", takes=("json",)),
 )
@@ -506,11 +511,19 @@ def _config(given: _Given) -> Config:
     if (text := _value(given, "conn-max")) is not None:
         what = "the number of connections"
         return Config(conn_max=_whole_number(text, "--conn-max", what, UINT32_MAX))
+    if not given.keys().isdisjoint(_CAPS):
+        conn_cap, service_cap, real_cap = (_cap(given, name) for name in _CAPS)
+        return Config(conn_cap=conn_cap, service_cap=service_cap, real_cap=real_cap)
     if (text := _value(given, "default-method")) is not None:
         if text.lower() not in _METHODS.values():
             raise InvalidValue(f"'--default-method {text}': give nat, tun or dr")
         return Config(as_method(text))
     return Config()
+
+
+def _cap(given: _Given, name: str) -> int | None:
+    text = _value(given, name)
+    return None if text is None else _whole_number(text, f"--{name}", "a hard cap", UINT32_MAX)
 
 
 def _timeout(text: str) -> int | None:

@@ -92,6 +92,9 @@ def config(settings: ConfigInfo) -> dict[str, Any]:
         "schema": SCHEMA,
         "config": {
             **_settings(settings),
+            "conn_cap": settings.conn_cap,
+            "service_cap": settings.service_cap,
+            "real_cap": settings.real_cap,
             "version": settings.version,
             "connections": settings.connections,
             "buckets": settings.buckets,

@@ -83,7 +83,7 @@ class AlreadyExists(Refused):
 
 
 class NotPermitted(Refused):
-    """The caller lacks CAP_NET_ADMIN, which every change of the rules needs."""
+    """The caller lacks CAP_NET_ADMIN, which changes and the listing of connections need."""
 
 
 class UnknownScheduler(Refused):
@@ -103,7 +103,7 @@ class AddressNotUsable(Refused):
 
 
 class TooMany(Refused):
-    """The maximum number of services, or of real servers of a service, is reached."""
+    """The maximum number of services, or of real servers, is reached."""
 
 
 class ModuleNotLoaded(Error):

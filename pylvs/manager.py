@@ -238,6 +238,9 @@ class Manager:
         fin_timeout_s: int | None = None,
         udp_timeout_s: int | None = None,
         conn_max: int | None = None,
+        conn_cap: int | None = None,
+        service_cap: int | None = None,
+        real_cap: int | None = None,
     ) -> None:
         """Change settings of the namespace. None leaves a setting as it is.
 
@@ -246,10 +249,16 @@ class Manager:
         :param fin_timeout_s: seconds, 1..2073600
         :param udp_timeout_s: seconds, 1..2073600
         :param conn_max: the most connections; 0 limits them to a quarter of memory
+        :param conn_cap: the hard cap of connections; 0: none
+        :param service_cap: the hard cap of services; 0: none
+        :param real_cap: the hard cap of the real servers of all services together; 0: none
         :raises InvalidValue: the method is not valid, or a number is out of range
+        :raises NotPermitted: a hard cap needs CAP_NET_ADMIN in the initial user namespace
+        :raises Refused: conn_max exceeds the hard cap
         """
         method = None if default_method is None else as_method(default_method)
-        config = Config(method, tcp_timeout_s, fin_timeout_s, udp_timeout_s, conn_max)
+        timeouts = (tcp_timeout_s, fin_timeout_s, udp_timeout_s)
+        config = Config(method, *timeouts, conn_max, conn_cap, service_cap, real_cap)
         self.send(Command.CONFIG_SET, config=validate_config(config))
 
     def stats(self) -> Stats:

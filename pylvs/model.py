@@ -221,11 +221,17 @@ class ServiceInfo(Service):
 class Config:
     """The settings of a network namespace. None leaves a setting as it is.
 
+    The hard caps are no part of a rule set: they bind whoever owns the namespace, and only
+    somebody who is root in the initial user namespace changes them. 0 means none.
+
     :ivar default_method: NAT, TUN or DR; the method of real servers that name none
     :ivar tcp_timeout_s: seconds for which an idle established TCP connection is kept
     :ivar fin_timeout_s: seconds for which a TCP connection is kept after a FIN
     :ivar udp_timeout_s: seconds for which an idle UDP flow is kept
     :ivar conn_max: the most connections; 0 limits them to a quarter of memory
+    :ivar conn_cap: the hard cap of connections, whatever conn_max says
+    :ivar service_cap: the hard cap of services
+    :ivar real_cap: the hard cap of the real servers of all services together
     """
 
     default_method: Method | None = None
@@ -233,6 +239,9 @@ class Config:
     fin_timeout_s: int | None = None
     udp_timeout_s: int | None = None
     conn_max: int | None = None
+    conn_cap: int | None = None
+    service_cap: int | None = None
+    real_cap: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +262,7 @@ class ConfigInfo(Config):
     schedulers: tuple[str, ...] = ()
 
     def rule(self) -> Config:
-        """Return the settings without what the module reports."""
+        """Return the settings without the hard caps and without what the module reports."""
         return Config(
             self.default_method,
             self.tcp_timeout_s,
@@ -435,12 +444,15 @@ def validate_config(config: Config) -> Config:
     for seconds in timeouts:
         if seconds is not None:
             validate_number(seconds, "a timeout in seconds", 1, TIMEOUT_MAX_S)
-    if config.conn_max is not None:
-        validate_number(config.conn_max, "the most connections", 0, UINT32_MAX)
+    numbers = (config.conn_max, config.conn_cap, config.service_cap, config.real_cap)
+    names = ("the most connections", *("a hard cap",) * 3)
+    for number, name in zip(numbers, names, strict=True):
+        if number is not None:
+            validate_number(number, name, 0, UINT32_MAX)
     method = None if config.default_method is None else as_method(config.default_method)
     if method is Method.LOCAL:
         raise InvalidValue("the default method cannot be local: give nat, tun or dr")
-    return Config(method, *timeouts, config.conn_max)
+    return Config(method, *timeouts, *numbers)
 
 
 def validate_number(number: object, what: str, low: int, high: int) -> None:

@@ -2,6 +2,7 @@
 /* Memory of connection entries, and changes of their state words. */
 #include "conn.h"
 
+#include "../config.h"
 #include "../service/pool.h"
 #include "../service/real.h"
 #include "../trace.h"
@@ -9,6 +10,7 @@
 #include <linux/err.h>
 #include <linux/jiffies.h>
 #include <linux/log2.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 /* The stamp of a busy connection is renewed at most once in this many jiffies. */
@@ -113,15 +115,38 @@ u64 ippfvs_conn_entries(void)
 	return percpu_counter_read_positive(&entries);
 }
 
+/*
+ * An entry that is charged must not use the reserves of atomic allocations: with these the charge
+ * would succeed beyond the limit of the memory cgroup.
+ */
+static noinline struct ippfvs_conn *alloc_charged(struct kmem_cache *cache,
+						  struct mem_cgroup *memcg)
+{
+	struct mem_cgroup *before = set_active_memcg(memcg);
+	struct ippfvs_conn *conn;
+
+	conn = kmem_cache_alloc(cache, GFP_NOWAIT | __GFP_NOWARN | __GFP_ACCOUNT);
+	set_active_memcg(before);
+	return conn;
+}
+
+static struct ippfvs_conn *alloc_entry(struct kmem_cache *cache, const struct ippfvs_config *config)
+{
+	if (unlikely(config->memcg))
+		return alloc_charged(cache, config->memcg);
+	return kmem_cache_alloc(cache, GFP_ATOMIC | __GFP_NOWARN);
+}
+
 /* The load is counted before the entry is linked, because another CPU may end it at once. */
-struct ippfvs_conn *ippfvs_conn_create(const struct ippfvs_conn_plan *plan)
+struct ippfvs_conn *ippfvs_conn_create(const struct ippfvs_conn_plan *plan,
+				       const struct ippfvs_config *config)
 {
 	const struct ippfvs_tuple *tuple = plan->tuple;
 	bool ipv4 = tuple->family == IPPFVS_FAMILY_IPV4;
 	bool active = ippfvs_state_active(plan->state);
 	struct ippfvs_conn *conn;
 
-	conn = kmem_cache_alloc(ipv4 ? cache4 : cache6, GFP_ATOMIC | __GFP_NOWARN);
+	conn = alloc_entry(ipv4 ? cache4 : cache6, config);
 	if (!conn)
 		return ERR_PTR(-ENOMEM);
 

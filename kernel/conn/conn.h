@@ -18,6 +18,7 @@
 #include <linux/cpumask.h>
 #include <linux/percpu_counter.h>
 
+struct ippfvs_config;
 struct ippfvs_real;
 
 /* The two directions of a connection's packets. */
@@ -257,13 +258,15 @@ void ippfvs_conn_tuple(const struct ippfvs_conn *conn, enum ippfvs_conn_dir dir,
 /**
  * ippfvs_conn_create() - allocate an entry that is in no table yet
  * @plan: its contents
+ * @config: settings of the namespace, which has the memory cgroup to charge
  *
  * Takes a reference to the real server and counts the connection in its load.
  *
  * Context: RCU, bottom halves off.
  * Return: the entry, or ERR_PTR(-ENOMEM).
  */
-struct ippfvs_conn *ippfvs_conn_create(const struct ippfvs_conn_plan *plan);
+struct ippfvs_conn *ippfvs_conn_create(const struct ippfvs_conn_plan *plan,
+				       const struct ippfvs_config *config);
 
 /**
  * ippfvs_conn_destroy() - undo ippfvs_conn_create() for an entry that was never linked

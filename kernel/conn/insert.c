@@ -343,7 +343,7 @@ struct ippfvs_conn *ippfvs_conn_add(struct ippfvs_conn_table *table,
 
 	/* Counted before the full barrier in ippfvs_pool_load_add(): see ippfvs_conn_wake(). */
 	percpu_counter_inc(&table->conns);
-	ins.conn = ippfvs_conn_create(plan);
+	ins.conn = ippfvs_conn_create(plan, table->config);
 	if (IS_ERR(ins.conn)) {
 		percpu_counter_dec(&table->conns);
 		return ins.conn;

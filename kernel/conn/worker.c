@@ -15,6 +15,7 @@
 #include <linux/module.h>
 #include <linux/random.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
@@ -258,13 +259,17 @@ static bool needs_renewal(struct ippfvs_conn_table *table, const struct ippfvs_b
 }
 
 /* An array of 2^@bits buckets, or of fewer if memory is short, but of more than 2^@now. */
-static struct ippfvs_buckets *create_largest(unsigned int bits, unsigned int now)
+static struct ippfvs_buckets *create_largest(const struct ippfvs_conn_table *table,
+					     unsigned int bits, unsigned int now)
 {
+	/* Charged to whoever the entries are charged to, if to anybody. */
+	struct mem_cgroup *before = set_active_memcg(table->config->memcg);
 	struct ippfvs_buckets *buckets;
 
 	do {
 		buckets = ippfvs_buckets_create(bits);
 	} while (!buckets && --bits > now);
+	set_active_memcg(before);
 	return buckets;
 }
 
@@ -281,7 +286,7 @@ static struct ippfvs_buckets *move_target(struct ippfvs_conn_table *table,
 	if (ippfvs_buckets_overfull(last))
 		bits = wanted_bits(table, last);
 	if (bits > last->bits)
-		next = create_largest(bits, last->bits);
+		next = create_largest(table, bits, last->bits);
 	if (!next)
 		return last;
 	rcu_assign_pointer(last->next, next);
@@ -320,7 +325,7 @@ static bool begin_resize(struct ippfvs_conn_table *table, struct ippfvs_buckets 
 	bits = wanted_bits(table, buckets);
 	if (bits == buckets->bits && !needs_renewal(table, buckets))
 		return false;
-	next = create_largest(bits, buckets->bits);
+	next = create_largest(table, bits, buckets->bits);
 	rcu_assign_pointer(buckets->next, next);
 	return next;
 }
@@ -512,7 +517,7 @@ static void end_all(struct ippfvs_conn_table *table, const struct ippfvs_buckets
 	}
 }
 
-void ippfvs_conn_table_stop(struct ippfvs_conn_table *table)
+void ippfvs_conn_table_stop(struct ippfvs_conn_table *table, bool readers)
 {
 	struct ippfvs_buckets *buckets, *first, *next;
 
@@ -526,7 +531,8 @@ void ippfvs_conn_table_stop(struct ippfvs_conn_table *table)
 	ippfvs_conn_evict_flush(table);
 
 	RCU_INIT_POINTER(table->buckets, NULL);
-	synchronize_rcu();
+	if (readers)
+		synchronize_rcu();
 	for (buckets = first; buckets; buckets = next) {
 		next = rcu_dereference_raw(buckets->next);
 		ippfvs_buckets_destroy(buckets);

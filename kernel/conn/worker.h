@@ -43,11 +43,12 @@ int ippfvs_conn_table_start(struct ippfvs_conn_table *table);
 
 /**
  * ippfvs_conn_table_stop() - end and free all entries after the namespace's last service
- * @table: of the namespace; no packet can reach it any more, dumps may still read it
+ * @table: of the namespace; no packet can reach it any more
+ * @readers: dumps may still read it, so wait for a grace period
  *
  * Context: process, the namespace's lock.
  */
-void ippfvs_conn_table_stop(struct ippfvs_conn_table *table);
+void ippfvs_conn_table_stop(struct ippfvs_conn_table *table, bool readers);
 
 /**
  * ippfvs_conn_wake() - make sure that the worker runs

@@ -3,7 +3,7 @@
  * The generic netlink family: what its table of operations (family.c) names.
  *
  * The handlers of changes run with the namespace's lock held and may sleep. Those of
- * queries take no lock, except that a reader of counters takes the namespace's lock
+ * queries take no lock, except that a reader of one service takes the namespace's lock
  * after three attempts (answer.h). All run in process context and return 0, or -errno
  * with an extack message. Dump callbacks return what netlink expects of them.
  */
@@ -79,6 +79,19 @@ int ippfvs_nl_zero(struct sk_buff *skb, struct genl_info *info);
  */
 int ippfvs_nl_config_parse(const struct nlattr *attr, struct nlattr **tb,
 			   struct netlink_ext_ack *extack);
+
+/**
+ * ippfvs_nl_config_check() - check that the settings of a request may be applied (config.c)
+ * @ipn: the namespace
+ * @tb: the attributes by enum ippfvs_config_attr
+ * @skb: the request, whose sender must be privileged to change a hard cap
+ * @extack: gets the message of a refusal
+ *
+ * Context: the caller holds ipn->lock.
+ * Return: 0, -EPERM or -ERANGE.
+ */
+int ippfvs_nl_config_check(const struct ippfvs_net *ipn, struct nlattr **tb,
+			   const struct sk_buff *skb, struct netlink_ext_ack *extack);
 
 /**
  * ippfvs_nl_config_apply() - apply the settings that are present; cannot fail (config.c)

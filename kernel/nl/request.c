@@ -56,6 +56,12 @@ int ippfvs_nl_refuse(struct netlink_ext_ack *extack, const struct nlattr *attr,
 			"a service has at most " __stringify(IPPFVS_REALS_MAX) " real servers");
 		REFUSAL(REAL_TWICE, -EEXIST,
 			"that real server of the service is in the set already");
+		REFUSAL(SERVICES_CAPPED, -ENOSPC,
+			"the hard cap of the namespace allows no further service");
+		REFUSAL(REALS_CAPPED, -ENOSPC,
+			"the hard cap of the namespace allows no further real server");
+		REFUSAL(CONN_MAX_CAPPED, -ERANGE,
+			"the hard cap of the namespace allows fewer connections");
 	}
 	return -EINVAL;
 }

@@ -28,6 +28,14 @@ static struct ippfvs_service *create_service(struct genl_info *info,
 	struct ippfvs_nl_request *request = ippfvs_nl_request(info);
 	struct nlattr *attr = info->attrs[IPPFVS_A_SERVICE];
 	struct ippfvs_service *service;
+	enum ippfvs_refusal reason;
+
+	if (ippfvs_service_lookup_exact(ippfvs_service_table_locked(request->ipn), &spec->key))
+		reason = IPPFVS_REFUSAL_SERVICE_EXISTS;
+	else
+		reason = ippfvs_services_check_room(request->ipn, 1, spec->n);
+	if (reason != IPPFVS_REFUSAL_NONE)
+		return ERR_PTR(ippfvs_nl_refuse(info->extack, attr, reason));
 
 	service = ippfvs_service_add(request->ipn, spec);
 	if (service == ERR_PTR(-EEXIST))
@@ -137,6 +145,10 @@ int ippfvs_nl_real_new(struct sk_buff *skb, struct genl_info *info)
 		return err;
 	if (!request->service)
 		return create_service_with_real(info);
+	err = ippfvs_nl_refuse(info->extack, attr,
+			       ippfvs_services_check_room(request->ipn, 0, 1));
+	if (err)
+		return err;
 
 	member = ippfvs_service_member_add(request->ipn, request->service, &request->spec);
 	if (member == ERR_PTR(-ENOSPC))

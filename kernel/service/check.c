@@ -2,6 +2,7 @@
 /* What may be configured: addresses, ports, methods, duplicates. */
 #include "check.h"
 
+#include "../config.h"
 #include "pool.h"
 #include "service.h"
 
@@ -182,6 +183,27 @@ u8 ippfvs_check_fault(struct net *net, const struct ippfvs_service_key *key,
 	if (!is_own(net, key->family, &key->addr))
 		return IPPFVS_FAULT_VIRTUAL_NOT_OWN;
 	return own ? IPPFVS_FAULT_UNSPEC : IPPFVS_FAULT_REAL_NOT_OWN;
+}
+
+static bool exceeds(u32 number, u32 cap)
+{
+	return cap && number > cap;
+}
+
+enum ippfvs_refusal ippfvs_check_room(const struct ippfvs_config *config, u32 services, u32 reals)
+{
+	if (exceeds(services, READ_ONCE(config->service_cap)))
+		return IPPFVS_REFUSAL_SERVICES_CAPPED;
+	if (exceeds(reals, READ_ONCE(config->real_cap)))
+		return IPPFVS_REFUSAL_REALS_CAPPED;
+	return IPPFVS_REFUSAL_NONE;
+}
+
+enum ippfvs_refusal ippfvs_check_conn_max(u32 conn_max, u32 conn_cap)
+{
+	if (exceeds(conn_max, conn_cap))
+		return IPPFVS_REFUSAL_CONN_MAX_CAPPED;
+	return IPPFVS_REFUSAL_NONE;
 }
 
 /* Equal elements keep the order that they have in the array. */

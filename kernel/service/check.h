@@ -8,6 +8,7 @@
 
 #include <linux/types.h>
 
+struct ippfvs_config;
 struct ippfvs_member_spec;
 struct ippfvs_net;
 struct ippfvs_service_key;
@@ -37,6 +38,9 @@ union ippfvs_addr;
  * @IPPFVS_REFUSAL_REAL_MISSING: the service does not have that real server
  * @IPPFVS_REFUSAL_REALS_FULL: the service has IPPFVS_REALS_MAX real servers
  * @IPPFVS_REFUSAL_REAL_TWICE: the set has that real server of the service already
+ * @IPPFVS_REFUSAL_SERVICES_CAPPED: the namespace has as many services as its hard cap allows
+ * @IPPFVS_REFUSAL_REALS_CAPPED: its services have as many real servers as its hard cap allows
+ * @IPPFVS_REFUSAL_CONN_MAX_CAPPED: more connections than its hard cap allows
  */
 enum ippfvs_refusal {
 	IPPFVS_REFUSAL_NONE,
@@ -59,7 +63,31 @@ enum ippfvs_refusal {
 	IPPFVS_REFUSAL_REAL_MISSING,
 	IPPFVS_REFUSAL_REALS_FULL,
 	IPPFVS_REFUSAL_REAL_TWICE,
+	IPPFVS_REFUSAL_SERVICES_CAPPED,
+	IPPFVS_REFUSAL_REALS_CAPPED,
+	IPPFVS_REFUSAL_CONN_MAX_CAPPED,
 };
+
+/**
+ * ippfvs_check_room() - check that a namespace may have so many services and real servers
+ * @config: the settings of the namespace
+ * @services: number of services that it would have
+ * @reals: number of real servers that all its services together would have
+ *
+ * Context: the caller holds the namespace's lock.
+ * Return: IPPFVS_REFUSAL_NONE or the reason of the refusal.
+ */
+enum ippfvs_refusal ippfvs_check_room(const struct ippfvs_config *config, u32 services, u32 reals);
+
+/**
+ * ippfvs_check_conn_max() - check that a namespace may have so many connections
+ * @conn_max: the maximum to be; 0: as many as the memory and the hard cap allow
+ * @conn_cap: the hard cap; 0: none
+ *
+ * Context: any.
+ * Return: IPPFVS_REFUSAL_NONE or the reason of the refusal.
+ */
+enum ippfvs_refusal ippfvs_check_conn_max(u32 conn_max, u32 conn_cap);
 
 /**
  * ippfvs_check_family() - check that the kernel has an address family

@@ -4,6 +4,7 @@
 
 #include "../net.h"
 #include "change.h"
+#include "pool.h"
 #include "service.h"
 
 #include <linux/err.h>
@@ -11,6 +12,9 @@
 #include <linux/rhashtable.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+
+/* Attempts of a reader of totals to sum between two changes. */
+#define UNDISTURBED_READS 3
 
 /* Frees tables after their grace periods. */
 static struct workqueue_struct *wq;
@@ -198,9 +202,10 @@ static int insert_by_id(struct ippfvs_net *ipn, struct ippfvs_service_table *tab
 	return min(err, 0); /* 1 means that ids start from 0 again */
 }
 
-static void count_service(struct ippfvs_service_table *table, const struct ippfvs_service *service,
-			  int change)
+static void count_service(const struct ippfvs_net *ipn, struct ippfvs_service_table *table,
+			  const struct ippfvs_service *service, int change)
 {
+	table->reals += change * (int)ippfvs_service_pool(ipn, service)->n;
 	if (!service->key.port)
 		WRITE_ONCE(table->any_port, table->any_port + change);
 	WRITE_ONCE(table->n, table->n + change);
@@ -218,7 +223,7 @@ int ippfvs_service_table_insert(struct ippfvs_net *ipn, struct ippfvs_service_ta
 		return err;
 
 	/* Count it first, so that lookups try port 0, too, when it can be found. */
-	count_service(table, service, 1);
+	count_service(ipn, table, service, 1);
 	err = rhltable_insert(&table->by_addr, &service->addr_node, by_addr_params);
 	if (err)
 		goto err_erase_id;
@@ -228,17 +233,18 @@ int ippfvs_service_table_insert(struct ippfvs_net *ipn, struct ippfvs_service_ta
 
 	rhltable_remove(&table->by_addr, &service->addr_node, by_addr_params);
 err_erase_id:
-	count_service(table, service, -1);
+	count_service(ipn, table, service, -1);
 	xa_erase(&table->by_id, service->id);
 	return err;
 }
 
-static void unlink_service(struct ippfvs_service_table *table, struct ippfvs_service *service)
+static void unlink_service(const struct ippfvs_net *ipn, struct ippfvs_service_table *table,
+			   struct ippfvs_service *service)
 {
 	rhashtable_remove_fast(&table->by_key, &service->node, by_key_params);
 	rhltable_remove(&table->by_addr, &service->addr_node, by_addr_params);
 	xa_erase(&table->by_id, service->id);
-	count_service(table, service, -1);
+	count_service(ipn, table, service, -1);
 }
 
 int ippfvs_services_init(const struct ippfvs_service_events *service_events)
@@ -302,10 +308,22 @@ static int add_first(struct ippfvs_net *ipn, struct ippfvs_service *service)
 	return 0;
 
 err_unlink_service:
-	unlink_service(table, service);
+	unlink_service(ipn, table, service);
 err_destroy_table:
 	ippfvs_service_table_destroy_rcu(table);
 	return err;
+}
+
+enum ippfvs_refusal ippfvs_services_check_room(const struct ippfvs_net *ipn, u32 services,
+					       u32 reals)
+{
+	const struct ippfvs_service_table *table = ippfvs_service_table_locked(ipn);
+
+	if (table && services)
+		services += table->n;
+	if (table && reals)
+		reals += table->reals;
+	return ippfvs_check_room(&ipn->config, services, reals);
 }
 
 struct ippfvs_service *ippfvs_service_add(struct ippfvs_net *ipn,
@@ -340,7 +358,7 @@ static void retire_service(struct ippfvs_net *ipn, const struct ippfvs_service *
 	struct ippfvs_counters counters;
 
 	ippfvs_service_counters(service, &counters);
-	ippfvs_counters_add(&ipn->retired, &counters);
+	ippfvs_counters_move(&ipn->retired, &counters);
 }
 
 void ippfvs_service_remove(struct ippfvs_net *ipn, struct ippfvs_service *service)
@@ -355,7 +373,7 @@ void ippfvs_service_remove(struct ippfvs_net *ipn, struct ippfvs_service *servic
 	}
 
 	ippfvs_change_begin(ipn);
-	unlink_service(table, service);
+	unlink_service(ipn, table, service);
 	/* Mark it first, so that it carries no packet after its counters are read. */
 	ippfvs_service_mark_removed(service);
 	retire_service(ipn, service);
@@ -438,7 +456,11 @@ void ippfvs_services_barrier(void)
 	flush_workqueue(wq);
 }
 
-void ippfvs_services_counters(const struct ippfvs_net *ipn, struct ippfvs_counters *sum)
+/*
+ * Read the sums of what was removed first. What a change moves to them meanwhile is then found in
+ * its old place or not at all, but never twice.
+ */
+static void sum_counters(const struct ippfvs_net *ipn, struct ippfvs_counters *sum)
 {
 	const struct ippfvs_service *service;
 	struct ippfvs_counters more;
@@ -446,6 +468,7 @@ void ippfvs_services_counters(const struct ippfvs_net *ipn, struct ippfvs_counte
 
 	*sum = (struct ippfvs_counters){};
 	ippfvs_counters_add(sum, &ipn->retired);
+	smp_rmb(); /* pairs with ippfvs_counters_move() */
 
 	do {
 		rcu_read_lock();
@@ -458,6 +481,42 @@ void ippfvs_services_counters(const struct ippfvs_net *ipn, struct ippfvs_counte
 		id++;
 		cond_resched();
 	} while (service);
+}
+
+static u32 count_zeroings(struct ippfvs_net *ipn)
+{
+	u32 zeroings;
+
+	spin_lock(&ipn->totals_lock);
+	zeroings = ipn->zeroings;
+	spin_unlock(&ipn->totals_lock);
+	return zeroings;
+}
+
+/* A sum that a change has disturbed is too small; an earlier one may be greater. */
+static void keep_totals(struct ippfvs_net *ipn, struct ippfvs_counters *sum, u32 zeroings)
+{
+	spin_lock(&ipn->totals_lock);
+	if (ipn->zeroings == zeroings) {
+		ippfvs_counters_max(sum, &ipn->totals);
+		ipn->totals = *sum;
+	}
+	spin_unlock(&ipn->totals_lock);
+}
+
+void ippfvs_services_totals(struct ippfvs_net *ipn, struct ippfvs_counters *sum)
+{
+	u32 zeroings = count_zeroings(ipn);
+	u32 count;
+	int i;
+
+	for (i = 0; i < UNDISTURBED_READS; i++) {
+		count = ippfvs_read_begin(ipn);
+		sum_counters(ipn, sum);
+		if (!ippfvs_read_retry(ipn, count))
+			break;
+	}
+	keep_totals(ipn, sum, zeroings);
 }
 
 void ippfvs_services_zero(struct ippfvs_net *ipn)
@@ -481,4 +540,9 @@ void ippfvs_services_zero(struct ippfvs_net *ipn)
 	ippfvs_drops_zero(&ipn->drops);
 	ippfvs_conn_evictions_zero(&ipn->conns);
 	ippfvs_change_end(ipn);
+
+	spin_lock(&ipn->totals_lock);
+	ipn->zeroings++;
+	ippfvs_counters_set(&ipn->totals, &(struct ippfvs_counters){});
+	spin_unlock(&ipn->totals_lock);
 }

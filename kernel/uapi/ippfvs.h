@@ -6,8 +6,9 @@
  * compares both name by name.
  *
  * Family "ippfvs", version IPPFVS_GENL_VERSION, multicast group "events". Everything refers to the
- * network namespace of the requesting socket. Reading needs no privilege. Every change needs
- * CAP_NET_ADMIN in the user namespace that owns the network namespace.
+ * network namespace of the requesting socket. Every change, and CONN_GET, needs CAP_NET_ADMIN in the
+ * user namespace that owns the network namespace; a change of a hard cap needs it in the initial
+ * user namespace. Other reading needs no privilege.
  *
  * Attributes are validated strictly. An unknown attribute, a wrong length, an unknown flag or a
  * value out of range is refused with -EINVAL or -ERANGE, with a sentence in NLMSGERR_ATTR_MSG and
@@ -62,13 +63,22 @@
  *     IPPFVS_CONFIG_FIN_TIMEOUT_S   u32  TCP after a FIN
  *     IPPFVS_CONFIG_UDP_TIMEOUT_S   u32
  *     IPPFVS_CONFIG_CONN_MAX        u32  maximum number of connections; 0: as many
- *                                        as fill a quarter of the memory
+ *                                        as fill a quarter of the memory, or as
+ *                                        CONN_CAP allows; never above CONN_CAP
  *     IPPFVS_CONFIG_VERSION         string  answers only; version of the module
  *     IPPFVS_CONFIG_CONNS           u32  answers only; number of connections,
  *                                        including dead ones that are still linked
  *     IPPFVS_CONFIG_BUCKETS         u32  answers only; size of the table
  *     IPPFVS_CONFIG_SERVICES        u32  answers only; number of services
  *     IPPFVS_CONFIG_SCHEDULERS      string  answers only; names separated by spaces
+ *     IPPFVS_CONFIG_CONN_CAP        u32  hard cap of connections; 0: none
+ *     IPPFVS_CONFIG_SERVICE_CAP     u32  hard cap of services; 0: none
+ *     IPPFVS_CONFIG_REAL_CAP        u32  hard cap of the real servers of all
+ *                                        services together; 0: none
+ *   A hard cap refuses what is new and removes nothing. A network namespace inherits the caps of the
+ *   one in which its creator is. If another user namespace than the initial one owns it, and none
+ *   such owns the creator's, each cap is IPPFVS_UNPRIVILEGED_* at most. The same are the caps of
+ *   such a namespace that is older than the module, which does not know the creator.
  *
  *   IPPFVS_A_STATS                       sums over the namespace; answers only;
  *                                        enum ippfvs_stats_attr
@@ -103,7 +113,8 @@
  *   CONFIG_SET    CONFIG                      sets each setting that is present
  *   STATS_GET     do: STATS, DROPS, EVICTIONS
  *   ZERO          [SERVICE(key)]              zeroes its counters, or all counters
- *   REPLACE       [CONFIG], then any number of times SERVICE followed by its REALs.
+ *   REPLACE       [CONFIG without caps], then any number of times SERVICE followed
+ *                 by its REALs.
  *                 Replaces the whole rule set in one step: a packet sees the old
  *                 set or the new one. An error in any attribute changes nothing. A
  *                 real server that is in both sets (same service, address and port)
@@ -117,14 +128,16 @@
  *
  * A dump that overlaps with a change of the rules has NLM_F_DUMP_INTR set. Repeat it.
  *
- * Errors besides -EPERM, -EINVAL, -ERANGE, -ENOMEM
+ * Errors besides -EINVAL, -ERANGE, -ENOMEM
+ *   -EPERM            CAP_NET_ADMIN is missing; with a message: in the initial user
+ *                     namespace, for a hard cap
  *   -ESRCH            the service does not exist
  *   -ENOENT           the service does not have that real server
  *   -EEXIST           the service, or that real server of it, exists already
  *   -EAFNOSUPPORT     real server and service have different families, or IPv6 is off
  *   -EPROTONOSUPPORT  unknown scheduler
  *   -EDOM             DR and TUN cannot change the port
- *   -ENOSPC           IPPFVS_SERVICES_MAX or IPPFVS_REALS_MAX is reached
+ *   -ENOSPC           IPPFVS_SERVICES_MAX, IPPFVS_REALS_MAX or a hard cap is reached
  *   -EADDRNOTAVAIL    not a unicast address; or a loopback or link-local address,
  *                     which clients cannot reach; or method local with the address
  *                     of another machine
@@ -148,6 +161,11 @@
 #define IPPFVS_SERVICES_MAX	65536	/* in a namespace */
 #define IPPFVS_REALS_MAX	16384	/* in a service */
 #define IPPFVS_TIMEOUT_MAX_S	2073600	/* 24 days */
+
+/* Hard caps of a network namespace that another user namespace than the initial one owns. */
+#define IPPFVS_UNPRIVILEGED_CONNS	16384
+#define IPPFVS_UNPRIVILEGED_SERVICES	256
+#define IPPFVS_UNPRIVILEGED_REALS	1024
 
 enum ippfvs_cmd {
 	IPPFVS_CMD_UNSPEC,
@@ -237,6 +255,9 @@ enum ippfvs_config_attr {
 	IPPFVS_CONFIG_BUCKETS,
 	IPPFVS_CONFIG_SERVICES,
 	IPPFVS_CONFIG_SCHEDULERS,
+	IPPFVS_CONFIG_CONN_CAP,
+	IPPFVS_CONFIG_SERVICE_CAP,
+	IPPFVS_CONFIG_REAL_CAP,
 	__IPPFVS_CONFIG_MAX
 };
 #define IPPFVS_CONFIG_MAX (__IPPFVS_CONFIG_MAX - 1)

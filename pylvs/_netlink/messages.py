@@ -103,6 +103,9 @@ CONFIG = AttrSet(
     buckets="u32",
     services="u32",
     schedulers="string",
+    conn_cap="u32",
+    service_cap="u32",
+    real_cap="u32",
 )
 MESSAGE = AttrSet(
     "IPPFVS_A_",
@@ -450,13 +453,17 @@ def _real_infos(rows: Iterable[Row]) -> list[RealInfo]:
 
 
 def _config_info(row: Row) -> ConfigInfo:
-    method, tcp, fin, udp, conn_max, version, connections, buckets, services, schedulers = row
+    method, tcp, fin, udp, conn_max, conn_cap, service_cap, real_cap = row[:8]
+    version, connections, buckets, services, schedulers = row[8:]
     return ConfigInfo(
         _METHODS[method or 0],
         tcp,
         fin,
         udp,
         conn_max,
+        conn_cap,
+        service_cap,
+        real_cap,
         version=_text(version),
         connections=connections,
         buckets=buckets,

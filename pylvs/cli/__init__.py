@@ -237,6 +237,9 @@ _COMMANDS: dict[str, Callable[[Manager, Request], None]] = {
     "set": _settings,
     "default-method": _settings,
     "conn-max": _settings,
+    "conn-cap": _settings,
+    "service-cap": _settings,
+    "real-cap": _settings,
 }
 
 # Input and output

@@ -34,6 +34,7 @@ Restore       ippfvsadm -R < FILE      replaces the whole rule set in one step
               (ipvsadm adds to it); an error names the line, nothing changes
 Settings      --default-method [nat|tun|dr]   --conn-max [N] 0: by memory size
               --set TCP FIN UDP timeouts in seconds, 0 keeps one
+Hard caps     --conn-cap [N]  --service-cap [N]  --real-cap [N]   0: none
 Namespace     --netns NAME or path of a network namespace
 Other         --version  --help  --debug (traceback of an unexpected error)
 
@@ -62,8 +63,14 @@ OPTIONS: dict[str, dict[str, str]] = {
         "0 keeps a timeout.",
         "default-method": "Show or set the method of real servers that are given without a port.",
         "conn-max": "Show or set the maximum number of connections of the namespace. 0 means as "
-        "many as fill a quarter of the memory. At the limit a new connection takes the place of "
-        "one whose client may not exist, and timeouts shrink from half of it on.",
+        "many as fill a quarter of the memory, or as the hard cap allows. At the limit a new "
+        "connection takes the place of one whose client may not exist, and timeouts shrink from "
+        "half of it on.",
+        "conn-cap": "Show or set the hard cap of connections of the namespace, whatever --conn-max "
+        "says. 0 means none. A change needs CAP_NET_ADMIN in the initial user namespace.",
+        "service-cap": "Show or set the hard cap of services. Otherwise like --conn-cap.",
+        "real-cap": "Show or set the hard cap of the real servers of all services together. "
+        "Otherwise like --conn-cap.",
         "events": "Print changes of the rules as they happen, until interrupted.",
         "version": "Print the versions of ippfvsadm and of the module.",
         "help": "Print a summary.",
@@ -104,6 +111,9 @@ _ARGUMENTS = {
     "set": "TCP FIN UDP",
     "default-method": "[METHOD]",
     "conn-max": "[N]",
+    "conn-cap": "[N]",
+    "service-cap": "[N]",
+    "real-cap": "[N]",
     "tcp-service": "ADDRESS[:PORT]",
     "udp-service": "ADDRESS[:PORT]",
     "scheduler": "NAME",
@@ -155,7 +165,7 @@ _DESCRIPTION = (
         "ippfvsadm adds, changes, removes and lists virtual services and their real servers in the "
         "kernel module ippfvs. It accepts the grammar of 1999, in which -A with -R adds a real "
         "server, and the grammar of ipvsadm. Rules belong to the network namespace. Every change "
-        "needs CAP_NET_ADMIN."
+        "needs CAP_NET_ADMIN, and so does a listing of connections."
     ),
     (
         "If no method is given, it is local for a loopback address or an address of the director, "

@@ -267,8 +267,8 @@ def test_restore_reports_the_wrong_line_and_changes_nothing(paper: Ippfvsadm, wr
 
 
 NOT_PERMITTED = (
-    "ippfvsadm: changing the rules needs CAP_NET_ADMIN in this network namespace; "
-    "do it as root, for instance with sudo"
+    "ippfvsadm: changing rules or listing connections needs CAP_NET_ADMIN in this network "
+    "namespace; do it as root, for instance with sudo"
 )
 
 
@@ -295,7 +295,7 @@ def test_without_permission_reading_works_and_changes_are_refused(
         assert paper("-L").stdout == PAPER_TABLE
         assert saved(paper) == PAPER_SAVED
         assert "no_server" in paper("-L", "--drops").stdout
-        for line in ("-C", f"-D {T}", "-Z", "--set 1 2 3", f"-a {T} -r 1.1.1.1", "-R"):
+        for line in ("-C", f"-D {T}", "-Z", "--set 1 2 3", f"-a {T} -r 1.1.1.1", "-L -c", "-R"):
             refused = paper(*line.split(), text="--conn-max 1\n", check=False)
             nothing = "; nothing was changed" if line == "-R" else ""
             assert refused.returncode == 1, line

@@ -142,6 +142,9 @@ class ConfigNest(Nest):
         ("IPPFVS_CONFIG_BUCKETS", "uint32"),
         ("IPPFVS_CONFIG_SERVICES", "uint32"),
         ("IPPFVS_CONFIG_SCHEDULERS", "asciiz"),
+        ("IPPFVS_CONFIG_CONN_CAP", "uint32"),
+        ("IPPFVS_CONFIG_SERVICE_CAP", "uint32"),
+        ("IPPFVS_CONFIG_REAL_CAP", "uint32"),
     )
 
 

@@ -281,8 +281,8 @@ def test_no_permission(paper: Run, kernel: FakeKernel) -> None:
         outcome = paper(line)
         assert outcome.code == 1
         assert outcome.err == (
-            "ippfvsadm: changing the rules needs CAP_NET_ADMIN in this network namespace; "
-            "do it as root, for instance with sudo\n"
+            "ippfvsadm: changing rules or listing connections needs CAP_NET_ADMIN in this network "
+            "namespace; do it as root, for instance with sudo\n"
         )
     assert paper("-L").out == PAPER_TABLE
 
@@ -394,6 +394,42 @@ def test_settings(run: Run) -> None:
     assert run("--set 60 0 10") == Outcome(0, "", "")
     assert run("-L --timeout").out.split()[2:] == ["tcp", "60", "tcpfin", "120", "udp", "10"]
     assert json.loads(run("--timeout --json").out)["config"]["udp_timeout_s"] == 10
+
+
+def test_hard_caps_are_shown_set_and_refused(run: Run, kernel: FakeKernel) -> None:
+    for name in ("conn-cap", "service-cap", "real-cap"):
+        assert run(f"--{name}").out == "0\n"
+        assert run(f"--{name} 1") == Outcome(0, "", "")
+        assert run(f"--{name}").out == "1\n"
+    assert "--conn-cap" not in run("-S").out
+    assert json.loads(run("--timeout --json").out)["config"]["real_cap"] == 1
+    refused = run("--conn-max 2")
+    assert (refused.code, "the hard cap allows fewer connections" in refused.err) == (1, True)
+    assert run("-A -t 10.0.0.1:80 -R 10.0.0.2:80").code == 0
+    for line, what in (
+        ("-A -t 10.0.0.3:80", "no room for tcp 10.0.0.3:80: the hard cap allows no further serv"),
+        (
+            "-a -t 10.0.0.1:80 -r 10.0.0.3",
+            "no room for 10.0.0.3: the hard cap allows no further real server",
+        ),
+    ):
+        refused = run(line)
+        assert refused.code == 1
+        assert what in refused.err
+        assert "root of the host raises it with --service-cap or --real-cap" in refused.err
+    kernel.host_root = False
+    refused = run("--conn-cap 2")
+    assert refused.code == 1
+    assert "a hard cap needs CAP_NET_ADMIN in the initial" in refused.err
+
+
+def test_a_listing_of_connections_is_refused_without_privilege(
+    run: Run, kernel: FakeKernel
+) -> None:
+    kernel.permitted = False
+    refused = run("-L -c")
+    assert (refused.code, refused.out) == (1, "")
+    assert "changing rules or listing connections needs CAP_NET_ADMIN in this netw" in refused.err
 
 
 def test_counters_and_zero(paper: Run, kernel: FakeKernel) -> None:
