@@ -310,6 +310,7 @@ class Verb(NamedTuple):
     :ivar needs: the options that it needs
     :ivar takes: the options that it may have besides
     :ivar scheduler: the scheduler of its service if none is given
+    :ivar method: the method of its real server if none is given; None leaves it to the kernel
     """
 
     name: str
@@ -318,6 +319,7 @@ class Verb(NamedTuple):
     needs: tuple[Need, ...] = ()
     takes: tuple[str, ...] = ()
     scheduler: str = "wlc"
+    method: Method | None = None
 
     @property
     def options(self) -> set[str]:
@@ -344,7 +346,7 @@ _VERBS = (
     Verb("edit-service", "edit-service", "", (_SERVICE_NEEDED, _SCHEDULER_NEEDED)),
     Verb("delete-service", "delete-service", "", (_SERVICE_NEEDED,)),
     Verb("delete-server", "delete-service", "restore", (_SERVICE_NEEDED,)),
-    Verb("add-server", "add-server", "real-server", _BOTH, _REAL_OPTIONS),
+    Verb("add-server", "add-server", "real-server", _BOTH, _REAL_OPTIONS, method=Method.DR),
     Verb("edit-server", "edit-server", "real-server", (*_BOTH, _CHANGE_NEEDED)),
     Verb("delete-server", "delete-server", "real-server", _BOTH),
     Verb("list", "list", "real-server", takes=_LISTING),
@@ -392,7 +394,7 @@ def parse(words: Sequence[str]) -> Request:
         service,
         _endpoint(verb, given, service),
         _weight(verb, given),
-        _method(given),
+        _method(verb, given),
         _config(given),
         _view(given),
         _interval(given),
@@ -491,12 +493,12 @@ def parse_weight(text: str) -> int:
     return _whole_number(text, "-w", "a weight", WEIGHT_MAX)
 
 
-def _method(given: _Given) -> Method | None:
+def _method(verb: Verb, given: _Given) -> Method | None:
     tokens = [given[name] for name in _METHOD if name in given]
     if len(tokens) > 1:
         raise InvalidValue(f"{tokens[0].option} and {tokens[1].option} are two methods", "give one")
     if not tokens:
-        return None
+        return verb.method
     return as_method(_METHODS.get(tokens[0].option.name) or tokens[0].values[0])
 
 

@@ -20,9 +20,9 @@ Grammar of ipvsadm: services (scheduler wlc), then their real servers
 Service       -t ADDRESS[:PORT] TCP   -u ADDRESS[:PORT] UDP   -s rr|wrr|lc|wlc
               without a port: all ports; IPv6: [2001:db8::1]:80
 Real server   -r or -R ADDRESS[:PORT]  -w WEIGHT 0..65535, 0: no new connections
-Method        -m NAT  -i TUN  -g DR  --method nat|tun|dr|local. Without one, in
-              both grammars: local for an address of the director, NAT if a
-              port is given, else the default method (ipvsadm would take DR)
+Method        -m NAT  -i TUN  -g DR  --method nat|tun|dr|local. Without one:
+              with -r DR, as in ipvsadm; with -R NAT if a port is given, else
+              the default method. An address of the director is local in both
 List          ippfvsadm [-L] [-t|-u ADDRESS:PORT] [-v] [--json], all numeric;
               in a pipe the paper's table (-v: more), else with connections
                 --stats counters   --rate[=SECONDS] rates   -c connections
@@ -60,7 +60,8 @@ OPTIONS: dict[str, dict[str, str]] = {
         "the real server.",
         "set": "Set the timeouts of established TCP, of TCP after a FIN, and of UDP, in seconds. "
         "0 keeps a timeout.",
-        "default-method": "Show or set the method of real servers that are given without a port.",
+        "default-method": "Show or set the method of real servers that are given by -R without a "
+        "port.",
         "conn-max": "Show or set the maximum number of connections of the namespace. 0 means as "
         "many as fill a quarter of the memory.",
         "events": "Print changes of the rules as they happen, until interrupted.",
@@ -157,8 +158,9 @@ _DESCRIPTION = (
         "needs CAP_NET_ADMIN."
     ),
     (
-        "If no method is given, it is local for a loopback address or an address of the director, "
-        "NAT if a port is given, and otherwise the default method of the namespace."
+        "If no method is given, it is local for a loopback address or an address of the director. "
+        "For any other real server that -r names it is DR, as in ipvsadm. For one that -R names it "
+        "is NAT if a port is given, and otherwise the default method of the namespace."
     ),
     (
         "In a pipe the listing is the table of the 1999 paper. On a terminal it shows connections, "

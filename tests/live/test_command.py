@@ -161,6 +161,14 @@ BAD: tuple[tuple[str, int, str], ...] = (
         ),
     ),
     (
+        f"-a {T} -r 172.16.0.9:8000",  # DR, as in ipvsadm
+        1,
+        (
+            f"172.16.0.9:8000 cannot be a DR server of {WEB}: DR keeps the port; "
+            "use -m (NAT) or give port 80"
+        ),
+    ),
+    (
         f"-e {T} -r 172.16.0.3:8000 -i",
         1,
         (
@@ -264,6 +272,55 @@ def test_restore_reports_the_wrong_line_and_changes_nothing(paper: Ippfvsadm, wr
     del lines[899]
     paper("-R", text="\n".join(lines))
     assert len(saved(paper).splitlines()) == 999
+
+
+def test_each_grammar_has_its_own_method_and_restores_what_it_saved(paper: Ippfvsadm) -> None:
+    """DR in ipvsadm's, whatever the default method is; the director is Local Node in both."""
+    expected = (
+        f"-A {T} -s wlc\n"
+        f"-a {T} -r 172.16.0.2:80 -g -w 1\n"
+        f"-a {T} -r 172.16.0.3:80 -g -w 1\n"
+        f"-a {T} -r 172.16.0.4:80 -m -w 1\n"
+        f"-a {T} -r 172.16.0.5:80 -i -w 1\n"
+        f"-a {T} -r 127.0.0.1:8080 --method local -w 1\n"
+        f"-a {T} -r 172.16.0.1:80 --method local -w 1\n"
+        f"-a {T} -r 202.103.106.5:81 --method local -w 1\n"
+    )
+    lines = (
+        f"-A {T}",
+        f"-a {T} -r 172.16.0.2:80",
+        f"-a {T} -r 172.16.0.3",
+        f"-A {T} -R 172.16.0.4:80",
+        f"-A {T} -R 172.16.0.5",
+        f"-a {T} -r 127.0.0.1:8080",
+        f"-a {T} -r 172.16.0.1",
+        f"-A {T} -R 202.103.106.5:81",
+    )
+    paper("--default-method", "tun")
+    paper("-C")
+    for line in lines:
+        paper(*line.split())
+    assert saved(paper) == expected
+    paper("-C")
+    paper("-R", text="\n".join(lines))
+    assert saved(paper) == expected
+    whole = paper("-S").stdout
+    paper("-R", text=whole)
+    assert paper("-S").stdout == whole
+
+
+def test_a_real_server_whose_method_is_left_to_the_kernel_survives_a_save_file(
+    paper: Ippfvsadm, lvs_reader: pylvs.Manager
+) -> None:
+    import pylvs
+
+    reals = [pylvs.Real(pylvs.Endpoint.parse(each)) for each in ("172.16.0.2:80", "127.0.0.1:81")]
+    service = pylvs.Service(
+        pylvs.Protocol.TCP, pylvs.Endpoint.parse("202.103.106.5:80"), "rr", tuple(reals)
+    )
+    paper("-R", text=str(pylvs.Ruleset((service,))))
+    (real, local) = lvs_reader.rules().services[0].reals
+    assert (real.method, local.method) == (pylvs.Method.NAT, pylvs.Method.LOCAL)
 
 
 NOT_PERMITTED = (
