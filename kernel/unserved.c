@@ -138,7 +138,6 @@ static void make_reply(struct ippfvs_packet *pkt, struct dst_entry *dst)
 
 static enum ippfvs_verdict reply_to_echo(struct ippfvs_packet *pkt)
 {
-	const struct ippfvs_tuple *tuple = &pkt->wire.tuple;
 	struct dst_entry *dst;
 
 	if (is_ignored(pkt))
@@ -146,10 +145,10 @@ static enum ippfvs_verdict reply_to_echo(struct ippfvs_packet *pkt)
 	if (!has_valid_checksum(pkt))
 		return ippfvs_drop(pkt, IPPFVS_DROP_ICMP_CHECKSUM);
 
-	dst = ippfvs_route_to_client(pkt, &tuple->daddr, &tuple->saddr);
+	dst = ippfvs_route_to_sender(pkt);
 	if (!dst)
 		return ippfvs_drop(pkt, IPPFVS_DROP_NO_ROUTE);
-	if (ippfvs_route_is_local(dst, tuple->family)) { /* no host sends from our own address */
+	if (ippfvs_route_is_local(dst, pkt->wire.tuple.family)) { /* no host sends from our own address */
 		dst_release(dst);
 		return ippfvs_drop(pkt, IPPFVS_DROP_NO_ROUTE);
 	}

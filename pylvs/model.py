@@ -122,8 +122,9 @@ class Real:
     method: Method | None = None
 
     def __str__(self) -> str:
-        method = f" {self.method.option}" if self.method is not None else ""
-        return f"-r {self.endpoint}{method} -w {self.weight}"
+        if self.method is None:  # in ipvsadm's grammar this would mean DR
+            return f"-R {self.endpoint} -w {self.weight}"
+        return f"-r {self.endpoint} {self.method.option} -w {self.weight}"
 
 
 @dataclass(frozen=True, slots=True)

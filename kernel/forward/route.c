@@ -249,6 +249,28 @@ struct dst_entry *ippfvs_route_to_client(const struct ippfvs_packet *pkt,
 	return ippfvs_packet_ipv4(pkt) ? route_to_client4(pkt, conn) : route_to_client6(pkt, conn);
 }
 
+struct dst_entry *ippfvs_route_to_sender(const struct ippfvs_packet *pkt)
+{
+	const struct ippfvs_tuple *tuple = &pkt->wire.tuple;
+
+	if (ippfvs_packet_ipv4(pkt)) {
+		struct flowi4 fl4 = {
+			.daddr = tuple->saddr.ip,
+			.saddr = tuple->daddr.ip,
+			.flowi4_mark = pkt->skb->mark,
+			.flowi4_flags = FLOWI_FLAG_ANYSRC,
+		};
+
+		return output_route4(pkt->net, &fl4);
+	}
+	return output_route6(pkt->net, &(struct flowi6){
+					       .daddr = tuple->saddr.ip6,
+					       .saddr = tuple->daddr.ip6,
+					       .flowi6_mark = pkt->skb->mark,
+					       .flowi6_flags = FLOWI_FLAG_ANYSRC,
+				       });
+}
+
 bool ippfvs_route_source(struct net *net, u8 family, const union ippfvs_addr *daddr,
 			 union ippfvs_addr *saddr)
 {

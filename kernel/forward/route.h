@@ -84,6 +84,15 @@ struct dst_entry *ippfvs_route_to_client(const struct ippfvs_packet *pkt,
 					 const struct ippfvs_conn *conn);
 
 /**
+ * ippfvs_route_to_sender() - find the route from the destination of a packet to its source
+ * @pkt: a packet without a connection
+ *
+ * Context: RCU, bottom halves off.
+ * Return: the route with a reference, or NULL.
+ */
+struct dst_entry *ippfvs_route_to_sender(const struct ippfvs_packet *pkt);
+
+/**
  * ippfvs_route_source() - the director's own address towards a destination
  * @net: namespace
  * @family: IPPFVS_FAMILY_*

@@ -20,12 +20,12 @@ Grammar of ipvsadm: services (scheduler wlc), then their real servers
 Service       -t ADDRESS[:PORT] TCP   -u ADDRESS[:PORT] UDP   -s rr|wrr|lc|wlc
               without a port: all ports; IPv6: [2001:db8::1]:80
 Real server   -r or -R ADDRESS[:PORT]  -w WEIGHT 0..65535, 0: no new connections
-Method        -m NAT  -i TUN  -g DR  --method nat|tun|dr|local. Without one, in
-              both grammars: local for an address of the director, NAT if a
-              port is given, else the default method (ipvsadm would take DR)
+Method        -m NAT  -i TUN  -g DR  --method nat|tun|dr|local. Without one:
+              with -r DR, as in ipvsadm; with -R NAT if a port is given, else
+              the default method. An address of the director is local in both
 List          ippfvsadm [-L] [-t|-u ADDRESS:PORT] [-v] [--json], all numeric;
               in a pipe the paper's table (-v: more), else with connections
-                --stats counters   --rate[=SECONDS] rates   -c connections
+                --stats counters, --rate[=SECONDS] rates or both  -c connections
                 --drops dropped packets by reason   --timeout timeouts
               --events follows changes of the rules (--json: a line each)
 Zero, clear   -Z [-t|-u ADDRESS:PORT] zero the counters   -C remove all services
@@ -47,7 +47,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     "Commands": {
         "add-service": "Add a virtual service. With -R: add a real server, and the service if it "
         "is new.",
-        "edit-service": "Change the scheduler of a service.",
+        "edit-service": "Change the scheduler of a service. Without a scheduler it keeps its own.",
         "delete-service": "Remove a service with its real servers. With -R: remove the real "
         "server only.",
         "add-server": "Add a real server to a service.",
@@ -57,11 +57,12 @@ OPTIONS: dict[str, dict[str, str]] = {
         "zero": "Zero the counters of a service, or all counters.",
         "clear": "Remove all services.",
         "save": "Write all rules and settings to standard output.",
-        "restore": "Replace all rules by those on standard input, in one step. After -A or -D: "
-        "the real server.",
+        "restore": "Replace all rules by those on standard input, in one step; - means standard "
+        "input, too. After -A or -D: the real server.",
         "set": "Set the timeouts of established TCP, of TCP after a FIN, and of UDP, in seconds. "
         "0 keeps a timeout.",
-        "default-method": "Show or set the method of real servers that are given without a port.",
+        "default-method": "Show or set the method of real servers that are given by -R without a "
+        "port.",
         "conn-max": "Show or set the maximum number of connections of the namespace. 0 means as "
         "many as fill a quarter of the memory, or as the hard cap allows. At the limit a new "
         "connection takes the place of one whose client may not exist, and timeouts shrink from "
@@ -89,7 +90,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     },
     "Listings": {
         "connection": "List connections.",
-        "stats": "List counters.",
+        "stats": "List counters. With --rate: counters, then rates.",
         "rate": "List rates, measured for one second or for the given time.",
         "drops": "List dropped packets and evicted connections by reason.",
         "timeout": "List timeouts.",
@@ -168,8 +169,14 @@ _DESCRIPTION = (
         "needs CAP_NET_ADMIN, and so does a listing of connections."
     ),
     (
-        "If no method is given, it is local for a loopback address or an address of the director, "
-        "NAT if a port is given, and otherwise the default method of the namespace."
+        "If no method is given, it is local for a loopback address or an address of the director. "
+        "For any other real server that -r names it is DR, as in ipvsadm. For one that -R names it "
+        "is NAT if a port is given, and otherwise the default method of the namespace."
+    ),
+    (
+        "A rule file has one rule per line. A line may begin with the name or path of ipvsadm or "
+        "ippfvsadm, -C may be the first rule, and a real server may precede its service. Any other "
+        "line is refused with its number and, if a word is at fault, its column."
     ),
     (
         "In a pipe the listing is the table of the 1999 paper. On a terminal it shows connections, "

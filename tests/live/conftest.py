@@ -238,6 +238,12 @@ def _execute_ippfvsadm(
 
 
 @pytest.fixture
+def ippfvsadm_in() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return run_ippfvsadm(host, *arguments), for tests whose hosts are no farm."""
+    return run_ippfvsadm
+
+
+@pytest.fixture
 def ippfvsadm(farm: Farm) -> Iterator[Ippfvsadm]:
     """Run the command in the director: ippfvsadm("-A", "-t", …, check=False, text="…")."""
 

@@ -192,13 +192,15 @@ class FakeKernel:
         if len(service.reals) >= REALS_MAX:
             raise Refusal(errno.ENOSPC, "too many real servers", at)
         weight = nest.get("IPPFVS_REAL_WEIGHT", 1)
-        method = nest.get("IPPFVS_REAL_METHOD") or self._method(nest)
+        method = self._method(nest)
         self._check(key, real, weight, method, at)
         service.reals[real] = FakeReal(weight, method)
 
     def _method(self, nest: Nest) -> int:
         if str(ipaddress.ip_address(nest["IPPFVS_REAL_ADDRESS"])) in self.own:
             return LOCAL
+        if "IPPFVS_REAL_METHOD" in nest:
+            return int(nest["IPPFVS_REAL_METHOD"])
         return NAT if nest.get("IPPFVS_REAL_PORT") else self.rules.config["DEFAULT_METHOD"]
 
     def _check(self, key: Key, real: RealKey, weight: int, method: int, at: int = 0) -> None:

@@ -218,7 +218,7 @@ def test_other_calls_may_be_made_while_connections_are_read(
         (lambda lvs: lvs.configure(conn_max=True), "'True': the most connections"),
         (lambda lvs: lvs.configure(default_method="local"), "the default method cannot be local"),
         (lambda lvs: list(lvs.connections(None, "1.1.1.1:80")), "a real server is one of a ser"),
-        (lambda lvs: lvs.add_real(WEB, Real(REAL)), "-r 1.1.1.1:80 -w 1 is a real server, no add"),
+        (lambda lvs: lvs.add_real(WEB, Real(REAL)), "-R 1.1.1.1:80 -w 1 is a real server, no add"),
         (lambda lvs: lvs.replace("-A -t 10.0.0.1:80"), "'-A -t 10.0.0.1:80' is no Ruleset"),
         (lambda lvs: lvs.replace([WEB]), "is no Ruleset"),
         (lambda lvs: lvs.configure(default_method="none"), "'none' is not a method"),
