@@ -4,9 +4,11 @@
 
 #include <linux/compiler.h>
 #include <linux/jiffies.h>
+#include <linux/memcontrol.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 
 /* Bytes per connection: an IPv6 entry, which is the larger kind, and its share of the table. */
 #define CONN_BYTES 192
@@ -38,13 +40,30 @@ static const u32 default_timeout_s[__IPPFVS_STATE_MAX] = {
 };
 /* clang-format on */
 
-void ippfvs_config_init(struct ippfvs_config *config, bool unprivileged)
+static void init_caps(struct ippfvs_config *config, const struct ippfvs_config *creator)
+{
+	if (creator) {
+		config->conn_cap = READ_ONCE(creator->conn_cap);
+		config->service_cap = READ_ONCE(creator->service_cap);
+		config->real_cap = READ_ONCE(creator->real_cap);
+	}
+	/* An unprivileged creator has caps that an administrator wants: its own, or raised ones. */
+	if (!config->unprivileged || (creator && creator->unprivileged))
+		return;
+	config->conn_cap = min_not_zero(config->conn_cap, (u32)IPPFVS_UNPRIVILEGED_CONNS);
+	config->service_cap = min_not_zero(config->service_cap, (u32)IPPFVS_UNPRIVILEGED_SERVICES);
+	config->real_cap = min_not_zero(config->real_cap, (u32)IPPFVS_UNPRIVILEGED_REALS);
+}
+
+void ippfvs_config_init(struct ippfvs_config *config, bool unprivileged,
+			const struct ippfvs_config *creator)
 {
 	u32 state;
 
 	config->unprivileged = unprivileged;
 	config->default_method = IPPFVS_METHOD_NAT;
 	config->conn_max = 0;
+	init_caps(config, creator);
 	for (state = 0; state < __IPPFVS_STATE_MAX; state++)
 		ippfvs_config_set_timeout(config, state, default_timeout_s[state]);
 }
@@ -59,7 +78,9 @@ static u32 conns_in_memory(u32 quarters)
 
 u32 ippfvs_config_conn_max(const struct ippfvs_config *config)
 {
-	return READ_ONCE(config->conn_max) ?: conns_in_memory(1);
+	u32 wanted = READ_ONCE(config->conn_max) ?: conns_in_memory(1);
+
+	return min_not_zero(wanted, READ_ONCE(config->conn_cap));
 }
 
 /*
@@ -82,4 +103,22 @@ u32 ippfvs_config_timeout(const struct ippfvs_config *config, u8 state)
 void ippfvs_config_set_timeout(struct ippfvs_config *config, u8 state, u32 seconds)
 {
 	WRITE_ONCE(config->timeout[state], seconds * HZ);
+}
+
+/* The root cgroup has no limit, so charging to it would only cost time. */
+void ippfvs_config_charge_start(struct ippfvs_config *config)
+{
+	struct mem_cgroup *memcg = get_mem_cgroup_from_mm(current->mm);
+
+	if (memcg && !parent_mem_cgroup(memcg)) {
+		mem_cgroup_put(memcg);
+		memcg = NULL;
+	}
+	config->memcg = memcg;
+}
+
+void ippfvs_config_charge_stop(struct ippfvs_config *config)
+{
+	mem_cgroup_put(config->memcg);
+	config->memcg = NULL;
 }

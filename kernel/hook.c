@@ -13,6 +13,7 @@
 #include "net.h"
 #include "packet.h"
 #include "reject.h"
+#include "unserved.h"
 
 #include <linux/bottom_half.h>
 #include <linux/errno.h>
@@ -44,9 +45,9 @@ static const unsigned int nf_verdict[] = {
 /* clang-format on */
 
 /*
- * Malformed packets, fragments and packets of other protocols pass. The fields of @pkt are set one
- * by one, because ippfvs_packet_read() sets the others, and zeroing the whole structure costs 10
- * ns.
+ * Malformed packets, fragments and packets of other protocols pass, unless they would return to where
+ * they came from. The fields are set one by one,
+ * because ippfvs_packet_read() sets the others, and zeroing the whole structure costs 10 ns.
  */
 static __always_inline enum ippfvs_verdict
 process(struct sk_buff *skb, const struct nf_hook_state *state,
@@ -69,6 +70,8 @@ process(struct sk_buff *skb, const struct nf_hook_state *state,
 		memset(&pkt.wire.tuple, 0, sizeof(pkt.wire.tuple)); /* for the tracepoint */
 		return ippfvs_drop(&pkt, IPPFVS_DROP_NO_MEMORY);
 	}
+	if (unlikely(err && pkt.hook == IPPFVS_FORWARD))
+		return ippfvs_unserved_other(&pkt, state->pf);
 	/* A raw socket may send any IP version through the hook of either family. */
 	if (err || pkt.wire.tuple.family != state->pf)
 		return IPPFVS_PASS;

@@ -10,6 +10,7 @@
 
 #include "conn/table.h"
 #include "forward/forward.h"
+#include "forward/ingress.h"
 #include "forward/nat.h"
 #include "forward/route.h"
 #include "forward/send.h"
@@ -127,7 +128,7 @@ static enum ippfvs_verdict rewrite_and_send(struct icmp_error *error, enum ippfv
 		return IPPFVS_PASS;
 
 	ippfvs_packet_decrement_ttl(pkt);
-	return ippfvs_send(pkt, dst, dst_mtu(dst));
+	return ippfvs_send(pkt, dst, ippfvs_send_mtu(pkt, dst));
 }
 
 /*
@@ -138,18 +139,20 @@ static enum ippfvs_verdict rewrite_and_send(struct icmp_error *error, enum ippfv
 static enum ippfvs_verdict to_client(struct icmp_error *error)
 {
 	struct ippfvs_packet *pkt = error->pkt;
-	union ippfvs_addr virtual, client;
+	union ippfvs_addr virtual;
 	struct dst_entry *dst;
 
 	if (pkt->hook == IPPFVS_LOCAL_OUT)
 		return rewrite_and_send(error, IPPFVS_END_VIRTUAL, NULL, NULL);
+	if (!ippfvs_ingress_is_known(pkt, error->conn->real) &&
+	    !ippfvs_ingress_is_valid(pkt, error->conn->real))
+		return ippfvs_drop(pkt, IPPFVS_DROP_WRONG_DEVICE);
 
 	ippfvs_conn_addr(error->conn, IPPFVS_END_VIRTUAL, &virtual);
 	if (pkt->hook == IPPFVS_LOCAL_IN)
 		return rewrite_and_send(error, IPPFVS_END_VIRTUAL, &virtual, NULL);
 
-	ippfvs_conn_addr(error->conn, IPPFVS_END_CLIENT, &client);
-	dst = ippfvs_route_to_client(pkt, &virtual, &client);
+	dst = ippfvs_route_to_client(pkt, error->conn);
 	if (!dst)
 		return ippfvs_drop(pkt, IPPFVS_DROP_ICMP);
 	if (ippfvs_route_is_local(dst, error->conn->family)) {

@@ -11,6 +11,7 @@
 #include "reject.h"
 #include "service/real.h"
 #include "schedule.h"
+#include "unserved.h"
 
 #include <linux/netdevice.h>
 
@@ -34,13 +35,13 @@ static enum ippfvs_verdict input_known(struct ippfvs_packet *pkt, struct ippfvs_
 	if (unlikely(READ_ONCE(conn->real->removed)))
 		return real_removed(pkt, conn);
 
-	if (ippfvs_packet_tcp(pkt) &&
-	    ippfvs_tcp_reopens(ippfvs_conn_state(conn), pkt->wire.tcp_flags)) {
+	if (unlikely(ippfvs_tcp_opens(pkt->wire.tcp_flags)) &&
+	    ippfvs_conn_reopens(conn, pkt->wire.tcp_flags)) {
 		ippfvs_conn_end(conn);
 		return IPPFVS_RESCHEDULE;
 	}
 
-	ippfvs_conn_advance(conn, IPPFVS_CONN_IN, pkt->wire.tcp_flags);
+	ippfvs_conn_advance(conn, IPPFVS_CONN_IN, pkt->wire.tcp_flags, ippfvs_packet_tcp_seq(pkt));
 	return ippfvs_forward(pkt, conn);
 }
 
@@ -69,6 +70,9 @@ enum ippfvs_verdict ippfvs_input_early(struct ippfvs_packet *pkt)
 	struct ippfvs_conn *conn;
 	enum ippfvs_conn_dir dir;
 
+	/* The stack processes IPv4 options, and refuses source routes, before the later hooks. */
+	if (unlikely(pkt->wire.options) && ippfvs_packet_ipv4(pkt))
+		return IPPFVS_PASS;
 	if (unlikely(pkt->wire.inner))
 		return ippfvs_icmp_input(pkt);
 	conn = lookup_conn(pkt, &dir);
@@ -97,9 +101,11 @@ enum ippfvs_verdict ippfvs_input(struct ippfvs_packet *pkt)
 	enum ippfvs_conn_dir dir;
 	enum ippfvs_verdict verdict;
 
-	if (unlikely(pkt->wire.inner))
-		return ippfvs_icmp_input(pkt);
-	/* A packet to an address of the director will come back through the loopback device. */
+	if (unlikely(pkt->wire.inner)) {
+		verdict = ippfvs_icmp_input(pkt);
+		return verdict == IPPFVS_PASS ? ippfvs_unserved(pkt) : verdict;
+	}
+	/* A packet to one of the director's own addresses returns through the loopback device. */
 	if (pkt->hook == IPPFVS_LOCAL_OUT &&
 	    ippfvs_route_is_loopback(pkt->skb, pkt->wire.tuple.family))
 		return IPPFVS_PASS;

@@ -4,6 +4,7 @@
  * only while the namespace has services.
  */
 #include "conn/worker.h"
+#include "forward/link.h"
 #include "hook.h"
 #include "net.h"
 #include "nl/nl.h"
@@ -15,7 +16,10 @@
 #include <linux/module.h>
 #include <linux/netdevice.h>
 #include <linux/notifier.h>
+#include <linux/nsproxy.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
 #include <linux/user_namespace.h>
 #include <net/genetlink.h>
 #include <net/net_namespace.h>
@@ -28,9 +32,10 @@
 
 unsigned int ippfvs_net_id __read_mostly;
 
-/*
- * Only the first fragment of a packet has the ports. Therefore the stack must reassemble packets.
- */
+/* Every namespace has its state; false while the module is loaded and its namespaces get theirs. */
+static bool registered;
+
+/* Only the first fragment of a packet has the ports, so the stack must reassemble packets first. */
 static int defrag_enable(struct net *net)
 {
 	int err;
@@ -61,38 +66,71 @@ static int start(struct ippfvs_net *ipn)
 	if (err)
 		return err;
 
-	err = defrag_enable(ipn->net);
-	if (err)
+	err = -ENOMEM;
+	ipn->links = ippfvs_links_create();
+	if (!ipn->links)
 		goto out_stop_table;
 
+	err = defrag_enable(ipn->net);
+	if (err)
+		goto out_free_links;
+
 	ippfvs_addr_filter_fill(&ipn->own_addrs, ipn->net);
+	/* What the host itself balances is charged to nobody, not to the shell that adds a service. */
+	if (!net_eq(ipn->net, &init_net))
+		ippfvs_config_charge_start(&ipn->config);
 	err = ippfvs_hooks_register(ipn->net);
 	if (err)
-		goto out_defrag_disable;
+		goto out_charge_stop;
 	return 0;
 
-out_defrag_disable:
+out_charge_stop:
+	ippfvs_config_charge_stop(&ipn->config);
 	defrag_disable(ipn->net);
+out_free_links:
+	kfree(ipn->links);
+	ipn->links = NULL;
 out_stop_table:
-	ippfvs_conn_table_stop(&ipn->conns);
+	ippfvs_conn_table_stop(&ipn->conns, true);
 	return err;
 }
 
-/* Called before the last service of a namespace is unpublished. */
+/*
+ * After the last service was removed, but before it is unpublished. If the namespace ends, or the
+ * module does, net_pre_exit() has removed the hooks, a grace period has passed, and no socket is
+ * left that could read the table.
+ */
 static void stop(struct ippfvs_net *ipn)
 {
 	lockdep_assert_held(&ipn->lock);
 
-	ippfvs_hooks_unregister(ipn->net);
-	synchronize_net(); /* wait for packets that are in a hook */
+	if (!ipn->exiting) {
+		ippfvs_hooks_unregister(ipn->net);
+		synchronize_net(); /* wait for packets that are in a hook */
+	}
 	defrag_disable(ipn->net);
-	ippfvs_conn_table_stop(&ipn->conns);
+	ippfvs_conn_table_stop(&ipn->conns, !ipn->exiting);
+	ippfvs_config_charge_stop(&ipn->config);
+	kfree(ipn->links);
+	ipn->links = NULL;
 }
 
 static const struct ippfvs_service_events service_events = {
 	.first = start,
 	.last = stop,
 };
+
+/*
+ * The settings of the namespace from which a process creates another one, or NULL. The process does
+ * not leave its own namespace before the new one is ready. Namespaces that are older than the module
+ * have no known creator: then the process is the one that loads the module.
+ */
+static const struct ippfvs_config *creator_config(void)
+{
+	if (!READ_ONCE(registered))
+		return NULL;
+	return &ippfvs_net(current->nsproxy->net_ns)->config;
+}
 
 static int __net_init net_init(struct net *net)
 {
@@ -101,7 +139,8 @@ static int __net_init net_init(struct net *net)
 
 	ipn->net = net;
 	mutex_init(&ipn->lock);
-	ippfvs_config_init(&ipn->config, net->user_ns != &init_user_ns);
+	spin_lock_init(&ipn->totals_lock);
+	ippfvs_config_init(&ipn->config, net->user_ns != &init_user_ns, creator_config());
 
 	err = ippfvs_drops_init(&ipn->drops);
 	if (err)
@@ -122,6 +161,18 @@ static void wait_for_routes(void)
 	ippfvs_services_barrier();
 	rcu_barrier();
 	rcu_barrier();
+}
+
+/* Before the one grace period that all namespaces which end together have in common. */
+static void __net_exit net_pre_exit(struct net *net)
+{
+	struct ippfvs_net *ipn = ippfvs_net(net);
+
+	mutex_lock(&ipn->lock);
+	if (ippfvs_service_table_locked(ipn))
+		ippfvs_hooks_unregister(net);
+	ipn->exiting = true;
+	mutex_unlock(&ipn->lock);
 }
 
 static void __net_exit net_exit(struct net *net)
@@ -155,6 +206,7 @@ static void __net_exit net_exit_batch(struct list_head *list)
 
 static struct pernet_operations net_ops = {
 	.init = net_init,
+	.pre_exit = net_pre_exit,
 	.exit = net_exit,
 	.exit_batch = net_exit_batch,
 	.id = &ippfvs_net_id,
@@ -186,6 +238,7 @@ static int __init register_namespaces(void)
 	err = register_pernet_device(&net_ops);
 	if (err)
 		return err;
+	WRITE_ONCE(registered, true);
 	err = register_inetaddr_notifier(&addr_notifier);
 	if (err)
 		unregister_pernet_device(&net_ops);

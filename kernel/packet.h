@@ -7,6 +7,7 @@
 
 #include <linux/ipv6.h>
 #include <linux/skbuff.h>
+#include <linux/tcp.h>
 #include <net/ip.h>
 
 struct ippfvs_net;
@@ -124,13 +125,23 @@ static inline bool ippfvs_packet_tcp(const struct ippfvs_packet *pkt)
 	return pkt->wire.tuple.protocol == IPPROTO_TCP;
 }
 
-/**
- * ippfvs_packet_ipv4() - check whether a packet is an IPv4 packet
- * @pkt: the packet
- *
- * Context: any.
- * Return: true if it is; false if it is an IPv6 packet.
- */
+static inline const struct tcphdr *ippfvs_packet_tcphdr(const struct ippfvs_packet *pkt)
+{
+	return (const struct tcphdr *)(pkt->skb->data + pkt->wire.l4);
+}
+
+/* The sequence number of a TCP segment; 0 for UDP. */
+static inline u32 ippfvs_packet_tcp_seq(const struct ippfvs_packet *pkt)
+{
+	return ippfvs_packet_tcp(pkt) ? ntohl(ippfvs_packet_tcphdr(pkt)->seq) : 0;
+}
+
+/* The acknowledgment number of a TCP segment; 0 for UDP. */
+static inline u32 ippfvs_packet_tcp_ack(const struct ippfvs_packet *pkt)
+{
+	return ippfvs_packet_tcp(pkt) ? ntohl(ippfvs_packet_tcphdr(pkt)->ack_seq) : 0;
+}
+
 static inline bool ippfvs_packet_ipv4(const struct ippfvs_packet *pkt)
 {
 	return pkt->wire.tuple.family == IPPFVS_FAMILY_IPV4;

@@ -5,12 +5,15 @@
 #include "core/tcp_state.h"
 #include "early.h"
 #include "forward/forward.h"
+#include "forward/link.h"
+#include "forward/send.h"
 #include "net.h"
 #include "reject.h"
 #include "service/pool.h"
 #include "service/real.h"
 #include "service/table.h"
 #include "service/service.h"
+#include "unserved.h"
 
 #include <linux/math.h>
 #include <linux/random.h>
@@ -42,8 +45,16 @@ static struct ippfvs_conn *add_conn(struct ippfvs_packet *pkt, const struct ippf
 		.local_port = local_port,
 		.method = member->method,
 		.state = ippfvs_packet_tcp(pkt) ? IPPFVS_STATE_SYN_SENT : IPPFVS_STATE_UDP,
+		.position = ippfvs_tcp_position(ippfvs_packet_tcp_seq(pkt)),
 	};
 
+	if (plan.method == IPPFVS_METHOD_NAT) {
+		int link = ippfvs_link_learn(pkt);
+
+		if (unlikely(link < 0))
+			return ERR_PTR(link);
+		plan.link = link;
+	}
 	if (plan.method == IPPFVS_METHOD_LOCAL)
 		plan.two_way =
 			ippfvs_local_rewrites_reply(pkt, &plan.real->addr, plan.port, &plan.addr);
@@ -95,6 +106,26 @@ static bool has_no_listener(const struct ippfvs_packet *pkt, const struct ippfvs
 {
 	return member->method == IPPFVS_METHOD_LOCAL &&
 	       !ippfvs_local_has_socket(pkt, &member->real->addr, real_port(member, pkt));
+}
+
+static bool is_link_local(const struct ippfvs_packet *pkt)
+{
+	return !ippfvs_packet_ipv4(pkt) &&
+	       (pkt->wire.tuple.saddr.word[0] & htonl(0xffc00000)) == htonl(0xfe800000);
+}
+
+/*
+ * A packet from a link-local address must not leave its link (RFC 4291, 2.5.6). By VS-NAT it would
+ * get no reply even there, because the server would send the reply to the client directly.
+ */
+static bool is_beyond_scope(const struct ippfvs_packet *pkt, const struct ippfvs_member *member)
+{
+	const struct ippfvs_route *route;
+
+	if (likely(!is_link_local(pkt)) || member->method == IPPFVS_METHOD_LOCAL)
+		return false;
+	route = ippfvs_route_to_real(pkt->net, member->real);
+	return member->method == IPPFVS_METHOD_NAT || !route || route->dst->dev != pkt->in;
 }
 
 /* Scheduling */
@@ -150,6 +181,8 @@ static enum ippfvs_verdict open_conn(struct ippfvs_packet *pkt, struct ippfvs_po
 			break;
 		if (unlikely(has_no_listener(pkt, member)))
 			return ippfvs_reject(pkt, IPPFVS_DROP_NO_LISTENER);
+		if (unlikely(is_beyond_scope(pkt, member)))
+			return ippfvs_reject_no_route(pkt);
 		conn = add_conn(pkt, member, pkt->wire.tuple.sport);
 	} while (unlikely(conn == ERR_PTR(-EADDRINUSE)) &&
 		 ippfvs_exclude(&excluded, member - pool->member));
@@ -187,21 +220,31 @@ static enum ippfvs_verdict unknown_segment(struct ippfvs_packet *pkt)
 	return ippfvs_reject(pkt, IPPFVS_DROP_NO_CONNECTION);
 }
 
+/*
+ * Whether a datagram is for a program of the director that uses this port. A service on all ports
+ * must not take it: a socket need not be connected to get answers (WireGuard, VXLAN, ntpd). If the
+ * director is one of the servers, a socket that is not connected may be that server.
+ */
+static bool is_for_own_socket(const struct ippfvs_packet *pkt, const struct ippfvs_pool *pool)
+{
+	if (pkt->wire.tuple.protocol != IPPROTO_UDP || pkt->hook != IPPFVS_LOCAL_IN)
+		return false;
+	return ippfvs_local_has_client(pkt) || (!pool->any_local && ippfvs_local_has_server(pkt));
+}
+
 static enum ippfvs_verdict schedule_once(struct ippfvs_packet *pkt)
 {
 	struct ippfvs_service *service = lookup_service(pkt);
 	struct ippfvs_pool *pool;
 
 	if (!service)
-		return IPPFVS_PASS;
-	/* A service on all ports must not schedule replies to clients on the director. */
-	if (!service->key.port && pkt->wire.tuple.protocol == IPPROTO_UDP &&
-	    pkt->hook == IPPFVS_LOCAL_IN && ippfvs_local_has_client(pkt))
+		return ippfvs_unserved(pkt);
+	pool = rcu_dereference(service->pool);
+	if (!service->key.port && is_for_own_socket(pkt, pool))
 		return IPPFVS_PASS;
 	if (!may_open(pkt))
 		return unknown_segment(pkt);
 
-	pool = rcu_dereference(service->pool);
 	ippfvs_early_learn(pool, pkt);
 	return open_conn(pkt, pool);
 }

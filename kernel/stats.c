@@ -9,6 +9,7 @@
 #include "stats.h"
 
 #include <linux/errno.h>
+#include <linux/minmax.h>
 
 #define add_field(sum, field, more) WRITE_ONCE((sum)->field, (sum)->field + (more))
 
@@ -38,6 +39,21 @@ void ippfvs_counters_add(struct ippfvs_counters *sum, const struct ippfvs_counte
 	add_field(sum, bytes_out, READ_ONCE(more->bytes_out));
 }
 
+void ippfvs_counters_move(struct ippfvs_counters *sum, const struct ippfvs_counters *more)
+{
+	smp_wmb(); /* the removal is visible before the sum; pairs with readers of the sum */
+	ippfvs_counters_add(sum, more);
+}
+
+void ippfvs_counters_max(struct ippfvs_counters *counters, const struct ippfvs_counters *least)
+{
+	counters->conns = max(counters->conns, least->conns);
+	counters->packets_in = max(counters->packets_in, least->packets_in);
+	counters->packets_out = max(counters->packets_out, least->packets_out);
+	counters->bytes_in = max(counters->bytes_in, least->bytes_in);
+	counters->bytes_out = max(counters->bytes_out, least->bytes_out);
+}
+
 void ippfvs_counters_sub(struct ippfvs_counters *sum, const struct ippfvs_counters *less)
 {
 	add_field(sum, conns, -READ_ONCE(less->conns));
@@ -58,7 +74,7 @@ void ippfvs_counters_set(struct ippfvs_counters *counters, const struct ippfvs_c
 
 int ippfvs_drops_init(struct ippfvs_drops *drops)
 {
-	drops->cpu = alloc_percpu(struct ippfvs_drops_cpu);
+	drops->cpu = alloc_percpu_gfp(struct ippfvs_drops_cpu, GFP_KERNEL_ACCOUNT);
 	return drops->cpu ? 0 : -ENOMEM;
 }
 

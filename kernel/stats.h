@@ -104,6 +104,26 @@ void ippfvs_stats_fold(struct ippfvs_counters *sum, const struct ippfvs_stats *s
 void ippfvs_counters_add(struct ippfvs_counters *sum, const struct ippfvs_counters *more);
 
 /**
+ * ippfvs_counters_move() - add to sums the counters of something that readers no longer find
+ * @sum: the sums
+ * @more: what is added
+ *
+ * A reader that reads @sum first, then smp_rmb(), never finds @more in both places.
+ *
+ * Context: any; the caller serialises writers of @sum.
+ */
+void ippfvs_counters_move(struct ippfvs_counters *sum, const struct ippfvs_counters *more);
+
+/**
+ * ippfvs_counters_max() - raise each counter to at least another one
+ * @counters: the counters
+ * @least: their least values
+ *
+ * Context: any; nobody else knows @counters, and the caller serialises writers of @least.
+ */
+void ippfvs_counters_max(struct ippfvs_counters *counters, const struct ippfvs_counters *least);
+
+/**
  * ippfvs_counters_sub() - subtract counters from sums
  * @sum: the sums
  * @less: the counters to subtract, which may be written at the same time

@@ -31,7 +31,9 @@
 	{ IPPFVS_DROP_NO_ROUTE,		"no_route" },		\
 	{ IPPFVS_DROP_NOT_WRITABLE,	"not_writable" },	\
 	{ IPPFVS_DROP_ICMP,		"icmp" },		\
-	{ IPPFVS_DROP_NO_LISTENER,	"no_listener" }
+	{ IPPFVS_DROP_NO_LISTENER,	"no_listener" },	\
+	{ IPPFVS_DROP_NO_SERVICE,	"no_service" },	\
+	{ IPPFVS_DROP_WRONG_DEVICE,	"wrong_device" }
 
 #define IPPFVS_TRACE_HOOKS				\
 	{ IPPFVS_PREROUTING,	"prerouting" },		\
@@ -129,7 +131,10 @@ DEFINE_EVENT(conn, conn_end,
 	TP_ARGS(conn)
 );
 
-/* A closing connection is about to end, because a new one conflicts with it. */
+/*
+ * A connection ends for a new one: it is closing, and the new one conflicts with it, or it is
+ * unconfirmed, and the table is full. In the second case conn_end comes first.
+ */
 DEFINE_EVENT(conn, conn_evict,
 	TP_PROTO(const struct ippfvs_conn *conn),
 	TP_ARGS(conn)

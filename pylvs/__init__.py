@@ -43,8 +43,8 @@ _NAMES = {
     ),
     "manager": "Manager",
     "model": (
-        "Config ConfigInfo Connection Drops Event Method Protocol Real RealInfo Service "
-        "ServiceInfo State Stats"
+        "Config ConfigInfo Connection Drops Event Evictions Fault Method Protocol Real RealInfo "
+        "Service ServiceInfo State Stats"
     ),
     "ruleset": "Ruleset diff",
 }

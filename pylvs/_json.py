@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,6 +14,7 @@ from .model import (
     Connection,
     Drops,
     Event,
+    Evictions,
     Real,
     RealInfo,
     Service,
@@ -64,6 +65,16 @@ def rates(listed: Iterable[ServiceRates], interval_s: float) -> dict[str, Any]:
     }
 
 
+def stats_and_rates(listed: Sequence[ServiceRates], interval_s: float) -> dict[str, Any]:
+    """Return services with their real servers, counters and rates."""
+    value = rates(listed, interval_s)
+    counted = services(each.service for each in listed)["services"]
+    for entry, counters in zip(value["services"], counted, strict=True):
+        reals = zip(counters.pop("reals"), entry["reals"], strict=True)
+        entry.update(counters, reals=[{**counts, **per_second} for counts, per_second in reals])
+    return value
+
+
 def connection(entry: Connection) -> dict[str, Any]:
     """Return one connection."""
     return {
@@ -80,9 +91,9 @@ def connection(entry: Connection) -> dict[str, Any]:
     }
 
 
-def drops(counts: Drops) -> dict[str, Any]:
-    """Return the number of dropped packets for every reason."""
-    return {"schema": SCHEMA, "drops": asdict(counts)}
+def drops(counts: Drops, evicted: Evictions) -> dict[str, Any]:
+    """Return the number of dropped packets, and of evicted connections, for every reason."""
+    return {"schema": SCHEMA, "drops": asdict(counts), "evictions": asdict(evicted)}
 
 
 def config(settings: ConfigInfo) -> dict[str, Any]:
@@ -91,6 +102,9 @@ def config(settings: ConfigInfo) -> dict[str, Any]:
         "schema": SCHEMA,
         "config": {
             **_settings(settings),
+            "conn_cap": settings.conn_cap,
+            "service_cap": settings.service_cap,
+            "real_cap": settings.real_cap,
             "version": settings.version,
             "connections": settings.connections,
             "buckets": settings.buckets,
@@ -139,6 +153,7 @@ def _real_info(member: RealInfo) -> dict[str, Any]:
         **real(member),
         "active": member.active,
         "inactive": member.inactive,
+        "fault": str(member.fault) if member.fault is not None else None,
         **asdict(member.stats),
     }
 

@@ -12,7 +12,18 @@ from dataclasses import astuple, dataclass
 from functools import lru_cache
 from itertools import chain, islice
 
-from .model import ConfigInfo, Connection, Drops, Real, RealInfo, Service, ServiceInfo, Stats
+from .model import (
+    ConfigInfo,
+    Connection,
+    Drops,
+    Evictions,
+    Fault,
+    Real,
+    RealInfo,
+    Service,
+    ServiceInfo,
+    Stats,
+)
 
 PAPER = ("Protocol", "Virtual IP Address", "Port", "Real IP Address", "Port", "Weight")
 MORE = ("Method", "Scheduler", "Active", "Inactive")
@@ -31,6 +42,26 @@ DROPPED = {
     "not_writable": "cannot be changed: no memory, or LRO is on",
     "icmp": "ICMP error that cannot be forwarded",
     "no_listener": "Local Node: no socket of the director listens",
+    "no_service": "to a virtual address that no host has, at a port without a service",
+    "wrong_device": "reply from a device by which no route leads to the real server",
+}
+FAULTS = {
+    Fault.REAL_IS_OWN: (
+        "is an address of the director now, and {method} does not lead there; "
+        "make it Local Node: ippfvsadm -e {option} -r {real} {flag}"
+    ),
+    Fault.REAL_NOT_OWN: (
+        "is Local Node, but not an address of the director any more; "
+        "only a socket at {vip} or at any address is reached"
+    ),
+    Fault.VIRTUAL_NOT_OWN: (
+        "is Local Node, but {vip} is not an address of the director, so no packet gets there; "
+        "add it: ip addr add {vip}/{bits} dev lo"
+    ),
+}
+EVICTED = {
+    "conflict": "closing, and its client opened another one",
+    "pressure": "unconfirmed or closed, and a limit was reached; see --conn-max",
 }
 CONNECTION = ("Protocol", "Expires", "State", "Method", "Client", "Virtual", "Real")
 
@@ -87,6 +118,14 @@ def rules(services: Iterable[ServiceInfo]) -> Iterator[str]:
     return _table(PAPER + MORE, rows)
 
 
+def faults(services: Iterable[ServiceInfo]) -> Iterator[str]:
+    """Yield a sentence for each real server that cannot work with the addresses of now."""
+    for service in services:
+        for real in service.reals:
+            if real.fault is not None:
+                yield f"{real.endpoint} of {service.name} {_fault(real, real.fault, service)}"
+
+
 def stats(services: Iterable[ServiceInfo]) -> Iterator[str]:
     """Yield the counters of each service, then of each of its real servers."""
     listed = list(services)
@@ -134,6 +173,12 @@ def drops(counts: Drops) -> Iterator[str]:
     """Yield the number of dropped packets for every reason."""
     rows = [(name, str(getattr(counts, name)), what) for name, what in DROPPED.items()]
     return table(("Reason", "Dropped", "What"), rows)
+
+
+def evictions(counts: Evictions) -> Iterator[str]:
+    """Yield the number of connections that ended in favour of a new one for every reason."""
+    rows = [(name, str(getattr(counts, name)), what) for name, what in EVICTED.items()]
+    return table(("Reason", "Evicted", "What"), rows)
 
 
 def timeouts(config: ConfigInfo) -> Iterator[str]:
@@ -215,6 +260,18 @@ def _port(port: int) -> str:
 
 def _method(real: RealInfo) -> str:
     return real.method.name if real.method is not None else ""
+
+
+def _fault(real: RealInfo, fault: Fault, service: Service) -> str:
+    vip = service.endpoint.address
+    return FAULTS[fault].format(
+        method=_method(real),
+        option=service.option,
+        real=real.endpoint,
+        flag=real.method.option if real.method is not None else "",
+        vip=vip,
+        bits=128 if ":" in vip else 32,
+    )
 
 
 def _counters(counts: Stats) -> Row:

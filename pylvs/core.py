@@ -38,6 +38,7 @@ __all__ = [
     "REALS_MAX",
     "WEIGHT_MAX",
     "Address",
+    "HiddenState",
     "Scheduler",
     "Side",
     "TcpFlags",
@@ -50,7 +51,10 @@ __all__ = [
     "csum_update_partial",
     "read_packet",
     "schedulers",
+    "tcp_counts",
+    "tcp_follow",
     "tcp_next",
+    "tcp_position",
     "tcp_reopens",
 ]
 
@@ -226,14 +230,52 @@ class Side(IntEnum):
     CLIENT_ONLY = 2  #: from the client; the director sees no other (TUN, DR, Local Node)
 
 
-def tcp_next(state: State, side: Side, flags: TcpFlags | int) -> State:
+class HiddenState(IntEnum):
+    """TCP states that only the director tells apart. A listing shows another state for each."""
+
+    HALF_CLOSED = 0x14  #: shown as FIN_WAIT; the client has sent an ACK since its FIN
+    DOUBTFUL = 0x18  #: shown as CLOSED; the client still sends
+
+
+def tcp_next(state: State | HiddenState, side: Side, flags: TcpFlags | int) -> State | HiddenState:
     """Return the state of a connection after one segment."""
-    return State(lib.ippfvs_tcp_next(state, side, flags))
+    number = lib.ippfvs_tcp_next(state, side, flags)
+    return HiddenState(number) if number > lib.IPPFVS_TCP_SEEN_MASK else State(number)
 
 
-def tcp_reopens(state: State, flags: TcpFlags | int) -> bool:
-    """Return whether a segment from the client opens a new connection in place of an old one."""
-    return bool(lib.ippfvs_tcp_reopens(state, flags))
+def tcp_reopens(
+    state: State | HiddenState, side: Side, flags: TcpFlags | int, *, idle: bool = False
+) -> bool:
+    """Return whether a segment from the client starts a new connection on a used entry.
+
+    :param idle: whether no packet has come for a second
+    """
+    return bool(lib.ippfvs_tcp_reopens(state, side, flags, idle))
+
+
+def tcp_position(sequence: int) -> int:
+    """Return the position that a sequence number tells, in units of 64 KB."""
+    return int(lib.ippfvs_tcp_position(sequence & 0xFFFFFFFF))
+
+
+def tcp_follow(
+    state: State | HiddenState, side: Side, flags: TcpFlags | int, position: int, told: int
+) -> int:
+    """Return the position of a connection after one segment.
+
+    :param position: the position before
+    :param told: the position that the segment tells: by its sequence number if the client has
+        sent it, by its acknowledgment number if the server has
+    """
+    return int(lib.ippfvs_tcp_follow(state, side, flags, position, told))
+
+
+def tcp_counts(
+    state: State | HiddenState, side: Side, flags: TcpFlags | int, position: int, told: int
+) -> bool:
+    """Return whether a segment is recorded. The parameters are those of :func:`tcp_follow`."""
+    following = lib.ippfvs_tcp_next(state, side, flags)
+    return bool(lib.ippfvs_tcp_counts(state, following, side, flags, position, told))
 
 
 # Schedulers

@@ -59,7 +59,8 @@ class Endpoint(NamedTuple):
         """Parse ``ADDRESS``, ``ADDRESS:PORT`` or ``[IPV6]:PORT``.
 
         :param protocol: "tcp" or "udp"; the port may be a name in /etc/services for this protocol
-        :raises InvalidValue: the text is malformed; the error says what is wrong
+        :raises InvalidValue: the text is malformed, or it may be an IPv6 address or a shorter
+            one with a port; the error says what is wrong
         """
         address, colon, port = text.partition(":")
         if text[:1] == "[" or ":" in port:
@@ -76,15 +77,23 @@ class Endpoint(NamedTuple):
         return _new_tuple(cls, (address, _port(port, text, protocol) if colon else 0))
 
     def __str__(self) -> str:
-        if not self.port:
-            return self.address
-        address = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{address}:{self.port}"
+        if self.port:
+            address = f"[{self.address}]" if ":" in self.address else self.address
+            return f"{address}:{self.port}"
+        shorter, _, last = self.address.rpartition(":")
+        # parse() refuses what could be an address with a port.
+        return f"[{self.address}]" if last.isdecimal() and _is_ipv6(shorter) else self.address
 
 
 def _split_ipv6(text: str) -> tuple[str, str, str]:
     """Split a text with brackets or several colons into address, colon and port."""
     if not text.startswith("["):
+        shorter, _, last = text.rpartition(":")
+        if last.isdecimal() and _is_ipv6(shorter) and _is_ipv6(text):
+            raise InvalidValue(
+                f"'{text}' may be an address, or {shorter} with port {last}",
+                f"write [{text}] or [{shorter}]:{last}",
+            )
         return text, "", ""
     address, bracket, rest = text[1:].partition("]")
     if not bracket:
@@ -94,6 +103,14 @@ def _split_ipv6(text: str) -> tuple[str, str, str]:
     if ":" not in address:
         raise InvalidValue(f"'{text}': brackets are for IPv6 addresses")
     return address, rest[:1], rest[1:]
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        inet_pton(AF_INET6, text)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _bad_address(address: str, text: str) -> tuple[str, str]:

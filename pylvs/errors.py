@@ -37,6 +37,7 @@ class Error(Exception):
     :ivar remedy: what the user can do, a clause without a full stop; may be empty
     :ivar kernel: the message that the kernel sent; empty if it sent none
     :ivar where: the file and line, or the rule, that is at fault; empty if there is none
+    :ivar word: the index of the word at fault in its line, counted from 0; -1 if there is none
     """
 
     exit_code = 1
@@ -47,6 +48,7 @@ class Error(Exception):
         self.remedy = remedy
         self.kernel = kernel
         self.where = ""
+        self.word = -1
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" if self.where else self.what
@@ -83,7 +85,7 @@ class AlreadyExists(Refused):
 
 
 class NotPermitted(Refused):
-    """The caller lacks CAP_NET_ADMIN, which every change of the rules needs."""
+    """The caller lacks CAP_NET_ADMIN, which changes and the listing of connections need."""
 
 
 class UnknownScheduler(Refused):
@@ -103,7 +105,7 @@ class AddressNotUsable(Refused):
 
 
 class TooMany(Refused):
-    """The maximum number of services, or of real servers of a service, is reached."""
+    """The maximum number of services, or of real servers, is reached."""
 
 
 class ModuleNotLoaded(Error):

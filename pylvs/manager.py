@@ -20,6 +20,7 @@ from .model import (
     Connection,
     Drops,
     Event,
+    Evictions,
     Method,
     Protocol,
     Real,
@@ -152,9 +153,9 @@ class Manager:
 
         :param endpoint: its address; without a port, it has the service's port
         :param weight: 0..65535; a real server of weight 0 gets no new connections
-        :param method: "nat", "tun", "dr" or "local". If it is None, the kernel chooses local
-            for an address of the director, NAT for another address with a port, and otherwise
-            the namespace's default method
+        :param method: "nat", "tun", "dr" or "local". For an address of the director, the kernel
+            always chooses local. If it is None, the kernel chooses NAT for another address with
+            a port, and otherwise the namespace's default method
         :param create: add the service in the same request if it does not exist; an existing
             service keeps its scheduler
         :raises NoSuchService: the service does not exist
@@ -237,6 +238,9 @@ class Manager:
         fin_timeout_s: int | None = None,
         udp_timeout_s: int | None = None,
         conn_max: int | None = None,
+        conn_cap: int | None = None,
+        service_cap: int | None = None,
+        real_cap: int | None = None,
     ) -> None:
         """Change settings of the namespace. A setting whose argument is None is not changed.
 
@@ -246,10 +250,16 @@ class Manager:
         :param udp_timeout_s: seconds, 1..2073600
         :param conn_max: the maximum number of connections; 0 means the number that fills a
             quarter of the memory
+        :param conn_cap: the hard cap of connections; 0 means none
+        :param service_cap: the hard cap of services; 0 means none
+        :param real_cap: the hard cap of the real servers of all services together; 0 means none
         :raises InvalidValue: the method is not valid, or a number is out of range
+        :raises NotPermitted: a hard cap needs CAP_NET_ADMIN in the initial user namespace
+        :raises Refused: conn_max exceeds the hard cap
         """
         method = None if default_method is None else as_method(default_method)
-        config = Config(method, tcp_timeout_s, fin_timeout_s, udp_timeout_s, conn_max)
+        timeouts = (tcp_timeout_s, fin_timeout_s, udp_timeout_s)
+        config = Config(method, *timeouts, conn_max, conn_cap, service_cap, real_cap)
         self.send(Command.CONFIG_SET, config=validate_config(config))
 
     def stats(self) -> Stats:
@@ -259,6 +269,10 @@ class Manager:
     def drops(self) -> Drops:
         """Return the number of dropped packets by reason."""
         return messages.decode_stats(self.send(Command.STATS_GET)[0])[1]
+
+    def evictions(self) -> Evictions:
+        """Return the number of connections that ended in favour of a new one, by reason."""
+        return messages.decode_stats(self.send(Command.STATS_GET)[0])[2]
 
     def zero(self, service: Service | None = None) -> None:
         """Set the counters of a service, or all counters of the namespace, to zero.
@@ -334,6 +348,11 @@ class Manager:
         return _decode_events(transport, announced)
 
     # Requests and queries
+
+    @property
+    def warning(self) -> str:
+        """What the kernel said about the last change that it made, or an empty text."""
+        return self._transport.warning
 
     def send(
         self,

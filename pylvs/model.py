@@ -57,6 +57,20 @@ _METHOD_OPTIONS = {
 }
 
 
+class Fault(IntEnum):
+    """Why a real server cannot work, or not as it is configured: addresses have changed."""
+
+    REAL_IS_OWN = 1
+    """Its address is the director's, and its method does not lead there."""
+    REAL_NOT_OWN = 2
+    """It is Local Node, and its address is not the director's."""
+    VIRTUAL_NOT_OWN = 3
+    """It is Local Node, and the virtual address is not the director's."""
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
 class State(IntEnum):
     """The state of a connection. The names of the TCP states are those of RFC 9293."""
 
@@ -108,8 +122,9 @@ class Real:
     method: Method | None = None
 
     def __str__(self) -> str:
-        method = f" {self.method.option}" if self.method is not None else ""
-        return f"-r {self.endpoint}{method} -w {self.weight}"
+        if self.method is None:  # in ipvsadm's grammar this would mean DR
+            return f"-R {self.endpoint} -w {self.weight}"
+        return f"-r {self.endpoint} {self.method.option} -w {self.weight}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +134,13 @@ class RealInfo(Real):
     :ivar active: the number of established connections
     :ivar inactive: the number of all other connections
     :ivar stats: the counters of this real server
+    :ivar fault: why it cannot work with the addresses that there are now
     """
 
     active: int = 0
     inactive: int = 0
     stats: Stats = Stats()
+    fault: Fault | None = None
 
     def rule(self) -> Real:
         """Return the configuration without the counters."""
@@ -207,12 +224,18 @@ class ServiceInfo(Service):
 class Config:
     """The settings of a network namespace. A setting that is None is not changed.
 
+    The hard caps do not belong to a rule set, because they bind the owner of the namespace. Only
+    a user with CAP_NET_ADMIN in the initial user namespace changes them. 0 means none.
+
     :ivar default_method: NAT, TUN or DR; the method of real servers that are added without a port
     :ivar tcp_timeout_s: seconds for which an idle established TCP connection is kept
     :ivar fin_timeout_s: seconds for which a TCP connection is kept after a FIN
     :ivar udp_timeout_s: seconds for which an idle UDP flow is kept
     :ivar conn_max: the maximum number of connections; 0 means the number that fills a quarter of
         the memory
+    :ivar conn_cap: the hard cap of connections, which conn_max cannot exceed
+    :ivar service_cap: the hard cap of services
+    :ivar real_cap: the hard cap of the real servers of all services together
     """
 
     default_method: Method | None = None
@@ -220,6 +243,9 @@ class Config:
     fin_timeout_s: int | None = None
     udp_timeout_s: int | None = None
     conn_max: int | None = None
+    conn_cap: int | None = None
+    service_cap: int | None = None
+    real_cap: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +266,7 @@ class ConfigInfo(Config):
     schedulers: tuple[str, ...] = ()
 
     def rule(self) -> Config:
-        """Return the settings without the state that the module reports."""
+        """Return the settings without the hard caps and without what the module reports."""
         return Config(
             self.default_method,
             self.tcp_timeout_s,
@@ -286,6 +312,20 @@ class Drops:
     not_writable: int = 0
     icmp: int = 0
     no_listener: int = 0
+    no_service: int = 0
+    wrong_device: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Evictions:
+    """Connections that ended in favour of a new one, by reason.
+
+    :ivar conflict: closing connections whose client opened another one
+    :ivar pressure: unconfirmed or closed connections, because a limit was reached
+    """
+
+    conflict: int = 0
+    pressure: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -410,12 +450,15 @@ def validate_config(config: Config) -> Config:
     for seconds in timeouts:
         if seconds is not None:
             validate_number(seconds, "a timeout in seconds", 1, TIMEOUT_MAX_S)
-    if config.conn_max is not None:
-        validate_number(config.conn_max, "the maximum number of connections", 0, UINT32_MAX)
+    numbers = (config.conn_max, config.conn_cap, config.service_cap, config.real_cap)
+    names = ("the maximum number of connections", *("a hard cap",) * 3)
+    for number, name in zip(numbers, names, strict=True):
+        if number is not None:
+            validate_number(number, name, 0, UINT32_MAX)
     method = None if config.default_method is None else as_method(config.default_method)
     if method is Method.LOCAL:
         raise InvalidValue("the default method cannot be local: use nat, tun or dr")
-    return Config(method, *timeouts, config.conn_max)
+    return Config(method, *timeouts, *numbers)
 
 
 def validate_number(number: object, what: str, low: int, high: int) -> None:

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .model import Config, Real, Service
+from .model import Config, Method, Real, Service
 
 
 class Rule(NamedTuple):
@@ -84,7 +84,7 @@ class Ruleset:
     def _where(self, place: int, service: Service, real: Real | None) -> str:
         if place < len(self.line_numbers):
             return f"{self.source} line {self.line_numbers[place]}"
-        return f"-a {service.option} {real}" if real is not None else f"-A {service}"
+        return add_line(service.option, real) if real is not None else f"-A {service}"
 
 
 def lines(ruleset: Ruleset) -> Iterator[str]:
@@ -99,7 +99,17 @@ def service_lines(service: Service) -> Iterator[str]:
     yield f"-A {service}"
     option = service.option
     for real in service.reals:
-        yield f"-a {option} {real}"
+        yield add_line(option, real)
+
+
+def add_line(option: str, real: Real) -> str:
+    """Return the line of a save file that adds a real server to a service above it.
+
+    Only the grammar of 1999 leaves the method to the kernel.
+
+    :param option: the option that names the service
+    """
+    return f"{'-A' if real.method is None else '-a'} {option} {real}"
 
 
 def config_lines(config: Config) -> Iterator[str]:
@@ -117,7 +127,8 @@ def diff(old: Ruleset, new: Ruleset) -> list[str]:
     """Return the argument lines of ippfvsadm that change the old rule set into the new one.
 
     The order of services and of real servers is ignored. So is a method that the new rule set
-    leaves to the kernel.
+    leaves to the kernel, and another method of a Local Node: for every address of the director,
+    the kernel chooses local.
     """
     changes: list[str] = []
     if old.config != new.config:
@@ -142,7 +153,14 @@ def _service_diff(old: Service | None, new: Service) -> list[str]:
     changes += [f"-d {new.option} -r {end}" for end in was if end not in will]
     for end, real in will.items():
         if end not in was:
-            changes.append(f"-a {new.option} {real}")
-        elif was[end].weight != real.weight or real.method not in (None, was[end].method):
-            changes.append(f"-e {new.option} {real}")
+            changes.append(add_line(new.option, real))
+        elif _differs(was[end], real):
+            method = f" {real.method.option}" if real.method is not None else ""
+            changes.append(f"-e {new.option} -r {real.endpoint}{method} -w {real.weight}")
     return changes
+
+
+def _differs(old: Real, new: Real) -> bool:
+    if old.weight != new.weight:
+        return True
+    return old.method is not Method.LOCAL and new.method not in (None, old.method)

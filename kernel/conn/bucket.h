@@ -91,7 +91,7 @@ struct ippfvs_bucket {
 
 /**
  * struct ippfvs_buckets - an array of buckets
- * @next: RCU; during a resize, the array to which all entries are moved; otherwise NULL
+ * @next: RCU; a later array of a resize, or NULL. Entries are moved to the last one
  * @bits: the array has 2^@bits buckets
  * @overfull: number of buckets that have an overflow bucket
  * @bucket: the array
@@ -119,14 +119,20 @@ static inline bool ippfvs_buckets_overfull(const struct ippfvs_buckets *buckets)
 	       (1 << buckets->bits) / IPPFVS_BUCKETS_OVERFULL_SHARE;
 }
 
-/**
- * ippfvs_bucket() - get the bucket of a hash
- * @buckets: the array
- * @hash: the hash
- *
- * Context: any.
- * Return: the first bucket of the chain.
+/*
+ * The array that new entries are linked in: @buckets, or during a resize the last one after it.
+ * Context: RCU, or the worker.
  */
+static inline struct ippfvs_buckets *ippfvs_buckets_last(struct ippfvs_buckets *buckets)
+{
+	struct ippfvs_buckets *next;
+
+	while (unlikely(next = rcu_dereference_raw(buckets->next)))
+		buckets = next;
+	return buckets;
+}
+
+/* The bucket of @hash. */
 static inline struct ippfvs_bucket *ippfvs_bucket(const struct ippfvs_buckets *buckets, u32 hash)
 {
 	return &buckets->bucket[hash >> (32 - buckets->bits)];
@@ -183,8 +189,8 @@ static inline struct ippfvs_conn *ippfvs_bucket_conn(const struct ippfvs_bucket 
  * ippfvs_buckets_create() - allocate an empty array
  * @bits: binary logarithm of the number of buckets
  *
- * The memory is charged to the memory cgroup of the caller. The worker, which resizes tables, is in
- * no such cgroup.
+ * The memory is charged to the active memory cgroup: that of the caller, or for a resize, which runs
+ * in a kernel thread, the one that the connections are charged to.
  *
  * Context: process.
  * Return: the array, or NULL if there is no memory.

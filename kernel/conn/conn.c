@@ -2,17 +2,27 @@
 /* Connection entries: allocation, and changes of the state word. */
 #include "conn.h"
 
-#include "../core/tcp_state.h"
+#include "../config.h"
 #include "../service/pool.h"
 #include "../service/real.h"
 #include "../trace.h"
 
 #include <linux/err.h>
 #include <linux/jiffies.h>
+#include <linux/log2.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 /* The stamp of a busy connection is renewed at most once in this many jiffies. */
 #define STAMP_INTERVAL (HZ / 8 + 1)
+
+/*
+ * The time of the first packet has 16 bits, in units of 2^AGE_SHIFT jiffies, which are at most a
+ * sixteenth of a second. They wrap after half an hour. An entry that is unconfirmed for so long may
+ * be confirmed late.
+ */
+#define AGE_SHIFT   (ilog2(HZ) - 4)
+#define CONFIRM_AGE ((HZ >> AGE_SHIFT) + 1)
 
 static struct kmem_cache *cache4, *cache6;
 
@@ -60,22 +70,87 @@ static void set_addr(struct ippfvs_conn *conn, enum ippfvs_conn_end end,
 		conn->ip6[end] = addr->ip6;
 }
 
-/* The load is counted before the entry is linked, because another CPU may then end the entry. */
-struct ippfvs_conn *ippfvs_conn_create(const struct ippfvs_conn_plan *plan, u32 limit)
+static u16 birth_now(void)
+{
+	return (u32)jiffies >> AGE_SHIFT;
+}
+
+static u64 with_position(u64 word, u16 position)
+{
+	return (word & ~IPPFVS_CONN_POSITION_MASK) | (u64)position << IPPFVS_CONN_POSITION_SHIFT;
+}
+
+/* Whether a reply of the server, and then an ACK of the client, confirm the connection. */
+static bool has_handshake(const struct ippfvs_conn *conn)
+{
+	return conn->protocol == IPPROTO_TCP && conn->two_way;
+}
+
+/* Whether the state word holds a TCP position. */
+static bool has_position(u64 word, const struct ippfvs_conn *conn)
+{
+	return has_handshake(conn) ||
+	       (conn->protocol == IPPROTO_TCP && ippfvs_conn_word_is_confirmed(word));
+}
+
+static u64 with_stamp_now(u64 word)
+{
+	return (u64)(u32)jiffies << 32 | (u32)word;
+}
+
+static u64 first_word(const struct ippfvs_conn *conn, u8 state, u16 position)
+{
+	u64 word = with_stamp_now(1ULL << IPPFVS_CONN_PACKETS_SHIFT | state);
+
+	return with_position(word, has_handshake(conn) ? position : birth_now());
+}
+
+bool ippfvs_conn_entries_reached(u32 limit)
+{
+	return ippfvs_conn_limit_reached(&entries, limit);
+}
+
+u64 ippfvs_conn_entries(void)
+{
+	return percpu_counter_read_positive(&entries);
+}
+
+/*
+ * An entry that is charged must not use the reserves of atomic allocations: with these the charge
+ * would succeed beyond the limit of the memory cgroup.
+ */
+static noinline struct ippfvs_conn *alloc_charged(struct kmem_cache *cache,
+						  struct mem_cgroup *memcg)
+{
+	struct mem_cgroup *before = set_active_memcg(memcg);
+	struct ippfvs_conn *conn;
+
+	conn = kmem_cache_alloc(cache, GFP_NOWAIT | __GFP_NOWARN | __GFP_ACCOUNT);
+	set_active_memcg(before);
+	return conn;
+}
+
+static struct ippfvs_conn *alloc_entry(struct kmem_cache *cache, const struct ippfvs_config *config)
+{
+	if (unlikely(config->memcg))
+		return alloc_charged(cache, config->memcg);
+	return kmem_cache_alloc(cache, GFP_ATOMIC | __GFP_NOWARN);
+}
+
+/* The load is counted before the entry is linked, because another CPU may end it at once. */
+struct ippfvs_conn *ippfvs_conn_create(const struct ippfvs_conn_plan *plan,
+				       const struct ippfvs_config *config)
 {
 	const struct ippfvs_tuple *tuple = plan->tuple;
 	bool ipv4 = tuple->family == IPPFVS_FAMILY_IPV4;
 	bool active = ippfvs_state_active(plan->state);
 	struct ippfvs_conn *conn;
 
-	if (ippfvs_conn_limit_reached(&entries, limit))
-		return ERR_PTR(-ENOSPC);
-	conn = kmem_cache_alloc(ipv4 ? cache4 : cache6, GFP_ATOMIC | __GFP_NOWARN);
+	conn = alloc_entry(ipv4 ? cache4 : cache6, config);
 	if (!conn)
 		return ERR_PTR(-ENOMEM);
 
 	percpu_counter_inc(&entries);
-	atomic64_set(&conn->state, ippfvs_conn_word(jiffies, plan->state));
 	conn->real = plan->real;
 	conn->hash[IPPFVS_CONN_IN] = plan->hash;
 	conn->port[IPPFVS_END_CLIENT] = tuple->sport;
@@ -87,6 +162,8 @@ struct ippfvs_conn *ippfvs_conn_create(const struct ippfvs_conn_plan *plan, u32 
 	conn->method = plan->method;
 	conn->two_way = plan->two_way;
 	conn->by_tuple = false;
+	atomic64_set(&conn->state, first_word(conn, plan->state, plan->position));
+	conn->link = plan->link;
 	set_addr(conn, IPPFVS_END_CLIENT, &tuple->saddr);
 	set_addr(conn, IPPFVS_END_VIRTUAL, &tuple->daddr);
 	set_addr(conn, IPPFVS_END_REAL, &plan->addr);
@@ -132,46 +209,136 @@ static enum ippfvs_side side_of(const struct ippfvs_conn *conn, enum ippfvs_conn
 	return conn->two_way ? IPPFVS_SIDE_CLIENT : IPPFVS_SIDE_CLIENT_ONLY;
 }
 
-static u8 next_state(const struct ippfvs_conn *conn, u8 state, enum ippfvs_conn_dir dir,
-		     u8 tcp_flags)
+static bool is_recent(u64 word)
 {
+	return (u32)jiffies - ippfvs_conn_word_stamp(word) < STAMP_INTERVAL;
+}
+
+/* Whether a packet at @position has nothing to write into @word, or only the slow path can tell. */
+static bool is_settled(u64 word, const struct ippfvs_conn *conn, enum ippfvs_side side,
+		       u8 tcp_flags, u16 position)
+{
+	u8 state = ippfvs_conn_word_tcp(word);
+
+	if ((word & (IPPFVS_CONN_F_DEAD | IPPFVS_CONN_F_CONFIRMED)) != IPPFVS_CONN_F_CONFIRMED ||
+	    !is_recent(word))
+		return false;
 	if (conn->protocol != IPPROTO_TCP)
-		return IPPFVS_STATE_UDP;
-	return ippfvs_tcp_next(state, side_of(conn, dir), tcp_flags);
+		return true;
+	return ippfvs_tcp_next(state, side, tcp_flags) == state &&
+	       ippfvs_tcp_is_near(ippfvs_conn_word_position(word), position, IPPFVS_TCP_SLACK);
 }
 
-/* Return: true if @word has a recent stamp and this state, so that it need not be written. */
-static bool is_recent(u64 word, u8 state)
+/* A server that sends its SYN again has not accepted an ACK, so the client may not exist. */
+static u64 note_server(u64 word, bool tcp, u8 tcp_flags)
 {
-	return ippfvs_conn_word_state(word) == state &&
-	       (u32)jiffies - ippfvs_conn_word_stamp(word) < STAMP_INTERVAL;
+	if (tcp && tcp_flags & IPPFVS_TCP_RST)
+		return word;
+	if (tcp && tcp_flags & IPPFVS_TCP_SYN)
+		word &= ~IPPFVS_CONN_F_CONFIRMED;
+	return word | IPPFVS_CONN_F_REPLIED;
 }
 
-static bool try_update(struct ippfvs_conn *conn, u64 word, u8 state)
+static bool came_over_time(u64 word)
 {
-	int active = ippfvs_state_active(state) - ippfvs_state_active(ippfvs_conn_word_state(word));
+	u16 age = birth_now() - ippfvs_conn_word_position(word);
 
-	if (!atomic64_try_cmpxchg(&conn->state, (s64 *)&word, ippfvs_conn_word(jiffies, state)))
+	return ippfvs_conn_word_packets(word) == IPPFVS_CONN_PACKETS_MAX && age >= CONFIRM_AGE;
+}
+
+static u64 note_client(u64 word, bool handshake, u8 tcp_flags)
+{
+	bool confirmed;
+
+	if (ippfvs_conn_word_packets(word) < IPPFVS_CONN_PACKETS_MAX)
+		word += 1ULL << IPPFVS_CONN_PACKETS_SHIFT;
+	if (handshake)
+		confirmed = word & IPPFVS_CONN_F_REPLIED && tcp_flags & IPPFVS_TCP_ACK;
+	else
+		confirmed = came_over_time(word);
+	return confirmed ? word | IPPFVS_CONN_F_CONFIRMED : word;
+}
+
+/* Record in @word what a packet tells about the client's existence. */
+static u64 note_packet(u64 word, const struct ippfvs_conn *conn, enum ippfvs_side side,
+		       u8 tcp_flags)
+{
+	bool tcp = conn->protocol == IPPROTO_TCP;
+
+	if (side == IPPFVS_SIDE_SERVER)
+		return note_server(word, tcp, tcp_flags);
+	if (ippfvs_conn_word_is_confirmed(word) ||
+	    (tcp && tcp_flags & (IPPFVS_TCP_SYN | IPPFVS_TCP_RST)))
+		return word;
+	return note_client(word, has_handshake(conn), tcp_flags);
+}
+
+/*
+ * Record a TCP segment at @position in @word, without the stamp. A segment that confirms a connection
+ * without handshake sets its first position. Return: false if the segment does not count.
+ */
+static bool note_segment(u64 *word, const struct ippfvs_conn *conn, enum ippfvs_side side,
+			 u8 tcp_flags, u16 position)
+{
+	u8 old = ippfvs_conn_word_tcp(*word), state = ippfvs_tcp_next(old, side, tcp_flags);
+	bool known = has_position(*word, conn);
+	u16 before = ippfvs_conn_word_position(*word);
+
+	if (known && !ippfvs_tcp_counts(old, state, side, tcp_flags, before, position))
 		return false;
 
-	if (active)
-		ippfvs_pool_load_add(conn->real, active, -active);
+	*word = note_packet((*word & ~IPPFVS_CONN_STATE_MASK) | state, conn, side, tcp_flags);
+	if (known)
+		position = ippfvs_tcp_follow(old, side, tcp_flags, before, position);
+	if (has_position(*word, conn))
+		*word = with_position(*word, position);
 	return true;
 }
 
-void ippfvs_conn_advance(struct ippfvs_conn *conn, enum ippfvs_conn_dir dir, u8 tcp_flags)
+static noinline void record(struct ippfvs_conn *conn, enum ippfvs_side side, u8 tcp_flags,
+			    u16 position)
 {
-	u64 word;
-	u8 state;
+	u64 word = ippfvs_conn_word_read(conn), next;
+	int active;
 
 	do {
-		word = ippfvs_conn_word_read(conn);
 		if (word & IPPFVS_CONN_F_DEAD)
 			return;
-		state = next_state(conn, ippfvs_conn_word_state(word), dir, tcp_flags);
-		if (likely(is_recent(word, state)))
+		next = word;
+		if (conn->protocol != IPPROTO_TCP)
+			next = note_packet(word, conn, side, 0);
+		else if (!note_segment(&next, conn, side, tcp_flags, position))
 			return;
-	} while (!try_update(conn, word, state));
+		if (next == word && is_recent(word))
+			return;
+		next = with_stamp_now(next);
+	} while (!atomic64_try_cmpxchg(&conn->state, (s64 *)&word, next));
+
+	active = ippfvs_state_active(ippfvs_conn_word_state(next)) -
+		 ippfvs_state_active(ippfvs_conn_word_state(word));
+	if (active)
+		ippfvs_pool_load_add(conn->real, active, -active);
+}
+
+void ippfvs_conn_advance(struct ippfvs_conn *conn, enum ippfvs_conn_dir dir, u8 tcp_flags,
+			 u32 sequence)
+{
+	enum ippfvs_side side = side_of(conn, dir);
+	u16 position = ippfvs_tcp_position(sequence);
+
+	if (likely(is_settled(ippfvs_conn_word_read(conn), conn, side, tcp_flags, position)))
+		return;
+	record(conn, side, tcp_flags, position);
+}
+
+bool ippfvs_conn_reopens(const struct ippfvs_conn *conn, u8 tcp_flags)
+{
+	u64 word = ippfvs_conn_word_read(conn);
+	/* Signed, because the stamp may be newer than the jiffies that this CPU sees. */
+	bool idle = (s32)((u32)jiffies - ippfvs_conn_word_stamp(word)) > HZ;
+
+	return ippfvs_tcp_reopens(ippfvs_conn_word_tcp(word), side_of(conn, IPPFVS_CONN_IN),
+				  tcp_flags, idle);
 }
 
 bool ippfvs_conn_try_end(struct ippfvs_conn *conn, u64 word, u64 flags)

@@ -2,13 +2,15 @@
 /*
  * A connection entry: which client speaks to which real server, and in which state.
  *
- * Ownership: the packet path creates an entry and links it into the table. From then on only the
- * table's worker unlinks it and frees it, after a grace period. Everyone else reads it under RCU
- * and ends it by setting IPPFVS_CONN_F_DEAD in its state word.
+ * Ownership: the packet path creates an entry and links it into the table. From then on the table's
+ * worker unlinks it, or an insertion that needs its place (evict.c). Whoever empties its slot for
+ * IPPFVS_CONN_IN, under the lock of that hash, frees it after a grace period. Everyone else reads it
+ * under RCU and ends it by setting IPPFVS_CONN_F_DEAD in its state word.
  */
 #ifndef _IPPFVS_CONN_H
 #define _IPPFVS_CONN_H
 
+#include "../core/tcp_state.h"
 #include "../core/tuple.h"
 #include "../uapi/ippfvs.h"
 
@@ -16,6 +18,7 @@
 #include <linux/cpumask.h>
 #include <linux/percpu_counter.h>
 
+struct ippfvs_config;
 struct ippfvs_real;
 
 /* The two directions of a connection's packets. */
@@ -67,10 +70,11 @@ static inline enum ippfvs_conn_end ippfvs_conn_dest(enum ippfvs_conn_dir dir)
  * @protocol: IPPROTO_TCP or IPPROTO_UDP
  * @family: IPPFVS_FAMILY_*
  * @method: enum ippfvs_method; a later change of the real server's method does not alter it
- * @two_way: replies pass through the director
- * @by_tuple: the entry is linked in the five-tuple index and not at its client (insert.c)
- * @ip: IPv4 addresses, indexed by enum ippfvs_conn_end
- * @ip6: IPv6 addresses, indexed by enum ippfvs_conn_end; an IPv6 entry has more than 64 bytes
+ * @two_way: replies pass the director
+ * @by_tuple: linked in the five-tuple index and not at its client (insert.c)
+ * @link: number of the link to the client (forward/link.h), or 0
+ * @ip: IPv4 addresses by enum ippfvs_conn_end
+ * @ip6: IPv6 addresses by enum ippfvs_conn_end; such an entry is longer
  *
  * Everything except @state is written before the entry is linked, and never changes afterwards.
  */
@@ -85,6 +89,7 @@ struct ippfvs_conn {
 	u8 method;
 	bool two_way;
 	bool by_tuple;
+	u8 link;
 	union {
 		__be32 ip[IPPFVS_CONN_ENDS];
 		struct in6_addr ip6[IPPFVS_CONN_ENDS];
@@ -92,25 +97,31 @@ struct ippfvs_conn {
 };
 
 /*
- * The state word: jiffies of the last packet in the upper 32 bits, flags in bits 8 and 9, and the
- * enum ippfvs_state in bits 0 to 7. It is changed by compare-and-swap, so that no update is lost
- * between a packet and the worker.
- */
-#define IPPFVS_CONN_F_DEAD	(1ULL << 8) /* lookups skip the entry; the worker frees it */
-#define IPPFVS_CONN_F_TOMBSTONE (1ULL << 9) /* dead, but kept to drop late packets (table.h) */
-
-/**
- * ippfvs_conn_word() - build a state word without flags
- * @stamp: jiffies of the last packet
- * @state: enum ippfvs_state
+ * The state word: jiffies of the last packet in the upper 32 bits, a time or a position in bits 16 to
+ * 31, the number of the client's packets in bits 12 to 14, flags in bits 8 to 11, and the state in
+ * bits 0 to 7. Bits 0 to 3 alone are the enum ippfvs_state. It is changed by compare-and-swap, so
+ * that no update is lost between a packet and the worker.
  *
- * Context: any.
- * Return: the state word.
+ * A connection is unconfirmed until its client is known to exist. Such an entry expires early, and
+ * goes first when the table is full. A spoofed source address must not be confirmed:
+ * - TCP, if replies pass the director: the server has replied, and then the client has sent an ACK.
+ *   A SYN-ACK after it means that the server does not accept the ACK.
+ * - Otherwise: the client has sent IPPFVS_CONN_PACKETS_MAX packets over at least a second.
+ *
+ * Bits 16 to 31 hold the TCP position of the client (tcp_state.h). Only while the second rule
+ * applies and the connection is unconfirmed, they hold the time of its first packet (conn.c).
  */
-static inline u64 ippfvs_conn_word(u32 stamp, u8 state)
-{
-	return (u64)stamp << 32 | state;
-}
+#define IPPFVS_CONN_F_DEAD	(1ULL << 8)  /* lookups skip the entry, which waits to be freed */
+#define IPPFVS_CONN_F_TOMBSTONE (1ULL << 9)  /* dead, but kept to drop late packets (table.h) */
+#define IPPFVS_CONN_F_CONFIRMED (1ULL << 10) /* the client exists */
+#define IPPFVS_CONN_F_REPLIED	(1ULL << 11) /* the server has sent a packet */
+
+#define IPPFVS_CONN_STATE_MASK	   0xffULL
+#define IPPFVS_CONN_PACKETS_SHIFT  12
+#define IPPFVS_CONN_PACKETS_MASK   (7ULL << IPPFVS_CONN_PACKETS_SHIFT)
+#define IPPFVS_CONN_PACKETS_MAX	   4 /* further packets are not counted */
+#define IPPFVS_CONN_POSITION_SHIFT 16
+#define IPPFVS_CONN_POSITION_MASK  (0xffffULL << IPPFVS_CONN_POSITION_SHIFT)
 
 /**
  * ippfvs_conn_word_read() - read the state word of a connection
@@ -136,25 +147,32 @@ static inline u32 ippfvs_conn_word_stamp(u64 word)
 	return word >> 32;
 }
 
-/**
- * ippfvs_conn_word_state() - get the state from a state word
- * @word: the state word
- *
- * Context: any.
- * Return: enum ippfvs_state.
- */
-static inline u8 ippfvs_conn_word_state(u64 word)
+static inline u16 ippfvs_conn_word_position(u64 word)
+{
+	return word >> IPPFVS_CONN_POSITION_SHIFT;
+}
+
+/* The state as the state machine knows it, with hidden states (tcp_state.h). */
+static inline u8 ippfvs_conn_word_tcp(u64 word)
 {
 	return word;
 }
 
-/**
- * ippfvs_conn_is_dead() - check whether a connection has ended
- * @conn: the connection
- *
- * Context: RCU.
- * Return: true if it has; true for a tombstone, too.
- */
+static inline u8 ippfvs_conn_word_state(u64 word)
+{
+	return word & IPPFVS_TCP_SEEN_MASK;
+}
+
+static inline u32 ippfvs_conn_word_packets(u64 word)
+{
+	return (word & IPPFVS_CONN_PACKETS_MASK) >> IPPFVS_CONN_PACKETS_SHIFT;
+}
+
+static inline bool ippfvs_conn_word_is_confirmed(u64 word)
+{
+	return word & IPPFVS_CONN_F_CONFIRMED;
+}
+
 static inline bool ippfvs_conn_is_dead(const struct ippfvs_conn *conn)
 {
 	return ippfvs_conn_word_read(conn) & IPPFVS_CONN_F_DEAD;
@@ -237,7 +255,9 @@ static inline void ippfvs_conn_addr(const struct ippfvs_conn *conn, enum ippfvs_
  * @local_port: the client's port as the real server knows it, network byte order
  * @method: enum ippfvs_method
  * @state: enum ippfvs_state after the first packet
- * @two_way: replies pass through the director
+ * @position: ippfvs_tcp_position() of the first packet; 0 for UDP
+ * @two_way: replies pass the director
+ * @link: number of the link to the client (forward/link.h), or 0
  */
 struct ippfvs_conn_plan {
 	const struct ippfvs_tuple *tuple;
@@ -248,26 +268,42 @@ struct ippfvs_conn_plan {
 	__be16 local_port;
 	u8 method;
 	u8 state;
+	u16 position;
 	bool two_way;
+	u8 link;
 };
 
 /**
  * ippfvs_conn_advance() - record a packet in the state word
- * @conn: the packet's connection
- * @dir: the packet's direction
- * @tcp_flags: byte 13 of the TCP header; ignored for UDP
+ * @conn: its connection
+ * @dir: its direction
+ * @tcp_flags: byte 13 of the TCP header; 0 for UDP
+ * @sequence: the client's sequence number that the packet tells: the sequence number of a packet
+ *	from the client, the acknowledgment number of a reply; 0 for UDP
  *
- * The state word is not written if the state stays the same and the stamp is recent.
+ * Writes nothing if the state stays the same, the position is near, the stamp is recent, and there is
+ * nothing to learn about the client.
  *
  * Context: RCU, bottom halves off.
  */
-void ippfvs_conn_advance(struct ippfvs_conn *conn, enum ippfvs_conn_dir dir, u8 tcp_flags);
+void ippfvs_conn_advance(struct ippfvs_conn *conn, enum ippfvs_conn_dir dir, u8 tcp_flags,
+			 u32 sequence);
+
+/**
+ * ippfvs_conn_reopens() - whether a client's segment opens a new connection in place of an old one
+ * @conn: the old connection
+ * @tcp_flags: byte 13 of the TCP header
+ *
+ * Context: RCU.
+ * Return: true if the old connection must end, and the segment must be scheduled; false for UDP.
+ */
+bool ippfvs_conn_reopens(const struct ippfvs_conn *conn, u8 tcp_flags);
 
 /**
  * ippfvs_conn_end() - end a connection
  * @conn: the connection; it may have ended already
  *
- * Lookups do not return it from now on. The worker frees it.
+ * Lookups do not return it from now on. The worker or an insertion frees it.
  *
  * Context: RCU.
  */
@@ -298,14 +334,15 @@ void ippfvs_conn_tuple(const struct ippfvs_conn *conn, enum ippfvs_conn_dir dir,
 /**
  * ippfvs_conn_create() - allocate an entry that is in no table yet
  * @plan: its contents
- * @limit: maximum number of entries in all namespaces together
+ * @config: settings of the namespace, which has the memory cgroup to charge
  *
  * Takes a reference to the real server and counts the connection in its load.
  *
  * Context: RCU, bottom halves off.
- * Return: the entry, or ERR_PTR(-ENOMEM), or ERR_PTR(-ENOSPC) if @limit is reached.
+ * Return: the entry, or ERR_PTR(-ENOMEM).
  */
-struct ippfvs_conn *ippfvs_conn_create(const struct ippfvs_conn_plan *plan, u32 limit);
+struct ippfvs_conn *ippfvs_conn_create(const struct ippfvs_conn_plan *plan,
+				       const struct ippfvs_config *config);
 
 /**
  * ippfvs_conn_destroy() - undo ippfvs_conn_create() for an entry that was never linked
@@ -323,6 +360,18 @@ void ippfvs_conn_destroy(struct ippfvs_conn *conn);
  * Context: any.
  */
 void ippfvs_conn_free_bulk(struct ippfvs_conn **conns, u32 n);
+
+/**
+ * ippfvs_conn_entries_reached() - check the number of entries in all namespaces together
+ * @limit: a limit
+ *
+ * Context: any.
+ * Return: whether there are at least @limit entries; see ippfvs_conn_limit_reached().
+ */
+bool ippfvs_conn_entries_reached(u32 limit);
+
+/* The number of entries in all namespaces together, about. Context: any. */
+u64 ippfvs_conn_entries(void);
 
 /**
  * ippfvs_conn_limit_reached() - check a counter of entries against a limit

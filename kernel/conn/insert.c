@@ -8,10 +8,10 @@
  */
 #include "insert.h"
 
-#include "../core/tcp_state.h"
 #include "../service/real.h"
 #include "../trace.h"
 #include "bucket.h"
+#include "evict.h"
 #include "worker.h"
 
 #include <linux/err.h>
@@ -137,11 +137,8 @@ static void check_hash(struct conflicts *conflicts, struct ippfvs_conn_table *ta
 		       const struct ippfvs_buckets *buckets, u32 hash,
 		       const struct ippfvs_conn *conn)
 {
-	const struct ippfvs_buckets *next = rcu_dereference(buckets->next);
-
-	check_bucket(conflicts, table, buckets, hash, conn);
-	if (unlikely(next))
-		check_bucket(conflicts, table, next, hash, conn);
+	for (; buckets; buckets = rcu_dereference(buckets->next))
+		check_bucket(conflicts, table, buckets, hash, conn);
 }
 
 static void check_index(struct insertion *ins, enum ippfvs_conn_dir dir)
@@ -172,13 +169,12 @@ static void find_conflicts(struct insertion *ins)
 		check_index(ins, IPPFVS_CONN_OUT);
 }
 
-/* Return: true if a new connection may replace @conn. */
+/* Whether a new connection may replace @conn: it is closed, or its real server was removed. */
 static bool is_replaceable(const struct ippfvs_conn *conn)
 {
 	if (READ_ONCE(conn->real->removed))
 		return true;
-	return conn->protocol == IPPROTO_TCP &&
-	       ippfvs_tcp_reopens(ippfvs_conn_state(conn), IPPFVS_TCP_SYN);
+	return ippfvs_conn_reopens(conn, IPPFVS_TCP_SYN);
 }
 
 static int conflict_error(const struct conflicts *conflicts)
@@ -190,18 +186,19 @@ static int conflict_error(const struct conflicts *conflicts)
 	return 0;
 }
 
-static void evict(struct ippfvs_conn *conn)
+static void evict(struct ippfvs_conn_table *table, struct ippfvs_conn *conn)
 {
 	trace_conn_evict(conn);
+	percpu_counter_inc(&table->evictions[IPPFVS_EVICTION_CONFLICT]);
 	ippfvs_conn_end(conn);
 }
 
-static void evict_conflicts(const struct conflicts *conflicts)
+static void evict_conflicts(const struct insertion *ins)
 {
-	if (conflicts->duplicate)
-		evict(conflicts->duplicate);
-	if (conflicts->collision)
-		evict(conflicts->collision);
+	if (ins->conflicts.duplicate)
+		evict(ins->table, ins->conflicts.duplicate);
+	if (ins->conflicts.collision)
+		evict(ins->table, ins->conflicts.collision);
 }
 
 /* Links */
@@ -209,10 +206,9 @@ static void evict_conflicts(const struct conflicts *conflicts)
 /* The lock of the hash is held. A resize publishes the next array before it takes this lock. */
 static int add_link(struct insertion *ins, enum ippfvs_conn_dir dir)
 {
-	struct ippfvs_buckets *next = rcu_dereference(ins->buckets->next);
 	int err;
 
-	err = ippfvs_buckets_add(next ?: ins->buckets, ins->conn->hash[dir],
+	err = ippfvs_buckets_add(ippfvs_buckets_last(ins->buckets), ins->conn->hash[dir],
 				 ippfvs_slot(ins->conn, dir));
 	if (!err)
 		ins->linked = true;
@@ -223,7 +219,7 @@ static int link_at_client(struct insertion *ins)
 {
 	if (ins->conflicts.dead >= DEAD_MAX)
 		return -ENOSPC;
-	evict_conflicts(&ins->conflicts);
+	evict_conflicts(ins);
 	return add_link(ins, IPPFVS_CONN_IN);
 }
 
@@ -276,7 +272,7 @@ static int link_by_tuple(struct insertion *ins)
 	struct ippfvs_conn *conn = ins->conn;
 	int err;
 
-	evict_conflicts(&ins->conflicts);
+	evict_conflicts(ins);
 	conn->by_tuple = true;
 	conn->hash[IPPFVS_CONN_IN] = tuple_hash(ins, IPPFVS_CONN_IN);
 	conn->hash[IPPFVS_CONN_OUT] = tuple_hash(ins, IPPFVS_CONN_OUT);
@@ -396,6 +392,12 @@ static int insert(struct insertion *ins)
 	return err;
 }
 
+static bool is_full(struct ippfvs_conn_table *table)
+{
+	return ippfvs_conn_limit_reached(&table->conns, ippfvs_config_conn_max(table->config)) ||
+	       ippfvs_conn_entries_reached(ippfvs_config_conn_limit(table->config));
+}
+
 struct ippfvs_conn *ippfvs_conn_add(struct ippfvs_conn_table *table,
 				    const struct ippfvs_conn_plan *plan)
 {
@@ -408,12 +410,12 @@ struct ippfvs_conn *ippfvs_conn_add(struct ippfvs_conn_table *table,
 
 	lockdep_assert_in_softirq();
 
-	if (ippfvs_conn_limit_reached(&table->conns, ippfvs_config_conn_max(table->config)))
+	if (unlikely(is_full(table)) && !ippfvs_conn_evict(table, plan->hash))
 		return ERR_PTR(-ENOSPC);
 
 	/* Counted before the full barrier in ippfvs_pool_load_add(): see ippfvs_conn_wake(). */
 	percpu_counter_inc(&table->conns);
-	ins.conn = ippfvs_conn_create(plan, ippfvs_config_conn_limit(table->config));
+	ins.conn = ippfvs_conn_create(plan, table->config);
 	if (IS_ERR(ins.conn)) {
 		percpu_counter_dec(&table->conns);
 		return ins.conn;

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The worker ends idle connections, frees dead ones, and resizes the table. For a resize it moves
- * one bucket after another into a new array, while lookups read both arrays.
+ * bucket after bucket into an array of another size, while lookups read all arrays.
  */
 #include "worker.h"
 
 #include "../service/real.h"
 #include "bucket.h"
+#include "evict.h"
 
 #include <linux/log2.h>
+#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/random.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
@@ -23,8 +26,8 @@
 /* Number of buckets between two calls of cond_resched(). */
 #define RESCHED_INTERVAL 256
 
-/* Maximum number of entries that share a grace period. */
-#define BATCH 509
+/* Entries whose grace period is awaited together. */
+#define BATCH 508
 
 /* The table shrinks if it has fewer than one connection in this many buckets. */
 #define SPARSE_SHARE 4
@@ -74,6 +77,7 @@ static struct ippfvs_buckets *own_buckets(const struct ippfvs_conn_table *table)
 /* Unlinked entries that are freed after a grace period. */
 struct batch {
 	struct rcu_head rcu;
+	struct ippfvs_conn_table *table;
 	u32 n;
 	struct ippfvs_conn *conn[BATCH];
 };
@@ -83,11 +87,13 @@ static void free_batch(struct rcu_head *rcu)
 	struct batch *batch = container_of(rcu, struct batch, rcu);
 
 	ippfvs_conn_free_bulk(batch->conn, batch->n);
+	atomic_sub(batch->n, &batch->table->waiting);
 	kfree(batch);
 }
 
-/* If there is no memory for a batch, the worker itself waits for the grace period. */
-static void free_after_grace_period(struct ippfvs_conn *conn, struct batch **batch)
+/* Without memory for a batch the worker waits for the readers itself. */
+static void free_after_grace_period(struct ippfvs_conn_table *table, struct ippfvs_conn *conn,
+				    struct batch **batch)
 {
 	if (!*batch)
 		*batch = kzalloc(sizeof(**batch), GFP_KERNEL | __GFP_NOWARN);
@@ -97,6 +103,8 @@ static void free_after_grace_period(struct ippfvs_conn *conn, struct batch **bat
 		return;
 	}
 
+	atomic_inc(&table->waiting);
+	(*batch)->table = table;
 	(*batch)->conn[(*batch)->n++] = conn;
 	if ((*batch)->n == BATCH) {
 		call_rcu(&(*batch)->rcu, free_batch);
@@ -105,32 +113,6 @@ static void free_after_grace_period(struct ippfvs_conn *conn, struct batch **bat
 }
 
 /* Expiry */
-
-static void unlink_dir(struct ippfvs_conn_table *table, struct ippfvs_conn *conn,
-		       enum ippfvs_conn_dir dir)
-{
-	struct ippfvs_buckets *buckets = own_buckets(table);
-	struct ippfvs_buckets *next = rcu_dereference_raw(buckets->next);
-	u32 hash = conn->hash[dir];
-	unsigned long slot = ippfvs_slot(conn, dir);
-	spinlock_t *lock = ippfvs_conn_table_lock(table, hash);
-
-	spin_lock_bh(lock);
-	if (!ippfvs_buckets_remove(buckets, hash, slot) && next)
-		ippfvs_buckets_remove(next, hash, slot);
-	spin_unlock_bh(lock);
-}
-
-static void unlink_conn(struct ippfvs_conn_table *table, struct ippfvs_conn *conn)
-{
-	unlink_dir(table, conn, IPPFVS_CONN_IN);
-	if (conn->by_tuple) {
-		if (conn->two_way)
-			unlink_dir(table, conn, IPPFVS_CONN_OUT);
-		atomic_dec(&table->by_tuple);
-	}
-	percpu_counter_dec(&table->conns);
-}
 
 /* The difference is signed, because the stamp may be newer than the jiffies that this CPU sees. */
 static bool is_idle(u64 word, u32 timeout)
@@ -154,25 +136,42 @@ static bool expire(struct ippfvs_conn_table *table, struct ippfvs_conn *conn)
 	return true;
 }
 
+/*
+ * An insertion may evict the entry at any time, so it is read under RCU.
+ * Return: the entry of the slot if it has ended and is unlinked now, or NULL.
+ */
+static struct ippfvs_conn *sweep_slot(struct ippfvs_conn_table *table, const unsigned long *place)
+{
+	struct ippfvs_conn *conn, *ended = NULL;
+	unsigned long slot;
+
+	rcu_read_lock();
+	slot = READ_ONCE(*place);
+	if (slot && ippfvs_slot_dir(slot) == IPPFVS_CONN_IN) {
+		conn = ippfvs_slot_conn(slot);
+		if (expire(table, conn) && ippfvs_conn_unlink(table, conn))
+			ended = conn;
+	}
+	rcu_read_unlock();
+	return ended;
+}
+
 static void sweep_bucket(struct ippfvs_conn_table *table, const struct ippfvs_bucket *first,
 			 struct batch **batch)
 {
 	const struct ippfvs_bucket *bucket;
 	struct ippfvs_conn *conn;
-	unsigned long slot;
 	int i;
 
 	ippfvs_bucket_for_each(bucket, first) {
 		for (i = 0; i < IPPFVS_BUCKET_SLOTS; i++) {
-			slot = READ_ONCE(bucket->slot[i]);
-			if (!slot || ippfvs_slot_dir(slot) != IPPFVS_CONN_IN)
+			if (!READ_ONCE(bucket->slot[i]))
 				continue;
-			conn = ippfvs_slot_conn(slot);
-			if (!expire(table, conn))
+			conn = sweep_slot(table, &bucket->slot[i]);
+			if (!conn)
 				continue;
-			unlink_conn(table, conn);
 			ippfvs_real_put(conn->real);
-			free_after_grace_period(conn, batch);
+			free_after_grace_period(table, conn, batch);
 		}
 	}
 }
@@ -197,11 +196,9 @@ static void sweep_array(struct ippfvs_conn_table *table, struct ippfvs_buckets *
 static void sweep(struct ippfvs_conn_table *table, u32 first, u64 end)
 {
 	struct ippfvs_buckets *buckets = own_buckets(table);
-	struct ippfvs_buckets *next = rcu_dereference_raw(buckets->next);
 
-	sweep_array(table, buckets, first, end);
-	if (next)
-		sweep_array(table, next, first, end);
+	for (; buckets; buckets = rcu_dereference_raw(buckets->next))
+		sweep_array(table, buckets, first, end);
 }
 
 /* Resize */
@@ -229,26 +226,7 @@ static int move_bucket(struct ippfvs_bucket *first, struct ippfvs_buckets *to)
 	return 0;
 }
 
-/* A lock is held for one bucket only, so packets wait briefly. After an error, call it again. */
-static int move_all(struct ippfvs_conn_table *table, struct ippfvs_buckets *from,
-		    struct ippfvs_buckets *to)
-{
-	unsigned long i;
-	int err = 0;
-
-	for (i = 0; i < 1UL << from->bits && !err; i++) {
-		spinlock_t *lock = ippfvs_conn_table_lock(table, i << (32 - from->bits));
-
-		spin_lock_bh(lock);
-		err = move_bucket(&from->bucket[i], to);
-		spin_unlock_bh(lock);
-		if (i % RESCHED_INTERVAL == 0)
-			cond_resched();
-	}
-	return err;
-}
-
-/* Return: the binary logarithm of the number of buckets that the table should have. */
+/* The binary logarithm of the number of buckets that the table should have now. */
 static unsigned int wanted_bits(struct ippfvs_conn_table *table,
 				const struct ippfvs_buckets *buckets)
 {
@@ -281,39 +259,114 @@ static bool needs_renewal(struct ippfvs_conn_table *table, const struct ippfvs_b
 	       percpu_counter_read_positive(&table->conns) >> buckets->bits < DENSE;
 }
 
-/* Allocate 2^@bits buckets or, if memory is short, fewer but more than 2^@now. */
-static struct ippfvs_buckets *create_largest(unsigned int bits, unsigned int now)
+/* An array of 2^@bits buckets, or of fewer if memory is short, but of more than 2^@now. */
+static struct ippfvs_buckets *create_largest(const struct ippfvs_conn_table *table,
+					     unsigned int bits, unsigned int now)
 {
+	/* Charged to whoever the entries are charged to, if to anybody. */
+	struct mem_cgroup *before = set_active_memcg(table->config->memcg);
 	struct ippfvs_buckets *buckets;
 
 	do {
 		buckets = ippfvs_buckets_create(bits);
 	} while (!buckets && --bits > now);
+	set_active_memcg(before);
 	return buckets;
+}
+
+/*
+ * The array that entries are moved to. New connections may have filled it before all entries were
+ * moved. Then a larger one is appended, to which those in between will be moved, too.
+ */
+static struct ippfvs_buckets *move_target(struct ippfvs_conn_table *table,
+					  struct ippfvs_buckets *from)
+{
+	struct ippfvs_buckets *last = ippfvs_buckets_last(from), *next = NULL;
+	unsigned int bits = last->bits;
+
+	if (ippfvs_buckets_overfull(last))
+		bits = wanted_bits(table, last);
+	if (bits > last->bits)
+		next = create_largest(table, bits, last->bits);
+	if (!next)
+		return last;
+	rcu_assign_pointer(last->next, next);
+	return next;
+}
+
+/* A packet waits for one bucket at most. After an error the next run moves the rest. */
+static int move_all(struct ippfvs_conn_table *table, struct ippfvs_buckets *from)
+{
+	struct ippfvs_buckets *to = NULL;
+	unsigned long i;
+	int err = 0;
+
+	for (i = 0; i < 1UL << from->bits && !err; i++) {
+		spinlock_t *lock = ippfvs_conn_table_lock(table, i << (32 - from->bits));
+
+		if (i % RESCHED_INTERVAL == 0) {
+			cond_resched();
+			to = move_target(table, from);
+		}
+		spin_lock_bh(lock);
+		err = move_bucket(&from->bucket[i], to);
+		spin_unlock_bh(lock);
+	}
+	return err;
+}
+
+/* Return: whether a resize is under way. */
+static bool begin_resize(struct ippfvs_conn_table *table, struct ippfvs_buckets *buckets)
+{
+	struct ippfvs_buckets *next;
+	unsigned int bits;
+
+	if (rcu_dereference_raw(buckets->next))
+		return true;
+	bits = wanted_bits(table, buckets);
+	if (bits == buckets->bits && !needs_renewal(table, buckets))
+		return false;
+	next = create_largest(table, bits, buckets->bits);
+	rcu_assign_pointer(buckets->next, next);
+	return next;
 }
 
 static void resize(struct ippfvs_conn_table *table)
 {
-	struct ippfvs_buckets *buckets = own_buckets(table);
-	struct ippfvs_buckets *next = rcu_dereference_raw(buckets->next);
+	struct ippfvs_buckets *buckets = own_buckets(table), *next;
 
-	if (!next) {
-		unsigned int bits = wanted_bits(table, buckets);
-
-		if (bits == buckets->bits && !needs_renewal(table, buckets))
-			return;
-		next = create_largest(bits, buckets->bits);
-		if (!next)
-			return;
-		rcu_assign_pointer(buckets->next, next);
-	}
-
-	if (move_all(table, buckets, next))
+	if (!begin_resize(table, buckets))
 		return;
+	while ((next = rcu_dereference_raw(buckets->next))) {
+		if (move_all(table, buckets))
+			return;
+		rcu_assign_pointer(table->buckets, next);
+		synchronize_rcu();
+		ippfvs_buckets_destroy(buckets);
+		buckets = next;
+	}
+}
 
-	rcu_assign_pointer(table->buckets, next);
-	synchronize_rcu();
-	ippfvs_buckets_destroy(buckets);
+/* Pressure */
+
+/* How far @count has come from half of @limit to all of it. */
+static u32 pressure_of(u64 count, u32 limit)
+{
+	u64 half = limit / 2;
+
+	if (count <= half)
+		return 0;
+	return min_t(u64, IPPFVS_CONN_PRESSURE_MAX,
+		     div_u64((count - half) * IPPFVS_CONN_PRESSURE_MAX, limit - half));
+}
+
+static void update_pressure(struct ippfvs_conn_table *table)
+{
+	u32 own = pressure_of(percpu_counter_sum_positive(&table->conns),
+			      ippfvs_config_conn_max(table->config));
+	u32 all = pressure_of(ippfvs_conn_entries(), ippfvs_config_conn_limit(table->config));
+
+	WRITE_ONCE(table->pressure, max(own, all));
 }
 
 /* The work function, and its start */
@@ -333,8 +386,12 @@ static void work(struct work_struct *work)
 	 */
 	WRITE_ONCE(table->resize_pending, ippfvs_buckets_overfull(buckets));
 
-	sweep(table, table->position, end);
-	table->position = end;
+	update_pressure(table);
+	if (!ippfvs_conn_waiting_full(table)) {
+		sweep(table, table->position, end);
+		table->position = end;
+	}
+	ippfvs_conn_evict_flush(table);
 
 	/* An empty table needs no worker if it has its initial size and is not overfull. */
 	if (percpu_counter_sum(&table->conns) > 0 || table->resize_pending ||
@@ -362,19 +419,49 @@ void ippfvs_conn_wake(struct ippfvs_conn_table *table)
 
 /* Start and stop */
 
+static int init_counters(struct ippfvs_conn_table *table)
+{
+	int i, err;
+
+	err = percpu_counter_init(&table->conns, 0, GFP_KERNEL);
+	for (i = IPPFVS_EVICTION_PAD + 1; i <= IPPFVS_EVICTION_MAX && !err; i++)
+		err = percpu_counter_init(&table->evictions[i], 0, GFP_KERNEL);
+	return err;
+}
+
+/* A counter that was not initialised is zeroed memory, which percpu_counter_destroy() ignores. */
+static void destroy_counters(struct ippfvs_conn_table *table)
+{
+	int i;
+
+	for (i = IPPFVS_EVICTION_PAD + 1; i <= IPPFVS_EVICTION_MAX; i++)
+		percpu_counter_destroy(&table->evictions[i]);
+	percpu_counter_destroy(&table->conns);
+}
+
 int ippfvs_conn_table_init(struct ippfvs_conn_table *table, const struct ippfvs_config *config)
 {
+	int err;
+
 	table->config = config;
 	atomic_set(&table->by_tuple, 0);
 	atomic_set(&table->tombstones, 0);
 	spin_lock_init(&table->tuple_lock);
 	INIT_DELAYED_WORK(&table->work, work);
-	return percpu_counter_init(&table->conns, 0, GFP_KERNEL);
+	atomic_set(&table->waiting, 0);
+	table->evicted = alloc_percpu(struct ippfvs_conn_evicted *);
+	if (!table->evicted)
+		return -ENOMEM;
+	err = init_counters(table);
+	if (err)
+		ippfvs_conn_table_exit(table);
+	return err;
 }
 
 void ippfvs_conn_table_exit(struct ippfvs_conn_table *table)
 {
-	percpu_counter_destroy(&table->conns);
+	destroy_counters(table);
+	free_percpu(table->evicted);
 }
 
 static struct ippfvs_conn_lock *create_locks(void)
@@ -407,6 +494,7 @@ int ippfvs_conn_table_start(struct ippfvs_conn_table *table)
 	get_random_bytes(&table->client_key, sizeof(table->client_key));
 	get_random_bytes(&table->tuple_key, sizeof(table->tuple_key));
 	table->position = 0;
+	table->pressure = 0;
 	table->resize_pending = false;
 	rcu_assign_pointer(table->buckets, buckets);
 	return 0;
@@ -433,25 +521,26 @@ static void end_all(struct ippfvs_conn_table *table, const struct ippfvs_buckets
 	}
 }
 
-void ippfvs_conn_table_stop(struct ippfvs_conn_table *table)
+void ippfvs_conn_table_stop(struct ippfvs_conn_table *table, bool readers)
 {
-	struct ippfvs_buckets *buckets, *next;
+	struct ippfvs_buckets *buckets, *first, *next;
 
 	/* The worker replaces and frees the array, so it must have finished first. */
 	cancel_delayed_work_sync(&table->work);
-	buckets = own_buckets(table);
+	first = own_buckets(table);
 
-	next = rcu_dereference_raw(buckets->next);
-	end_all(table, buckets);
-	if (next)
-		end_all(table, next);
+	for (buckets = first; buckets; buckets = rcu_dereference_raw(buckets->next))
+		end_all(table, buckets);
 	sweep(table, 0, 1ULL << 32);
+	ippfvs_conn_evict_flush(table);
 
 	RCU_INIT_POINTER(table->buckets, NULL);
-	synchronize_rcu();
-	ippfvs_buckets_destroy(buckets);
-	if (next)
-		ippfvs_buckets_destroy(next);
+	if (readers)
+		synchronize_rcu();
+	for (buckets = first; buckets; buckets = next) {
+		next = rcu_dereference_raw(buckets->next);
+		ippfvs_buckets_destroy(buckets);
+	}
 	kvfree(table->lock);
 	table->lock = NULL;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The start and stop of a connection table, and its worker. Only the worker unlinks entries and
- * replaces the array of buckets. So an entry that the worker finds stays until the worker unlinks
- * it.
+ * Start and stop of a connection table, and its worker. Only the worker replaces the array of buckets.
+ * It unlinks entries, as insertions do if the table is full (evict.h).
  */
 #ifndef _IPPFVS_CONN_WORKER_H
 #define _IPPFVS_CONN_WORKER_H
@@ -53,11 +52,12 @@ int ippfvs_conn_table_start(struct ippfvs_conn_table *table);
 
 /**
  * ippfvs_conn_table_stop() - end and free all entries after the namespace's last service
- * @table: the namespace's table; no packet can reach it any more, dumps may still read it
+ * @table: of the namespace; no packet can reach it any more
+ * @readers: dumps may still read it, so wait for a grace period
  *
  * Context: process, the namespace's lock.
  */
-void ippfvs_conn_table_stop(struct ippfvs_conn_table *table);
+void ippfvs_conn_table_stop(struct ippfvs_conn_table *table, bool readers);
 
 /**
  * ippfvs_conn_wake() - make sure that the worker runs

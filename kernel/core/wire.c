@@ -7,7 +7,8 @@
 #define TCP_HEADER     20
 #define UDP_HEADER     8
 #define ICMP_HEADER    8
-#define PORTS	       4u /* TCP and UDP headers begin with the ports */
+#define PORTS	       4u      /* TCP and UDP headers begin with the ports */
+#define LENGTH_MAX     0xffffu /* the largest value of a length field */
 
 #define IPV4_DONT_FRAGMENT   0x4000
 #define IPV4_MORE_FRAGMENTS  0x2000
@@ -42,6 +43,17 @@ static __always_inline bool exceeds(const struct reading *r, u32 claimed)
 	return !r->quoted && claimed > r->end;
 }
 
+/*
+ * The length of a packet, of which its header says @stated bytes in addition to @fixed. The field of
+ * a packet that is too long for it is 0 (BIG TCP), and the length is then that of all bytes.
+ */
+static __always_inline u32 packet_length(const struct reading *r, u32 fixed, u16 stated)
+{
+	if (!stated && (r->quoted || r->end > fixed + LENGTH_MAX))
+		return r->end;
+	return fixed + stated;
+}
+
 /* A quoted packet may be the first fragment, which has the ports. */
 static __always_inline bool refused_fragment(const struct reading *r, bool offset, bool more)
 {
@@ -69,7 +81,7 @@ static __always_inline int read_ipv4(struct ippfvs_wire *wire, struct reading *r
 	read_addr4(&wire->tuple.saddr, ip + 12);
 	read_addr4(&wire->tuple.daddr, ip + 16);
 	wire->l4 = (ip[0] & 0x0f) * 4;
-	wire->length = be16_at(ip + 2);
+	wire->length = packet_length(r, 0, be16_at(ip + 2));
 	wire->tos = ip[1];
 	wire->ttl = ip[8];
 	wire->options = wire->l4 > IPV4_HEADER;
@@ -162,7 +174,7 @@ static int read_ipv6(struct ippfvs_wire *wire, struct reading *r)
 	wire->tuple.family = IPPFVS_FAMILY_IPV6;
 	memcpy(&wire->tuple.saddr, ip + 8, sizeof(wire->tuple.saddr));
 	memcpy(&wire->tuple.daddr, ip + 24, sizeof(wire->tuple.daddr));
-	wire->length = IPV6_HEADER + be16_at(ip + 4);
+	wire->length = packet_length(r, IPV6_HEADER, be16_at(ip + 4));
 	wire->tos = (u8)(ip[0] << 4 | ip[1] >> 4);
 	wire->ttl = ip[7];
 	wire->dont_fragment = true;

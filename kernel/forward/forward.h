@@ -61,6 +61,9 @@ bool ippfvs_local_has_socket(const struct ippfvs_packet *pkt, const union ippfvs
  */
 bool ippfvs_local_has_client(const struct ippfvs_packet *pkt);
 
+/* Whether the director has a socket for @pkt, at LOCAL_IN, that is not connected (local.c). */
+bool ippfvs_local_has_server(const struct ippfvs_packet *pkt);
+
 /**
  * ippfvs_local_rewrites_reply() - check whether replies of Local Node must be rewritten (local.c)
  * @pkt: the first packet of a connection

@@ -119,7 +119,18 @@ bool ippfvs_local_has_client(const struct ippfvs_packet *pkt)
 	return sk;
 }
 
-/* Return: true if a SYN may replace the socket of an earlier connection. */
+bool ippfvs_local_has_server(const struct ippfvs_packet *pkt)
+{
+	const struct ippfvs_tuple *tuple = &pkt->wire.tuple;
+	struct sock *sk;
+
+	sk = lookup_sock(pkt, &tuple->daddr, tuple->dport, NF_TPROXY_LOOKUP_LISTENER);
+	if (sk)
+		sock_gen_put(sk);
+	return sk;
+}
+
+/* Whether a SYN may replace the socket of an earlier connection. */
 static bool sock_is_replaceable(const struct ippfvs_packet *pkt, const struct sock *sk)
 {
 	return sk->sk_state == TCP_TIME_WAIT && ippfvs_tcp_opens(pkt->wire.tcp_flags);

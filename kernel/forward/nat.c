@@ -202,7 +202,7 @@ enum ippfvs_verdict ippfvs_nat_reply(struct ippfvs_packet *pkt, const struct ipp
 		return IPPFVS_PASS;
 	}
 
-	mtu = dst_mtu(dst);
+	mtu = ippfvs_send_mtu(pkt, dst);
 	verdict = ippfvs_send_prepare(pkt, dst, mtu, 0);
 	if (unlikely(verdict != IPPFVS_PASS)) {
 		dst_release(dst);

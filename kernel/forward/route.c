@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "route.h"
 
+#include "../conn/conn.h"
 #include "../packet.h"
 #include "../service/real.h"
+#include "ingress.h"
+#include "link.h"
 
 #include <net/addrconf.h>
 #include <net/dst.h>
+#include <net/flow.h>
 #include <net/ip.h>
+#include <net/ip6_fib.h>
 #include <net/ip6_route.h>
+#include <net/ip_fib.h>
 #include <net/route.h>
 
 void ippfvs_route_release(struct ippfvs_route *route)
@@ -19,19 +25,22 @@ void ippfvs_route_release(struct ippfvs_route *route)
 
 static struct dst_entry *output_route4(struct net *net, struct flowi4 *fl4)
 {
-	struct rtable *rt = ip_route_output_key(net, fl4);
+	struct rtable *rt = __ip_route_output_key(net, fl4); /* no IPsec policy */
 
 	return IS_ERR(rt) ? NULL : &rt->dst;
 }
 
-static struct dst_entry *output_route6(struct net *net, struct flowi6 *fl6)
+static struct dst_entry *check_route6(struct dst_entry *dst)
 {
-	struct dst_entry *dst = ip6_route_output(net, NULL, fl6);
-
 	if (!dst->error)
 		return dst;
 	dst_release(dst);
 	return NULL;
+}
+
+static struct dst_entry *output_route6(struct net *net, struct flowi6 *fl6)
+{
+	return check_route6(ip6_route_output(net, NULL, fl6));
 }
 
 /*
@@ -114,10 +123,19 @@ static bool is_unicast_route(const struct dst_entry *dst, u8 family)
 	return !(dst_rt6_info(dst)->rt6i_flags & RTF_LOCAL);
 }
 
-struct ippfvs_route *ippfvs_route_renew(struct net *net, const struct ippfvs_real *real,
+/* The learned MTU has replaced the configured one in the metrics of such a route. */
+u32 ippfvs_route_configured_mtu6(const struct dst_entry *dst)
+{
+	const struct fib6_info *from = rcu_dereference(dst_rt6_info(dst)->from);
+
+	return from ? from->fib6_pmtu : 0;
+}
+
+struct ippfvs_route *ippfvs_route_renew(struct net *net, struct ippfvs_real *real,
 					struct ippfvs_route *route)
 {
 	ippfvs_route_release(route);
+	ippfvs_ingress_forget(real);
 	if (!lookup_route(net, real->family, &real->addr, 0, route))
 		return NULL;
 	if (is_unicast_route(route->dst, real->family))
@@ -126,14 +144,119 @@ struct ippfvs_route *ippfvs_route_renew(struct net *net, const struct ippfvs_rea
 	return NULL;
 }
 
-struct dst_entry *ippfvs_route_to_client(const struct ippfvs_packet *pkt,
-					 const union ippfvs_addr *from,
-					 const union ippfvs_addr *client)
+/*
+ * A rule for an input device does not match in a lookup of output routes. A VRF chooses the table by
+ * the device, but for the client's side that is the client's VRF.
+ */
+static bool has_input_rules(const struct ippfvs_packet *pkt)
 {
+	return !(pkt->in->flags & IFF_LOOPBACK) && !netif_is_l3_slave(pkt->in) &&
+	       !netif_is_l3_master(pkt->in);
+}
+
+/* Whether rules choose another table because the packet came from a device. */
+static bool is_table_by_device4(struct net *net, const struct flowi4 *fl4, int ifindex)
+{
+	struct fib_result output = {}, input = {};
+	struct flowi4 key = *fl4;
+
+	key.flowi4_iif = LOOPBACK_IFINDEX;
+	if (fib_lookup(net, &key, &output, 0))
+		output.table = NULL;
+	key = *fl4;
+	key.flowi4_iif = ifindex;
+	if (fib_lookup(net, &key, &input, 0))
+		input.table = NULL;
+	return input.table != output.table;
+}
+
+/*
+ * The stack's route for the packet as it came from the real server. With the virtual address as
+ * its source the stack would refuse it as a packet from an address of its own.
+ */
+static struct dst_entry *input_route4(const struct ippfvs_packet *pkt)
+{
+	struct sk_buff *skb = pkt->skb;
+	const struct iphdr *iph = ip_hdr(skb);
+	struct dst_entry *dst;
+
+	if (pkt->hook == IPPFVS_PREROUTING) {
+		skb_dst_drop(skb);
+		if (ip_route_input(skb, iph->daddr, iph->saddr, inet_dsfield_to_dscp(iph->tos),
+				   skb->dev))
+			return NULL;
+	}
+	dst = skb_dst(skb);
+	return !dst->error && dst_hold_safe(dst) ? dst : NULL;
+}
+
+static struct dst_entry *route_to_client4(const struct ippfvs_packet *pkt,
+					  const struct ippfvs_conn *conn)
+{
+	struct flowi4 fl4 = {
+		.daddr = conn->ip[IPPFVS_END_CLIENT],
+		.saddr = conn->ip[IPPFVS_END_VIRTUAL],
+		.fl4_dport = conn->port[IPPFVS_END_CLIENT],
+		.fl4_sport = conn->port[IPPFVS_END_VIRTUAL],
+		.flowi4_proto = conn->protocol,
+		.flowi4_mark = pkt->skb->mark,
+		.flowi4_flags = FLOWI_FLAG_ANYSRC,
+	};
+
+	flowi4_set_tos(&fl4, pkt->wire.tos);
+	if (unlikely(conn->link)) {
+		const struct ippfvs_link *link = ippfvs_link_of(pkt, conn);
+
+		fl4.flowi4_l3mdev = link->l3mdev;
+		fl4.flowi4_mark = fl4.flowi4_mark ?: link->mark;
+	}
+	if (unlikely(fib4_has_custom_rules(pkt->net)) && has_input_rules(pkt) &&
+	    is_table_by_device4(pkt->net, &fl4, pkt->in->ifindex))
+		return input_route4(pkt);
+	return output_route4(pkt->net, &fl4);
+}
+
+static struct dst_entry *route_to_client6(const struct ippfvs_packet *pkt,
+					  const struct ippfvs_conn *conn)
+{
+	struct flowi6 fl6 = {
+		.daddr = conn->ip6[IPPFVS_END_CLIENT],
+		.saddr = conn->ip6[IPPFVS_END_VIRTUAL],
+		.fl6_dport = conn->port[IPPFVS_END_CLIENT],
+		.fl6_sport = conn->port[IPPFVS_END_VIRTUAL],
+		.flowlabel = ip6_make_flowinfo(pkt->wire.tos, 0),
+		.flowi6_proto = conn->protocol,
+		.flowi6_mark = pkt->skb->mark,
+		.flowi6_flags = FLOWI_FLAG_ANYSRC,
+	};
+
+	if (unlikely(conn->link)) {
+		const struct ippfvs_link *link = ippfvs_link_of(pkt, conn);
+
+		fl6.flowi6_l3mdev = link->l3mdev;
+		fl6.flowi6_mark = fl6.flowi6_mark ?: link->mark;
+	}
+	if (likely(!fib6_has_custom_rules(pkt->net)) || !has_input_rules(pkt))
+		return output_route6(pkt->net, &fl6);
+	fl6.flowi6_iif = pkt->in->ifindex;
+	return check_route6(ip6_route_input_lookup(pkt->net, pkt->skb->dev, &fl6, pkt->skb,
+						   RT6_LOOKUP_F_HAS_SADDR));
+}
+
+struct dst_entry *ippfvs_route_to_client(const struct ippfvs_packet *pkt,
+					 const struct ippfvs_conn *conn)
+{
+	return ippfvs_packet_ipv4(pkt) ? route_to_client4(pkt, conn) : route_to_client6(pkt, conn);
+}
+
+struct dst_entry *ippfvs_route_to_sender(const struct ippfvs_packet *pkt)
+{
+	const struct ippfvs_tuple *tuple = &pkt->wire.tuple;
+
 	if (ippfvs_packet_ipv4(pkt)) {
 		struct flowi4 fl4 = {
-			.daddr = client->ip,
-			.saddr = from->ip,
+			.daddr = tuple->saddr.ip,
+			.saddr = tuple->daddr.ip,
 			.flowi4_mark = pkt->skb->mark,
 			.flowi4_flags = FLOWI_FLAG_ANYSRC,
 		};
@@ -141,8 +264,8 @@ struct dst_entry *ippfvs_route_to_client(const struct ippfvs_packet *pkt,
 		return output_route4(pkt->net, &fl4);
 	}
 	return output_route6(pkt->net, &(struct flowi6){
-					       .daddr = client->ip6,
-					       .saddr = from->ip6,
+					       .daddr = tuple->saddr.ip6,
+					       .saddr = tuple->daddr.ip6,
 					       .flowi6_mark = pkt->skb->mark,
 					       .flowi6_flags = FLOWI_FLAG_ANYSRC,
 				       });

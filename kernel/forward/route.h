@@ -5,7 +5,10 @@
 
 #include "../core/tuple.h"
 
-struct dst_entry;
+#include <net/addrconf.h>
+#include <net/dst.h>
+
+struct ippfvs_conn;
 struct ippfvs_packet;
 struct ippfvs_real;
 struct net;
@@ -57,27 +60,38 @@ void ippfvs_route_release(struct ippfvs_route *route);
 /**
  * ippfvs_route_renew() - look up the route to a real server again
  * @net: namespace
- * @real: the real server
+ * @real: the real server; it forgets which devices its packets come from
  * @route: this CPU's route to @real, empty or stale
  *
  * Context: RCU, bottom halves off.
  * Return: @route, or NULL if no route leads to another machine.
  */
-struct ippfvs_route *ippfvs_route_renew(struct net *net, const struct ippfvs_real *real,
+struct ippfvs_route *ippfvs_route_renew(struct net *net, struct ippfvs_real *real,
 					struct ippfvs_route *route);
 
 /**
  * ippfvs_route_to_client() - find the route for a reply
- * @pkt: the reply, whose mark selects the route
- * @from: the virtual address
- * @client: the client's address
+ * @pkt: the reply or an ICMP error for the client, at PREROUTING or FORWARD; its mark and DSCP count
+ * @conn: its connection
+ *
+ * Rules (`ip rule`) see the reply as it leaves: from the virtual address and port, in the client's
+ * VRF, with the mark that conntrack had for the connection unless @pkt has one. Rules for an input
+ * device see the device of @pkt.
  *
  * Context: RCU, bottom halves off.
  * Return: the route with a reference, or NULL.
  */
 struct dst_entry *ippfvs_route_to_client(const struct ippfvs_packet *pkt,
-					 const union ippfvs_addr *from,
-					 const union ippfvs_addr *client);
+					 const struct ippfvs_conn *conn);
+
+/**
+ * ippfvs_route_to_sender() - find the route from the destination of a packet to its source
+ * @pkt: a packet without a connection
+ *
+ * Context: RCU, bottom halves off.
+ * Return: the route with a reference, or NULL.
+ */
+struct dst_entry *ippfvs_route_to_sender(const struct ippfvs_packet *pkt);
 
 /**
  * ippfvs_route_source() - find the director's source address for packets to a destination
@@ -93,13 +107,26 @@ bool ippfvs_route_source(struct net *net, u8 family, const union ippfvs_addr *da
 			 union ippfvs_addr *saddr);
 
 /**
- * ippfvs_route_is_local() - check whether a route leads to the director itself
+ * ippfvs_route_configured_mtu6() - the configured MTU of an IPv6 route that may have learned one
  * @dst: the route
- * @family: IPPFVS_FAMILY_*
  *
  * Context: RCU.
- * Return: true if it does.
+ * Return: bytes, or 0 if the route has no MTU of its own.
  */
+u32 ippfvs_route_configured_mtu6(const struct dst_entry *dst);
+
+/* The MTU of the route's device for packets of @family. Context: RCU. */
+static inline u32 ippfvs_route_device_mtu(const struct dst_entry *dst, u8 family)
+{
+	const struct inet6_dev *idev;
+
+	if (family == IPPFVS_FAMILY_IPV4)
+		return READ_ONCE(dst->dev->mtu);
+	idev = __in6_dev_get(dst->dev);
+	return idev ? READ_ONCE(idev->cnf.mtu6) : IPV6_MIN_MTU;
+}
+
+/* Whether the route leads to the director itself. Context: RCU. */
 bool ippfvs_route_is_local(const struct dst_entry *dst, u8 family);
 
 /**

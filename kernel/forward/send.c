@@ -77,7 +77,42 @@ static __always_inline void scrub(struct ippfvs_packet *pkt)
 	skb_forward_csum(skb);
 }
 
-/* Give the packet a route whose next hop is @real, which is not the packet's destination. */
+/*
+ * Count a forwarded packet and derive its priority from its TOS, as the stack does. A TOS of 0 means
+ * the priority that packets have when they arrive.
+ */
+static __always_inline void note_forwarding(struct ippfvs_packet *pkt, const struct dst_entry *dst)
+{
+	/* At FORWARD the stack has done so. At LOCAL_OUT the packet is the director's own. */
+	if (!ippfvs_packet_ttl_due(pkt))
+		return;
+	if (!ippfvs_packet_ipv4(pkt)) {
+		__IP6_INC_STATS(pkt->net, ip6_dst_idev(dst), IPSTATS_MIB_OUTFORWDATAGRAMS);
+		return;
+	}
+	__IP_INC_STATS(pkt->net, IPSTATS_MIB_OUTFORWDATAGRAMS);
+	if (unlikely(pkt->wire.tos) && READ_ONCE(pkt->net->ipv4.sysctl_ip_fwd_update_priority))
+		pkt->skb->priority = rt_tos2priority(pkt->wire.tos);
+}
+
+#ifdef CONFIG_NET_SWITCHDEV
+
+/* Whether the hardware has routed the packet already, and gave it to the host for other reasons. */
+static bool is_forwarded_by_hardware(const struct sk_buff *skb)
+{
+	return skb->offload_l3_fwd_mark;
+}
+
+#else
+
+static bool is_forwarded_by_hardware(const struct sk_buff *skb)
+{
+	return false;
+}
+
+#endif
+
+/* The stack would send to the packet's own address, unless its route has another next hop. */
 static bool set_next_hop(struct ippfvs_packet *pkt, const struct ippfvs_real *real)
 {
 	struct dst_entry *dst = ippfvs_route_by_next_hop(pkt->net, real);
@@ -102,10 +137,18 @@ static __always_inline enum ippfvs_verdict transmit(struct ippfvs_packet *pkt, u
 	if (unlikely(skb_warn_if_lro(skb)))
 		return ippfvs_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
 
+	note_forwarding(pkt, dst);
+	if (unlikely(is_forwarded_by_hardware(skb))) {
+		consume_skb(skb);
+		return IPPFVS_STOLEN;
+	}
 	scrub(pkt);
 	if (unlikely(needs_stack(pkt, dst, mtu))) {
 		if (!skb_dst_force(skb))
 			return ippfvs_drop(pkt, IPPFVS_DROP_NO_ROUTE);
+		/* The stack fragments by ippfvs_send_mtu(), too, but not the outer packets of a tunnel. */
+		if (ippfvs_packet_ipv4(pkt) && ip_hdr(skb)->protocol != IPPROTO_IPIP)
+			IPCB(skb)->flags |= IPSKB_FORWARDED;
 		dst_output(pkt->net, skb->sk, skb);
 		return IPPFVS_STOLEN;
 	}

@@ -16,6 +16,40 @@
 #include <linux/lockdep.h>
 #include <linux/netdevice.h>
 #include <net/dst.h>
+#include <net/ip6_fib.h>
+#include <net/lwtunnel.h>
+
+/**
+ * ippfvs_send_mtu() - the MTU of a route for packets that the director only forwards
+ * @pkt: the packet; its family is that of @dst
+ * @dst: the route
+ *
+ * It is that of the route's configuration or of the device. Learned path MTUs do not count, because
+ * one forged ICMP error, for example about an echo reply, would reduce the MTU for all flows to that
+ * host. A router behind the director that has a smaller MTU tells the sender itself. Only the sysctl
+ * ip_forward_use_pmtu makes the IPv4 stack and the director trust learned path MTUs.
+ *
+ * Return: bytes.
+ */
+static __always_inline u32 ippfvs_send_mtu(const struct ippfvs_packet *pkt,
+					   const struct dst_entry *dst)
+{
+	u32 mtu;
+
+	if (ippfvs_packet_ipv4(pkt)) {
+		if (unlikely(READ_ONCE(pkt->net->ipv4.sysctl_ip_fwd_use_pmtu)))
+			return dst_mtu(dst);
+		mtu = dst_metric_raw(dst, RTAX_MTU);
+	} else {
+		mtu = likely(!(dst_rt6_info(dst)->rt6i_flags & RTF_CACHE)) ?
+			      dst_metric_raw(dst, RTAX_MTU) :
+			      ippfvs_route_configured_mtu6(dst);
+	}
+	if (likely(!mtu))
+		mtu = ippfvs_route_device_mtu(dst, pkt->wire.tuple.family);
+	mtu = min_t(u32, mtu, IP_MAX_MTU);
+	return mtu - lwtunnel_headroom(dst->lwtstate, mtu);
+}
 
 /**
  * ippfvs_send_too_big() - check a long packet; the slow part of ippfvs_send_prepare()
@@ -52,17 +86,8 @@ ippfvs_send_prepare(struct ippfvs_packet *pkt, const struct dst_entry *dst, u32 
 	return IPPFVS_PASS;
 }
 
-/**
- * ippfvs_route_to_real() - get this CPU's route to a real server
- * @net: namespace
- * @real: the real server
- *
- * A stale route is looked up again.
- *
- * Return: the route, or NULL if no route leads to another machine.
- */
-static inline struct ippfvs_route *ippfvs_route_to_real(struct net *net,
-							const struct ippfvs_real *real)
+/* This CPU's route to a real server, looked up again when it is stale, or NULL. */
+static inline struct ippfvs_route *ippfvs_route_to_real(struct net *net, struct ippfvs_real *real)
 {
 	struct ippfvs_route *route = &this_cpu_ptr(real->cpu)->route;
 
@@ -76,7 +101,7 @@ static inline struct ippfvs_route *ippfvs_route_to_real(struct net *net,
 /**
  * struct ippfvs_path - the path of one packet to its real server
  * @route: this CPU's route to the real server
- * @mtu: MTU of the route in bytes
+ * @mtu: MTU of the route in bytes; for a tunnel it is that of the path as far as it is known
  */
 struct ippfvs_path {
 	struct ippfvs_route *route;
@@ -96,8 +121,8 @@ struct ippfvs_path {
  * Return: IPPFVS_PASS if the packet may be changed and sent, else its final verdict.
  */
 static __always_inline enum ippfvs_verdict ippfvs_path_open(struct ippfvs_packet *pkt,
-							    const struct ippfvs_real *real,
-							    u32 overhead, struct ippfvs_path *path)
+							    struct ippfvs_real *real, u32 overhead,
+							    struct ippfvs_path *path)
 {
 	u32 mtu;
 
@@ -107,7 +132,11 @@ static __always_inline enum ippfvs_verdict ippfvs_path_open(struct ippfvs_packet
 	 */
 	if (!path->route || (overhead && ippfvs_packet_ipv4(pkt) && !path->route->saddr.ip))
 		return ippfvs_reject_no_route(pkt);
-	path->mtu = dst_mtu(path->route->dst);
+	/*
+	 * The director is the sender of a tunnel's outer packets and the only host that learns of a
+	 * small MTU on their path. It can tell the client only what it has learned.
+	 */
+	path->mtu = overhead ? dst_mtu(path->route->dst) : ippfvs_send_mtu(pkt, path->route->dst);
 	mtu = path->mtu - overhead;
 	if (overhead && !ippfvs_packet_ipv4(pkt))
 		mtu = max_t(u32, mtu, IPV6_MIN_MTU);
@@ -118,7 +147,7 @@ static __always_inline enum ippfvs_verdict ippfvs_path_open(struct ippfvs_packet
  * ippfvs_send() - send a packet by a route whose reference is consumed
  * @pkt: the packet, complete
  * @dst: the route
- * @mtu: dst_mtu() of @dst, an indirect call that the caller has made already
+ * @mtu: ippfvs_send_mtu() of @dst, or for a tunnel's outer packet dst_mtu()
  *
  * The packet is given directly to the neighbour. The stack sends it only if it must be fragmented
  * or the route is special.

@@ -107,7 +107,8 @@ static int put_real_stats(struct sk_buff *skb, const struct ippfvs_real *real)
 	return ippfvs_nl_put_stats(skb, IPPFVS_REAL_STATS, &counters);
 }
 
-int ippfvs_nl_put_member(struct sk_buff *skb, const struct ippfvs_member *member, bool counters)
+int ippfvs_nl_put_member(struct sk_buff *skb, const struct ippfvs_member *member, bool counters,
+			 u8 fault)
 {
 	struct nlattr *nest = nla_nest_start(skb, IPPFVS_A_REAL);
 	const struct ippfvs_real *real = member->real;
@@ -119,7 +120,8 @@ int ippfvs_nl_put_member(struct sk_buff *skb, const struct ippfvs_member *member
 	    nla_put_be16(skb, IPPFVS_REAL_PORT, real->port) ||
 	    nla_put_u32(skb, IPPFVS_REAL_WEIGHT, member->weight) ||
 	    nla_put_u8(skb, IPPFVS_REAL_METHOD, member->method) ||
-	    (counters && put_real_stats(skb, real))) {
+	    (counters && put_real_stats(skb, real)) ||
+	    (fault && nla_put_u8(skb, IPPFVS_REAL_FAULT, fault))) {
 		nla_nest_cancel(skb, nest);
 		return -EMSGSIZE;
 	}
@@ -194,8 +196,8 @@ static const struct ippfvs_service *next_service(const struct ippfvs_net *ipn,
 }
 
 int ippfvs_nl_dump_services(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
-			    int (*put)(struct sk_buff *skb, const struct ippfvs_service *service,
-				       u32 *index))
+			    int (*put)(struct sk_buff *skb, const struct ippfvs_net *ipn,
+				       const struct ippfvs_service *service, u32 *index))
 {
 	const struct ippfvs_net *ipn = ippfvs_nl_dump_net(cb);
 	struct ippfvs_nl_cursor *cursor = (void *)cb->ctx;
@@ -214,7 +216,7 @@ int ippfvs_nl_dump_services(struct sk_buff *skb, struct netlink_callback *cb, u8
 		rcu_read_lock();
 		service = next_service(ipn, cursor);
 		if (service)
-			err = put(skb, service, &cursor->index);
+			err = put(skb, ipn, service, &cursor->index);
 		rcu_read_unlock();
 		if (service && !err) {
 			cursor->id++;
@@ -287,7 +289,7 @@ struct sk_buff *ippfvs_nl_event_member(struct genl_info *info, u8 cmd,
 
 	err = put_service_key(event, &service->key);
 	if (!err)
-		err = ippfvs_nl_put_member(event, member, false);
+		err = ippfvs_nl_put_member(event, member, false, IPPFVS_FAULT_UNSPEC);
 	return ippfvs_nl_event_end(event, head, err);
 }
 

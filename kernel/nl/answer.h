@@ -65,12 +65,14 @@ int ippfvs_nl_put_service(struct sk_buff *skb, const struct ippfvs_service *serv
  * ippfvs_nl_put_member() - put IPPFVS_A_REAL
  * @skb: the message
  * @member: the member
- * @counters: also put its counters and its numbers of connections
+ * @counters: with its counters and its connections
+ * @fault: enum ippfvs_fault
  *
  * Context: RCU read lock or the namespace's lock.
  * Return: 0 or -EMSGSIZE.
  */
-int ippfvs_nl_put_member(struct sk_buff *skb, const struct ippfvs_member *member, bool counters);
+int ippfvs_nl_put_member(struct sk_buff *skb, const struct ippfvs_member *member, bool counters,
+			 u8 fault);
 
 /**
  * ippfvs_nl_read_consistent() - read services and counters while no change is made
@@ -137,8 +139,8 @@ struct ippfvs_nl_cursor {
  * Return: the return value for the dump callback.
  */
 int ippfvs_nl_dump_services(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
-			    int (*put)(struct sk_buff *skb, const struct ippfvs_service *service,
-				       u32 *index));
+			    int (*put)(struct sk_buff *skb, const struct ippfvs_net *ipn,
+				       const struct ippfvs_service *service, u32 *index));
 
 /**
  * ippfvs_nl_event_begin() - begin an event

@@ -20,6 +20,44 @@ int ippfvs_nl_config_parse(const struct nlattr *attr, struct nlattr **tb,
 	return nla_parse_nested(tb, IPPFVS_CONFIG_MAX, attr, NULL, extack);
 }
 
+/* A cap is refused to whoever is root only in the user namespace that owns the network namespace. */
+static int check_caps(struct nlattr **tb, const struct sk_buff *skb, struct netlink_ext_ack *extack)
+{
+	const struct nlattr *attr = tb[IPPFVS_CONFIG_CONN_CAP]		  ?:
+					    tb[IPPFVS_CONFIG_SERVICE_CAP] ?:
+					    tb[IPPFVS_CONFIG_REAL_CAP];
+
+	if (!attr || netlink_capable(skb, CAP_NET_ADMIN))
+		return 0;
+	NL_SET_ERR_MSG_ATTR(extack, attr,
+			    "a hard cap needs CAP_NET_ADMIN in the initial user namespace");
+	return -EPERM;
+}
+
+int ippfvs_nl_config_check(const struct ippfvs_net *ipn, struct nlattr **tb,
+			   const struct sk_buff *skb, struct netlink_ext_ack *extack)
+{
+	const struct nlattr *conn_max = tb[IPPFVS_CONFIG_CONN_MAX];
+	const struct nlattr *conn_cap = tb[IPPFVS_CONFIG_CONN_CAP];
+	int err;
+
+	lockdep_assert_held(&ipn->lock);
+
+	err = check_caps(tb, skb, extack);
+	if (err || !conn_max)
+		return err;
+	return ippfvs_nl_refuse(extack, conn_max,
+				ippfvs_check_conn_max(nla_get_u32(conn_max),
+						      conn_cap ? nla_get_u32(conn_cap) :
+								 ipn->config.conn_cap));
+}
+
+static void apply_cap(u32 *cap, const struct nlattr *attr)
+{
+	if (attr)
+		WRITE_ONCE(*cap, nla_get_u32(attr));
+}
+
 static void apply_timeout(struct ippfvs_config *config, u8 state, const struct nlattr *attr)
 {
 	if (attr)
@@ -36,6 +74,9 @@ void ippfvs_nl_config_apply(struct ippfvs_net *ipn, struct nlattr **tb)
 		WRITE_ONCE(config->default_method, nla_get_u8(tb[IPPFVS_CONFIG_DEFAULT_METHOD]));
 	if (tb[IPPFVS_CONFIG_CONN_MAX])
 		WRITE_ONCE(config->conn_max, nla_get_u32(tb[IPPFVS_CONFIG_CONN_MAX]));
+	apply_cap(&config->conn_cap, tb[IPPFVS_CONFIG_CONN_CAP]);
+	apply_cap(&config->service_cap, tb[IPPFVS_CONFIG_SERVICE_CAP]);
+	apply_cap(&config->real_cap, tb[IPPFVS_CONFIG_REAL_CAP]);
 
 	apply_timeout(config, IPPFVS_STATE_ESTABLISHED, tb[IPPFVS_CONFIG_TCP_TIMEOUT_S]);
 	apply_timeout(config, IPPFVS_STATE_FIN_WAIT, tb[IPPFVS_CONFIG_FIN_TIMEOUT_S]);
@@ -53,7 +94,10 @@ static int put_settings(struct sk_buff *skb, const struct ippfvs_config *config)
 	    nla_put_u32(skb, IPPFVS_CONFIG_TCP_TIMEOUT_S, tcp) ||
 	    nla_put_u32(skb, IPPFVS_CONFIG_FIN_TIMEOUT_S, fin) ||
 	    nla_put_u32(skb, IPPFVS_CONFIG_UDP_TIMEOUT_S, udp) ||
-	    nla_put_u32(skb, IPPFVS_CONFIG_CONN_MAX, READ_ONCE(config->conn_max)))
+	    nla_put_u32(skb, IPPFVS_CONFIG_CONN_MAX, READ_ONCE(config->conn_max)) ||
+	    nla_put_u32(skb, IPPFVS_CONFIG_CONN_CAP, READ_ONCE(config->conn_cap)) ||
+	    nla_put_u32(skb, IPPFVS_CONFIG_SERVICE_CAP, READ_ONCE(config->service_cap)) ||
+	    nla_put_u32(skb, IPPFVS_CONFIG_REAL_CAP, READ_ONCE(config->real_cap)))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -133,6 +177,9 @@ int ippfvs_nl_config_set(struct sk_buff *skb, struct genl_info *info)
 	err = ippfvs_nl_config_parse(attr, tb, info->extack);
 	if (err)
 		return err;
+	err = ippfvs_nl_config_check(ippfvs_nl_request(info)->ipn, tb, skb, info->extack);
+	if (err)
+		return err;
 
 	ippfvs_nl_config_apply(ippfvs_nl_request(info)->ipn, tb);
 	ippfvs_nl_event_send(info, config_event(info));
@@ -176,23 +223,27 @@ static int put_drops(struct sk_buff *skb, struct ippfvs_net *ipn)
 	return 0;
 }
 
-/* The argument of read_sums(): the namespace, and the sums that it fills. */
-struct sums_read {
-	struct ippfvs_net *ipn;
-	struct ippfvs_counters sum;
-};
-
-static int read_sums(void *arg)
+static int put_evictions(struct sk_buff *skb, struct ippfvs_net *ipn)
 {
-	struct sums_read *read = arg;
+	struct nlattr *nest = nla_nest_start(skb, IPPFVS_A_EVICTIONS);
+	u64 counts[__IPPFVS_EVICTION_MAX];
+	int reason;
 
-	ippfvs_services_counters(read->ipn, &read->sum);
+	if (!nest)
+		return -EMSGSIZE;
+
+	ippfvs_conn_evictions_read(&ipn->conns, counts);
+	for (reason = IPPFVS_EVICTION_PAD + 1; reason <= IPPFVS_EVICTION_MAX; reason++)
+		if (nla_put_u64_64bit(skb, reason, counts[reason], IPPFVS_EVICTION_PAD))
+			return -EMSGSIZE;
+	nla_nest_end(skb, nest);
 	return 0;
 }
 
 int ippfvs_nl_stats_get(struct sk_buff *skb, struct genl_info *info)
 {
-	struct sums_read read = { .ipn = ippfvs_nl_request(info)->ipn };
+	struct ippfvs_net *ipn = ippfvs_nl_request(info)->ipn;
+	struct ippfvs_counters sum;
 	struct sk_buff *reply;
 	void *head;
 
@@ -200,10 +251,10 @@ int ippfvs_nl_stats_get(struct sk_buff *skb, struct genl_info *info)
 	if (!reply)
 		return -ENOMEM;
 
-	ippfvs_nl_read_consistent(read.ipn, read_sums, &read);
+	ippfvs_services_totals(ipn, &sum);
 	head = genlmsg_put_reply(reply, info, &ippfvs_nl_family, 0, IPPFVS_CMD_STATS_GET);
-	if (!head || ippfvs_nl_put_stats(reply, IPPFVS_A_STATS, &read.sum) ||
-	    put_drops(reply, read.ipn)) {
+	if (!head || ippfvs_nl_put_stats(reply, IPPFVS_A_STATS, &sum) || put_drops(reply, ipn) ||
+	    put_evictions(reply, ipn)) {
 		nlmsg_free(reply);
 		return -EMSGSIZE;
 	}

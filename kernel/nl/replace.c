@@ -50,27 +50,28 @@ static int count_config(struct replace_set *set, const struct nlattr *attr,
 }
 
 static int count_service_nest(struct replace_set *set, const struct nlattr *attr,
-			      struct netlink_ext_ack *extack)
+			      const struct ippfvs_config *config, struct netlink_ext_ack *extack)
 {
 	if (set->services == IPPFVS_SERVICES_MAX)
 		return ippfvs_nl_refuse(extack, attr, IPPFVS_REFUSAL_SERVICES_FULL);
 	set->services++;
-	return 0;
+	return ippfvs_nl_refuse(extack, attr, ippfvs_check_room(config, set->services, 0));
 }
 
 static int count_real_nest(struct replace_set *set, const struct nlattr *attr, u32 members_here,
-			   struct netlink_ext_ack *extack)
+			   const struct ippfvs_config *config, struct netlink_ext_ack *extack)
 {
 	if (!set->services)
 		return ippfvs_nl_invalid(extack, attr, "a real server must follow its service");
 	if (members_here == IPPFVS_REALS_MAX)
 		return ippfvs_nl_refuse(extack, attr, IPPFVS_REFUSAL_REALS_FULL);
 	set->members++;
-	return 0;
+	return ippfvs_nl_refuse(extack, attr, ippfvs_check_room(config, 0, set->members));
 }
 
 static int count_objects(struct replace_set *set, struct genl_info *info)
 {
+	const struct ippfvs_config *config = &ippfvs_nl_request(info)->ipn->config;
 	const struct nlattr *attr;
 	u32 members_here = 0;
 	int err = 0;
@@ -82,11 +83,11 @@ static int count_objects(struct replace_set *set, struct genl_info *info)
 			err = count_config(set, attr, info->extack);
 			break;
 		case IPPFVS_A_SERVICE:
-			err = count_service_nest(set, attr, info->extack);
+			err = count_service_nest(set, attr, config, info->extack);
 			members_here = 0;
 			break;
 		default: /* IPPFVS_A_REAL; the policy lets nothing else pass */
-			err = count_real_nest(set, attr, members_here++, info->extack);
+			err = count_real_nest(set, attr, members_here++, config, info->extack);
 			break;
 		}
 		if (err)
@@ -227,6 +228,10 @@ int ippfvs_nl_replace(struct sk_buff *skb, struct genl_info *info)
 		return err;
 	if (set.config) {
 		err = ippfvs_nl_config_parse(set.config, config, info->extack);
+		if (err)
+			return err;
+		err = ippfvs_nl_config_check(ippfvs_nl_request(info)->ipn, config, skb,
+					     info->extack);
 		if (err)
 			return err;
 	}

@@ -35,8 +35,6 @@ int ippfvs_nl_refuse(struct netlink_ext_ack *extack, const struct nlattr *attr,
 		REFUSAL(SERVICE_TWICE, -EEXIST, "the set already has that service");
 		REFUSAL(REAL_FAMILY, -EAFNOSUPPORT,
 			"the addresses of a real server and its service must be of one family");
-		REFUSAL(REAL_LOOPBACK, -EADDRNOTAVAIL,
-			"a loopback address is the director itself: use the method local");
 		REFUSAL(REAL_LINK_LOCAL, -EADDRNOTAVAIL,
 			"a link-local address is ambiguous without an interface: use a global or unique local address");
 		REFUSAL(REAL_NOT_UNICAST, -EADDRNOTAVAIL,
@@ -52,6 +50,12 @@ int ippfvs_nl_refuse(struct netlink_ext_ack *extack, const struct nlattr *attr,
 		REFUSAL(REALS_FULL, -ENOSPC,
 			"a service has at most " __stringify(IPPFVS_REALS_MAX) " real servers");
 		REFUSAL(REAL_TWICE, -EEXIST, "the set already has that real server of the service");
+		REFUSAL(SERVICES_CAPPED, -ENOSPC,
+			"the hard cap of the namespace allows no further service");
+		REFUSAL(REALS_CAPPED, -ENOSPC,
+			"the hard cap of the namespace allows no further real server");
+		REFUSAL(CONN_MAX_CAPPED, -ERANGE,
+			"the hard cap of the namespace allows fewer connections");
 	}
 	return -EINVAL;
 }

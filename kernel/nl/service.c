@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The requests SERVICE_*, REAL_* and RULES_GET: services, real servers, and dumps of both. */
+#include "../net.h"
 #include "../sched/sched.h"
 #include "../service/check.h"
 #include "../service/pool.h"
+#include "../service/real.h"
 #include "../service/service.h"
 #include "../service/table.h"
 #include "answer.h"
@@ -54,25 +56,34 @@ int ippfvs_nl_member_parse(struct net *net, const struct nlattr *attr, struct nl
 			   u8 default_method, struct ippfvs_member_spec *spec,
 			   struct netlink_ext_ack *extack)
 {
+	struct nlattr *method = tb[IPPFVS_REAL_METHOD];
 	enum ippfvs_refusal reason;
 
 	spec->weight = before ? before->weight : DEFAULT_WEIGHT;
 	if (tb[IPPFVS_REAL_WEIGHT])
 		spec->weight = nla_get_u32(tb[IPPFVS_REAL_WEIGHT]);
 
-	if (tb[IPPFVS_REAL_METHOD])
-		spec->method = nla_get_u8(tb[IPPFVS_REAL_METHOD]);
-	else if (before)
+	if (before && !method)
 		spec->method = before->method;
 	else
 		spec->method = ippfvs_check_method(
-			net, key, spec, ippfvs_nl_port(tb[IPPFVS_REAL_PORT]), default_method);
+			net, key, spec, method ? nla_get_u8(method) : IPPFVS_METHOD_UNSPEC,
+			ippfvs_nl_port(tb[IPPFVS_REAL_PORT]), default_method);
 
 	reason = ippfvs_check_member(net, key, spec, before && before->method == spec->method);
 	return ippfvs_nl_refuse(extack, refused_attr(reason, attr, tb), reason);
 }
 
 /* Changes */
+
+/* Warn of a service that gets no packets. This comes last, because an error has a message, too. */
+static void warn_unrouted(struct genl_info *info, const struct ippfvs_service_key *key)
+{
+	if (!ippfvs_check_routed(genl_info_net(info), key))
+		NL_SET_ERR_MSG(
+			info->extack,
+			"no route leads to the virtual address, so the stack drops its packets: ip route add local VIP dev lo");
+}
 
 /* Add the service of @spec and send the event. Return the service or ERR_PTR. */
 static struct ippfvs_service *create_service(struct genl_info *info,
@@ -81,6 +92,14 @@ static struct ippfvs_service *create_service(struct genl_info *info,
 	struct ippfvs_nl_request *request = ippfvs_nl_request(info);
 	struct nlattr *attr = info->attrs[IPPFVS_A_SERVICE];
 	struct ippfvs_service *service;
+	enum ippfvs_refusal reason;
+
+	if (ippfvs_service_lookup_exact(ippfvs_service_table_locked(request->ipn), &spec->key))
+		reason = IPPFVS_REFUSAL_SERVICE_EXISTS;
+	else
+		reason = ippfvs_services_check_room(request->ipn, 1, spec->n);
+	if (reason != IPPFVS_REFUSAL_NONE)
+		return ERR_PTR(ippfvs_nl_refuse(info->extack, attr, reason));
 
 	service = ippfvs_service_add(request->ipn, spec);
 	if (service == ERR_PTR(-EEXIST))
@@ -103,7 +122,10 @@ int ippfvs_nl_service_new(struct sk_buff *skb, struct genl_info *info)
 	err = ippfvs_nl_service_parse(request->ipn->net, request->service_tb, &spec, info->extack);
 	if (err)
 		return err;
-	return PTR_ERR_OR_ZERO(create_service(info, &spec));
+	err = PTR_ERR_OR_ZERO(create_service(info, &spec));
+	if (!err)
+		warn_unrouted(info, &spec.key);
+	return err;
 }
 
 int ippfvs_nl_service_set(struct sk_buff *skb, struct genl_info *info)
@@ -165,6 +187,7 @@ static int create_service_with_real(struct genl_info *info)
 
 	pool = ippfvs_service_pool(request->ipn, service);
 	send_member_event(info, IPPFVS_CMD_REAL_NEW, service, &pool->member[0]);
+	warn_unrouted(info, &spec.key);
 	return 0;
 }
 
@@ -184,6 +207,10 @@ int ippfvs_nl_real_new(struct sk_buff *skb, struct genl_info *info)
 		return err;
 	if (!request->service)
 		return create_service_with_real(info);
+	err = ippfvs_nl_refuse(info->extack, attr,
+			       ippfvs_services_check_room(request->ipn, 0, 1));
+	if (err)
+		return err;
 
 	member = ippfvs_service_member_add(request->ipn, request->service, &request->spec);
 	if (member == ERR_PTR(-ENOSPC))
@@ -315,7 +342,8 @@ int ippfvs_nl_service_dump_start(struct netlink_callback *cb)
 	return ippfvs_nl_dump_start_refuses(cb) ? parse_service_dump(cb) : 0;
 }
 
-static int put_with_stats(struct sk_buff *skb, const struct ippfvs_service *service, u32 *index)
+static int put_with_stats(struct sk_buff *skb, const struct ippfvs_net *ipn,
+			  const struct ippfvs_service *service, u32 *index)
 {
 	return ippfvs_nl_put_service(skb, service, true);
 }
@@ -373,13 +401,20 @@ int ippfvs_nl_member_dump_start(struct netlink_callback *cb)
 	return ippfvs_nl_dump_start_refuses(cb) ? parse_member_dump(cb) : 0;
 }
 
-static int put_members(struct sk_buff *skb, const struct ippfvs_pool *pool, u32 *index,
-		       bool counters)
+/* @net: NULL to put the rules only, without counters and faults */
+static int put_members(struct sk_buff *skb, struct net *net, const struct ippfvs_service *service,
+		       const struct ippfvs_pool *pool, u32 *index)
 {
+	const struct ippfvs_member *member;
+	u8 fault = IPPFVS_FAULT_UNSPEC;
 	int err;
 
 	for (; *index < pool->n; ++*index) {
-		err = ippfvs_nl_put_member(skb, &pool->member[*index], counters);
+		member = &pool->member[*index];
+		if (net)
+			fault = ippfvs_check_fault(net, &service->key, &member->real->addr,
+						   member->method);
+		err = ippfvs_nl_put_member(skb, member, net, fault);
 		if (err)
 			return err;
 	}
@@ -390,8 +425,8 @@ static int put_members(struct sk_buff *skb, const struct ippfvs_pool *pool, u32 
  * Put the service and its members from *index on, until the message is full. If no member fits, put
  * nothing. A service without members is put only if @empty_too is set.
  */
-static int put_with_members(struct sk_buff *skb, const struct ippfvs_service *service, u32 *index,
-			    bool counters, bool empty_too)
+static int put_with_members(struct sk_buff *skb, struct net *net,
+			    const struct ippfvs_service *service, u32 *index, bool empty_too)
 {
 	const struct ippfvs_pool *pool = rcu_dereference(service->pool);
 	unsigned char *before = skb_tail_pointer(skb);
@@ -401,7 +436,7 @@ static int put_with_members(struct sk_buff *skb, const struct ippfvs_service *se
 	err = ippfvs_nl_put_service(skb, service, false);
 	if (err)
 		return err;
-	err = put_members(skb, pool, index, counters);
+	err = put_members(skb, net, service, pool, index);
 	if (*index == first && (err || !empty_too))
 		nlmsg_trim(skb, before);
 	return err;
@@ -411,19 +446,21 @@ static int put_with_members(struct sk_buff *skb, const struct ippfvs_service *se
  * The service is put with its scheduler, so that a reader of two dumps can see whether
  * both show the same set of services.
  */
-static int put_reals(struct sk_buff *skb, const struct ippfvs_service *service, u32 *index)
+static int put_reals(struct sk_buff *skb, const struct ippfvs_net *ipn,
+		     const struct ippfvs_service *service, u32 *index)
 {
-	return put_with_members(skb, service, index, true, false);
+	return put_with_members(skb, ipn->net, service, index, false);
 }
 
-static int put_rules(struct sk_buff *skb, const struct ippfvs_service *service, u32 *index)
+static int put_rules(struct sk_buff *skb, const struct ippfvs_net *ipn,
+		     const struct ippfvs_service *service, u32 *index)
 {
-	return put_with_members(skb, service, index, false, true);
+	return put_with_members(skb, NULL, service, index, true);
 }
 
 static int dump_members(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
-			int (*put)(struct sk_buff *skb, const struct ippfvs_service *service,
-				   u32 *index))
+			int (*put)(struct sk_buff *skb, const struct ippfvs_net *ipn,
+				   const struct ippfvs_service *service, u32 *index))
 {
 	const struct ippfvs_nl_cursor *cursor = (void *)cb->ctx;
 	int err;

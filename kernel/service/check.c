@@ -2,6 +2,7 @@
 /* Checks of the configuration: addresses, ports, methods, duplicates. */
 #include "check.h"
 
+#include "../config.h"
 #include "pool.h"
 #include "service.h"
 
@@ -11,6 +12,8 @@
 #include <linux/sched.h>
 #include <linux/sort.h>
 #include <net/addrconf.h>
+#include <net/dst.h>
+#include <net/ip6_route.h>
 #include <net/ipv6.h>
 #include <net/route.h>
 
@@ -48,11 +51,29 @@ static bool is_link_local(u8 family, const union ippfvs_addr *addr)
 	return family == IPPFVS_FAMILY_IPV6 && ipv6_addr_type(&addr->ip6) & IPV6_ADDR_LINKLOCAL;
 }
 
+/*
+ * An address counts during duplicate address detection, because rules are often loaded when the
+ * machine starts. An administrator's local route makes an address the director's own, too.
+ */
+static bool is_own6(struct net *net, const struct in6_addr *addr)
+{
+	struct flowi6 fl6 = { .daddr = *addr };
+	struct dst_entry *dst;
+	bool local;
+
+	if (ipv6_chk_addr_and_flags(net, addr, NULL, true, 0, 0))
+		return true;
+	dst = ip6_route_output(net, NULL, &fl6);
+	local = !dst->error && dst_rt6_info(dst)->rt6i_flags & RTF_LOCAL;
+	dst_release(dst);
+	return local;
+}
+
 static bool is_own(struct net *net, u8 family, const union ippfvs_addr *addr)
 {
 	if (family == IPPFVS_FAMILY_IPV4)
 		return inet_addr_type(net, addr->ip) == RTN_LOCAL;
-	return ipv6_chk_addr(net, &addr->ip6, NULL, 0);
+	return is_own6(net, &addr->ip6);
 }
 
 enum ippfvs_refusal ippfvs_check_family(u8 family)
@@ -73,11 +94,44 @@ enum ippfvs_refusal ippfvs_check_service(struct net *net, const struct ippfvs_se
 	return IPPFVS_REFUSAL_NONE;
 }
 
+static bool is_routed4(struct net *net, __be32 addr)
+{
+	struct flowi4 fl4 = { .daddr = addr };
+	struct rtable *rt = ip_route_output_key(net, &fl4);
+
+	if (IS_ERR(rt))
+		return false;
+	ip_rt_put(rt);
+	return true;
+}
+
+static bool is_routed6(struct net *net, const struct in6_addr *addr)
+{
+	struct flowi6 fl6 = { .daddr = *addr };
+	struct dst_entry *dst = ip6_route_output(net, NULL, &fl6);
+	bool found = !dst->error;
+
+	dst_release(dst);
+	return found;
+}
+
+bool ippfvs_check_routed(struct net *net, const struct ippfvs_service_key *key)
+{
+	if (is_own(net, key->family, &key->addr))
+		return true;
+	if (key->family == IPPFVS_FAMILY_IPV4)
+		return is_routed4(net, key->addr.ip);
+	return is_routed6(net, &key->addr.ip6);
+}
+
 u8 ippfvs_check_method(struct net *net, const struct ippfvs_service_key *key,
-		       const struct ippfvs_member_spec *spec, bool port_given, u8 default_method)
+		       const struct ippfvs_member_spec *spec, u8 given, bool port_given,
+		       u8 default_method)
 {
 	if (is_loopback(key->family, &spec->addr) || is_own(net, key->family, &spec->addr))
 		return IPPFVS_METHOD_LOCAL;
+	if (given != IPPFVS_METHOD_UNSPEC)
+		return given;
 	if (port_given)
 		return IPPFVS_METHOD_NAT;
 	return default_method;
@@ -89,7 +143,7 @@ static enum ippfvs_refusal check_address(struct net *net, u8 family,
 	bool local = spec->method == IPPFVS_METHOD_LOCAL;
 
 	if (is_loopback(family, &spec->addr))
-		return local ? IPPFVS_REFUSAL_NONE : IPPFVS_REFUSAL_REAL_LOOPBACK;
+		return IPPFVS_REFUSAL_NONE;
 	if (is_link_local(family, &spec->addr))
 		return IPPFVS_REFUSAL_REAL_LINK_LOCAL;
 	if (!is_unicast(net, family, &spec->addr))
@@ -119,7 +173,40 @@ enum ippfvs_refusal ippfvs_check_member(struct net *net, const struct ippfvs_ser
 	return reason ?: check_port(key, spec);
 }
 
-/* Elements with equal keys keep their order in the array. */
+u8 ippfvs_check_fault(struct net *net, const struct ippfvs_service_key *key,
+		      const union ippfvs_addr *addr, u8 method)
+{
+	bool own = is_loopback(key->family, addr) || is_own(net, key->family, addr);
+
+	if (method != IPPFVS_METHOD_LOCAL)
+		return own ? IPPFVS_FAULT_REAL_IS_OWN : IPPFVS_FAULT_UNSPEC;
+	if (!is_own(net, key->family, &key->addr))
+		return IPPFVS_FAULT_VIRTUAL_NOT_OWN;
+	return own ? IPPFVS_FAULT_UNSPEC : IPPFVS_FAULT_REAL_NOT_OWN;
+}
+
+static bool exceeds(u32 number, u32 cap)
+{
+	return cap && number > cap;
+}
+
+enum ippfvs_refusal ippfvs_check_room(const struct ippfvs_config *config, u32 services, u32 reals)
+{
+	if (exceeds(services, READ_ONCE(config->service_cap)))
+		return IPPFVS_REFUSAL_SERVICES_CAPPED;
+	if (exceeds(reals, READ_ONCE(config->real_cap)))
+		return IPPFVS_REFUSAL_REALS_CAPPED;
+	return IPPFVS_REFUSAL_NONE;
+}
+
+enum ippfvs_refusal ippfvs_check_conn_max(u32 conn_max, u32 conn_cap)
+{
+	if (exceeds(conn_max, conn_cap))
+		return IPPFVS_REFUSAL_CONN_MAX_CAPPED;
+	return IPPFVS_REFUSAL_NONE;
+}
+
+/* Equal elements keep the order that they have in the array. */
 static int compare_positions(const void *a, const void *b)
 {
 	return a < b ? -1 : 1;

@@ -35,8 +35,10 @@ struct ippfvs_real_cpu {
  * @removed: no current pool lists it, and its connections end; written under the
  *	namespace's lock, read anywhere
  * @index: its index in the current pool; a hint that readers verify
- * @service: the service that it belongs to, or NULL after its removal; RCU; written
- *	under the namespace's lock
+ * @ingress: indices of devices that its packets are known to come from, or 0 (forward/ingress.h);
+ *	read and written by any CPU
+ * @service: the service that it belongs to; RCU; written under the namespace's lock;
+ *	NULL once removed
  * @cpu: counters and route of each CPU
  * @refs: a reference for each pool and each connection
  * @rcu: frees it after a grace period
@@ -49,6 +51,7 @@ struct ippfvs_real {
 	u8 family;
 	bool removed;
 	u32 index;
+	int ingress[2];
 	struct ippfvs_service __rcu *service;
 	struct ippfvs_real_cpu __percpu *cpu;
 	struct ippfvs_counters zeroed;

@@ -102,7 +102,7 @@ static void sum_removed_reals(const struct ippfvs_net *ipn, const struct ippfvs_
 		if (!READ_ONCE(real->removed))
 			continue;
 		ippfvs_real_counters(real, &more);
-		ippfvs_counters_add(sum, &more);
+		ippfvs_counters_move(sum, &more);
 	}
 }
 
@@ -122,7 +122,7 @@ static void retire_counters(struct ippfvs_net *ipn, const struct ippfvs_service_
 		if (service) {
 			sum_removed_reals(ipn, before, &service->retired);
 		} else {
-			ippfvs_counters_add(&ipn->retired, &before->retired);
+			ippfvs_counters_move(&ipn->retired, &before->retired);
 			sum_removed_reals(ipn, before, &ipn->retired);
 		}
 		cond_resched();

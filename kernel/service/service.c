@@ -5,6 +5,7 @@
 #include "../net.h"
 #include "pool.h"
 #include "real.h"
+#include "table.h"
 
 #include <linux/err.h>
 #include <linux/sched.h>
@@ -94,6 +95,7 @@ static void publish_pool(struct ippfvs_net *ipn, struct ippfvs_service *service,
 {
 	struct ippfvs_pool *before = ippfvs_service_pool(ipn, service);
 
+	ippfvs_service_table_locked(ipn)->reals += pool->n - before->n;
 	rcu_assign_pointer(service->pool, pool);
 	ippfvs_pool_sync(pool);
 	ippfvs_pool_destroy_rcu(before);
@@ -167,7 +169,7 @@ static void retire_real(struct ippfvs_service *service, struct ippfvs_real *real
 	/* Mark it first, so that it carries no packet after its counters are read. */
 	ippfvs_real_mark_removed(real);
 	ippfvs_real_counters(real, &counters);
-	ippfvs_counters_add(&service->retired, &counters);
+	ippfvs_counters_move(&service->retired, &counters);
 }
 
 int ippfvs_service_member_remove(struct ippfvs_net *ipn, struct ippfvs_service *service,
@@ -201,6 +203,7 @@ void ippfvs_service_counters(const struct ippfvs_service *service, struct ippfvs
 
 	*counters = (struct ippfvs_counters){};
 	ippfvs_counters_add(counters, &service->retired);
+	smp_rmb(); /* pairs with ippfvs_counters_move() */
 
 	rcu_read_lock();
 	pool = rcu_dereference(service->pool);
@@ -220,13 +223,14 @@ void ippfvs_service_zero(struct ippfvs_net *ipn, struct ippfvs_service *service)
 	lockdep_assert_held(&ipn->lock);
 
 	ippfvs_change_begin(ipn);
-	ippfvs_counters_add(&ipn->retired, &service->retired);
+	counters = service->retired;
+	ippfvs_counters_set(&service->retired, &(struct ippfvs_counters){});
+	ippfvs_counters_move(&ipn->retired, &counters);
 	for (i = 0; i < pool->n; i++) {
 		/* One read for both sums, so that no packet is lost or counted twice. */
 		ippfvs_real_zero(pool->member[i].real, &counters);
-		ippfvs_counters_add(&ipn->retired, &counters);
+		ippfvs_counters_move(&ipn->retired, &counters);
 		cond_resched();
 	}
-	ippfvs_counters_set(&service->retired, &(struct ippfvs_counters){});
 	ippfvs_change_end(ipn);
 }

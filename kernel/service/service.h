@@ -32,6 +32,7 @@ struct ippfvs_service_key {
 /**
  * struct ippfvs_service - a virtual service
  * @node: its link in ippfvs_service_table.by_key
+ * @addr_node: its link in ippfvs_service_table.by_addr
  * @key: virtual address, port and protocol; never changes
  * @id: its index in ippfvs_service_table.by_id. A replacement of all services does not
  *	change it, so that dumps keep their order
@@ -42,6 +43,7 @@ struct ippfvs_service_key {
  */
 struct ippfvs_service {
 	struct rhash_head node;
+	struct rhlist_head addr_node;
 	struct ippfvs_service_key key;
 	u32 id;
 	struct ippfvs_pool __rcu *pool;

@@ -3,6 +3,7 @@
 #include "table.h"
 
 #include "../net.h"
+#include "pool.h"
 #include "service.h"
 
 #include <linux/err.h>
@@ -10,6 +11,9 @@
 #include <linux/rhashtable.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+
+/* Attempts of a reader of totals to sum between two changes. */
+#define UNDISTURBED_READS 3
 
 /* Frees tables after their grace periods. */
 static struct workqueue_struct *wq;
@@ -56,6 +60,42 @@ static const struct rhashtable_params by_key_params = {
 	.automatic_shrinking = true,
 };
 
+/* In by_addr, only the address and the family of a key count. */
+static u32 hash_addr(const void *data, u32 len, u32 seed)
+{
+	const struct ippfvs_service_key *key = data;
+
+	if (key->family == IPPFVS_FAMILY_IPV4)
+		return jhash_1word((__force u32)key->addr.ip, seed);
+	return jhash2((const u32 *)&key->addr, sizeof(key->addr) / sizeof(u32), seed);
+}
+
+static u32 hash_service_addr(const void *data, u32 len, u32 seed)
+{
+	const struct ippfvs_service *service = data;
+
+	return hash_addr(&service->key, len, seed);
+}
+
+static int compare_service_addr(struct rhashtable_compare_arg *arg, const void *data)
+{
+	const struct ippfvs_service_key *wanted = arg->key;
+	const struct ippfvs_service *service = data;
+
+	return wanted->family != service->key.family ||
+	       !ippfvs_addr_equal(&wanted->addr, &service->key.addr);
+}
+
+static const struct rhashtable_params by_addr_params = {
+	.key_offset = offsetof(struct ippfvs_service, key),
+	.key_len = sizeof(struct ippfvs_service_key),
+	.head_offset = offsetof(struct ippfvs_service, addr_node),
+	.hashfn = hash_addr,
+	.obj_hashfn = hash_service_addr,
+	.obj_cmpfn = compare_service_addr,
+	.automatic_shrinking = true,
+};
+
 static struct rhashtable *by_key_of(const struct ippfvs_service_table *table)
 {
 	/* A lookup changes nothing, but rhashtable has no const variant of it. */
@@ -80,6 +120,18 @@ struct ippfvs_service *ippfvs_service_lookup(const struct ippfvs_service_table *
 
 	key.port = 0;
 	return rhashtable_lookup(by_key_of(table), &key, by_key_params);
+}
+
+bool ippfvs_service_table_has_addr(const struct ippfvs_service_table *table, u8 family,
+				   const union ippfvs_addr *addr)
+{
+	struct ippfvs_service_key key = {
+		.addr = *addr,
+		.family = family,
+	};
+
+	/* As in by_key_of(). */
+	return rhltable_lookup((struct rhltable *)&table->by_addr, &key, by_addr_params);
 }
 
 struct ippfvs_service *ippfvs_service_lookup_exact(const struct ippfvs_service_table *table,
@@ -121,12 +173,19 @@ struct ippfvs_service_table *ippfvs_service_table_create(u32 services)
 
 	params.nelem_hint = min_t(u32, services, IPPFVS_SERVICES_MAX);
 	err = rhashtable_init(&table->by_key, &params);
-	if (err) {
-		kfree(table);
-		return ERR_PTR(err);
-	}
+	if (err)
+		goto err_free_table;
+	err = rhltable_init(&table->by_addr, &by_addr_params);
+	if (err)
+		goto err_destroy_by_key;
 	xa_init_flags(&table->by_id, XA_FLAGS_ALLOC | XA_FLAGS_ACCOUNT);
 	return table;
+
+err_destroy_by_key:
+	rhashtable_destroy(&table->by_key);
+err_free_table:
+	kfree(table);
+	return ERR_PTR(err);
 }
 
 static int insert_by_id(struct ippfvs_net *ipn, struct ippfvs_service_table *table,
@@ -142,9 +201,10 @@ static int insert_by_id(struct ippfvs_net *ipn, struct ippfvs_service_table *tab
 	return min(err, 0); /* 1 means that ids start from 0 again */
 }
 
-static void count_service(struct ippfvs_service_table *table, const struct ippfvs_service *service,
-			  int change)
+static void count_service(const struct ippfvs_net *ipn, struct ippfvs_service_table *table,
+			  const struct ippfvs_service *service, int change)
 {
+	table->reals += change * (int)ippfvs_service_pool(ipn, service)->n;
 	if (!service->key.port)
 		WRITE_ONCE(table->any_port, table->any_port + change);
 	WRITE_ONCE(table->n, table->n + change);
@@ -161,22 +221,29 @@ int ippfvs_service_table_insert(struct ippfvs_net *ipn, struct ippfvs_service_ta
 	if (err)
 		return err;
 
-	/* Count it first, so that lookups try port 0 as soon as the service can be found. */
-	count_service(table, service, 1);
+	/* Count it first, so that lookups try port 0, too, when it can be found. */
+	count_service(ipn, table, service, 1);
+	err = rhltable_insert(&table->by_addr, &service->addr_node, by_addr_params);
+	if (err)
+		goto err_erase_id;
 	err = rhashtable_insert_fast(&table->by_key, &service->node, by_key_params);
 	if (!err)
 		return 0;
 
-	count_service(table, service, -1);
+	rhltable_remove(&table->by_addr, &service->addr_node, by_addr_params);
+err_erase_id:
+	count_service(ipn, table, service, -1);
 	xa_erase(&table->by_id, service->id);
 	return err;
 }
 
-static void unlink_service(struct ippfvs_service_table *table, struct ippfvs_service *service)
+static void unlink_service(const struct ippfvs_net *ipn, struct ippfvs_service_table *table,
+			   struct ippfvs_service *service)
 {
 	rhashtable_remove_fast(&table->by_key, &service->node, by_key_params);
+	rhltable_remove(&table->by_addr, &service->addr_node, by_addr_params);
 	xa_erase(&table->by_id, service->id);
-	count_service(table, service, -1);
+	count_service(ipn, table, service, -1);
 }
 
 int ippfvs_services_init(const struct ippfvs_service_events *service_events)
@@ -240,10 +307,22 @@ static int add_first(struct ippfvs_net *ipn, struct ippfvs_service *service)
 	return 0;
 
 err_unlink_service:
-	unlink_service(table, service);
+	unlink_service(ipn, table, service);
 err_destroy_table:
 	ippfvs_service_table_destroy_rcu(table);
 	return err;
+}
+
+enum ippfvs_refusal ippfvs_services_check_room(const struct ippfvs_net *ipn, u32 services,
+					       u32 reals)
+{
+	const struct ippfvs_service_table *table = ippfvs_service_table_locked(ipn);
+
+	if (table && services)
+		services += table->n;
+	if (table && reals)
+		reals += table->reals;
+	return ippfvs_check_room(&ipn->config, services, reals);
 }
 
 struct ippfvs_service *ippfvs_service_add(struct ippfvs_net *ipn,
@@ -278,7 +357,7 @@ static void retire_service(struct ippfvs_net *ipn, const struct ippfvs_service *
 	struct ippfvs_counters counters;
 
 	ippfvs_service_counters(service, &counters);
-	ippfvs_counters_add(&ipn->retired, &counters);
+	ippfvs_counters_move(&ipn->retired, &counters);
 }
 
 void ippfvs_service_remove(struct ippfvs_net *ipn, struct ippfvs_service *service)
@@ -293,7 +372,7 @@ void ippfvs_service_remove(struct ippfvs_net *ipn, struct ippfvs_service *servic
 	}
 
 	ippfvs_change_begin(ipn);
-	unlink_service(table, service);
+	unlink_service(ipn, table, service);
 	/* Mark it first, so that it carries no packet after its counters are read. */
 	ippfvs_service_mark_removed(service);
 	retire_service(ipn, service);
@@ -357,6 +436,7 @@ static void free_table(struct work_struct *work)
 	struct ippfvs_service_table *table;
 
 	table = container_of(to_rcu_work(work), struct ippfvs_service_table, free);
+	rhltable_destroy(&table->by_addr);
 	rhashtable_free_and_destroy(&table->by_key, free_service, NULL);
 	xa_destroy(&table->by_id);
 	kfree(table);
@@ -375,7 +455,11 @@ void ippfvs_services_barrier(void)
 	flush_workqueue(wq);
 }
 
-void ippfvs_services_counters(const struct ippfvs_net *ipn, struct ippfvs_counters *sum)
+/*
+ * Read the sums of what was removed first. What a change moves to them meanwhile is then found in
+ * its old place or not at all, but never twice.
+ */
+static void sum_counters(const struct ippfvs_net *ipn, struct ippfvs_counters *sum)
 {
 	const struct ippfvs_service *service;
 	struct ippfvs_counters more;
@@ -383,6 +467,7 @@ void ippfvs_services_counters(const struct ippfvs_net *ipn, struct ippfvs_counte
 
 	*sum = (struct ippfvs_counters){};
 	ippfvs_counters_add(sum, &ipn->retired);
+	smp_rmb(); /* pairs with ippfvs_counters_move() */
 
 	do {
 		rcu_read_lock();
@@ -395,6 +480,42 @@ void ippfvs_services_counters(const struct ippfvs_net *ipn, struct ippfvs_counte
 		id++;
 		cond_resched();
 	} while (service);
+}
+
+static u32 count_zeroings(struct ippfvs_net *ipn)
+{
+	u32 zeroings;
+
+	spin_lock(&ipn->totals_lock);
+	zeroings = ipn->zeroings;
+	spin_unlock(&ipn->totals_lock);
+	return zeroings;
+}
+
+/* A sum that a change has disturbed is too small; an earlier one may be greater. */
+static void keep_totals(struct ippfvs_net *ipn, struct ippfvs_counters *sum, u32 zeroings)
+{
+	spin_lock(&ipn->totals_lock);
+	if (ipn->zeroings == zeroings) {
+		ippfvs_counters_max(sum, &ipn->totals);
+		ipn->totals = *sum;
+	}
+	spin_unlock(&ipn->totals_lock);
+}
+
+void ippfvs_services_totals(struct ippfvs_net *ipn, struct ippfvs_counters *sum)
+{
+	u32 zeroings = count_zeroings(ipn);
+	u32 count;
+	int i;
+
+	for (i = 0; i < UNDISTURBED_READS; i++) {
+		count = ippfvs_read_begin(ipn);
+		sum_counters(ipn, sum);
+		if (!ippfvs_read_retry(ipn, count))
+			break;
+	}
+	keep_totals(ipn, sum, zeroings);
 }
 
 void ippfvs_services_zero(struct ippfvs_net *ipn)
@@ -416,5 +537,11 @@ void ippfvs_services_zero(struct ippfvs_net *ipn)
 	ippfvs_change_begin(ipn);
 	ippfvs_counters_set(&ipn->retired, &(struct ippfvs_counters){});
 	ippfvs_drops_zero(&ipn->drops);
+	ippfvs_conn_evictions_zero(&ipn->conns);
 	ippfvs_change_end(ipn);
+
+	spin_lock(&ipn->totals_lock);
+	ipn->zeroings++;
+	ippfvs_counters_set(&ipn->totals, &(struct ippfvs_counters){});
+	spin_unlock(&ipn->totals_lock);
 }

@@ -15,6 +15,7 @@
 #define _IPPFVS_SERVICE_TABLE_H
 
 #include "../core/tuple.h"
+#include "check.h"
 
 #include <linux/rhashtable-types.h>
 #include <linux/workqueue.h>
@@ -58,16 +59,21 @@ void ippfvs_services_exit(void);
 /**
  * struct ippfvs_service_table - every virtual service of a namespace
  * @by_key: the services by key, for packets; RCU
+ * @by_addr: the services by virtual address, for packets at ports without a service; RCU
  * @by_id: the services in the order in which they were added, for dumps that resume; RCU
- * @n: number of services; written under the namespace's lock
- * @any_port: number of services on all ports; written under the namespace's lock. If it is
- *	not 0, a packet without a service on its port is looked up again with port 0
+ * @n: the number of services; written under the namespace's lock
+ * @reals: the number of real servers of all services; the namespace's lock, or nobody
+ *	else knows the table
+ * @any_port: how many services cover every port; written under the namespace's lock.
+ *	While it is not 0, packets are looked up twice
  * @free: frees the table after a grace period, in process context
  */
 struct ippfvs_service_table {
 	struct rhashtable by_key;
+	struct rhltable by_addr;
 	struct xarray by_id;
 	u32 n;
+	u32 reals;
 	u32 any_port;
 	struct rcu_work free;
 };
@@ -88,6 +94,18 @@ struct ippfvs_service_table {
 struct ippfvs_service *ippfvs_service_lookup(const struct ippfvs_service_table *table, u8 family,
 					     u8 protocol, const union ippfvs_addr *addr,
 					     __be16 port);
+
+/**
+ * ippfvs_service_table_has_addr() - whether a service has a virtual address
+ * @table: the table
+ * @family: IPPFVS_FAMILY_*
+ * @addr: the address
+ *
+ * Context: RCU read lock.
+ * Return: true if there is one, whatever its port and protocol.
+ */
+bool ippfvs_service_table_has_addr(const struct ippfvs_service_table *table, u8 family,
+				   const union ippfvs_addr *addr);
 
 /**
  * ippfvs_service_lookup_exact() - find the service that has a key
@@ -193,6 +211,18 @@ void ippfvs_service_table_mark_removed(struct ippfvs_service_table *table);
 void ippfvs_service_table_destroy_rcu(struct ippfvs_service_table *table);
 
 /**
+ * ippfvs_services_check_room() - check that the hard caps allow more services or real servers
+ * @ipn: the namespace
+ * @services: number of services to be added
+ * @reals: number of real servers to be added
+ *
+ * Context: the caller holds ipn->lock.
+ * Return: IPPFVS_REFUSAL_NONE or the reason of the refusal.
+ */
+enum ippfvs_refusal ippfvs_services_check_room(const struct ippfvs_net *ipn, u32 services,
+					       u32 reals);
+
+/**
  * ippfvs_service_add() - add a service with its members
  * @ipn: the namespace
  * @spec: the service, as ippfvs_check_service() and ippfvs_check_member() allow it
@@ -233,14 +263,17 @@ void ippfvs_services_flush(struct ippfvs_net *ipn);
 void ippfvs_services_barrier(void);
 
 /**
- * ippfvs_services_counters() - sum the counters of present and removed services
+ * ippfvs_services_totals() - sum the counters of present and removed services
  * @ipn: the namespace
  * @sum: gets the sums; zeroing a single service does not reduce them
  *
- * Context: process context; it may sleep. It takes no lock; see
- * ippfvs_change_begin().
+ * The sums never decrease, except when ippfvs_services_zero() zeroes them. They are exact if no
+ * change of the services overlaps with the summation. Otherwise they may lack what was removed
+ * meanwhile.
+ *
+ * Context: process context; it may sleep. It never waits for ipn->lock.
  */
-void ippfvs_services_counters(const struct ippfvs_net *ipn, struct ippfvs_counters *sum);
+void ippfvs_services_totals(struct ippfvs_net *ipn, struct ippfvs_counters *sum);
 
 /**
  * ippfvs_services_zero() - zero all counters of a namespace

@@ -6,12 +6,14 @@
  * compares both name by name.
  *
  * Family "ippfvs", version IPPFVS_GENL_VERSION, multicast group "events". Everything refers to the
- * network namespace of the requesting socket. Reading needs no privilege. Every change needs
- * CAP_NET_ADMIN in the user namespace that owns the network namespace.
+ * network namespace of the requesting socket. Every change, and CONN_GET, needs CAP_NET_ADMIN in the
+ * user namespace that owns the network namespace; a change of a hard cap needs it in the initial
+ * user namespace. Other reading needs no privilege.
  *
  * Attributes are validated strictly. An unknown attribute, a wrong length, an unknown flag or a
  * value out of range is refused with -EINVAL or -ERANGE, with a sentence in NLMSGERR_ATTR_MSG and
- * the attribute in NLMSGERR_ATTR_OFFS. A refused request changes nothing. (For a refused dump, old
+ * the attribute in NLMSGERR_ATTR_OFFS. A refused request changes nothing. A message with the error 0 is
+ * a warning: the request was carried out. (For a refused dump, old
  * kernels such as 6.1 cannot report the attribute.)
  *
  * The message tree
@@ -33,14 +35,17 @@
  *     IPPFVS_REAL_PORT          be16     0 or absent: the port of the service
  *     IPPFVS_REAL_WEIGHT        u32      0..IPPFVS_WEIGHT_MAX; absent in NEW: 1;
  *                                        0: no new connections
- *     IPPFVS_REAL_METHOD        u8       enum ippfvs_method; absent in NEW: local
- *                                        for a loopback address or an address of
- *                                        the director, else NAT if a port is
- *                                        given, else the default method of the
- *                                        namespace; absent in SET: unchanged
+ *     IPPFVS_REAL_METHOD        u8       enum ippfvs_method; for a loopback address
+ *                                        or an address of the director always
+ *                                        local, whatever is given; absent in NEW:
+ *                                        NAT if a port is given, else the default
+ *                                        method of the namespace; absent in SET:
+ *                                        unchanged
  *     IPPFVS_REAL_STATS         nest     answers only
  *     IPPFVS_REAL_ACTIVE        u32      answers only; established connections
  *     IPPFVS_REAL_INACTIVE      u32      answers only; all other connections
+ *     IPPFVS_REAL_FAULT         u8       answers to REAL_GET only; enum ippfvs_fault;
+ *                                        absent: none
  *   Address and port are the key of a real server within its service.
  *
  *   IPPFVS_A_CONN                        a connection; answers only
@@ -57,19 +62,30 @@
  *     IPPFVS_CONFIG_TCP_TIMEOUT_S   u32  established TCP; 1..IPPFVS_TIMEOUT_MAX_S
  *     IPPFVS_CONFIG_FIN_TIMEOUT_S   u32  TCP after a FIN
  *     IPPFVS_CONFIG_UDP_TIMEOUT_S   u32
- *     IPPFVS_CONFIG_CONN_MAX        u32  maximum number of connections; 0: the number
- *                                        that fills a quarter of the memory
+ *     IPPFVS_CONFIG_CONN_MAX        u32  maximum number of connections; 0: as many
+ *                                        as fill a quarter of the memory, or as
+ *                                        CONN_CAP allows; never above CONN_CAP
  *     IPPFVS_CONFIG_VERSION         string  answers only; version of the module
  *     IPPFVS_CONFIG_CONNS           u32  answers only; number of connections,
- *                                        including dead ones that are not freed
+ *                                        including dead ones that are still linked
  *     IPPFVS_CONFIG_BUCKETS         u32  answers only; size of the table
  *     IPPFVS_CONFIG_SERVICES        u32  answers only; number of services
  *     IPPFVS_CONFIG_SCHEDULERS      string  answers only; names separated by spaces
+ *     IPPFVS_CONFIG_CONN_CAP        u32  hard cap of connections; 0: none
+ *     IPPFVS_CONFIG_SERVICE_CAP     u32  hard cap of services; 0: none
+ *     IPPFVS_CONFIG_REAL_CAP        u32  hard cap of the real servers of all
+ *                                        services together; 0: none
+ *   A hard cap refuses what is new and removes nothing. A network namespace inherits the caps of the
+ *   one in which its creator is. If another user namespace than the initial one owns it, and none
+ *   such owns the creator's, each cap is IPPFVS_UNPRIVILEGED_* at most. The same are the caps of
+ *   such a namespace that is older than the module, which does not know the creator.
  *
  *   IPPFVS_A_STATS                       sums over the namespace; answers only;
  *                                        enum ippfvs_stats_attr
  *   IPPFVS_A_DROPS                       a u64 for each reason; the type of each
  *                                        attribute is its enum ippfvs_drop
+ *   IPPFVS_A_EVICTIONS                   connections that ended for a new one; a u64
+ *                                        for each reason, by enum ippfvs_eviction
  *
  * Requests
  * --------
@@ -95,9 +111,10 @@
  *                 or removed meanwhile
  *   CONFIG_GET    do: CONFIG
  *   CONFIG_SET    CONFIG                      sets each setting that is present
- *   STATS_GET     do: STATS, DROPS
+ *   STATS_GET     do: STATS, DROPS, EVICTIONS
  *   ZERO          [SERVICE(key)]              zeroes its counters, or all counters
- *   REPLACE       [CONFIG], then any number of times SERVICE followed by its REALs.
+ *   REPLACE       [CONFIG without caps], then any number of times SERVICE followed
+ *                 by its REALs.
  *                 Replaces the whole rule set in one step: a packet sees the old
  *                 set or the new one. An error in any attribute changes nothing. A
  *                 real server that is in both sets (same service, address and port)
@@ -111,14 +128,16 @@
  *
  * A dump that overlaps with a change of the rules has NLM_F_DUMP_INTR set. Repeat it.
  *
- * Errors besides -EPERM, -EINVAL, -ERANGE, -ENOMEM
+ * Errors besides -EINVAL, -ERANGE, -ENOMEM
+ *   -EPERM            CAP_NET_ADMIN is missing; with a message: in the initial user
+ *                     namespace, for a hard cap
  *   -ESRCH            the service does not exist
  *   -ENOENT           the service does not have that real server
  *   -EEXIST           the service, or that real server of it, exists already
  *   -EAFNOSUPPORT     real server and service have different families, or IPv6 is off
  *   -EPROTONOSUPPORT  unknown scheduler
  *   -EDOM             DR and TUN cannot change the port
- *   -ENOSPC           IPPFVS_SERVICES_MAX or IPPFVS_REALS_MAX is reached
+ *   -ENOSPC           IPPFVS_SERVICES_MAX, IPPFVS_REALS_MAX or a hard cap is reached
  *   -EADDRNOTAVAIL    not a unicast address; or a loopback or link-local address,
  *                     which clients cannot reach; or method local with the address
  *                     of another machine
@@ -142,6 +161,11 @@
 #define IPPFVS_SERVICES_MAX	65536	/* in a namespace */
 #define IPPFVS_REALS_MAX	16384	/* in a service */
 #define IPPFVS_TIMEOUT_MAX_S	2073600	/* 24 days */
+
+/* Hard caps of a network namespace that another user namespace than the initial one owns. */
+#define IPPFVS_UNPRIVILEGED_CONNS	16384
+#define IPPFVS_UNPRIVILEGED_SERVICES	256
+#define IPPFVS_UNPRIVILEGED_REALS	1024
 
 enum ippfvs_cmd {
 	IPPFVS_CMD_UNSPEC,
@@ -172,6 +196,7 @@ enum ippfvs_attr {
 	IPPFVS_A_CONFIG,
 	IPPFVS_A_STATS,
 	IPPFVS_A_DROPS,
+	IPPFVS_A_EVICTIONS,
 	__IPPFVS_A_MAX
 };
 #define IPPFVS_A_MAX (__IPPFVS_A_MAX - 1)
@@ -197,6 +222,7 @@ enum ippfvs_real_attr {
 	IPPFVS_REAL_STATS,
 	IPPFVS_REAL_ACTIVE,
 	IPPFVS_REAL_INACTIVE,
+	IPPFVS_REAL_FAULT,
 	__IPPFVS_REAL_MAX
 };
 #define IPPFVS_REAL_MAX (__IPPFVS_REAL_MAX - 1)
@@ -229,6 +255,9 @@ enum ippfvs_config_attr {
 	IPPFVS_CONFIG_BUCKETS,
 	IPPFVS_CONFIG_SERVICES,
 	IPPFVS_CONFIG_SCHEDULERS,
+	IPPFVS_CONFIG_CONN_CAP,
+	IPPFVS_CONFIG_SERVICE_CAP,
+	IPPFVS_CONFIG_REAL_CAP,
 	__IPPFVS_CONFIG_MAX
 };
 #define IPPFVS_CONFIG_MAX (__IPPFVS_CONFIG_MAX - 1)
@@ -256,6 +285,16 @@ enum ippfvs_method {
 	__IPPFVS_METHOD_MAX
 };
 #define IPPFVS_METHOD_MAX (__IPPFVS_METHOD_MAX - 1)
+
+/* Why a real server cannot work, or not as it is configured: addresses have changed. */
+enum ippfvs_fault {
+	IPPFVS_FAULT_UNSPEC,
+	IPPFVS_FAULT_REAL_IS_OWN,	/* RIP is the director's, and the method is not local */
+	IPPFVS_FAULT_REAL_NOT_OWN,	/* Local Node, and RIP is not the director's */
+	IPPFVS_FAULT_VIRTUAL_NOT_OWN,	/* Local Node, and VIP is not the director's */
+	__IPPFVS_FAULT_MAX
+};
+#define IPPFVS_FAULT_MAX (__IPPFVS_FAULT_MAX - 1)
 
 /* States of a connection; the names of TCP states are those of RFC 9293. */
 enum ippfvs_state {
@@ -290,8 +329,20 @@ enum ippfvs_drop {
 	IPPFVS_DROP_NOT_WRITABLE,	/* packet cannot be changed: no memory, or LRO */
 	IPPFVS_DROP_ICMP,		/* ICMP error that cannot be forwarded */
 	IPPFVS_DROP_NO_LISTENER,	/* Local Node: no socket listens */
+	IPPFVS_DROP_NO_SERVICE,		/* to an address that only services have, not to them */
+	IPPFVS_DROP_WRONG_DEVICE,	/* reply from where no route leads to the server */
 	__IPPFVS_DROP_MAX
 };
 #define IPPFVS_DROP_MAX (__IPPFVS_DROP_MAX - 1)
+
+/* Reasons for which connections end in favour of a new one. */
+enum ippfvs_eviction {
+	IPPFVS_EVICTION_UNSPEC,
+	IPPFVS_EVICTION_PAD,
+	IPPFVS_EVICTION_CONFLICT,	/* closing, and its client opened another */
+	IPPFVS_EVICTION_PRESSURE,	/* unconfirmed or closed, and a limit is reached */
+	__IPPFVS_EVICTION_MAX
+};
+#define IPPFVS_EVICTION_MAX (__IPPFVS_EVICTION_MAX - 1)
 
 #endif /* _UAPI_IPPFVS_H */

@@ -60,6 +60,12 @@ def explain(
     error = make(service, real) if make is not None else None
     if error is None:
         error = _other(refusal, attribute)
+    if isinstance(error, errors.NotPermitted) and refusal.kernel:
+        error.what, error.remedy = refusal.kernel, "do it as root of the host"
+    if isinstance(error, errors.TooMany) and "hard cap" in refusal.kernel:
+        name = real.endpoint if real else service and service.name
+        error.what = f"no room for {name}: {refusal.kernel}"
+        error.remedy = "root of the host raises it with --service-cap or --real-cap"
     if isinstance(error, errors.AddressNotUsable) and refusal.kernel:
         error.what = f"{real.endpoint if real else service and service.endpoint}: {refusal.kernel}"
     error.kernel = refusal.kernel
@@ -72,7 +78,7 @@ def explain(
 
 def _not_permitted(service: Service | None, real: Real | None) -> errors.Error:
     return errors.NotPermitted(
-        "changing the rules needs CAP_NET_ADMIN in this network namespace",
+        "changing rules or listing connections needs CAP_NET_ADMIN in this network namespace",
         "do it as root, for example with sudo",
     )
 

@@ -23,6 +23,8 @@ from ..model import (
     Connection,
     Drops,
     Event,
+    Evictions,
+    Fault,
     Method,
     Protocol,
     Real,
@@ -54,6 +56,9 @@ STATS = AttrSet(
 )
 # The reasons of enum ippfvs_drop are the fields of Drops.
 DROPS = AttrSet("IPPFVS_DROP_", pad=None, **{field.name: "u64" for field in fields(Drops)})
+EVICTIONS = AttrSet(
+    "IPPFVS_EVICTION_", pad=None, **{field.name: "u64" for field in fields(Evictions)}
+)
 SERVICE = AttrSet(
     "IPPFVS_SERVICE_",
     address="binary",
@@ -72,6 +77,7 @@ REAL = AttrSet(
     stats=STATS,
     active="u32",
     inactive="u32",
+    fault="u8",
 )
 CONN = AttrSet(
     "IPPFVS_CONN_",
@@ -98,6 +104,9 @@ CONFIG = AttrSet(
     buckets="u32",
     services="u32",
     schedulers="string",
+    conn_cap="u32",
+    service_cap="u32",
+    real_cap="u32",
 )
 MESSAGE = AttrSet(
     "IPPFVS_A_",
@@ -107,19 +116,23 @@ MESSAGE = AttrSet(
     config=CONFIG,
     stats=STATS,
     drops=DROPS,
+    evictions=EVICTIONS,
 )
 
 # Requests
 
 
 def service_attrs(service: Service, *, key_only: bool = False) -> Values:
-    """Return the nest of a service, or only the key by which a request names it."""
+    """Return the nest of a service, or only the key by which a request names it.
+
+    An empty scheduler is left out, and SERVICE_SET keeps the one that the service has.
+    """
     attrs: Values = [
         ("address", service.endpoint.packed),
         ("protocol", int(service.protocol)),
         ("port", service.endpoint.port),
     ]
-    if not key_only:
+    if not key_only and service.scheduler:
         attrs.append(("scheduler", service.scheduler))
     return [("service", attrs)]
 
@@ -214,11 +227,18 @@ _CONFIG = {
 
 _services = Decoder(MESSAGE, service={**_SERVICE_KEY, "scheduler": b"", "reals": 0, **_COUNTERS})
 _reals = Decoder(
-    MESSAGE, service=_SERVICE_RULE, real={**_REAL_RULE, "active": 0, "inactive": 0, **_COUNTERS}
+    MESSAGE,
+    service=_SERVICE_RULE,
+    real={**_REAL_RULE, "active": 0, "inactive": 0, "fault": 0, **_COUNTERS},
 )
 _rules = Decoder(MESSAGE, service=_SERVICE_RULE, real=_REAL_RULE)
 _connections = Decoder(MESSAGE, conn=dict.fromkeys(CONN.attrs, REQUIRED))
-_totals = Decoder(MESSAGE, stats=_COUNTERS, drops=dict.fromkeys(DROPS.attrs, 0))
+_totals = Decoder(
+    MESSAGE,
+    stats=_COUNTERS,
+    drops=dict.fromkeys(DROPS.attrs, 0),
+    evictions=dict.fromkeys(EVICTIONS.attrs, 0),
+)
 _config = Decoder(MESSAGE, config=_CONFIG)
 _event = Decoder(
     MESSAGE, service={**_SERVICE_KEY, "scheduler": b""}, real=_REAL_RULE, config=_CONFIG
@@ -227,6 +247,7 @@ _event = Decoder(
 _PROTOCOLS = {int(protocol): protocol for protocol in Protocol}
 _METHODS = {0: None, **{int(method): method for method in Method}}
 _CONN_METHODS = {int(method): method for method in Method}
+_FAULTS = {0: None, **{int(fault): fault for fault in Fault}}
 _STATES = {int(state): state for state in State}
 _FAMILIES = {4: AF_INET, 16: AF_INET6}
 _ZEROES = Stats()  # shared by all real servers whose counters are 0
@@ -349,7 +370,7 @@ def decode_connections(body: bytes) -> list[Connection]:
         ]
 
 
-def decode_stats(body: bytes) -> tuple[Stats, Drops]:
+def decode_stats(body: bytes) -> tuple[Stats, Drops, Evictions]:
     """Decode the answer to STATS_GET.
 
     :raises TransportError: the body is malformed
@@ -357,7 +378,11 @@ def decode_stats(body: bytes) -> tuple[Stats, Drops]:
     rows = {nest: rows[-1] for nest, rows in _totals.segments(body)}
     if "drops" not in rows:
         raise malformed("it has no drops")
-    return Stats(*rows.get("stats", ())), Drops(*rows["drops"])
+    return (
+        Stats(*rows.get("stats", ())),
+        Drops(*rows["drops"]),
+        Evictions(*rows.get("evictions", ())),
+    )
 
 
 def decode_config(body: bytes) -> ConfigInfo:
@@ -425,19 +450,24 @@ def _real_infos(rows: Iterable[Row]) -> list[RealInfo]:
             active,
             inactive,
             Stats(*counters) if any(counters) else _ZEROES,
+            _FAULTS[fault],
         )
-        for address, port, weight, method, active, inactive, *counters in rows
+        for address, port, weight, method, active, inactive, fault, *counters in rows
     ]
 
 
 def _config_info(row: Row) -> ConfigInfo:
-    method, tcp, fin, udp, conn_max, version, connections, buckets, services, schedulers = row
+    method, tcp, fin, udp, conn_max, conn_cap, service_cap, real_cap = row[:8]
+    version, connections, buckets, services, schedulers = row[8:]
     return ConfigInfo(
         _METHODS[method or 0],
         tcp,
         fin,
         udp,
         conn_max,
+        conn_cap,
+        service_cap,
+        real_cap,
         version=_text(version),
         connections=connections,
         buckets=buckets,

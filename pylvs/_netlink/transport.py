@@ -79,7 +79,12 @@ class DumpInterrupted(Exception):
 
 
 class Transport(Protocol):
-    """A connection to the ippfvs family in one network namespace."""
+    """A connection to the rules of one network namespace.
+
+    :ivar warning: what the kernel said about the last request that it carried out
+    """
+
+    warning: str
 
     def do(self, command: Command, body: Body = b"", flags: int = 0) -> list[bytes]:
         """Send one request and return the bodies of its answers.
@@ -121,6 +126,7 @@ class NetlinkTransport:
 
     def __init__(self, netns: str | None = None) -> None:
         self._netns = netns
+        self.warning = ""
         self._sequence = 0
         self._received = bytearray(_RECEIVE_BYTES)  # one buffer for all datagrams
         self._socket = _open() if netns is None else _open_in(netns)
@@ -185,6 +191,7 @@ class NetlinkTransport:
             for answer in self._receive():
                 if answer.kind == NLMSG_ERROR:
                     _raise_refusal(answer)
+                    self.warning = warning_in(answer)
                     return bodies
                 bodies.append(answer.body)
 
@@ -301,6 +308,11 @@ def refusal_in(answer: Answer) -> Refusal | None:
         return None
     message, offset = _extended_error(answer) if answer.flags & NLM_F_ACK_TLVS else ("", -1)
     return Refusal(-number, message, offset)
+
+
+def warning_in(answer: Answer) -> str:
+    """Return the kernel's message about a request that it carried out, or an empty text."""
+    return _extended_error(answer)[0] if answer.flags & NLM_F_ACK_TLVS else ""
 
 
 def _extended_error(answer: Answer) -> tuple[str, int]:

@@ -94,6 +94,8 @@ def _change(lvs: Manager, request: Request) -> None:
         lvs.send(command, service, request.endpoint)
     else:
         lvs.send(command, service, request.endpoint, request.weight, request.method, flags=flags)
+    if lvs.warning and service is not None:
+        print(f"ippfvsadm: warning: {service.name}: {lvs.warning}", file=sys.stderr)
 
 
 def _change_of(verb: str) -> tuple[Command, int]:
@@ -176,7 +178,7 @@ def _restore(request: Request, connect: Connect) -> int:
     if sys.stdin is None or sys.stdin.isatty():
         raise InvalidValue("-R reads a rule set from standard input", "ippfvsadm -R < FILE")
     if hasattr(sys.stdin, "reconfigure"):
-        sys.stdin.reconfigure(errors="surrogateescape")
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
     encoded = read(lines_of(sys.stdin), _input_name())
     if not encoded.body:
         raise InvalidValue(
@@ -235,6 +237,9 @@ _COMMANDS: dict[str, Callable[[Manager, Request], None]] = {
     "set": _settings,
     "default-method": _settings,
     "conn-max": _settings,
+    "conn-cap": _settings,
+    "service-cap": _settings,
+    "real-cap": _settings,
 }
 
 # Input and output

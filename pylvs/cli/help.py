@@ -20,12 +20,12 @@ Grammar of ipvsadm: services (scheduler wlc), then their real servers
 Service       -t ADDRESS[:PORT] TCP   -u ADDRESS[:PORT] UDP   -s rr|wrr|lc|wlc
               without a port: all ports; IPv6: [2001:db8::1]:80
 Real server   -r or -R ADDRESS[:PORT]  -w WEIGHT 0..65535, 0: no new connections
-Method        -m NAT  -i TUN  -g DR  --method nat|tun|dr|local. Without one, in
-              both grammars: local for an address of the director, NAT if a
-              port is given, else the default method (ipvsadm would take DR)
+Method        -m NAT  -i TUN  -g DR  --method nat|tun|dr|local. Without one:
+              with -r DR, as in ipvsadm; with -R NAT if a port is given, else
+              the default method. An address of the director is local in both
 List          ippfvsadm [-L] [-t|-u ADDRESS:PORT] [-v] [--json], all numeric;
               in a pipe the paper's table, with -v or on a terminal more columns
-                --stats counters   --rate[=SECONDS] rates   -c connections
+                --stats counters, --rate[=SECONDS] rates or both  -c connections
                 --drops dropped packets by reason   --timeout timeouts
               --events follows changes of the rules (--json: one line per event)
 Zero, clear   -Z [-t|-u ADDRESS:PORT] zero the counters   -C remove all services
@@ -34,6 +34,7 @@ Restore       ippfvsadm -R < FILE      replaces the whole rule set in one step
               (ipvsadm adds to it); an error names the line, nothing changes
 Settings      --default-method [nat|tun|dr]   --conn-max [N] (0: by memory size)
               --set TCP FIN UDP timeouts in seconds (0 keeps the present one)
+Hard caps     --conn-cap [N]  --service-cap [N]  --real-cap [N]   (0: none)
 Namespace     --netns NAME or path of a network namespace
 Other         --version  --help  --debug (traceback of an unexpected error)
 
@@ -46,7 +47,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     "Commands": {
         "add-service": "Add a virtual service. With -R: add a real server, and the service if it "
         "is new.",
-        "edit-service": "Change the scheduler of a service.",
+        "edit-service": "Change the scheduler of a service. Without a scheduler it keeps its own.",
         "delete-service": "Remove a service with its real servers. With -R: remove the real "
         "server only.",
         "add-server": "Add a real server to a service.",
@@ -56,13 +57,20 @@ OPTIONS: dict[str, dict[str, str]] = {
         "zero": "Zero the counters of a service, or all counters.",
         "clear": "Remove all services.",
         "save": "Write all rules and settings to standard output.",
-        "restore": "Replace all rules by those on standard input, in one step. After -A or -D: "
-        "the real server.",
+        "restore": "Replace all rules by those on standard input, in one step; - means standard "
+        "input, too. After -A or -D: the real server.",
         "set": "Set the timeouts of established TCP, of TCP after a FIN, and of UDP, in seconds. "
         "0 keeps a timeout.",
-        "default-method": "Show or set the method of real servers that are added without a port.",
+        "default-method": "Show or set the method of real servers that -R adds without a port.",
         "conn-max": "Show or set the maximum number of connections of the namespace. 0 means the "
-        "number that fills a quarter of the memory.",
+        "number that fills a quarter of the memory, or the hard cap if that is lower. At the "
+        "limit, a new connection replaces one whose client may not exist. Timeouts become shorter "
+        "while more than half of the limit is used.",
+        "conn-cap": "Show or set the hard cap of connections of the namespace, which --conn-max "
+        "cannot exceed. 0 means none. A change needs CAP_NET_ADMIN in the initial user namespace.",
+        "service-cap": "Show or set the hard cap of services. Otherwise like --conn-cap.",
+        "real-cap": "Show or set the hard cap of the real servers of all services together. "
+        "Otherwise like --conn-cap.",
         "events": "Print changes of the rules as they happen, until interrupted.",
         "version": "Print the versions of ippfvsadm and of the module.",
         "help": "Print a summary.",
@@ -81,9 +89,9 @@ OPTIONS: dict[str, dict[str, str]] = {
     },
     "Listings": {
         "connection": "List connections.",
-        "stats": "List counters.",
+        "stats": "List counters. With --rate: counters, then rates.",
         "rate": "List rates, measured for one second or for the given time.",
-        "drops": "List dropped packets by reason.",
+        "drops": "List dropped packets and evicted connections by reason.",
         "timeout": "List timeouts.",
         "json": "Print JSON.",
         "verbose": "Show method, scheduler and connections even if the output is a pipe.",
@@ -103,6 +111,9 @@ _ARGUMENTS = {
     "set": "TCP FIN UDP",
     "default-method": "[METHOD]",
     "conn-max": "[N]",
+    "conn-cap": "[N]",
+    "service-cap": "[N]",
+    "real-cap": "[N]",
     "tcp-service": "ADDRESS[:PORT]",
     "udp-service": "ADDRESS[:PORT]",
     "scheduler": "NAME",
@@ -154,15 +165,25 @@ _DESCRIPTION = (
         "ippfvsadm adds, changes, removes and lists virtual services and their real servers in the "
         "kernel module ippfvs. It accepts the grammar of 1999, in which -A with -R adds a real "
         "server, and the grammar of ipvsadm. Rules belong to the network namespace. Every change "
-        "needs CAP_NET_ADMIN."
+        "needs CAP_NET_ADMIN, and so does a listing of connections."
     ),
     (
-        "If no method is given, it is local for a loopback address or an address of the director, "
-        "NAT if a port is given, and otherwise the default method of the namespace."
+        "If no method is given, it is local for a loopback address or an address of the director. "
+        "For any other real server that -r names it is DR, as in ipvsadm. For one that -R names it "
+        "is NAT if a port is given, and otherwise the default method of the namespace."
+    ),
+    (
+        "A rule file has one rule per line. A line may begin with the name or path of ipvsadm or "
+        "ippfvsadm, -C may be the first rule, and a real server may precede its service. Any other "
+        "line is refused with its number and, if a word is at fault, its column."
     ),
     (
         "If the output is a pipe, the listing is the table of the 1999 paper. On a terminal it "
         "also shows the numbers of connections."
+    ),
+    (
+        "A real server at a loopback address or at an address of the director is Local Node, "
+        "whatever method is given."
     ),
 )
 _EXIT = (

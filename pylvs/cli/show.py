@@ -43,26 +43,53 @@ def _rules(lvs: Manager, request: Request) -> None:
     if sys.stdout.isatty():
         from .._terminal import rules
 
-        _draw(rules(_services(lvs, request), *_screen()))
+        services = _services(lvs, request)
+        _draw(rules(services, *_screen()))
+        _warn(services)
     elif "verbose" in request.given:
-        write_lines(_listing.rules(_services(lvs, request)))
+        services = _services(lvs, request)
+        write_lines(_listing.rules(services))
+        _warn(services)
     elif request.service is None:  # rules are read faster without their counters
         write_lines(_listing.paper(lvs.map_rules(_listing.cells)))
     else:
-        write_lines(_listing.paper([_listing.cells(each) for each in _services(lvs, request)]))
+        services = _services(lvs, request)
+        write_lines(_listing.paper([_listing.cells(each) for each in services]))
+        _warn(services)
+
+
+def _warn(services: list[ServiceInfo]) -> None:
+    """Name on standard error the real servers that cannot work with the addresses of now."""
+    for sentence in _listing.faults(services):
+        print(f"ippfvsadm: warning: {sentence}", file=sys.stderr)
 
 
 def _stats(lvs: Manager, request: Request) -> None:
+    _print_stats(_services(lvs, request))
+
+
+def _print_stats(services: list[ServiceInfo]) -> None:
     if sys.stdout.isatty():
         from .._terminal import stats
 
-        _draw(stats(_services(lvs, request), *_screen()))
+        _draw(stats(services, *_screen()))
     else:
-        write_lines(_listing.stats(_services(lvs, request)))
+        write_lines(_listing.stats(services))
 
 
 def _rates(lvs: Manager, request: Request) -> None:
     found, _ = _measure_rates(lvs, request)
+    _print_rates(found)
+
+
+def _stats_and_rates(lvs: Manager, request: Request) -> None:
+    found, _ = _measure_rates(lvs, request)
+    _print_stats([each.service for each in found])
+    write_lines([""])
+    _print_rates(found)
+
+
+def _print_rates(found: list[ServiceRates]) -> None:
     if sys.stdout.isatty():
         from .._terminal import rates
 
@@ -77,6 +104,7 @@ def _connections(lvs: Manager, request: Request) -> None:
 
 def _drops(lvs: Manager, request: Request) -> None:
     write_lines(_listing.drops(lvs.drops()))
+    write_lines(["", *_listing.evictions(lvs.evictions())])
 
 
 def _timeouts(lvs: Manager, request: Request) -> None:
@@ -87,6 +115,7 @@ VIEWS: dict[str, View] = {
     "rules": _rules,
     "stats": _stats,
     "rate": _rates,
+    "stats-and-rate": _stats_and_rates,
     "connection": _connections,
     "drops": _drops,
     "timeout": _timeouts,
@@ -125,6 +154,12 @@ def _json_rates(lvs: Manager, request: Request) -> None:
     _write_json(rates(*_measure_rates(lvs, request)))
 
 
+def _json_stats_and_rates(lvs: Manager, request: Request) -> None:
+    from .._json import stats_and_rates
+
+    _write_json(stats_and_rates(*_measure_rates(lvs, request)))
+
+
 def _json_connections(lvs: Manager, request: Request) -> None:
     """Print one JSON object with one connection per line, in bounded memory."""
     from json import dumps
@@ -141,7 +176,7 @@ def _json_connections(lvs: Manager, request: Request) -> None:
 def _json_drops(lvs: Manager, request: Request) -> None:
     from .._json import drops
 
-    _write_json(drops(lvs.drops()))
+    _write_json(drops(lvs.drops(), lvs.evictions()))
 
 
 def _json_config(lvs: Manager, request: Request) -> None:
@@ -161,6 +196,7 @@ JSON_VIEWS: dict[str, View] = {
     "rules": _json_services,
     "stats": _json_services,
     "rate": _json_rates,
+    "stats-and-rate": _json_stats_and_rates,
     "connection": _json_connections,
     "drops": _json_drops,
     "timeout": _json_config,

@@ -55,11 +55,20 @@ def naive_read(packet: bytes, quoted: bool) -> Wire:
     raise refuse(Unreadable.MALFORMED)
 
 
+def stated_length(packet: bytes, fixed: int, field: int, quoted: bool) -> int:
+    """Return the length of PACKET, whose header has FIELD in addition to FIXED bytes."""
+    too_long_for_the_field = len(packet) > fixed + 0xFFFF
+    if field == 0 and (too_long_for_the_field or quoted):
+        return len(packet)
+    return fixed + field
+
+
 def naive_ipv4(packet: bytes, quoted: bool) -> Network:
     if len(packet) < 20:
         raise refuse(Unreadable.MALFORMED)
-    first, tos, length, _, fragment, ttl, protocol, _ = struct.unpack("!BBHHHBBH", packet[:12])
+    first, tos, field, _, fragment, ttl, protocol, _ = struct.unpack("!BBHHHBBH", packet[:12])
     header = (first & 15) * 4
+    length = stated_length(packet, 0, field, quoted)
     if header < 20 or length < header or (length > len(packet) and not quoted):
         raise refuse(Unreadable.MALFORMED)
     more, offset = bool(fragment & 0x2000), fragment & 0x1FFF
@@ -84,7 +93,7 @@ def naive_ipv6(packet: bytes, quoted: bool) -> Network:
     if len(packet) < 40:
         raise refuse(Unreadable.MALFORMED)
     first, payload, protocol, ttl = struct.unpack("!IHBB", packet[:8])
-    length = 40 + payload
+    length = stated_length(packet, 40, payload, quoted)
     if length > len(packet) and not quoted:
         raise refuse(Unreadable.MALFORMED)
     rest = packet[40:length]

@@ -151,12 +151,22 @@ static void try_csum(void)
 static void try_tcp_states(void)
 {
 	unsigned int state, side, flags;
+	u16 position, told;
+	u8 next;
 
 	for (state = 0; state < 256; state++) {
 		for (flags = 0; flags < 256; flags++) {
-			for (side = 0; side < IPPFVS_SIDES; side++)
-				ippfvs_tcp_next(state, side, flags);
-			ippfvs_tcp_reopens(state, flags);
+			for (side = 0; side < IPPFVS_SIDES; side++) {
+				next = ippfvs_tcp_next(state, side, flags);
+				position = random_u32();
+				told = random_u32();
+				ippfvs_tcp_follow(state, side, flags, position,
+						  told);
+				ippfvs_tcp_counts(state, next, side, flags,
+						  position, told);
+				ippfvs_tcp_reopens(state, side, flags,
+						   told & 1);
+			}
 		}
 	}
 }

@@ -11,6 +11,8 @@ MALFORMED, FRAGMENT, OTHER = Unreadable.MALFORMED, Unreadable.FRAGMENT, Unreadab
 hop = (p.HOP_BY_HOP, b"\5\2\0\0\1\0")
 opts = (p.OPTIONS, b"\1\4\0\0\0\0")
 atomic = (p.FRAGMENT, bytes(6))
+big = p.tcp(data=bytes(70_000 - 20))
+jumbo = (p.HOP_BY_HOP, b"\xc2\4" + (70_008).to_bytes(4, "big"))
 segment_left = (p.ROUTING, bytes([4, 1, 0, 0, 0, 0]))
 all_visited = (p.ROUTING, bytes([4, 0, 0, 0, 0, 0]))
 type_zero = (p.ROUTING, bytes(6))
@@ -25,6 +27,8 @@ REFUSED: list[tuple[str, bytes, Unreadable]] = [
     ("IPv4 length beyond the packet", p.ipv4(p.UDP, p.udp(), length=29), MALFORMED),
     ("IPv4 length within the header", p.ipv4(p.UDP, p.udp(), length=19), MALFORMED),
     ("IPv4 length 0", p.ipv4(p.UDP, p.udp(), length=0), MALFORMED),
+    ("IPv4 length 0 of 65535 bytes", p.ipv4(p.TCP, big[: 65_535 - 20], length=0), MALFORMED),
+    ("IPv4 length 1 of BIG TCP", p.ipv4(p.TCP, big, length=1), MALFORMED),
     ("IPv4 length hides the ports", p.ipv4(p.UDP, p.udp(), length=27), MALFORMED),
     ("IPv4 first fragment", p.ipv4(p.UDP, p.udp(), fragment=0x2000), FRAGMENT),
     ("IPv4 last fragment", p.ipv4(p.UDP, p.udp(), fragment=0x0001), FRAGMENT),
@@ -44,6 +48,7 @@ REFUSED: list[tuple[str, bytes, Unreadable]] = [
     ("IPv6 cut in its header", p.ipv6(p.UDP, p.udp())[:39], MALFORMED),
     ("IPv6 length beyond the packet", p.ipv6(p.UDP, p.udp(), length=9), MALFORMED),
     ("IPv6 jumbogram", p.ipv6(p.UDP, p.udp(), extensions=[hop], length=0), MALFORMED),
+    ("IPv6 length 0 of 65535 bytes", p.ipv6(p.TCP, big[:65_535], length=0), MALFORMED),
     ("IPv6 UDP length 0", p.ipv6(p.UDP, p.udp(length=0)), MALFORMED),
     ("IPv6 no next header", p.ipv6(p.NO_NEXT), OTHER),
     ("IPv6 AH", p.ipv6(p.AH, bytes(24)), OTHER),
@@ -80,6 +85,13 @@ READ: list[tuple[str, bytes, dict[str, object]]] = [
      {"l4": 72, "options": True, "length": 80}),
     ("IPv6 eight extensions", p.ipv6(p.UDP, p.udp(), extensions=[opts] * 8), {"l4": 104}),
     ("IPv6 atomic fragment", p.ipv6(p.TCP, p.tcp(), extensions=[atomic]), {"l4": 48}),
+    ("BIG TCP over IPv4", p.ipv4(p.TCP, big, length=0), {"length": 70_020, "l4_size": 20}),
+    ("one byte more than the field holds", p.ipv4(p.TCP, big[: 65_536 - 20], length=0),
+     {"length": 65_536}),
+    ("BIG TCP over IPv6", p.ipv6(p.TCP, big, length=0),
+     {"length": 70_040, "l4": 40, "options": False}),
+    ("BIG TCP over IPv6 as a jumbogram", p.ipv6(p.TCP, big, extensions=[jumbo], length=0),
+     {"length": 70_048, "l4": 48, "options": True}),
     ("packet too big", p.ipv6(p.ICMPV6, p.icmp(2, 0, p.ipv6(p.TCP, p.tcp()))),
      {"icmp_type": 2, "icmp_code": 0, "inner": 48}),
 ]  # fmt: skip
@@ -111,5 +123,7 @@ QUOTED: list[tuple[str, bytes, dict[str, object] | Unreadable]] = [
     ("a tunnel, cut in its options", p.ipv4(p.IPIP, options=bytes(8), length=1500)[:27], MALFORMED),
     ("IPv6 in IPv6", p.ipv6(p.IPV6, p.ipv6(p.TCP, p.tcp())), {"inner": 40, "l4_size": 0}),
     ("a header that is cut", tunnel4[:19], MALFORMED),
+    ("BIG TCP", p.ipv4(p.TCP, p.tcp()[:8], length=0), {"length": 28, "l4_size": 8}),
+    ("BIG TCP over IPv6", p.ipv6(p.TCP, p.tcp()[:8], length=0), {"length": 48, "l4_size": 8}),
     ("padding after the quote", p.ipv4(p.UDP, p.udp()[:4]) + bytes(8), {"l4_size": 4}),
 ]  # fmt: skip

@@ -6,23 +6,40 @@ The VIP may be the director's own address, or an address that is only routed to 
     client ─── (router) ─── director ─── servers         route: VIP via director
                               │
                             routed0 (dummy)              route: VIP, so packets pass FORWARD
+
+A reply must come from where a route leads to the real server:
+
+    edge ── director ── behind          replies of VS-NAT come from behind (wiretap.py)
+                └────── second          another link, which tests add
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import ipaddress
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from ippfvslab import clients
+from ippfvslab.capture import frame_of, send_frames
 from ippfvslab.echo import Echo
 from ippfvslab.farm import Farm, endpoint
 from ippfvslab.netns import Host
 
 from tests.live.helpers.nfqueue import accepting_queue
+from tests.live.helpers.packets import TCP, UDP, PacketSpec, error
+from tests.live.helpers.wiretap import (
+    REAL_PORT,
+    VIRTUAL_PORT,
+    Tap,
+    captured,
+    frames,
+    serve,
+    tap,
+)
 
 if TYPE_CHECKING:
     import pylvs
@@ -199,3 +216,131 @@ def test_the_module_does_not_depend_on_connection_tracking(farm: Farm) -> None:
     while more := {name for name, holders in users.items() if holders & needed} - needed:
         needed |= more
     assert "nf_conntrack" not in needed
+
+
+SECOND = "02:00:00:00:0a:01"
+
+
+@contextlib.contextmanager
+def _second_link(farm: Farm) -> Iterator[Host]:
+    """Give the director a link `second`, of which the other end, `behind2`, is in server1."""
+    server = farm.servers[0]
+    farm.director.ip(
+        f"link add second address {SECOND} type veth peer name behind2 netns {server.name}",
+        "link set second up",
+    )
+    server.ip("link set behind2 up")
+    # Without an address or a route IPv4 is not enabled on the device for packets of others.
+    farm.director.ip("addr add 192.0.2.1/32 dev second")
+    try:
+        yield server
+    finally:
+        farm.director.ip("link del second")
+
+
+def _by_second(server: Host, raw: bytes) -> None:
+    """Send a packet to the director by the second link."""
+    send_frames(server, "behind2", frame_of(raw, SECOND, "02:00:00:00:0a:02"))
+
+
+def _open_flow(wires: Tap, number: int) -> PacketSpec:
+    """Create a connection and return the first reply to it."""
+    first = PacketSpec(wires.client, wires.vip, number, 4000, VIRTUAL_PORT, b"who?")
+    with captured(wires.behind) as capture:
+        wires.to_vip(first.changed(data=b"" if number == TCP else first.data).raw)
+        assert len(frames(capture, 1)) == 1
+    return PacketSpec(wires.real, wires.client, number, REAL_PORT, 4000, b"me", flags=0x12)
+
+
+@pytest.mark.farm(methods=["nat"])
+@pytest.mark.parametrize("number", [TCP, UDP], ids=PROTOCOLS)
+def test_a_reply_from_the_clients_side_is_dropped(
+    farm: Farm, lvs: pylvs.Manager, number: int
+) -> None:
+    """Anyone can write the address of the real server into a packet."""
+    with tap(farm) as wires, captured(wires.edge) as capture:
+        serve(lvs, wires, "nat")
+        reply = _open_flow(wires, number)
+        for count in (1, 2):
+            wires.to_vip(reply.raw)
+            assert frames(capture, 1, limit_s=SHORT_S) == []
+            assert lvs.drops().wrong_device == count
+        wires.from_real(reply.raw)
+        assert len(frames(capture, 1)) == 1
+        wires.to_vip(reply.raw)
+        assert len(frames(capture, 2, limit_s=SHORT_S)) == 1
+        assert lvs.drops().wrong_device == 3
+
+
+@pytest.mark.farm(methods=["nat"])
+def test_an_error_about_a_request_from_the_clients_side_is_dropped(
+    farm: Farm, lvs: pylvs.Manager
+) -> None:
+    with tap(farm) as wires, captured(wires.edge) as capture:
+        serve(lvs, wires, "nat")
+        _open_flow(wires, UDP)
+        seen = PacketSpec(wires.client, wires.real, UDP, 4000, REAL_PORT, b"who?")
+        kind, code = (3, 3) if farm.family == 4 else (1, 4)
+        unreachable = error(PacketSpec(wires.real, wires.client), kind, code, seen.raw)
+        wires.to_vip(unreachable)
+        assert frames(capture, 1, limit_s=SHORT_S) == []
+        assert lvs.drops().wrong_device == 1
+        wires.from_real(unreachable)
+        assert len(frames(capture, 1)) == 1
+
+
+@pytest.mark.farm(methods=["nat"])
+def test_a_reply_by_another_link_needs_a_route_to_the_server_by_that_link(
+    farm: Farm, lvs: pylvs.Manager
+) -> None:
+    """A route with any metric is enough, but not one to a larger network."""
+    bits, larger = (24, 16) if farm.family == 4 else (64, 48)
+    with tap(farm) as wires, _second_link(farm) as server, captured(wires.edge) as capture:
+        serve(lvs, wires, "nat")
+        reply = _open_flow(wires, UDP)
+        _by_second(server, reply.raw)
+        assert frames(capture, 1, limit_s=SHORT_S) == []
+        assert lvs.drops().wrong_device == 1
+        with farm.director.added(
+            f"route add {_network(wires.real, larger)} dev second metric 5000"
+        ):
+            _by_second(server, reply.raw)
+            assert frames(capture, 1, limit_s=SHORT_S) == []
+            assert lvs.drops().wrong_device == 2
+        with farm.director.added(f"route add {_network(wires.real, bits)} dev second metric 5000"):
+            for count in (2, 4):
+                _by_second(server, reply.raw)
+                wires.from_real(reply.raw)
+                assert len(frames(capture, count)) == count
+        # The client's next packet finds the changed routes.
+        wires.to_vip(PacketSpec(wires.client, wires.vip, UDP, 4000, VIRTUAL_PORT, b"who?").raw)
+        _by_second(server, reply.raw)
+        assert len(frames(capture, 5, limit_s=SHORT_S)) == 4
+        assert lvs.drops().wrong_device == 3
+
+
+@pytest.mark.farm(methods=["nat"], families=[4])
+def test_a_reply_from_a_device_that_must_not_forward_is_dropped(
+    farm: Farm, lvs: pylvs.Manager
+) -> None:
+    """The host is a router, but not for this device. Without ip_forward the director forwards."""
+    inside = f"ipv4.conf.{farm.device('director', 'inside')}.forwarding"
+    with tap(farm) as wires, captured(wires.edge) as capture:
+        serve(lvs, wires, "nat")
+        reply = _open_flow(wires, UDP)
+        farm.director.sysctl(inside, 0)
+        try:
+            wires.from_real(reply.raw)
+            assert frames(capture, 1, limit_s=SHORT_S) == []
+            assert lvs.drops().no_route == 1
+            farm.director.sysctl("ipv4.ip_forward", 0)
+            wires.from_real(reply.raw)
+            assert len(frames(capture, 1)) == 1
+        finally:
+            farm.director.sysctl("ipv4.ip_forward", 1)
+        wires.from_real(reply.raw)
+        assert len(frames(capture, 2)) == 2
+
+
+def _network(address: str, bits: int) -> str:
+    return str(ipaddress.ip_network(f"{address}/{bits}", strict=False))

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import socket
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +19,7 @@ from tests.live.helpers.packets import UDP, PacketSpec, error
 
 if TYPE_CHECKING:
     import pylvs
-    from tests.live.conftest import Ippfvsadm
+    from tests.live.conftest import Echoes, Ippfvsadm
 
 pytestmark = pytest.mark.farm(methods=["local"])
 
@@ -30,6 +33,9 @@ BINDINGS = [
     ("own", "own"),
     ("vip", "vip"),
 ]
+
+# Some of them, for rules that give another method.
+DIRECTORS = [("loopback", "loopback"), ("any", "loopback"), ("own", "own"), ("vip", "own")]
 
 
 def _address(farm: Farm, place: str) -> str:
@@ -59,6 +65,78 @@ def test_the_local_server_is_reached_at_each_bound_address(
             assert {clients.request(sock) for sock in (one, other, one, other)} == {"local"}
         info = lvs.service(protocol, farm.service(80))
         assert (str(info.reals[0].method), info.stats.connections) == ("local", 2)
+
+
+@pytest.mark.parametrize("flag", ["-m", "-g", "-i"])
+@pytest.mark.parametrize(("bound", "real"), DIRECTORS)
+def test_an_address_of_the_director_is_local_node_whatever_the_flag(
+    farm: Farm, ippfvsadm: Ippfvsadm, lvs: pylvs.Manager, bound: str, real: str, flag: str
+) -> None:
+    """IPVS takes any method for it, so people write `-r 127.0.0.1:8080 -g`."""
+    for protocol in ["tcp"] if bound == "loopback" else ["tcp", "udp"]:
+        for port in (80, 8080):
+            service, server = farm.service(80), endpoint(_address(farm, real), port)
+            ippfvsadm("-A", f"-{protocol[0]}", service, "-s", "rr")
+            ippfvsadm("-a", f"-{protocol[0]}", service, "-r", server, flag)
+            ippfvsadm("-e", f"-{protocol[0]}", service, "-r", server, flag, "-w", 2)
+            with Echo(farm.director, protocol, _address(farm, bound), port, "local"):
+                for host in (farm.client, farm.director):
+                    assert clients.request_once(host, protocol, farm.vip, 80) == "local"
+            info = lvs.service(protocol, service)
+            assert (str(info.reals[0].method), info.stats.connections) == ("local", 2)
+            ippfvsadm("-D", f"-{protocol[0]}", service)
+
+
+@pytest.mark.farm(methods=["nat", "dr"])
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_local_node_serves_beside_other_servers_of_one_method(
+    farm: Farm, lvs: pylvs.Manager, echoes: Echoes, protocol: str
+) -> None:
+    others = [echo.name for echo in echoes(protocol, 80)]
+    lan = "inside" if farm.method == "nat" else "lan"
+    own = farm.layout.hosts["director"].nics[lan][0].partition("/")[0]
+    service = lvs.add_service(protocol, farm.service(80), "rr")
+    for real in (own, *farm.reals):
+        lvs.add_real(service, endpoint(real, 80), method=farm.method)
+    bound = own if farm.method == "nat" else farm.vip
+    with Echo(farm.director, protocol, bound, 80, "local"):
+        count = 2 * (1 + len(farm.reals))
+        names = [clients.request_once(farm.client, protocol, farm.vip, 80) for _ in range(count)]
+    assert sorted(names) == sorted(2 * ["local", *others])
+
+
+def test_an_address_that_is_being_checked_or_only_routed_is_local_node(
+    farm: Farm, lvs: pylvs.Manager
+) -> None:
+    """Rules are loaded at boot, when IPv6 still checks addresses. `ip route add local` counts."""
+    routed = "198.51.100.7" if farm.family == 4 else "2001:db8:51:100::7"
+    service = lvs.add_service("tcp", farm.service(80))
+    with farm.director.added(f"route add local {routed} dev lo"):
+        lvs.add_real(service, endpoint(routed, 8080), method="nat")
+        with Echo(farm.director, "tcp", _address(farm, "any"), 8080, "local"):
+            assert clients.request_once(farm.client, "tcp", farm.vip, 80) == "local"
+    methods = {str(real.method) for real in lvs.service("tcp", farm.service(80)).reals}
+    if farm.family == 6:
+        late = "2001:db8:192:168::98"
+        device = farm.device("director", "lan")
+        with checked_addresses(farm), farm.director.added(f"addr add {late}/64 dev {device}"):
+            assert "tentative" in farm.director.run("ip", "-6", "addr", "show", "tentative").stdout
+            lvs.add_real(service, endpoint(late, 8080), method="dr")
+        methods |= {str(real.method) for real in lvs.service("tcp", farm.service(80)).reals}
+    assert methods == {"local"}
+
+
+@contextlib.contextmanager
+def checked_addresses(farm: Farm) -> Iterator[None]:
+    """Let the director check new addresses for duplicates."""
+    names = ["ipv6.conf.all.accept_dad", f"ipv6.conf.{farm.device('director', 'lan')}.accept_dad"]
+    for name in names:
+        farm.director.sysctl(name, 1)
+    try:
+        yield
+    finally:
+        for name in names:
+            farm.director.sysctl(name, 0)
 
 
 @pytest.mark.parametrize("protocol", ["tcp", "udp"])
@@ -137,6 +215,56 @@ def test_a_local_server_whose_address_was_removed_can_be_drained(
         lvs.add_real(service, real)
     lvs.edit_real(service, real, weight=0)
     assert lvs.service("tcp", farm.service(80)).reals[0].weight == 0
+
+
+def test_the_listing_marks_rules_that_changed_addresses_have_broken(
+    farm: Farm, ippfvsadm: Ippfvsadm, lvs: pylvs.Manager
+) -> None:
+    """Each service has one real server. Its fault comes and goes with an address."""
+    late, vip = _more_addresses(farm)
+    device = farm.device("director", "lan")
+    services = {
+        "real_is_own": (farm.service(81), endpoint(late, 81), "-g", late),
+        "real_not_own": (farm.service(82), endpoint(late, 82), "--method=local", late),
+        "virtual_not_own": (endpoint(vip, 83), endpoint(farm.reals[0], 83), "-m", vip),
+    }
+    for fault, (service, real, method, moving) in services.items():
+        moves = farm.director.added(f"addr add {moving} dev {device}")
+        if fault == "real_not_own":
+            with moves:
+                ippfvsadm("-A", "-t", service, "-R", real, method)
+                assert _fault(ippfvsadm, service) == (None, "")
+            mark, warning = _fault(ippfvsadm, service)
+        elif fault == "real_is_own":
+            ippfvsadm("-A", "-t", service, "-R", real, method)
+            assert _fault(ippfvsadm, service) == (None, "")
+            with moves:
+                mark, warning = _fault(ippfvsadm, service)
+                ippfvsadm("-e", "-t", service, "-r", real, method)
+                assert _fault(ippfvsadm, service) == (None, "")
+                with Echo(farm.director, "tcp", late, 81, "local"):
+                    assert clients.request_once(farm.client, "tcp", farm.vip, 81) == "local"
+        else:
+            ippfvsadm("-A", "-t", service, "-R", real, method)
+            mark, warning = _fault(ippfvsadm, service)
+            with moves:
+                assert _fault(ippfvsadm, service) == (None, "")
+        assert mark == fault
+        assert warning.startswith(f"ippfvsadm: warning: {real} of tcp {service} is ")
+
+
+def _more_addresses(farm: Farm) -> tuple[str, str]:
+    """Return a real server's address and a VIP that the director does not have yet."""
+    if farm.family == 4:
+        return "192.168.1.97", "192.168.1.96"
+    return "2001:db8:192:168::97", "2001:db8:192:168::96"
+
+
+def _fault(ippfvsadm: Ippfvsadm, service: str) -> tuple[str | None, str]:
+    """Return the fault of the only real server of SERVICE, and the warning of the listing."""
+    (listed,) = json.loads(ippfvsadm("-L", "-t", service, "--json").stdout)["services"]
+    (real,) = listed["reals"]
+    return real["fault"], ippfvsadm("-L", "-t", service, "-v").stderr
 
 
 def test_a_connected_socket_receives_the_rest_of_its_clients_datagrams(

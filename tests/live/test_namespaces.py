@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import multiprocessing
+import os
 import socket
-import subprocess
-from multiprocessing.connection import Connection
+import statistics
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,10 +24,11 @@ import pytest
 from ippfvslab import clients
 from ippfvslab.echo import Echo
 from ippfvslab.farm import Farm
+from ippfvslab.netns import ip
 
 import pylvs
-
-CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000
+import pylvs.uapi
+from tests.live.helpers import unprivileged
 
 if TYPE_CHECKING:
     from tests.live.conftest import OwnFarm
@@ -65,55 +68,81 @@ def test_two_directors_with_one_vip_are_independent(own_farm: OwnFarm) -> None:
         assert clients.request(sock) == "own0-server1"
 
 
-COMMANDS = """
-link set lo up
-link add away type dummy
-addr add 10.9.9.1/24 dev away
-addr add 10.9.9.9/32 dev away
-link set away up
-"""
-
-
-def _as_a_user(pipe: Connection) -> None:
-    """In a user's namespaces, open connections and send their numbers, without and with a limit."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    with open("/proc/1/ns/mnt") as mounts:  # no process in a chroot may create a user namespace
-        if libc.setns(mounts.fileno(), CLONE_NEWNS) or libc.unshare(CLONE_NEWUSER | CLONE_NEWNET):
-            raise OSError(ctypes.get_errno(), "the user namespace could not be created")
-    Path("/proc/self/uid_map").write_text("0 0 1")
-    subprocess.run(["ip", "-batch", "-"], input=COMMANDS, text=True, check=True)
+def _connections_with_conn_max(number: int) -> int:
     with pylvs.Manager() as lvs:
-        service = lvs.add_service("udp", "10.9.9.9:7", "rr")
-        lvs.add_real(service, "10.9.9.2:7", method="nat")
-        for limit in (0, 2**32 - 1):
-            lvs.configure(conn_max=limit)
-            for _ in range(4):
-                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-                    client.sendto(b"hello", ("10.9.9.9", 7))
-            pipe.send(len(list(lvs.connections())))
+        lvs.configure(conn_max=number)
+        for _ in range(4):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                client.sendto(b"hello", (unprivileged.VIP, 7))
+        return len(list(lvs.connections()))
 
 
 @pytest.mark.farm(methods=["nat"])
 def test_unprivileged_namespaces_use_at_most_half_of_the_limit(
     farm: Farm, lvs: pylvs.Manager
 ) -> None:
-    """The user is root there and may set any limit of that namespace."""
+    """The user is root there and sets that namespace's maximum."""
     limit = Path("/sys/module/ippfvs/parameters/conn_limit")
     service = lvs.add_service("udp", pylvs.Endpoint(farm.vip, 7), "rr")
     lvs.add_real(service, farm.real(0, 7), method="nat")
     limit.write_text("4")
     try:
-        fork = multiprocessing.get_context("fork")
-        here, there = fork.Pipe()
-        user = fork.Process(target=_as_a_user, args=(there,))
-        user.start()
-        there.close()
-        try:
-            assert [here.recv(), here.recv()] == [2, 2]
+        with unprivileged.Process() as user:
+            user.call(unprivileged.become_a_user)
+            user.call(unprivileged.add_service, 7)
+            most = pylvs.uapi.UNPRIVILEGED_CONNS
+            assert [user.call(_connections_with_conn_max, number) for number in (0, most)] == [2, 2]
             with Echo(farm.servers[0], "udp", farm.reals[0], 7):
                 clients.request_once(farm.client, "udp", farm.vip, 7)
-        finally:
-            user.join(60)
-        assert user.exitcode == 0
     finally:
         limit.write_text("0")
+
+
+MANY = 200
+LIMIT_S = 120
+
+
+def _create(used: bool) -> int:
+    """Return a file descriptor that keeps a new network namespace, with a service if it is used."""
+    if ctypes.CDLL(None, use_errno=True).unshare(unprivileged.CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "unshare")
+    if used:
+        with pylvs.Manager() as lvs:
+            lvs.add_service("udp", "10.9.9.9:7")
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _seconds_to_end_many(used: bool) -> float:
+    """Return how long MANY namespaces take to end together.
+
+    The last one to go has one end of a pair of devices; the other end is here and vanishes with it.
+    """
+    with ThreadPoolExecutor(1) as one:
+        kept = [one.submit(_create, used).result() for _ in range(MANY)]
+        mark = f"mark{int(used)}"
+        ip([f"link add {mark} type veth peer name there netns /proc/{os.getpid()}/fd/{kept[-1]}"])
+    began = time.monotonic()
+    for each in kept:
+        os.close(each)
+    while Path("/sys/class/net", mark).exists():
+        assert time.monotonic() < began + LIMIT_S
+        time.sleep(0.01)
+    return time.monotonic() - began
+
+
+def _grace_periods() -> Iterator[float]:
+    """Measure two grace periods, several times: for those a last service that is removed waits."""
+    with pylvs.Manager() as lvs:
+        for _ in range(9):
+            lvs.add_service("udp", "10.9.9.9:7")
+            began = time.monotonic()
+            lvs.clear()
+            yield time.monotonic() - began
+
+
+def test_many_namespaces_end_together_and_not_one_after_another() -> None:
+    two = statistics.median(_grace_periods())
+    unused, used = _seconds_to_end_many(False), _seconds_to_end_many(True)
+    print(f"{MANY} namespaces end in {unused:.2f} s, used ones in {used:.2f} s;", end=" ")
+    print(f"two grace periods last {two * 1000:.1f} ms")
+    assert used - unused < MANY * two / 4

@@ -6,10 +6,13 @@
       small MTU to the server:  director ── server2 ── server1   (the error comes from outside)
 
 The small MTU is a locked MTU in the route of a host that forwards.
+
+A forged error about an echo reply of the VIP comes from the client's side of a tap (wiretap.py).
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
@@ -19,7 +22,17 @@ from ippfvslab.capture import Capture, Packet
 from ippfvslab.farm import Farm
 from ippfvslab.netns import Host
 
+from tests.live.helpers.packets import ICMP, ICMPV6, UDP, PacketSpec, error
 from tests.live.helpers.transfer import TransferServer, exchange
+from tests.live.helpers.wiretap import (
+    REAL_PORT,
+    VIRTUAL_PORT,
+    Tap,
+    captured,
+    frames,
+    tap,
+)
+from tests.live.helpers.wiretap import serve as serve_tap
 
 if TYPE_CHECKING:
     import pylvs
@@ -27,6 +40,9 @@ if TYPE_CHECKING:
 MB = 1 << 20
 ETHERNET_MTU, SMALL_MTU, IPV6_MIN = 1500, 1400, 1280
 OVERHEAD = {4: 20, 6: 40}
+FORGED_MTU = 1300
+# Below its minimum the IPv4 stack locks the MTU of the path.
+FORGED_MTUS = {4: (FORGED_MTU, 68), 6: (FORGED_MTU,)}
 
 
 @pytest.fixture(autouse=True)
@@ -174,6 +190,81 @@ def test_a_tun_or_dr_server_learns_a_small_mtu_to_the_client(
         packets = [packet for frame, packet in capture.packets() if not frame.outgoing]
         inner = [packet.inner or packet for packet in packets]
         assert SMALL_MTU in {mtu_in(packet) for packet in inner}
+
+
+def forge_mtu(wires: Tap, to: str, mtu: int) -> None:
+    """Make the director's stack learn the path MTU towards TO.
+
+    The forged error quotes an echo reply from the VIP, which anyone can make up.
+    """
+    four = wires.farm.family == 4
+    replied = error(PacketSpec(wires.vip, to), 0 if four else 129, 0, b"pong", 0xBEEF0001)
+    kind, code = (3, 4) if four else (2, 0)
+    teller = PacketSpec(wires.client, wires.vip, ICMP if four else ICMPV6)
+    wires.to_vip(error(teller, kind, code, replied, mtu))
+    end = time.monotonic() + 10
+    director = wires.farm.director
+    while " mtu " not in director.run("ip", "route", "get", to).stdout:
+        assert time.monotonic() < end, "the director's stack learned no MTU"
+
+
+@pytest.mark.farm(methods=["nat", "dr"])
+def test_a_forged_mtu_to_a_server_does_not_refuse_a_clients_packets(
+    farm: Farm, lvs: pylvs.Manager
+) -> None:
+    with tap(farm) as wires:
+        serve_tap(lvs, wires, farm.method)
+        for port, mtu in enumerate(FORGED_MTUS[farm.family], 4000):
+            flush_learned_mtus(farm)
+            forge_mtu(wires, wires.real, mtu)
+            large = PacketSpec(
+                wires.client, wires.vip, UDP, port, VIRTUAL_PORT, bytes(FORGED_MTU + 100)
+            )
+            with captured(wires.behind) as capture:
+                wires.to_vip(large.raw)
+                assert [len(each) for each in frames(capture, 1)] == [14 + len(large.raw)]
+        assert lvs.drops().too_big == 0
+
+
+@pytest.mark.farm(methods=["nat"])
+def test_a_forged_mtu_to_a_client_does_not_refuse_a_servers_packets(
+    farm: Farm, lvs: pylvs.Manager
+) -> None:
+    with tap(farm) as wires:
+        serve_tap(lvs, wires, farm.method)
+        first = PacketSpec(wires.client, wires.vip, UDP, 4000, VIRTUAL_PORT)
+        wires.to_vip(first.raw)
+        for mtu in FORGED_MTUS[farm.family]:
+            flush_learned_mtus(farm)
+            forge_mtu(wires, wires.client, mtu)
+            large = PacketSpec(
+                wires.real, wires.client, UDP, REAL_PORT, 4000, bytes(FORGED_MTU + 100)
+            )
+            with captured(wires.edge) as capture:
+                wires.from_real(large.raw)
+                assert [len(each) for each in frames(capture, 1)] == [14 + len(large.raw)]
+        assert lvs.drops().too_big == 0
+
+
+@pytest.mark.farm(methods=["nat"], families=[4])
+def test_ip_forward_use_pmtu_makes_the_director_use_learned_mtus(
+    farm: Farm, lvs: pylvs.Manager
+) -> None:
+    with tap(farm) as wires:
+        serve_tap(lvs, wires, farm.method)
+        forge_mtu(wires, wires.real, FORGED_MTU)
+        large = PacketSpec(
+            wires.client, wires.vip, UDP, 4000, VIRTUAL_PORT, bytes(FORGED_MTU + 100)
+        )
+        farm.director.sysctl("ipv4.ip_forward_use_pmtu", 1)
+        try:
+            with captured(wires.edge) as capture:
+                wires.to_vip(large.raw)
+                (told,) = frames(capture, 1)
+        finally:
+            farm.director.sysctl("ipv4.ip_forward_use_pmtu", 0)
+        assert int.from_bytes(told[14 + 20 + 6 : 14 + 20 + 8], "big") == FORGED_MTU
+        assert lvs.drops().too_big == 1
 
 
 @contextmanager

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,10 +107,13 @@ def test_a_full_table_keeps_its_connections(
     balance(protocol, 7)
     lvs.configure(conn_max=4)
     socks = [clients.connect(farm.client, protocol, farm.vip, 7) for _ in range(4)]
-    before = [clients.request(sock) for sock in socks]
+    for _ in range(5):  # an unconfirmed connection would go for a new one
+        before = [clients.request(sock) for sock in socks]
+        time.sleep(0.3)
     with pytest.raises(TimeoutError):
         clients.request_once(farm.client, protocol, farm.vip, 7, limit_s=0.3)
     assert lvs.drops().table_full >= 1
+    assert lvs.evictions().pressure == 0
     assert [clients.request(sock) for sock in socks] == before
     lvs.configure(conn_max=0)
     clients.request_once(farm.client, protocol, farm.vip, 7)
@@ -151,3 +157,37 @@ def test_the_directors_own_clients_are_served(
     assert stats.connections == 4
     if protocol == "udp":
         assert (stats.packets_in, stats.packets_out) == (4, 4)
+
+
+def test_a_client_of_a_removed_server_is_reset_during_a_download(
+    farm: Farm, lvs: pylvs.Manager, balance: Balance
+) -> None:
+    """The client accepts the RST of the director, although data that it has not acknowledged come.
+
+    Only the client's acknowledgments pass the director afterwards. A server of VS-TUN or VS-DR goes
+    on sending for a while.
+    """
+    address = farm.reals[0] if farm.method == "nat" else farm.vip
+    service = balance("tcp", 7, "rr", 1, *[0] * (len(farm.reals) - 1))
+    with farm.servers[0].socket(clients.family_of(address), socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, 7))
+        listener.listen()
+        with clients.connect(farm.client, "tcp", farm.vip, 7) as client:
+            server, _ = listener.accept()
+            with server:
+                server.setblocking(False)
+                server.send(bytes(1 << 20))
+                assert client.recv(1)
+                lvs.remove_real(service, farm.real(0))
+                client.settimeout(10)
+                with pytest.raises(ConnectionResetError):
+                    _download(client, server)
+    assert lvs.drops().server_removed >= 1
+
+
+def _download(client: socket.socket, server: socket.socket) -> None:
+    """Send to CLIENT as fast as it receives, until it has no more to receive."""
+    while client.recv(1 << 16):
+        with contextlib.suppress(OSError):
+            server.send(bytes(1 << 16))

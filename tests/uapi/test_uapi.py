@@ -14,7 +14,7 @@ import pylvs
 from pylvs import uapi
 from pylvs._netlink import messages
 from pylvs._netlink.nlattr import AttrSet
-from pylvs.model import Method, Protocol, State
+from pylvs.model import Fault, Method, Protocol, State
 
 KERNEL = Path(__file__).parents[2] / "kernel"
 
@@ -74,8 +74,10 @@ MIRROR = {
     "ippfvs_config_attr": attributes(messages.CONFIG, "IPPFVS_CONFIG"),
     "ippfvs_stats_attr": attributes(messages.STATS, "IPPFVS_STATS"),
     "ippfvs_method": members(Method, "IPPFVS_METHOD"),
+    "ippfvs_fault": members(Fault, "IPPFVS_FAULT"),
     "ippfvs_state": members(State, "IPPFVS_STATE", unspec=False),
     "ippfvs_drop": attributes(messages.DROPS, "IPPFVS_DROP"),
+    "ippfvs_eviction": attributes(messages.EVICTIONS, "IPPFVS_EVICTION"),
 }
 
 
@@ -116,7 +118,7 @@ def test_every_attribute_has_the_type_of_the_prose() -> None:
 
 
 def test_counters_are_u64() -> None:
-    for attr_set in (messages.STATS, messages.DROPS):
+    for attr_set in (messages.STATS, messages.DROPS, messages.EVICTIONS):
         assert {attr.kind for attr in attr_set.attrs.values()} == {"u64"}
 
 

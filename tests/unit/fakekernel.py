@@ -65,6 +65,9 @@ class Rules:
             "FIN_TIMEOUT_S": 120,
             "UDP_TIMEOUT_S": 300,
             "CONN_MAX": 0,
+            "CONN_CAP": 0,
+            "SERVICE_CAP": 0,
+            "REAL_CAP": 0,
         }
     )
 
@@ -85,12 +88,15 @@ class FakeKernel:
         self.version = version
         self.own = {"127.0.0.1", "::1", "202.103.106.5", "192.168.1.110"}
         self.permitted = True
+        self.host_root = True  # CAP_NET_ADMIN in the initial user namespace
         self.interruptions = 0  # the number of dumps during which the rules change
         self.connections: list[list[tuple[str, Any]]] = []
         self.drops: dict[str, int] = {}
+        self.evictions: dict[str, int] = {}
         self.announced: list[tuple[Command, bytes] | None] = []
         self.requests: list[tuple[Command, bytes, int]] = []
         self.open = 1
+        self.warning = ""
 
     # The transport
 
@@ -109,6 +115,8 @@ class FakeKernel:
 
     def dump(self, command: Command, body: bytes = b"") -> Iterator[bytes]:
         """See Transport."""
+        if command is Command.CONN_GET and not self.permitted:
+            raise Refusal(errno.EPERM)
         nests = [(name, as_dict(value), at) for name, value, at in nests_of(body)]
         yield from self._DUMPS[command](self, nests)
         if self.interruptions:
@@ -142,6 +150,9 @@ class FakeKernel:
             raise Refusal(
                 errno.EADDRNOTAVAIL, "a virtual address must be a unicast address", at + 4
             )
+        cap = self.rules.config["SERVICE_CAP"]
+        if cap and len(self.rules.services) >= cap:
+            raise Refusal(errno.ENOSPC, "the hard cap allows no further service", at)
         if len(self.rules.services) >= SERVICES_MAX:
             raise Refusal(errno.ENOSPC, "too many services", at)
         service = FakeService(self._scheduler(nest, "wlc", at))
@@ -175,16 +186,21 @@ class FakeKernel:
         real = _real_key(nest, key)
         if real in service.reals:
             raise Refusal(errno.EEXIST, "that service already has that real server", at)
+        cap = self.rules.config["REAL_CAP"]
+        if cap and sum(len(each.reals) for each in self.rules.services.values()) >= cap:
+            raise Refusal(errno.ENOSPC, "the hard cap allows no further real server", at)
         if len(service.reals) >= REALS_MAX:
             raise Refusal(errno.ENOSPC, "too many real servers", at)
         weight = nest.get("IPPFVS_REAL_WEIGHT", 1)
-        method = nest.get("IPPFVS_REAL_METHOD") or self._method(nest)
+        method = self._method(nest)
         self._check(key, real, weight, method, at)
         service.reals[real] = FakeReal(weight, method)
 
     def _method(self, nest: Nest) -> int:
         if str(ipaddress.ip_address(nest["IPPFVS_REAL_ADDRESS"])) in self.own:
             return LOCAL
+        if "IPPFVS_REAL_METHOD" in nest:
+            return int(nest["IPPFVS_REAL_METHOD"])
         return NAT if nest.get("IPPFVS_REAL_PORT") else self.rules.config["DEFAULT_METHOD"]
 
     def _check(self, key: Key, real: RealKey, weight: int, method: int, at: int = 0) -> None:
@@ -235,12 +251,19 @@ class FakeKernel:
             name = attribute.removeprefix("IPPFVS_CONFIG_")
             if name.endswith("_S") and not 1 <= value <= TIMEOUT_MAX_S:
                 raise Refusal(errno.ERANGE, "integer out of range", at)
+            if name.endswith("_CAP") and not self.host_root:
+                raise Refusal(errno.EPERM, "a hard cap needs CAP_NET_ADMIN in the initial", at)
+            cap = nest.get("IPPFVS_CONFIG_CONN_CAP", self.rules.config["CONN_CAP"])
+            if name == "CONN_MAX" and cap and value > cap:
+                raise Refusal(errno.ERANGE, "the hard cap allows fewer connections", at)
             self.rules.config[name] = value
 
     def _stats_get(self, nests: list[Any], flags: int) -> list[bytes]:
         reals = [real for s in self.rules.services.values() for real in s.reals.values()]
         drops = [(f"IPPFVS_DROP_{name}", count) for name, count in self.drops.items()]
-        return [encode([("IPPFVS_A_STATS", _stats(_sums(reals))), ("IPPFVS_A_DROPS", drops)])]
+        evicted = [(f"IPPFVS_EVICTION_{name}", count) for name, count in self.evictions.items()]
+        counts = [("IPPFVS_A_DROPS", drops), ("IPPFVS_A_EVICTIONS", evicted)]
+        return [encode([("IPPFVS_A_STATS", _stats(_sums(reals))), *counts])]
 
     def _zero(self, nests: list[Any], flags: int) -> None:
         services = [self._find(nests)] if nests else list(self.rules.services.values())

@@ -56,6 +56,20 @@ class DropsNest(Nest):
         ("IPPFVS_DROP_NOT_WRITABLE", "uint64"),
         ("IPPFVS_DROP_ICMP", "uint64"),
         ("IPPFVS_DROP_NO_LISTENER", "uint64"),
+        ("IPPFVS_DROP_NO_SERVICE", "uint64"),
+        ("IPPFVS_DROP_WRONG_DEVICE", "uint64"),
+    )
+
+
+class EvictionsNest(Nest):
+    """enum ippfvs_eviction: the number of a reason is the number of its attribute."""
+
+    __slots__ = ()
+    nla_map = (
+        ("IPPFVS_EVICTION_UNSPEC", "none"),
+        ("IPPFVS_EVICTION_PAD", "none"),
+        ("IPPFVS_EVICTION_CONFLICT", "uint64"),
+        ("IPPFVS_EVICTION_PRESSURE", "uint64"),
     )
 
 
@@ -89,6 +103,7 @@ class RealNest(Nest):
         ("IPPFVS_REAL_STATS", "stats"),
         ("IPPFVS_REAL_ACTIVE", "uint32"),
         ("IPPFVS_REAL_INACTIVE", "uint32"),
+        ("IPPFVS_REAL_FAULT", "uint8"),
     )
 
 
@@ -127,6 +142,9 @@ class ConfigNest(Nest):
         ("IPPFVS_CONFIG_BUCKETS", "uint32"),
         ("IPPFVS_CONFIG_SERVICES", "uint32"),
         ("IPPFVS_CONFIG_SCHEDULERS", "asciiz"),
+        ("IPPFVS_CONFIG_CONN_CAP", "uint32"),
+        ("IPPFVS_CONFIG_SERVICE_CAP", "uint32"),
+        ("IPPFVS_CONFIG_REAL_CAP", "uint32"),
     )
 
 
@@ -140,6 +158,7 @@ class Message(genlmsg):  # type: ignore[misc]  # pyroute2 has no types
     config = ConfigNest
     stats = StatsNest
     drops = DropsNest
+    evictions = EvictionsNest
     nla_map = (
         ("IPPFVS_A_UNSPEC", "none"),
         ("IPPFVS_A_SERVICE", "service"),
@@ -148,6 +167,7 @@ class Message(genlmsg):  # type: ignore[misc]  # pyroute2 has no types
         ("IPPFVS_A_CONFIG", "config"),
         ("IPPFVS_A_STATS", "stats"),
         ("IPPFVS_A_DROPS", "drops"),
+        ("IPPFVS_A_EVICTIONS", "evictions"),
     )
 
 
@@ -193,4 +213,4 @@ def named(values: list[Any], prefix: str = "IPPFVS_A_") -> list[Any]:
     ]
 
 
-_STEMS = {"drops": "DROP"}
+_STEMS = {"drops": "DROP", "evictions": "EVICTION"}

@@ -58,6 +58,13 @@ def test_the_papers_commands_give_the_papers_table(paper: Run) -> None:
         assert paper(same).out == PAPER_TABLE
 
 
+def test_a_warning_of_the_kernel_is_printed(run: Run, kernel: FakeKernel) -> None:
+    kernel.warning = "no route leads to the virtual address"
+    assert run("-A -t 10.0.0.1:80") == Outcome(
+        0, "", "ippfvsadm: warning: tcp 10.0.0.1:80: no route leads to the virtual address\n"
+    )
+
+
 def saved(run: Run) -> list[str]:
     lines = run("-S").out.splitlines()
     return [line for line in lines if not line.startswith("--")]
@@ -73,6 +80,7 @@ GOOD: list[tuple[list[str], list[str]]] = [
     (["-A -t [2001:db8::1]:80"], ["-A -t [2001:db8::1]:80 -s wlc"]),
     (["-A -t 2001:db8::1"], ["-A -t 2001:db8::1 -s wlc"]),
     (["-A -t 1.2.3.4:80", "-E -t 1.2.3.4:80 -s rr"], ["-A -t 1.2.3.4:80 -s rr"]),
+    (["-A -t 1.2.3.4:80 -s rr", "-E -t 1.2.3.4:80"], ["-A -t 1.2.3.4:80 -s rr"]),
     (["-A -t 1.2.3.4:80", "-D -t 1.2.3.4:80"], []),
     (["-A -t 1.2.3.4:80 -R 5.6.7.8", "-C"], []),
     (
@@ -102,6 +110,22 @@ GOOD: list[tuple[list[str], list[str]]] = [
     (
         ["-A -t 1.2.3.4:80 -s lc", "-A -t 1.2.3.4:80 -R 5.6.7.8 -s lc"],
         ["-A -t 1.2.3.4:80 -s lc", "-a -t 1.2.3.4:80 -r 5.6.7.8:80 -m -w 1"],
+    ),
+    (
+        ["-A -t 1.2.3.4:80", "-a -t 1.2.3.4:80 -r 5.6.7.8:80"],
+        ["-A -t 1.2.3.4:80 -s wlc", "-a -t 1.2.3.4:80 -r 5.6.7.8:80 -g -w 1"],
+    ),
+    (
+        ["--default-method tun", "-A -t 1.2.3.4:80", "-a -t 1.2.3.4:80 -r 5.6.7.8 -w 2"],
+        ["-A -t 1.2.3.4:80 -s wlc", "-a -t 1.2.3.4:80 -r 5.6.7.8:80 -g -w 2"],
+    ),
+    (
+        ["-A -t 1.2.3.4:80", "-a -t 1.2.3.4:80 -r 127.0.0.1:8080"],
+        ["-A -t 1.2.3.4:80 -s wlc", "-a -t 1.2.3.4:80 -r 127.0.0.1:8080 --method local -w 1"],
+    ),
+    (
+        ["-A -t 1.2.3.4:80", "-a -t 1.2.3.4:80 -r 192.168.1.110 -m"],
+        ["-A -t 1.2.3.4:80 -s wlc", "-a -t 1.2.3.4:80 -r 192.168.1.110:80 --method local -w 1"],
     ),
     (
         ["-A -t 1.2.3.4:80", "-a -t 1.2.3.4:80 -r 5.6.7.8:http -g -w 65535"],
@@ -154,6 +178,7 @@ BAD: list[tuple[str, int, str]] = [
         ),
     ),
     ("-D -u 202.103.106.5:80", 1, "no service udp 202.103.106.5:80; list them with: ippfvsadm -L"),
+    ("-E -t 1.1.1.1:80", 1, "no service tcp 1.1.1.1:80"),
     ("-E -t 1.1.1.1:80 -s rr", 1, "no service tcp 1.1.1.1:80"),
     ("-Z -t 1.1.1.1:80", 1, "no service tcp 1.1.1.1:80"),
     ("-L -t 1.1.1.1:80", 1, "no service tcp 1.1.1.1:80"),
@@ -168,6 +193,7 @@ BAD: list[tuple[str, int, str]] = [
         1,
         f"{DR_PORT}\n",
     ),
+    (f"-a {T} -r 172.16.0.9:8000", 1, f"{DR_PORT}\n"),
     (f"-e {T} -r 172.16.0.3:8000 -i", 1, "TUN keeps the port; use -m (NAT) or port 80"),
     (
         f"-a {T} -r [2001:db8::2]:80",
@@ -188,6 +214,14 @@ BAD: list[tuple[str, int, str]] = [
     ("-A -t 1.2.3.4:-80", 2, "'-80' is neither a port from 0 to 65535 nor a tcp service name"),
     ("-A -t 1.2.3.4:", 2, "the port is missing after ':'"),
     ("-A -t 2001:db8::1:99999", 2, "not an IPv6 address; an IPv6 port needs brackets"),
+    (
+        "-A -t 2001:db8::1:80",
+        2,
+        (
+            "'2001:db8::1:80' may be an address, or 2001:db8::1 with port 80; "
+            "write [2001:db8::1:80] or [2001:db8::1]:80\n"
+        ),
+    ),
     ("-A -t 1.2.3.4:80 -s", 2, "'-s' needs a scheduler: rr, wrr, lc or wlc"),
     ("-A -t 1.2.3.4:80 -s a-scheduler-with-a-long-name", 2, "is not a scheduler: use rr"),
     (f"-a {T} -r 1.1.1.1 -w heavy", 2, "'-w heavy': a weight is a whole number from 0 to 65535"),
@@ -225,12 +259,47 @@ BAD: list[tuple[str, int, str]] = [
     (f"-a {T} -r 1.1.1.1 -s rr", 2, "-s cannot be used with -a; a scheduler belongs to a service"),
     (f"-a {T} -r 1.1.1.1 -g -m", 2, "-m and -g are two methods; use only one"),
     (f"-e {T} -r 172.16.0.2:80", 2, "-e needs what to change; use -w WEIGHT or one of -m, -i"),
-    (f"-E {T}", 2, "-E needs what to change; specify it with: -s SCHEDULER"),
     (f"-C {T}", 2, "-t cannot be used with -C"),
     (f"{T} -R 1.1.1.1", 2, "'-R 1.1.1.1' needs -A or -D"),
     ("-R rules.txt", 2, "is restored from standard input: ippfvsadm -R < FILE"),
     ("--restore=rules.txt", 2, "--restore reads standard input: ippfvsadm --restore < FILE"),
-    ("-L --stats --rate", 2, "--stats and --rate are two listings; use only one"),
+    ("-L --stats -c", 2, "-c and --stats are two listings; use only one"),
+    ("-L --stats --rate --drops", 2, "--stats and --drops are two listings; use only one"),
+    # characters that look like others
+    (
+        "\u2013A -t 1.1.1.1:80",
+        2,
+        "'\u2013A': the character '\u2013' is U+2013 (en dash), not '-'; write '-A'\n",
+    ),
+    (
+        "-A \u2014tcp-service 1.1.1.1:80",
+        2,
+        "'\u2014' is U+2014 (em dash), not '-'; write '--tcp-service'\n",
+    ),
+    ("-A --tcp\u2013service 1.1.1.1:80", 2, "(en dash), not '-'; write '--tcp-service'\n"),
+    (f"-a {T} -r 1.1.1.1 \u2212w 2", 2, "'\u2212' is U+2212 (minus sign), not '-'; write '-w'\n"),
+    (
+        f"-a {T} -r 1.1.1.1 -w \u20131",
+        2,
+        "'\u20131': the character '\u2013' is U+2013 (en dash), not '-'",
+    ),
+    (
+        f"-a {T} -r 1.1.1.1 -w \u201c5\u201d",
+        2,
+        (
+            "'-w \u201c5\u201d': a weight is a whole number from 0 to 65535; "
+            "the character '\u201c' is U+201C (left double quotation mark)\n"
+        ),
+    ),
+    (f"-A {T} -s rr;", 2, "'rr;' ends with a semicolon; leave it out\n"),
+    (
+        f"-a {T} -r 1.1.1.1 (null) -w 1",
+        2,
+        (
+            "'(null)' is no value: ipvsadm writes it for one that it does not know; "
+            "replace it, a forwarding method by -m, -i or -g\n"
+        ),
+    ),
     (f"-L {T} -r 1.1.1.1", 2, "-r needs a listing of connections, -c"),
     (f"-L --drops {T}", 2, "--drops covers all services; omit -t and -u"),
     ("-L -c -r 1.1.1.1", 2, "-r needs a service; specify it with: -t ADDRESS[:PORT]"),
@@ -284,8 +353,8 @@ def test_no_permission(paper: Run, kernel: FakeKernel) -> None:
         outcome = paper(line)
         assert outcome.code == 1
         assert outcome.err == (
-            "ippfvsadm: changing the rules needs CAP_NET_ADMIN in this network namespace; "
-            "do it as root, for example with sudo\n"
+            "ippfvsadm: changing rules or listing connections needs CAP_NET_ADMIN in this network "
+            "namespace; do it as root, for example with sudo\n"
         )
     assert paper("-L").out == PAPER_TABLE
 
@@ -324,7 +393,10 @@ def test_save_and_restore(paper: Run, run: Run) -> None:
     assert run("--set 1 2 3").code == 0
     assert run("-R", text) == Outcome(0, "", "")
     assert run("-S").out == text
-    assert run("--restore -n", text) == Outcome(0, "", "")
+    for restore in ("--restore -n", "--restore -", "--restore=-", "-R -", "-R - -n"):
+        assert run("-C").code == 0
+        assert run(restore, text) == Outcome(0, "", "")
+        assert run("-S").out == text
     assert run("--save").out == text
 
 
@@ -334,7 +406,7 @@ def test_restore_names_the_wrong_line_and_changes_nothing(paper: Run) -> None:
     assert outcome == Outcome(
         2,
         "",
-        "ippfvsadm: rules.txt line 900: '-w heavy': a weight is a whole number "
+        "ippfvsadm: rules.txt line 900 column 38: '-w heavy': a weight is a whole number "
         "from 0 to 65535; nothing was changed\n",
     )
     outcome = paper("-R", text + "-A -t 10.0.0.2:80 -R 1.1.1.1:81 -g\n")
@@ -399,6 +471,42 @@ def test_settings(run: Run) -> None:
     assert json.loads(run("--timeout --json").out)["config"]["udp_timeout_s"] == 10
 
 
+def test_hard_caps_are_shown_set_and_refused(run: Run, kernel: FakeKernel) -> None:
+    for name in ("conn-cap", "service-cap", "real-cap"):
+        assert run(f"--{name}").out == "0\n"
+        assert run(f"--{name} 1") == Outcome(0, "", "")
+        assert run(f"--{name}").out == "1\n"
+    assert "--conn-cap" not in run("-S").out
+    assert json.loads(run("--timeout --json").out)["config"]["real_cap"] == 1
+    refused = run("--conn-max 2")
+    assert (refused.code, "the hard cap allows fewer connections" in refused.err) == (1, True)
+    assert run("-A -t 10.0.0.1:80 -R 10.0.0.2:80").code == 0
+    for line, what in (
+        ("-A -t 10.0.0.3:80", "no room for tcp 10.0.0.3:80: the hard cap allows no further serv"),
+        (
+            "-a -t 10.0.0.1:80 -r 10.0.0.3",
+            "no room for 10.0.0.3: the hard cap allows no further real server",
+        ),
+    ):
+        refused = run(line)
+        assert refused.code == 1
+        assert what in refused.err
+        assert "root of the host raises it with --service-cap or --real-cap" in refused.err
+    kernel.host_root = False
+    refused = run("--conn-cap 2")
+    assert refused.code == 1
+    assert "a hard cap needs CAP_NET_ADMIN in the initial" in refused.err
+
+
+def test_a_listing_of_connections_is_refused_without_privilege(
+    run: Run, kernel: FakeKernel
+) -> None:
+    kernel.permitted = False
+    refused = run("-L -c")
+    assert (refused.code, refused.out) == (1, "")
+    assert "changing rules or listing connections needs CAP_NET_ADMIN in this netw" in refused.err
+
+
 def test_counters_and_zero(paper: Run, kernel: FakeKernel) -> None:
     for service in kernel.rules.services.values():
         for real in service.reals.values():
@@ -426,10 +534,36 @@ def test_connections(paper: Run, kernel: FakeKernel) -> None:
     assert json.loads(paper("-c --json").out) == {"schema": 1, "connections": []}
 
 
+def test_stats_and_rates_are_listed_together(
+    paper: Run, kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for service in kernel.rules.services.values():
+        for real in service.reals.values():
+            real.stats = [1, 2, 3, 4, 5]
+    counters, rates = paper("-L --stats").out, paper("-L --rate=0.1").out
+    for words in ("-L --stats --rate=0.1", "-L --rate=0.1 --stats"):
+        assert paper(words) == Outcome(0, f"{counters}\n{rates}", "")
+    found = json.loads(paper(f"-L --stats --rate=0.1 {T} --json").out)
+    assert found.keys() == {"schema", "interval_s", "services"}
+    (service,) = found["services"]
+    assert (service["packets_in"], service["packets_in_per_s"]) == (4, 0)
+    (first, _) = service["reals"]
+    assert (first["packets_in"], first["packets_in_per_s"], first["active"]) == (2, 0, 0)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    headings = [row for row in paper("-L --stats --rate=0.1").out.splitlines() if "Service" in row]
+    assert len(headings) == 2
+
+
 def test_drops(run: Run, kernel: FakeKernel) -> None:
     kernel.drops = {"TTL": 3}
-    assert "ttl             3        TTL or hop limit used up" in run("--drops").out
-    assert json.loads(run("-L --drops --json").out)["drops"]["ttl"] == 3
+    kernel.evictions = {"PRESSURE": 4}
+    shown = run("--drops").out
+    assert "ttl             3        TTL or hop limit used up" in shown
+    assert "\n\nReason    Evicted  What\n" in shown
+    assert "pressure  4        unconfirmed or closed, and a limit was reached" in shown
+    listed = json.loads(run("-L --drops --json").out)
+    assert listed["drops"]["ttl"] == 3
+    assert listed["evictions"] == {"conflict": 0, "pressure": 4}
 
 
 def test_events_are_printed_as_the_lines_that_would_do_the_same(

@@ -27,6 +27,10 @@ def test_what_is_printed_is_parsed(endpoint: Endpoint) -> None:
         ("2001:db8::1", "2001:db8::1", 0),
         ("[2001:db8::1]", "2001:db8::1", 0),
         ("[2001:DB8:0::1]:443", "2001:db8::1", 443),
+        ("[2001:db8::1:80]", "2001:db8::1:80", 0),
+        ("2001:db8::80", "2001:db8::80", 0),  # no address is left without the last number
+        ("2001:db8::1:ff", "2001:db8::1:ff", 0),
+        ("1:2:3:4:5:6:7:80", "1:2:3:4:5:6:7:80", 0),
         ("[::ffff:10.0.0.1]:80", "::ffff:10.0.0.1", 80),
     ],
 )
@@ -51,6 +55,9 @@ def test_parse(text: str, address: str, port: int) -> None:
         ("example.org:80", "'example.org' is not an address"),
         ("10.0.0.1\0:80", "is not an address"),
         ("2001:db8::1:80000", "is not an IPv6 address"),
+        ("2001:db8::1:80", "'2001:db8::1:80' may be an address, or 2001:db8::1 with port 80"),
+        ("::1:0", "'::1:0' may be an address, or ::1 with port 0"),
+        ("fe80::a:8080", "'fe80::a:8080' may be an address, or fe80::a with port 8080"),
         ("[2001:db8::1:80", "the closing ']' is missing"),
         ("[2001:db8::1]80", "only ':PORT' can follow ']'"),
         ("[10.0.0.1]:80", "brackets are for IPv6 addresses"),
@@ -72,3 +79,11 @@ def test_family() -> None:
 def test_an_address_of_another_length_is_refused() -> None:
     with pytest.raises(InvalidValue, match="5 bytes"):
         Endpoint.unpack(b"12345")
+
+
+def test_an_ipv6_address_that_could_end_with_a_port_is_refused_with_both_spellings() -> None:
+    with pytest.raises(InvalidValue) as refused:
+        Endpoint.parse("2001:db8::1:80")
+    assert refused.value.remedy == "write [2001:db8::1:80] or [2001:db8::1]:80"
+    for spelling in ("[2001:db8::1:80]", "[2001:db8::1]:80"):
+        assert str(Endpoint.parse(spelling)) == spelling

@@ -20,6 +20,8 @@ from pylvs.model import (
     ConfigInfo,
     Drops,
     Event,
+    Evictions,
+    Fault,
     Method,
     Protocol,
     RealInfo,
@@ -200,8 +202,14 @@ def test_drops_and_timeouts() -> None:
         "Reason          Dropped  What",
         "no_server       5        opens a connection, but no real server accepts new ones",
     ]
-    assert lines[-1] == "no_listener     7        Local Node: no socket of the director listens"
+    assert "no_listener     7        Local Node: no socket of the director listens" in lines
     assert list(listing.DROPPED) == [field.name for field in fields(Drops)]
+    assert text(listing.evictions(Evictions(3, 4))).splitlines() == [
+        "Reason    Evicted  What",
+        "conflict  3        closing, and its client opened another one",
+        "pressure  4        unconfirmed or closed, and a limit was reached; see --conn-max",
+    ]
+    assert list(listing.EVICTED) == [field.name for field in fields(Evictions)]
     config = ConfigInfo(Method.NAT, 7200, 120, 300)
     assert text(listing.timeouts(config)) == (
         "Timeout  Seconds\ntcp      7200\ntcpfin   120\nudp      300\n"
@@ -269,6 +277,32 @@ def test_terminal_never_cuts_an_address() -> None:
         assert whole in drawn
 
 
+def test_faults_name_the_real_server_and_the_remedy() -> None:
+    ends = [Endpoint("10.0.0.9", 80), Endpoint("127.0.0.1", 8080), Endpoint("10.0.0.8", 80)]
+    methods = [Method.DR, Method.LOCAL, Method.LOCAL]
+    broken = [Fault.REAL_IS_OWN, Fault.VIRTUAL_NOT_OWN, Fault.REAL_NOT_OWN]
+    reals = tuple(
+        RealInfo(end, 1, method, fault=fault)
+        for end, method, fault in zip(ends, methods, broken, strict=True)
+    )
+    service = ServiceInfo(TCP, Endpoint("10.0.0.1", 80), "rr", (*reals, real("10.0.0.2:80", 1)))
+    assert list(listing.faults([service])) == [
+        (
+            "10.0.0.9:80 of tcp 10.0.0.1:80 is an address of the director now, and DR does not "
+            "lead there; make it Local Node: ippfvsadm -e -t 10.0.0.1:80 -r 10.0.0.9:80 -g"
+        ),
+        (
+            "127.0.0.1:8080 of tcp 10.0.0.1:80 is Local Node, but 10.0.0.1 is not an address of "
+            "the director, so no packet gets there; add it: ip addr add 10.0.0.1/32 dev lo"
+        ),
+        (
+            "10.0.0.8:80 of tcp 10.0.0.1:80 is Local Node, but not an address of the director any "
+            "more; only a socket at 10.0.0.1 or at any address is reached"
+        ),
+    ]
+    assert set(listing.FAULTS) == set(Fault)
+
+
 def test_terminal_colours_only_when_asked() -> None:
     assert "\x1b[" in terminal.rules(PAPER, 80)
     assert "\x1b" not in terminal.rules(REST, 80, color=False)
@@ -284,6 +318,7 @@ def test_json_has_units_in_its_names_and_survives_a_round_trip() -> None:
         "method": "nat",
         "active": 24,
         "inactive": 6,
+        "fault": None,
         "connections": 200,
         "packets_in": 1800,
         "packets_out": 1600,
@@ -301,7 +336,7 @@ def test_the_schema_names_every_key() -> None:
         jsonview.services(PAPER),
         jsonview.rates(listing.rates_between(PAPER, PAPER, 1.0), 1.0),
         {"connections": [jsonview.connection(connection("10.0.0.1:1"))]},
-        jsonview.drops(Drops()),
+        jsonview.drops(Drops(), Evictions()),
         jsonview.config(ConfigInfo(Method.NAT, 1, 2, 3, 4)),
     ]
     for key in keys(values):

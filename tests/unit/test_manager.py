@@ -220,7 +220,7 @@ def test_other_calls_may_be_made_while_connections_are_read(
         (lambda lvs: list(lvs.connections(None, "1.1.1.1:80")), "a real server needs its ser"),
         (
             lambda lvs: lvs.add_real(WEB, Real(REAL)),
-            "-r 1.1.1.1:80 -w 1 is a real server, not an add",
+            "-R 1.1.1.1:80 -w 1 is a real server, not an add",
         ),
         (lambda lvs: lvs.replace("-A -t 10.0.0.1:80"), "'-A -t 10.0.0.1:80' is not a Ruleset"),
         (lambda lvs: lvs.replace([WEB]), "is not a Ruleset"),

@@ -23,6 +23,8 @@ from pylvs.model import (
     Connection,
     Drops,
     Event,
+    Evictions,
+    Fault,
     Method,
     Protocol,
     Real,
@@ -57,7 +59,8 @@ from tests.unit.strategies import (
 
 U32 = st.integers(0, 2**32 - 1)
 INFOS = st.tuples(services(), STATS, U32)
-REALS = st.builds(RealInfo, ENDPOINTS, WEIGHTS, METHODS, U32, U32, STATS)
+FAULTS = st.none() | st.sampled_from(Fault)
+REALS = st.builds(RealInfo, ENDPOINTS, WEIGHTS, METHODS, U32, U32, STATS, FAULTS)
 GROUPS = st.lists(st.tuples(services(), st.lists(REALS, min_size=1, max_size=4)), max_size=4)
 
 
@@ -147,6 +150,7 @@ def real_nest(real: RealInfo) -> tuple[str, Values]:
         ("IPPFVS_REAL_STATS", stats_tree(real.stats)),
         ("IPPFVS_REAL_ACTIVE", real.active),
         ("IPPFVS_REAL_INACTIVE", real.inactive),
+        *([("IPPFVS_REAL_FAULT", int(real.fault))] if real.fault is not None else []),
     ]
 
 
@@ -275,12 +279,19 @@ def test_settings_are_decoded(config: Config) -> None:
     assert (info.services, info.schedulers) == (3, ("rr", "wrr"))
 
 
-@given(STATS, st.lists(COUNTS, min_size=13, max_size=13))
-def test_stats_and_drops_are_decoded(stats: Stats, counts: list[int]) -> None:
-    names = [name for name, kind in DropsNest.nla_map if kind != "none"]
-    drops = list(zip(names, counts, strict=True))
-    body = encode([("IPPFVS_A_STATS", stats_tree(stats)), ("IPPFVS_A_DROPS", drops)])
-    assert messages.decode_stats(body) == (stats, Drops(*counts))
+REASONS = [name for name, kind in DropsNest.nla_map if kind != "none"]
+
+
+@given(STATS, st.lists(COUNTS, min_size=len(REASONS), max_size=len(REASONS)), COUNTS, COUNTS)
+def test_stats_drops_and_evictions_are_decoded(
+    stats: Stats, counts: list[int], conflict: int, pressure: int
+) -> None:
+    drops = list(zip(REASONS, counts, strict=True))
+    tree = [("IPPFVS_A_STATS", stats_tree(stats)), ("IPPFVS_A_DROPS", drops)]
+    assert messages.decode_stats(encode(tree)) == (stats, Drops(*counts), Evictions())
+    evicted = [("IPPFVS_EVICTION_CONFLICT", conflict), ("IPPFVS_EVICTION_PRESSURE", pressure)]
+    body = encode([*tree, ("IPPFVS_A_EVICTIONS", evicted)])
+    assert messages.decode_stats(body) == (stats, Drops(*counts), Evictions(conflict, pressure))
 
 
 @given(services(), METHODS)
@@ -306,7 +317,8 @@ def test_padding_and_unknown_attributes_are_skipped() -> None:
     body = bytes.fromhex("1800 0580 0400 0100 0c00 0200 0900000000000000 0400 ff00")
     decoder = Decoder(messages.MESSAGE, stats={"conns": None, "packets_in": None})
     assert list(decoder.segments(body)) == [("stats", [(9, None)])]
-    assert messages.decode_stats(body + encode([("IPPFVS_A_DROPS", [])])) == (Stats(9), Drops())
+    body += encode([("IPPFVS_A_DROPS", [])])
+    assert messages.decode_stats(body) == (Stats(9), Drops(), Evictions())
 
 
 def test_an_offset_names_its_attribute_and_its_nest() -> None:

@@ -22,7 +22,7 @@ from pylvs import (
     Service,
 )
 from pylvs._rulefile import lines_of, load, loads, read
-from pylvs.ruleset import diff, service_lines
+from pylvs.ruleset import add_line, diff, service_lines
 from tests.unit.fakekernel import FakeKernel
 from tests.unit.strategies import RULESETS
 
@@ -61,8 +61,9 @@ def test_diff_knows_a_real_server_with_its_services_port_or_without(old: str, ne
     head, real = "-A -t 10.0.0.1:80 -s rr\n", "-a -t 10.0.0.1:80 -r"
     there = loads(f"{head}{real} {old} -g -w 1\n")
     assert diff(there, loads(f"{head}{real} {new} -g -w 1\n")) == []
-    assert diff(there, loads(f"{head}{real} {new} -w 1\n")) == []  # a method left to the kernel
-    assert diff(there, loads(f"{head}{real} {new} -w 2\n")) == [f"-e -t 10.0.0.1:80 -r {new} -w 2"]
+    old_style = f"{head}-A -t 10.0.0.1:80 -R {new} -w"
+    assert diff(there, loads(f"{old_style} 1\n")) == []  # a method left to the kernel
+    assert diff(there, loads(f"{old_style} 2\n")) == [f"-e -t 10.0.0.1:80 -r {new} -w 2"]
     assert diff(there, loads(head)) == ["-d -t 10.0.0.1:80 -r 1.1.1.2:80"]
 
 
@@ -119,7 +120,7 @@ def test_lines_of_services_may_alternate(ruleset: Ruleset, data: st.DataObject) 
     read = loads("\n".join(rows), "f")
     assert list(read.services) == expected
     for index, (service, real) in enumerate(read.rules()):
-        row = f"-A {service}" if real is None else f"-a {service.option} {real}"
+        row = f"-A {service}" if real is None else add_line(service.option, real)
         assert read.rule_at(index).where == f"f line {rows.index(row) + 1}"
 
 
@@ -163,7 +164,7 @@ def test_a_wrong_line_is_named(line: str, error: type[Error], sentence: str) -> 
     text = SERVICE + "\n" + "# 900 lines\n" * 898 + line + "\n-A -t 9.9.9.9:9\n"
     with pytest.raises(error) as refused:
         loads(text, "rules.txt")
-    assert str(refused.value).startswith("rules.txt line 900: ")
+    assert re.match(r"rules\.txt line 900( column \d+)?: ", str(refused.value))
     assert sentence in refused.value.sentence()
     assert refused.value.sentence().endswith("; nothing was changed")
 
@@ -220,7 +221,7 @@ def test_what_the_kernel_refuses_is_named_too(kernel: FakeKernel, lvs: Manager) 
 def test_a_rule_set_made_in_python_names_its_rule(lvs: Manager) -> None:
     real = Real(Endpoint("::1", 80))
     ruleset = Ruleset((Service(Protocol.TCP, Endpoint("10.0.0.1", 80), reals=(real,)),))
-    with pytest.raises(pylvs.FamilyMismatch, match=r"^-a -t 10.0.0.1:80 -r \[::1\]:80 -w 1: "):
+    with pytest.raises(pylvs.FamilyMismatch, match=r"^-A -t 10.0.0.1:80 -R \[::1\]:80 -w 1: "):
         lvs.replace(ruleset)
 
 
@@ -237,7 +238,7 @@ def test_load_reads_a_file(tmp_path: Path) -> None:
     path.write_text(SERVICE)
     assert load(str(path)) == loads(SERVICE)
     path.write_text("wrong")
-    with pytest.raises(pylvs.InvalidValue, match=r"rules.txt line 1: 'wrong'"):
+    with pytest.raises(pylvs.InvalidValue, match=r"rules.txt line 1 column 1: 'wrong'"):
         load(str(path))
 
 
@@ -282,7 +283,8 @@ def test_an_invalid_line_of_a_known_form_is_named(real: str, complaint: str) -> 
     text = "\n".join([*lines, f"-a -t 10.0.0.1:80 -r {real} -m -w 1", lines[1]])
     with pytest.raises(pylvs.Error, match=re.escape(complaint)) as caught:
         pylvs.loads(text)
-    assert caught.value.where == "rules line 3"
+    invalid = isinstance(caught.value, InvalidValue)
+    assert caught.value.where == ("rules line 3 column 22" if invalid else "rules line 3")
 
 
 def test_a_weight_beyond_the_limit_is_named() -> None:
@@ -309,3 +311,27 @@ def test_a_file_without_anything_is_no_rule_set(tmp_path: Path, text: str) -> No
     with pytest.raises(InvalidValue, match="rules holds neither a rule nor a setting"):
         load(str(file))
     assert loads(text) == Ruleset()
+
+
+def test_each_grammar_has_its_own_method_when_none_is_given() -> None:
+    """DR in ipvsadm's. In that of 1999 the kernel chooses, and a save file must keep that."""
+    service = "-t 10.0.0.1:80"
+    ruleset = loads(f"-A {service}\n-a {service} -r 1.1.1.1:80\n-A {service} -R 1.1.1.2\n")
+    assert [real.method for real in ruleset.services[0].reals] == [Method.DR, None]
+    assert str(ruleset).splitlines()[1:] == [
+        "-a -t 10.0.0.1:80 -r 1.1.1.1:80 -g -w 1",
+        "-A -t 10.0.0.1:80 -R 1.1.1.2 -w 1",
+    ]
+    assert loads(str(ruleset)) == ruleset
+    many = [f"-a {service} -r 1.1.1.{n}:80 -w {n}\n" for n in range(1, 9)]
+    read = loads(f"-A {service}\n" + "".join(many))
+    assert {real.method for real in read.services[0].reals} == {Method.DR}
+
+
+def test_diff_lets_local_node_stay_whatever_method_is_written() -> None:
+    """Whether an address is the director's decides that, and the kernel knows its addresses."""
+    head = "-A -t 10.0.0.1:80 -s rr\n-a -t 10.0.0.1:80 -r 10.0.0.9:8080"
+    there = loads(f"{head} --method local")
+    for method in ("", "-m", "-g", "-i"):
+        assert diff(there, loads(f"{head} {method}")) == []
+        assert diff(there, loads(f"{head} {method} -w 2")) != []

@@ -17,7 +17,14 @@ from hypothesis import strategies as st
 import pylvs
 from pylvs._netlink import transport
 from pylvs._netlink.error_map import Refusal
-from pylvs._netlink.transport import Answer, NetlinkTransport, headers, messages, refusal_in
+from pylvs._netlink.transport import (
+    Answer,
+    NetlinkTransport,
+    headers,
+    messages,
+    refusal_in,
+    warning_in,
+)
 from pylvs.uapi import Command
 
 NLCTRL = "nlctrl"
@@ -206,6 +213,9 @@ def test_extended_errors_are_decoded_with_and_without_the_request() -> None:
         transport.NLM_F_ACK_TLVS | transport.NLM_F_CAPPED,
         request[:16] + sentence + offset,
     )
+    assert warning_in(error(0)) == ""
+    success = transport.NLM_F_ACK_TLVS | transport.NLM_F_CAPPED
+    assert warning_in(error(0, success, request[:16] + sentence)) == "wrong"
     for answer in (whole, capped):
         refused = refusal_in(answer)
         assert refused is not None
