@@ -600,7 +600,7 @@ def _conn_max(text: str) -> int:
 
 def _default_method(text: str) -> Method:
     if text.lower() not in _METHODS.values():
-        raise InvalidValue(f"'--default-method {text}': use nat, tun or dr")
+        raise InvalidValue(f"'{text}' is not a default method: use nat, tun or dr")
     return as_method(text)
 
 

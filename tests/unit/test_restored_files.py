@@ -51,9 +51,7 @@ def test_a_file_that_can_mean_one_thing_only_is_restored(run: Run, text: str) ->
 
 AT = "»"  # precedes the word at fault; without it the line is the place
 AFTER = "is no value: ipvsadm writes it for one that it does not know"
-NOT_IPV4 = (
-    "'172.16.0.300:80': '172.16.0.300' is not an IPv4 address; it has four numbers from 0 to 255"
-)
+NOT_IPV4 = "'172.16.0.300:80': '172.16.0.300' is not an IPv4 address; an IPv4 address has four numbers from 0 to 255"
 REFUSED = {
     "names": (
         (
@@ -62,7 +60,7 @@ REFUSED = {
         ),
         (
             "'ns1.example.net:https': 'ns1.example.net' is not an address; "
-            "host names are not looked up, give the address"
+            "host names are not looked up, use the address"
         ),
     ),
     "persistence": (
@@ -156,12 +154,12 @@ REFUSED = {
     ),
     "early_real_server_twice": (
         f"{REAL}{REAL}{SERVICE}",
-        f"line 2: 172.16.0.2:80 is a real server of tcp {V} already",
+        f"line 2: 172.16.0.2:80 is already a real server of tcp {V}",
     ),
     "delete": (
         f"{SAVED}-d -t {V} -r 172.16.0.2:80\n",
         (
-            "line 3: this is no rule: a rule set is written with -A, -a, --set, --default-method "
+            "line 3: this is not a rule: a rule set consists of -A, -a, --set, --default-method "
             "and --conn-max"
         ),
     ),
