@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Container
-from unicodedata import category, name
 
 from .errors import InvalidValue
 
@@ -18,7 +18,7 @@ def explain(error: InvalidValue, word: str, long_names: Container[str]) -> None:
     :param long_names: the names of the long options, whose two hyphens may have become one dash
     """
     dash = next((letter for letter in word if not letter.isascii() and _is_dash(letter)), "")
-    other = next((letter for letter in word if not letter.isascii() and name(letter, "")), "")
+    other = next((letter for letter in word if not letter.isascii() and _has_name(letter)), "")
     if dash:
         error.what = f"'{word}': the character '{dash}' is {_named(dash)}, not '-'"
         error.remedy = f"write '{_with_hyphens(word, long_names)}'"
@@ -33,11 +33,15 @@ def explain(error: InvalidValue, word: str, long_names: Container[str]) -> None:
 
 
 def _is_dash(letter: str) -> bool:
-    return category(letter) == "Pd" or letter == _MINUS_SIGN
+    return unicodedata.category(letter) == "Pd" or letter == _MINUS_SIGN
+
+
+def _has_name(letter: str) -> bool:
+    return unicodedata.name(letter, "") != ""
 
 
 def _named(letter: str) -> str:
-    return f"U+{ord(letter):04X} ({name(letter).lower()})"
+    return f"U+{ord(letter):04X} ({unicodedata.name(letter).lower()})"
 
 
 def _with_hyphens(word: str, long_names: Container[str]) -> str:

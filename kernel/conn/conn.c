@@ -246,17 +246,19 @@ static bool came_over_time(u64 word)
 	return ippfvs_conn_word_packets(word) == IPPFVS_CONN_PACKETS_MAX && age >= CONFIRM_AGE;
 }
 
-static u64 note_client(u64 word, bool handshake, u8 tcp_flags)
+/* An ACK of the handshake tells more than any number of packets. */
+static u64 note_handshake(u64 word, u8 tcp_flags)
 {
-	bool confirmed;
+	bool confirmed = word & IPPFVS_CONN_F_REPLIED && tcp_flags & IPPFVS_TCP_ACK;
 
+	return confirmed ? word | IPPFVS_CONN_F_CONFIRMED : word;
+}
+
+static u64 note_client(u64 word)
+{
 	if (ippfvs_conn_word_packets(word) < IPPFVS_CONN_PACKETS_MAX)
 		word += 1ULL << IPPFVS_CONN_PACKETS_SHIFT;
-	if (handshake)
-		confirmed = word & IPPFVS_CONN_F_REPLIED && tcp_flags & IPPFVS_TCP_ACK;
-	else
-		confirmed = came_over_time(word);
-	return confirmed ? word | IPPFVS_CONN_F_CONFIRMED : word;
+	return came_over_time(word) ? word | IPPFVS_CONN_F_CONFIRMED : word;
 }
 
 /* Record in @word what a packet tells about the client's existence. */
@@ -270,7 +272,7 @@ static u64 note_packet(u64 word, const struct ippfvs_conn *conn, enum ippfvs_sid
 	if (ippfvs_conn_word_is_confirmed(word) ||
 	    (tcp && tcp_flags & (IPPFVS_TCP_SYN | IPPFVS_TCP_RST)))
 		return word;
-	return note_client(word, has_handshake(conn), tcp_flags);
+	return has_handshake(conn) ? note_handshake(word, tcp_flags) : note_client(word);
 }
 
 /*

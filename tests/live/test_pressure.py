@@ -12,6 +12,7 @@ clients.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import socket
 import time
@@ -67,14 +68,19 @@ class Flood:
         self.opened += CHUNK
 
 
-def _confirmed(farm: Farm) -> list[socket.socket]:
-    """Return TCP connections whose client has sent enough packets over more than a second."""
+@contextlib.contextmanager
+def _confirmed(farm: Farm) -> Iterator[list[socket.socket]]:
+    """Yield TCP connections whose client has sent enough packets over more than a second."""
     socks = [clients.connect(farm.client, "tcp", farm.vip, 7) for _ in range(ESTABLISHED)]
-    for _ in range(SEVERAL):
-        time.sleep(0.4)
+    try:
+        for _ in range(SEVERAL):
+            time.sleep(0.4)
+            for sock in socks:
+                clients.request(sock)
+        yield socks
+    finally:
         for sock in socks:
-            clients.request(sock)
-    return socks
+            clients.reset(sock)
 
 
 def _survive(
@@ -86,16 +92,17 @@ def _survive(
         serve(lvs, wires, farm.method)
         lvs.configure(conn_max=CAP)
         lvs.zero()
-        socks = _confirmed(farm)
         flood = Flood(wires)
         honest = most = 0
-        with Background(flood):
+        with _confirmed(farm) as socks, Background(flood):
             while flood.opened < FLOOD:
                 for sock in socks:
                     assert clients.request(sock) in names
                 assert clients.request_once(farm.client, "tcp", farm.vip, 7) in names
                 honest += 1
                 most = max(most, lvs.config().connections)
+            for sock in socks:
+                assert clients.request(sock) in names
         assert CAP / 2 < most <= CAP + SPARE
         assert honest > 3
         drops, evictions = lvs.drops(), lvs.evictions()
@@ -104,9 +111,6 @@ def _survive(
         assert f"pressure  {evictions.pressure} " in ippfvsadm("--drops").stdout
         lvs.zero()
         assert lvs.evictions() == pylvs.Evictions()
-        for sock in socks:
-            assert clients.request(sock) in names
-            clients.reset(sock)
 
 
 @pytest.mark.farm(methods=["nat", "tun", "dr"], families=[4])

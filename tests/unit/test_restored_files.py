@@ -51,7 +51,10 @@ def test_a_file_that_can_mean_one_thing_only_is_restored(run: Run, text: str) ->
 
 AT = "»"  # precedes the word at fault; without it the line is the place
 AFTER = "is no value: ipvsadm writes it for one that it does not know"
-NOT_IPV4 = "'172.16.0.300:80': '172.16.0.300' is not an IPv4 address; an IPv4 address has four numbers from 0 to 255"
+NOT_IPV4 = (
+    "'172.16.0.300:80': '172.16.0.300' is not an IPv4 address; an IPv4 address has four numbers "
+    "from 0 to 255"
+)
 REFUSED = {
     "names": (
         (
