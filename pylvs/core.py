@@ -259,23 +259,23 @@ def tcp_position(sequence: int) -> int:
 
 
 def tcp_follow(
-    state: State | HiddenState, side: Side, flags: TcpFlags | int, position: int, told: int
+    state: State | HiddenState, side: Side, flags: TcpFlags | int, position: int, seen: int
 ) -> int:
     """Return the position of a connection after one segment.
 
     :param position: the position before
-    :param told: the position that the segment tells: by its sequence number if the client has
+    :param seen: the position that the segment tells: by its sequence number if the client has
         sent it, by its acknowledgment number if the server has
     """
-    return int(lib.ippfvs_tcp_follow(state, side, flags, position, told))
+    return int(lib.ippfvs_tcp_follow(state, side, flags, position, seen))
 
 
 def tcp_counts(
-    state: State | HiddenState, side: Side, flags: TcpFlags | int, position: int, told: int
+    state: State | HiddenState, side: Side, flags: TcpFlags | int, position: int, seen: int
 ) -> bool:
     """Return whether a segment is recorded. The parameters are those of :func:`tcp_follow`."""
     following = lib.ippfvs_tcp_next(state, side, flags)
-    return bool(lib.ippfvs_tcp_counts(state, following, side, flags, position, told))
+    return bool(lib.ippfvs_tcp_counts(state, following, side, flags, position, seen))
 
 
 # Schedulers

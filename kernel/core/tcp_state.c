@@ -115,7 +115,7 @@ bool ippfvs_tcp_reopens(u8 state, enum ippfvs_side side, u8 flags, bool idle)
 }
 
 bool ippfvs_tcp_counts(u8 state, u8 next_state, enum ippfvs_side side, u8 flags, u16 position,
-		       u16 told)
+		       u16 seen)
 {
 	if (side == IPPFVS_SIDE_SERVER)
 		return true;
@@ -123,5 +123,5 @@ bool ippfvs_tcp_counts(u8 state, u8 next_state, enum ippfvs_side side, u8 flags,
 		return true;
 	if (flags & IPPFVS_TCP_SYN)
 		return state != next_state;
-	return state == next_state || ippfvs_tcp_is_near(position, told, IPPFVS_TCP_NEAR);
+	return state == next_state || ippfvs_tcp_is_near(position, seen, IPPFVS_TCP_NEAR);
 }

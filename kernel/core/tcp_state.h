@@ -99,7 +99,7 @@ static inline bool ippfvs_tcp_is_near(u16 a, u16 b, u16 max)
  * @side: sender of the segment
  * @flags: byte 13 of the TCP header
  * @position: position before the segment
- * @told: ippfvs_tcp_position() of the segment's sequence number, or of the acknowledgment number
+ * @seen: ippfvs_tcp_position() of the segment's sequence number, or of the acknowledgment number
  *	if the server has sent it
  *
  * During the handshake the client's segments set the position, then the server's ACKs. If these are
@@ -109,19 +109,19 @@ static inline bool ippfvs_tcp_is_near(u16 a, u16 b, u16 max)
  * Return: the position, unchanged unless it has moved by more than IPPFVS_TCP_SLACK.
  */
 static inline u16 ippfvs_tcp_follow(u8 state, enum ippfvs_side side, u8 flags, u16 position,
-				    u16 told)
+				    u16 seen)
 {
 	bool moves;
 
-	if (ippfvs_tcp_is_near(position, told, IPPFVS_TCP_SLACK))
+	if (ippfvs_tcp_is_near(position, seen, IPPFVS_TCP_SLACK))
 		return position;
 	if (side == IPPFVS_SIDE_SERVER)
 		moves = (flags & (IPPFVS_TCP_ACK | IPPFVS_TCP_RST)) == IPPFVS_TCP_ACK;
 	else
 		moves = state < IPPFVS_STATE_SYN_RECV ||
 			(side == IPPFVS_SIDE_CLIENT_ONLY &&
-			 ippfvs_tcp_is_near(position, told, IPPFVS_TCP_NEAR));
-	return moves ? told : position;
+			 ippfvs_tcp_is_near(position, seen, IPPFVS_TCP_NEAR));
+	return moves ? seen : position;
 }
 
 /**
@@ -131,7 +131,7 @@ static inline u16 ippfvs_tcp_follow(u8 state, enum ippfvs_side side, u8 flags, u
  * @side: sender of the segment
  * @flags: byte 13 of the TCP header
  * @position: position before the segment
- * @told: see ippfvs_tcp_follow()
+ * @seen: see ippfvs_tcp_follow()
  *
  * A segment that is not recorded neither changes the state nor keeps the connection alive. This is
  * so for a client's segment that would change the state but is not near, and for a SYN on a known
@@ -141,7 +141,7 @@ static inline u16 ippfvs_tcp_follow(u8 state, enum ippfvs_side side, u8 flags, u
  * Return: true if it is recorded.
  */
 bool ippfvs_tcp_counts(u8 state, u8 next_state, enum ippfvs_side side, u8 flags, u16 position,
-		       u16 told);
+		       u16 seen);
 
 /**
  * ippfvs_tcp_opens() - check whether a segment from a client opens a connection

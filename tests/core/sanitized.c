@@ -156,7 +156,7 @@ static void try_csum(void)
 static void try_tcp_states(void)
 {
 	unsigned int state, side, flags;
-	u16 position, told;
+	u16 position, seen;
 	u8 next;
 
 	for (state = 0; state < 256; state++) {
@@ -164,13 +164,13 @@ static void try_tcp_states(void)
 			for (side = 0; side < IPPFVS_SIDES; side++) {
 				next = ippfvs_tcp_next(state, side, flags);
 				position = random_u32();
-				told = random_u32();
+				seen = random_u32();
 				ippfvs_tcp_follow(state, side, flags, position,
-						  told);
+						  seen);
 				ippfvs_tcp_counts(state, next, side, flags,
-						  position, told);
+						  position, seen);
 				ippfvs_tcp_reopens(state, side, flags,
-						   told & 1);
+						   seen & 1);
 			}
 		}
 	}

@@ -345,25 +345,25 @@ def naive_distance(a: int, b: int) -> int:
     return min((a - b) % 65536, (b - a) % 65536)
 
 
-def naive_follow(state: AnyState, side: Side, flags: int, position: int, told: int) -> int:
-    distance = naive_distance(position, told)
+def naive_follow(state: AnyState, side: Side, flags: int, position: int, seen: int) -> int:
+    distance = naive_distance(position, seen)
     handshake = state in (NONE, SENT)
     if distance <= 16:
         return position
     if side is SERVER:
-        return told if flags & ACK and not flags & RST else position
+        return seen if flags & ACK and not flags & RST else position
     if handshake or (side is ALONE and distance <= 256):
-        return told
+        return seen
     return position
 
 
-def naive_counts(state: AnyState, side: Side, flags: int, position: int, told: int) -> bool:
+def naive_counts(state: AnyState, side: Side, flags: int, position: int, seen: int) -> bool:
     changes = tcp_next(state, side, flags) is not state
     if side is SERVER or state in (NONE, SENT, RECV):
         return True
     if flags & SYN:
         return changes
-    return not changes or naive_distance(position, told) <= 256
+    return not changes or naive_distance(position, seen) <= 256
 
 
 SEGMENTS = st.tuples(
@@ -377,9 +377,9 @@ def test_position_follows_as_its_twin(
     segment: tuple[AnyState, Side, int, int], distance: int
 ) -> None:
     state, side, flags, position = segment
-    told = (position + distance) & 0xFFFF
-    found = tcp_follow(state, side, flags, position, told)
-    assert found == naive_follow(state, side, flags, position, told)
+    seen = (position + distance) & 0xFFFF
+    found = tcp_follow(state, side, flags, position, seen)
+    assert found == naive_follow(state, side, flags, position, seen)
 
 
 @given(segment=SEGMENTS, distance=DISTANCES)
@@ -387,9 +387,9 @@ def test_segments_count_as_for_the_twin(
     segment: tuple[AnyState, Side, int, int], distance: int
 ) -> None:
     state, side, flags, position = segment
-    told = (position + distance) & 0xFFFF
-    found = tcp_counts(state, side, flags, position, told)
-    assert found is naive_counts(state, side, flags, position, told)
+    seen = (position + distance) & 0xFFFF
+    found = tcp_counts(state, side, flags, position, seen)
+    assert found is naive_counts(state, side, flags, position, seen)
 
 
 @pytest.mark.parametrize("side", [CLIENT, ALONE])
@@ -398,18 +398,18 @@ def test_segments_count_as_for_the_twin(
 def test_a_far_segment_of_the_client_neither_closes_nor_resets(
     side: Side, flags: TcpFlags, position: int, distance: int
 ) -> None:
-    told = moved(position, distance)
-    near = naive_distance(position, told) <= 256
-    assert tcp_counts(ESTABLISHED, side, flags, position, told) is near
+    seen = moved(position, distance)
+    near = naive_distance(position, seen) <= 256
+    assert tcp_counts(ESTABLISHED, side, flags, position, seen) is near
 
 
 @pytest.mark.parametrize("flags", [SYN, SYN | ACK])
 @pytest.mark.parametrize("state", [ESTABLISHED, FIN_WAIT, CLOSE_WAIT, LAST_ACK])
-@given(position=POSITIONS, told=POSITIONS)
+@given(position=POSITIONS, seen=POSITIONS)
 def test_a_syn_on_a_known_connection_does_not_count(
-    state: State, flags: TcpFlags, position: int, told: int
+    state: State, flags: TcpFlags, position: int, seen: int
 ) -> None:
-    assert not tcp_counts(state, CLIENT, flags, position, told)
+    assert not tcp_counts(state, CLIENT, flags, position, seen)
 
 
 @given(start=st.integers(0, 0xFFFFFFFF), steps=st.lists(st.integers(1, 4 * MB), max_size=40))
@@ -423,9 +423,9 @@ def test_a_reset_counts_wherever_an_upload_ends(start: int, steps: list[int]) ->
         assert tcp_counts(ESTABLISHED, sides[1], RST, position, tcp_position(sequence + 8 * MB))
 
 
-@given(position=POSITIONS, told=POSITIONS, flags=st.integers(0, 255))
+@given(position=POSITIONS, seen=POSITIONS, flags=st.integers(0, 255))
 def test_a_forged_segment_moves_no_position_that_the_server_tells(
-    position: int, told: int, flags: int
+    position: int, seen: int, flags: int
 ) -> None:
     for state in (ESTABLISHED, FIN_WAIT, CLOSE_WAIT, LAST_ACK, CLOSED):
-        assert tcp_follow(state, CLIENT, flags, position, told) == position
+        assert tcp_follow(state, CLIENT, flags, position, seen) == position
