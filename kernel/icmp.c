@@ -119,6 +119,8 @@ static enum ippfvs_verdict rewrite_and_send(struct icmp_error *error, enum ippfv
 		return ippfvs_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
 	}
 
+	if (unlikely(pkt->wire.options))
+		ippfvs_packet_complete_options(pkt);
 	ippfvs_rewrite(pkt->skb->data + pkt->wire.inner, &error->quoted, &end, false);
 	if (outer)
 		ippfvs_rewrite_addr(skb_network_header(pkt->skb), pkt->wire.tuple.family, outer,
