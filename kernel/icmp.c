@@ -118,6 +118,8 @@ static enum ippfvs_verdict rewrite_and_send(struct icmp_error *error, enum ippfv
 		return ippfvs_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
 	}
 
+	if (unlikely(pkt->wire.options))
+		ippfvs_packet_complete_options(pkt);
 	ippfvs_nat_rewrite_quoted(pkt->skb->data + pkt->wire.inner, &error->quoted, error->conn,
 				  known, source);
 	if (outer)

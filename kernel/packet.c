@@ -38,6 +38,16 @@ int ippfvs_packet_read_quoted(struct ippfvs_packet *pkt, u32 offset, struct ippf
 	return read_headers(pkt->skb, offset, pkt->wire.length, quoted, ippfvs_wire_read_quoted);
 }
 
+void ippfvs_packet_complete_options(struct ippfvs_packet *pkt)
+{
+	struct ip_options *opt = &IPCB(pkt->skb)->opt;
+
+	if (!ippfvs_packet_ipv4(pkt) || !opt->is_changed)
+		return;
+	opt->is_changed = 0;
+	ip_send_check(ip_hdr(pkt->skb));
+}
+
 bool ippfvs_packet_make_writable(struct ippfvs_packet *pkt, unsigned int headroom)
 {
 	struct sk_buff *skb = pkt->skb;

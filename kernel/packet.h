@@ -114,12 +114,16 @@ static inline bool ippfvs_packet_writable(struct ippfvs_packet *pkt, unsigned in
 }
 
 /**
- * ippfvs_packet_tcp() - check whether a packet is a TCP segment
- * @pkt: the packet
+ * ippfvs_packet_complete_options() - complete the header of an IPv4 packet with options
+ * @pkt: a writable packet
  *
- * Context: any.
- * Return: true if it is.
+ * The stack may have changed the options when it received the packet, for example by recording a
+ * route. It leaves the checksum to whoever forwards the packet.
+ *
+ * Context: RCU, bottom halves off.
  */
+void ippfvs_packet_complete_options(struct ippfvs_packet *pkt);
+
 static inline bool ippfvs_packet_tcp(const struct ippfvs_packet *pkt)
 {
 	return pkt->wire.tuple.protocol == IPPROTO_TCP;

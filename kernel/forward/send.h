@@ -82,6 +82,8 @@ ippfvs_send_prepare(struct ippfvs_packet *pkt, const struct dst_entry *dst, u32 
 	}
 	if (!ippfvs_packet_writable(pkt, LL_RESERVED_SPACE(dst->dev) + headroom))
 		return ippfvs_drop(pkt, IPPFVS_DROP_NOT_WRITABLE);
+	if (unlikely(pkt->wire.options))
+		ippfvs_packet_complete_options(pkt);
 	ippfvs_packet_decrement_ttl(pkt);
 	return IPPFVS_PASS;
 }

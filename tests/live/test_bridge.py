@@ -6,6 +6,7 @@ left ── br9 (in the director) ── right
 
 from __future__ import annotations
 
+import ipaddress
 import subprocess
 import time
 from collections.abc import Iterator
@@ -100,7 +101,10 @@ def test_an_answer_to_a_client_on_the_same_bridge_is_rewritten(
     farm: Farm, lvs: pylvs.Manager
 ) -> None:
     """The server and the client are on one bridge, so the server sends to the client directly."""
+    bits = 24 if farm.family == 4 else 64
+    servers = ipaddress.ip_network(f"{farm.reals[0]}/{bits}", strict=False)
     with tap(farm) as wires, bridge(farm), captured(wires.edge) as capture:
+        farm.director.ip(f"route add {servers} dev br9 metric 5000")
         serve(lvs, wires, farm.method)
         sent = datagram(wires)
         with captured(wires.behind) as behind:

@@ -114,14 +114,20 @@ def test_a_source_route_in_a_known_flow_is_refused_as_the_host_refuses_it(
 
 
 @pytest.mark.farm(methods=["nat"], families=[4])
-def test_a_reply_with_options_reaches_the_client(farm: Farm, lvs: pylvs.Manager) -> None:
-    with tap(farm) as wires, captured(wires.edge) as capture:
+def test_options_that_the_stack_has_changed_are_forwarded_with_a_right_checksum(
+    farm: Farm, lvs: pylvs.Manager
+) -> None:
+    """The stack clears what follows the end of the options."""
+    sent, received = b"\1\0\1\1", b"\1\0\0\0"
+    with tap(farm) as wires, captured(wires.edge) as at_edge, captured(wires.behind) as behind:
         serve(lvs, wires, farm.method)
-        wires.to_vip(request(wires).raw)
-        sent = reply(wires, options=b"\1\1\1\1")
-        wires.from_real(sent.raw)
-        expected = sent.forwarded(source=wires.vip, sport=VIRTUAL_PORT)
-        assert frames(capture, 1) == [wires.frame_at_edge(expected.raw)]
+        for count in (1, 2):
+            wires.to_vip(request(wires, options=sent).raw)
+            forwarded = request(wires, options=received).forwarded(dest=wires.real, dport=REAL_PORT)
+            assert frames(behind, count) == [wires.frame_behind(forwarded.raw)] * count
+        wires.from_real(reply(wires, options=sent).raw)
+        forwarded = reply(wires, options=received).forwarded(source=wires.vip, sport=VIRTUAL_PORT)
+        assert frames(at_edge, 1) == [wires.frame_at_edge(forwarded.raw)]
 
 
 @pytest.mark.farm(methods=["nat", "tun", "dr"], families=[6])

@@ -32,7 +32,8 @@ from tests.live.helpers.wiretap import (
 if TYPE_CHECKING:
     import pylvs
 
-pytestmark = pytest.mark.farm(methods=["nat"])
+# A namespace that ever had a rule takes other ways for good, so other tests need other farms.
+pytestmark = pytest.mark.farm(methods=["nat"], own="file")
 
 TABLE, MARK, TOS, CLIENT_PORT = 102, 7, 0x10, 4000
 UP2, OTHER = "02:00:00:00:0b:01", "02:00:00:00:0b:02"
@@ -243,7 +244,7 @@ def test_a_reply_stays_in_the_vrf_of_its_client(farm: Farm, lvs: pylvs.Manager) 
         assert link_of_reply(wires) == "up2"
 
 
-@pytest.mark.farm(methods=["nat"], families=[4])
+@pytest.mark.farm(methods=["nat"], families=[4], own="file")
 def test_a_link_chosen_by_the_vip_works_with_strict_reverse_path_filters(
     farm: Farm, lvs: pylvs.Manager
 ) -> None:
