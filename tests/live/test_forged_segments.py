@@ -205,9 +205,10 @@ def test_a_client_that_vanished_half_closed_reopens_its_port_at_once(
         assert time.monotonic() - began < 0.9
         _exchange(again, accept())
         _wait_for_state(lvs, "established")
-        # Local Node has one server: the first SYN is scheduled to it again, and challenged.
-        twice = farm.method == "local" and first == "client"
-        assert lvs.stats().connections == 2 + twice
+        # Local Node has one server: the first SYN is scheduled to it again, and challenged. On two
+        # CPUs the ACK of the handshake may come after the FIN. Then the SYN is only forwarded.
+        expected = {2, 3} if farm.method == "local" and first == "client" else {2}
+        assert lvs.stats().connections in expected
         clients.reset(again)
 
 
