@@ -73,8 +73,8 @@ SETTLE_S = 2.5
 # These files need fault injection or lockdep, which only a kernel with all checks has.
 _FAULTS = ["test_no_memory.py", "test_reallocation.py", "test_totals_without_lock.py"]
 collect_ignore = [] if os.environ.get("IPPFVS_CHECKS") == "1" else _FAULTS
-# This file needs memory cgroups, which the lab's User-Mode Linux is built without.
-if " get_mem_cgroup_from_mm\n" not in Path("/proc/kallsyms").read_text():
+# This file needs memory cgroups, which the kernels uml and 6.1-uml lack.
+if " mem_cgroup_css_alloc\n" not in Path("/proc/kallsyms").read_text():
     collect_ignore += ["test_memory_cgroup.py"]
 # This file loads the module itself.
 collect_ignore += [] if os.environ.get("IPPFVS_LOADED") == "0" else ["test_refusal.py"]
