@@ -17,12 +17,14 @@
 #define STAMP_INTERVAL (HZ / 8 + 1)
 
 /*
- * The time of the first packet has 16 bits, in units of 2^AGE_SHIFT jiffies, which are at most a
- * sixteenth of a second. They wrap after half an hour. An entry that is unconfirmed for so long may
- * be confirmed late.
+ * A client without handshake is confirmed by packets at this many further times, which are at least
+ * this many jiffies apart.
  */
-#define AGE_SHIFT   (ilog2(HZ) - 4)
-#define CONFIRM_AGE ((HZ >> AGE_SHIFT) + 1)
+#define CONFIRM_TIMES 3
+#define CONFIRM_GAP   (HZ / CONFIRM_TIMES + 1)
+
+/* How long an unconfirmed entry without handshake keeps its stamp if only the server sends. */
+#define REPLIES_GAP (2 * HZ)
 
 static struct kmem_cache *cache4, *cache6;
 
@@ -70,11 +72,6 @@ static void set_addr(struct ippfvs_conn *conn, enum ippfvs_conn_end end,
 		conn->ip6[end] = addr->ip6;
 }
 
-static u16 birth_now(void)
-{
-	return (u32)jiffies >> AGE_SHIFT;
-}
-
 static u64 with_position(u64 word, u16 position)
 {
 	return (word & ~IPPFVS_CONN_POSITION_MASK) | (u64)position << IPPFVS_CONN_POSITION_SHIFT;
@@ -86,23 +83,14 @@ static bool has_handshake(const struct ippfvs_conn *conn)
 	return conn->protocol == IPPROTO_TCP && conn->two_way;
 }
 
-/* Whether the state word holds a TCP position. */
-static bool has_position(u64 word, const struct ippfvs_conn *conn)
-{
-	return has_handshake(conn) ||
-	       (conn->protocol == IPPROTO_TCP && ippfvs_conn_word_is_confirmed(word));
-}
-
 static u64 with_stamp_now(u64 word)
 {
 	return (u64)(u32)jiffies << 32 | (u32)word;
 }
 
-static u64 first_word(const struct ippfvs_conn *conn, u8 state, u16 position)
+static u64 first_word(u8 state, u16 position)
 {
-	u64 word = with_stamp_now(1ULL << IPPFVS_CONN_PACKETS_SHIFT | state);
-
-	return with_position(word, has_handshake(conn) ? position : birth_now());
+	return with_position(with_stamp_now(1ULL << IPPFVS_CONN_PACKETS_SHIFT | state), position);
 }
 
 bool ippfvs_conn_entries_reached(u32 limit)
@@ -162,7 +150,7 @@ struct ippfvs_conn *ippfvs_conn_create(const struct ippfvs_conn_plan *plan,
 	conn->method = plan->method;
 	conn->two_way = plan->two_way;
 	conn->by_tuple = false;
-	atomic64_set(&conn->state, first_word(conn, plan->state, plan->position));
+	atomic64_set(&conn->state, first_word(plan->state, plan->position));
 	conn->link = plan->link;
 	set_addr(conn, IPPFVS_END_CLIENT, &tuple->saddr);
 	set_addr(conn, IPPFVS_END_VIRTUAL, &tuple->daddr);
@@ -209,9 +197,14 @@ static enum ippfvs_side side_of(const struct ippfvs_conn *conn, enum ippfvs_conn
 	return conn->two_way ? IPPFVS_SIDE_CLIENT : IPPFVS_SIDE_CLIENT_ONLY;
 }
 
+static u32 idle_time(u64 word)
+{
+	return (u32)jiffies - ippfvs_conn_word_stamp(word);
+}
+
 static bool is_recent(u64 word)
 {
-	return (u32)jiffies - ippfvs_conn_word_stamp(word) < STAMP_INTERVAL;
+	return idle_time(word) < STAMP_INTERVAL;
 }
 
 /* Whether a packet at @position has nothing to write into @word, or only the slow path can tell. */
@@ -239,13 +232,6 @@ static u64 note_server(u64 word, bool tcp, u8 tcp_flags)
 	return word | IPPFVS_CONN_F_REPLIED;
 }
 
-static bool came_over_time(u64 word)
-{
-	u16 age = birth_now() - ippfvs_conn_word_position(word);
-
-	return ippfvs_conn_word_packets(word) == IPPFVS_CONN_PACKETS_MAX && age >= CONFIRM_AGE;
-}
-
 /* An ACK of the handshake tells more than any number of packets. */
 static u64 note_handshake(u64 word, u8 tcp_flags)
 {
@@ -258,7 +244,11 @@ static u64 note_client(u64 word)
 {
 	if (ippfvs_conn_word_packets(word) < IPPFVS_CONN_PACKETS_MAX)
 		word += 1ULL << IPPFVS_CONN_PACKETS_SHIFT;
-	return came_over_time(word) ? word | IPPFVS_CONN_F_CONFIRMED : word;
+	if (idle_time(word) < CONFIRM_GAP)
+		return word;
+	word += 1ULL << IPPFVS_CONN_TIMES_SHIFT;
+	return ippfvs_conn_word_times(word) == CONFIRM_TIMES ? word | IPPFVS_CONN_F_CONFIRMED :
+							       word;
 }
 
 /* Record in @word what a packet tells about the client's existence. */
@@ -276,25 +266,32 @@ static u64 note_packet(u64 word, const struct ippfvs_conn *conn, enum ippfvs_sid
 }
 
 /*
- * Record a TCP segment at @position in @word, without the stamp. A segment that confirms a connection
- * without handshake sets its first position. Return: false if the segment does not count.
+ * Record a TCP segment at @position in @word, without the stamp. Return: false if the segment does
+ * not count.
  */
 static bool note_segment(u64 *word, const struct ippfvs_conn *conn, enum ippfvs_side side,
 			 u8 tcp_flags, u16 position)
 {
 	u8 old = ippfvs_conn_word_tcp(*word), state = ippfvs_tcp_next(old, side, tcp_flags);
-	bool known = has_position(*word, conn);
 	u16 before = ippfvs_conn_word_position(*word);
 
-	if (known && !ippfvs_tcp_counts(old, state, side, tcp_flags, before, position))
+	if (!ippfvs_tcp_counts(old, state, side, tcp_flags, before, position))
 		return false;
 
 	*word = note_packet((*word & ~IPPFVS_CONN_STATE_MASK) | state, conn, side, tcp_flags);
-	if (known)
-		position = ippfvs_tcp_follow(old, side, tcp_flags, before, position);
-	if (has_position(*word, conn))
-		*word = with_position(*word, position);
+	*word = with_position(*word, ippfvs_tcp_follow(old, side, tcp_flags, before, position));
 	return true;
+}
+
+/*
+ * Whether a packet that led from @word to @next renews the stamp. While times are counted, the stamp
+ * is that of the last one.
+ */
+static bool renews_stamp(u64 word, u64 next, const struct ippfvs_conn *conn, enum ippfvs_side side)
+{
+	if (has_handshake(conn) || ippfvs_conn_word_is_confirmed(next))
+		return !is_recent(word) || next != word;
+	return idle_time(word) >= (side == IPPFVS_SIDE_SERVER ? REPLIES_GAP : CONFIRM_GAP);
 }
 
 static noinline void record(struct ippfvs_conn *conn, enum ippfvs_side side, u8 tcp_flags,
@@ -311,9 +308,10 @@ static noinline void record(struct ippfvs_conn *conn, enum ippfvs_side side, u8 
 			next = note_packet(word, conn, side, 0);
 		else if (!note_segment(&next, conn, side, tcp_flags, position))
 			return;
-		if (next == word && is_recent(word))
+		if (renews_stamp(word, next, conn, side))
+			next = with_stamp_now(next);
+		if (next == word)
 			return;
-		next = with_stamp_now(next);
 	} while (!atomic64_try_cmpxchg(&conn->state, (s64 *)&word, next));
 
 	active = ippfvs_state_active(ippfvs_conn_word_state(next)) -

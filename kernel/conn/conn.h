@@ -97,26 +97,26 @@ struct ippfvs_conn {
 };
 
 /*
- * The state word: jiffies of the last packet in the upper 32 bits, a time or a position in bits 16 to
- * 31, the number of the client's packets in bits 12 to 14, flags in bits 8 to 11, and the state in
- * bits 0 to 7. Bits 0 to 3 alone are the enum ippfvs_state. It is changed by compare-and-swap, so
- * that no update is lost between a packet and the worker.
+ * The state word: jiffies of the last packet in the upper 32 bits, the TCP position of the client
+ * (tcp_state.h) in bits 16 to 31, the number of the client's packets in bits 12 to 14, flags in bits
+ * 8 to 11, times of the client's packets in bits 5 and 6, and the state in bits 0 to 4. Bits 0 to 3
+ * alone are the enum ippfvs_state. It is changed by compare-and-swap, so that no update is lost
+ * between a packet and the worker.
  *
  * A connection is unconfirmed until its client is known to exist. Such an entry expires early, and
  * goes first when the table is full. A spoofed source address must not be confirmed:
  * - TCP, if replies pass the director: the server has replied, and then the client has sent an ACK.
  *   A SYN-ACK after it means that the server does not accept the ACK.
- * - Otherwise: the client has sent IPPFVS_CONN_PACKETS_MAX packets over at least a second.
- *
- * Bits 16 to 31 hold the TCP position of the client (tcp_state.h). Only while the second rule
- * applies and the connection is unconfirmed, they hold the time of its first packet (conn.c).
+ * - Otherwise: the client has sent packets at four times over at least a second (conn.c).
  */
 #define IPPFVS_CONN_F_DEAD	(1ULL << 8)  /* lookups skip the entry, which waits to be freed */
 #define IPPFVS_CONN_F_TOMBSTONE (1ULL << 9)  /* dead, but kept to drop late packets (table.h) */
 #define IPPFVS_CONN_F_CONFIRMED (1ULL << 10) /* the client exists */
 #define IPPFVS_CONN_F_REPLIED	(1ULL << 11) /* the server has sent a packet */
 
-#define IPPFVS_CONN_STATE_MASK	   0xffULL
+#define IPPFVS_CONN_STATE_MASK	   0x1fULL
+#define IPPFVS_CONN_TIMES_SHIFT	   5
+#define IPPFVS_CONN_TIMES_MASK	   (3ULL << IPPFVS_CONN_TIMES_SHIFT)
 #define IPPFVS_CONN_PACKETS_SHIFT  12
 #define IPPFVS_CONN_PACKETS_MASK   (7ULL << IPPFVS_CONN_PACKETS_SHIFT)
 #define IPPFVS_CONN_PACKETS_MAX	   4 /* further packets are not counted */
@@ -155,7 +155,7 @@ static inline u16 ippfvs_conn_word_position(u64 word)
 /* The state as the state machine knows it, with hidden states (tcp_state.h). */
 static inline u8 ippfvs_conn_word_tcp(u64 word)
 {
-	return word;
+	return word & IPPFVS_CONN_STATE_MASK;
 }
 
 static inline u8 ippfvs_conn_word_state(u64 word)
@@ -166,6 +166,11 @@ static inline u8 ippfvs_conn_word_state(u64 word)
 static inline u32 ippfvs_conn_word_packets(u64 word)
 {
 	return (word & IPPFVS_CONN_PACKETS_MASK) >> IPPFVS_CONN_PACKETS_SHIFT;
+}
+
+static inline u32 ippfvs_conn_word_times(u64 word)
+{
+	return (word & IPPFVS_CONN_TIMES_MASK) >> IPPFVS_CONN_TIMES_SHIFT;
 }
 
 static inline bool ippfvs_conn_word_is_confirmed(u64 word)

@@ -69,7 +69,13 @@ def test_a_user_gets_no_more_connections_than_the_default_cap_whatever_he_sets(
         opened, drops = user.call(
             open_connections, range(first, min(first + 2048, ports.stop)), PORT
         )
-    assert (opened, drops.table_full) == (UNPRIVILEGED_CONNS, more)
+    evicted = user.call(evictions).pressure
+    assert (opened, drops.table_full + evicted) == (UNPRIVILEGED_CONNS, more)
+
+
+def evictions() -> pylvs.Evictions:
+    with pylvs.Manager() as lvs:
+        return lvs.evictions()
 
 
 def configure_conn_max(number: int) -> pylvs.ConfigInfo:
