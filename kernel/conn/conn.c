@@ -85,7 +85,9 @@ static bool has_handshake(const struct ippfvs_conn *conn)
 
 static u64 with_stamp_now(u64 word)
 {
-	return (u64)(u32)jiffies << 32 | (u32)word;
+	u32 now = jiffies;
+
+	return (u64)now << 32 | (u32)word;
 }
 
 static u64 first_word(u8 state, u16 position)
