@@ -10,10 +10,11 @@ and without a value restores a rule set.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import NamedTuple
+from operator import attrgetter
+from typing import NamedTuple, TypeVar
 
 from .endpoint import Endpoint
 from .errors import InvalidValue
@@ -26,8 +27,11 @@ from .model import (
     as_endpoint,
     as_method,
     as_service,
+    validate_scheduler,
 )
 from .uapi import TIMEOUT_MAX_S, WEIGHT_MAX
+
+T = TypeVar("T")
 
 # The tokenizer
 
@@ -59,11 +63,27 @@ class Token(NamedTuple):
     """An option as it was given.
 
     :ivar at: the index of the first value among the words; -1 if it is attached to the option
+    :ivar word: the index of the option itself among the words
     """
 
     option: Option
     values: tuple[str, ...] = ()
     at: int = -1
+    word: int = -1
+
+    def refuse(self, what: str, remedy: str = "") -> InvalidValue:
+        """Return an error about this option."""
+        error = InvalidValue(what, remedy)
+        error.word = self.word
+        return error
+
+    def convert(self, make: Callable[..., T], *arguments: object, place: int = 0) -> T:
+        """Return what make() returns. An error of it is about the value at a place."""
+        try:
+            return make(*arguments)
+        except InvalidValue as error:
+            error.word = self.at + place if self.at >= 0 else self.word
+            raise
 
 
 _OPTIONS = (
@@ -152,17 +172,18 @@ def tokenize(words: Sequence[str]) -> list[Token]:
     found: list[Token] = []
     rest = [*enumerate(words)][::-1]
     while rest:
-        _, word = rest.pop()
-        if word.startswith("--") and len(word) > 2:
-            found.append(_long(word, rest))
-        elif word.startswith("-") and len(word) > 1:
-            found += _letters(word, rest)
-        else:
-            raise _stray(word, found)
-    for option, values, _ in found:
-        neutral = option.neutral and values == (option.neutral,)
+        at, word = rest.pop()
+        try:
+            tokens = _tokens(word, rest, found)
+        except InvalidValue as error:
+            error.word = at
+            raise
+        found += [token._replace(word=at) for token in tokens]
+    for token in found:
+        option = token.option
+        neutral = option.neutral and token.values == (option.neutral,)
         if option.unsupported and not neutral:
-            raise InvalidValue(f"'{option}': ippfvs does not have {option.unsupported} yet")
+            raise token.refuse(f"'{option}': ippfvs does not have {option.unsupported} yet")
     return [token for token in found if not token.option.unsupported]
 
 
@@ -171,15 +192,28 @@ def tokenize(words: Sequence[str]) -> list[Token]:
 _Rest = list[tuple[int, str]]
 
 
+def _tokens(word: str, rest: _Rest, found: Sequence[Token]) -> list[Token]:
+    """Return the options of a word, with their values, which are taken from the rest."""
+    if word.startswith("--") and len(word) > 2:
+        return [_long(word, rest)]
+    if word.startswith("-") and len(word) > 1:
+        return _letters(word, rest)
+    if word == "-" and found and found[-1].option.name == "restore" and not found[-1].values:
+        return []  # standard input, as other commands write it
+    raise _stray(word, found)
+
+
 def _long(word: str, rest: _Rest) -> Token:
     name, equals, value = word[2:].partition("=")
     option = BY_NAME.get(name)
     if option is None:
         raise _unknown(f"--{name}")
-    if equals and option.name == "restore":
+    if equals and option.name == "restore" and value != "-":
         raise InvalidValue("--restore reads standard input: ippfvsadm --restore < FILE")
+    if option.name == "restore":
+        return Token(option)
     if not equals:
-        return Token(option) if option.name == "restore" else _take_values(option, word, rest)
+        return _take_values(option, word, rest)
     if not option.values:
         raise InvalidValue(f"'{word}': --{name} takes no value")
     return Token(option, (value, *_take(option, word, rest, option.values - 1).values))
@@ -266,11 +300,13 @@ _ALWAYS = ("netns", "debug", "numeric")
 class Request:
     """The request of a command line. Its values are valid.
 
+    The scheduler of a service is empty if "edit-service" keeps it.
+
     :ivar verb: the long name of the command; "add-old-server" for -A with -R of 1999
     :ivar given: the long names of all options that were given
     :ivar weight: None keeps the weight, and only "edit-server" leaves it None
     :ivar view: what a listing shows: "rules", "connection", "stats", "rate", "drops" or
-        "timeout"
+        "timeout"; "stats-and-rate" shows both
     :ivar interval_s: seconds for which rates are measured
     """
 
@@ -309,7 +345,7 @@ class Verb(NamedTuple):
     :ivar real: the option that names its real server; "restore" is the -R of 1999
     :ivar needs: the options that it needs
     :ivar takes: the options that it may have besides
-    :ivar scheduler: the scheduler of its service if none is given
+    :ivar scheduler: the scheduler of its service if none is given; empty keeps the present one
     :ivar method: the method of its real server if none is given; None leaves it to the kernel
     """
 
@@ -330,7 +366,6 @@ class Verb(NamedTuple):
 
 _SERVICE_NEEDED = Need("a service", _SERVICE, "give it with: -t ADDRESS[:PORT] or -u")
 _REAL_NEEDED = Need("a real server", ("real-server",), "give it with: -r ADDRESS[:PORT]")
-_SCHEDULER_NEEDED = Need("what to change", ("scheduler",), "give it with: -s SCHEDULER")
 _CHANGE_NEEDED = Need("what to change", _REAL_OPTIONS, "give -w WEIGHT or one of -m, -i, -g")
 _BOTH = (_SERVICE_NEEDED, _REAL_NEEDED)
 _VERBS = (
@@ -343,7 +378,7 @@ _VERBS = (
         ("scheduler", *_REAL_OPTIONS),
         "wrr",
     ),
-    Verb("edit-service", "edit-service", "", (_SERVICE_NEEDED, _SCHEDULER_NEEDED)),
+    Verb("edit-service", "edit-service", "", (_SERVICE_NEEDED,), ("scheduler",), ""),
     Verb("delete-service", "delete-service", "", (_SERVICE_NEEDED,)),
     Verb("delete-server", "delete-service", "restore", (_SERVICE_NEEDED,)),
     Verb("add-server", "add-server", "real-server", _BOTH, _REAL_OPTIONS, method=Method.DR),
@@ -382,6 +417,17 @@ def parse(words: Sequence[str]) -> Request:
     """
     if "--help" in words:  # even beside words that are not valid
         return Request("help")
+    try:
+        return _parse(words)
+    except InvalidValue as error:
+        if error.word >= 0:
+            from ._lookalike import explain
+
+            explain(error, words[error.word], BY_NAME)
+        raise
+
+
+def _parse(words: Sequence[str]) -> Request:
     given = _by_name(tokenize(words))
     if "help" in given:
         return Request("help")
@@ -406,7 +452,7 @@ def _by_name(tokens: list[Token]) -> _Given:
     given: _Given = {}
     for token in tokens:
         if token.option.name in given and token.option.values:
-            raise InvalidValue(f"{token.option} is given twice")
+            raise token.refuse(f"{token.option} is given twice")
         given[token.option.name] = token
     return given
 
@@ -422,14 +468,11 @@ def _verb(given: _Given) -> Verb:
     real = _value(given, "restore")
     commands = [name for name in given if name in _COMMANDS and (name != "restore" or real is None)]
     if "restore" in commands and len(commands) > 1:
-        raise InvalidValue("-R needs a real server: ADDRESS[:PORT]")
+        raise given["restore"].refuse("-R needs a real server: ADDRESS[:PORT]")
     if len(commands) > 1:
-        raise InvalidValue(
-            f"{given[commands[0]].option} and {given[commands[1]].option} are two commands",
-            "give one",
-        )
+        raise _two(given, commands[:2], "commands")
     if not commands and real is not None:
-        raise InvalidValue(
+        raise given["restore"].refuse(
             f"'-R {real}' says neither -A nor -D",
             "a rule set is restored from standard input: ippfvsadm -R < FILE",
         )
@@ -444,26 +487,39 @@ def _check(verb: Verb, given: _Given) -> None:
     options = verb.options
     for name, token in given.items():
         if name not in options:
-            raise InvalidValue(
+            raise token.refuse(
                 f"{token.option} does not go with {command}", _HINTS.get((verb.name, name), "")
             )
     if all(name in given for name in _SERVICE):
-        raise InvalidValue("-t and -u are two services", "give one")
+        raise _two(given, _SERVICE, "services")
     for need in verb.needs:
         if given.keys().isdisjoint(need.options):
             raise InvalidValue(f"{command} needs {need.what}", need.remedy)
     if verb.name == "list" and "real-server" in given and "connection" not in given:
-        raise InvalidValue("-r goes only with a listing of connections, -c")
+        raise given["real-server"].refuse("-r goes only with a listing of connections, -c")
     for view in ("drops", "timeout"):
         if view in given and not given.keys().isdisjoint(_SERVICE):
-            raise InvalidValue(f"{given[view].option} is of all services", "leave out -t and -u")
+            raise given[view].refuse(
+                f"{given[view].option} is of all services", "leave out -t and -u"
+            )
+
+
+def _two(given: _Given, names: Sequence[str], what: str) -> InvalidValue:
+    """Return the error about the first and the last option, of which only one may be given."""
+    first, second = given[names[0]], given[names[-1]]
+    later = max(first, second, key=attrgetter("word"))
+    return later.refuse(f"{first.option} and {second.option} are two {what}", "give one")
 
 
 def _service(verb: Verb, given: _Given) -> Service | None:
-    scheduler = _value(given, "scheduler")
+    scheduler = verb.scheduler
+    if (text := _value(given, "scheduler")) is not None:
+        scheduler = given["scheduler"].convert(validate_scheduler, text)
     for name, protocol in _PROTOCOLS.items():
         if (text := _value(given, name)) is not None:
-            return as_service(protocol, text, verb.scheduler if scheduler is None else scheduler)
+            if scheduler:
+                return given[name].convert(as_service, protocol, text, scheduler)
+            return replace(given[name].convert(as_service, protocol, text), scheduler="")
     return None
 
 
@@ -472,16 +528,16 @@ def _endpoint(verb: Verb, given: _Given, service: Service | None) -> Endpoint | 
     if text is None:
         return None
     if service is None:
-        option = given[verb.real].option
-        raise InvalidValue(f"{option} needs a service", "give it with: -t ADDRESS[:PORT]")
-    return as_endpoint(text, service.protocol)
+        token = given[verb.real]
+        raise token.refuse(f"{token.option} needs a service", "give it with: -t ADDRESS[:PORT]")
+    return given[verb.real].convert(as_endpoint, text, service.protocol)
 
 
 def _weight(verb: Verb, given: _Given) -> int | None:
     text = _value(given, "weight")
     if text is None:
         return None if verb.name == "edit-server" else 1
-    return parse_weight(text)
+    return given["weight"].convert(parse_weight, text)
 
 
 @lru_cache(4096)  # the lines of a save file have few weights
@@ -494,30 +550,42 @@ def parse_weight(text: str) -> int:
 
 
 def _method(verb: Verb, given: _Given) -> Method | None:
-    tokens = [given[name] for name in _METHOD if name in given]
-    if len(tokens) > 1:
-        raise InvalidValue(f"{tokens[0].option} and {tokens[1].option} are two methods", "give one")
-    if not tokens:
+    names = [name for name in _METHOD if name in given]
+    if len(names) > 1:
+        raise _two(given, names[:2], "methods")
+    if not names:
         return verb.method
-    return as_method(_METHODS.get(tokens[0].option.name) or tokens[0].values[0])
+    token = given[names[0]]
+    return token.convert(as_method, _METHODS.get(names[0]) or token.values[0])
 
 
 def _config(given: _Given) -> Config:
     if "set" in given:
-        return Config(None, *map(_timeout, given["set"].values))
+        token = given["set"]
+        timeouts = enumerate(token.values)
+        return Config(
+            None, *(token.convert(_timeout, text, place=place) for place, text in timeouts)
+        )
     if (text := _value(given, "conn-max")) is not None:
-        what = "the number of connections"
-        return Config(conn_max=_whole_number(text, "--conn-max", what, UINT32_MAX))
+        return Config(conn_max=given["conn-max"].convert(_conn_max, text))
     if (text := _value(given, "default-method")) is not None:
-        if text.lower() not in _METHODS.values():
-            raise InvalidValue(f"'--default-method {text}': give nat, tun or dr")
-        return Config(as_method(text))
+        return Config(given["default-method"].convert(_default_method, text))
     return Config()
 
 
 def _timeout(text: str) -> int | None:
     """Return a timeout in seconds, None for 0, which keeps the present one."""
     return _whole_number(text, "--set", "a timeout", TIMEOUT_MAX_S, " seconds") or None
+
+
+def _conn_max(text: str) -> int:
+    return _whole_number(text, "--conn-max", "the number of connections", UINT32_MAX)
+
+
+def _default_method(text: str) -> Method:
+    if text.lower() not in _METHODS.values():
+        raise InvalidValue(f"'--default-method {text}': give nat, tun or dr")
+    return as_method(text)
 
 
 def _whole_number(text: str, option: str, what: str, most: int, unit: str = "") -> int:
@@ -529,9 +597,10 @@ def _whole_number(text: str, option: str, what: str, most: int, unit: str = "") 
 
 def _view(given: _Given) -> str:
     views = [name for name in _VIEWS if name in given]
+    if views == ["stats", "rate"]:
+        return "stats-and-rate"
     if len(views) > 1:
-        first, second = (given[name].option for name in views[:2])
-        raise InvalidValue(f"{first} and {second} are two listings", "give one")
+        raise _two(given, views, "listings")
     return views[0] if views else "rules"
 
 
@@ -544,5 +613,5 @@ def _interval(given: _Given) -> float:
     except ValueError:
         interval = 0.0
     if not 0.1 <= interval <= 3600:
-        raise InvalidValue(f"'--rate={text}': an interval is from 0.1 to 3600 seconds")
+        raise given["rate"].refuse(f"'--rate={text}': an interval is from 0.1 to 3600 seconds")
     return interval

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -62,6 +62,16 @@ def rates(listed: Iterable[ServiceRates], interval_s: float) -> dict[str, Any]:
             for entry in listed
         ],
     }
+
+
+def stats_and_rates(listed: Sequence[ServiceRates], interval_s: float) -> dict[str, Any]:
+    """Return services with their real servers, counters and rates."""
+    value = rates(listed, interval_s)
+    counted = services(each.service for each in listed)["services"]
+    for entry, counters in zip(value["services"], counted, strict=True):
+        reals = zip(counters.pop("reals"), entry["reals"], strict=True)
+        entry.update(counters, reals=[{**counts, **per_second} for counts, per_second in reals])
+    return value
 
 
 def connection(entry: Connection) -> dict[str, Any]:

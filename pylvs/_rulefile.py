@@ -67,7 +67,7 @@ def load(path: str) -> Ruleset:
 
     :raises InvalidValue: a line is not valid, and the error names it; or the file has neither
         a rule nor a setting, so that replacing by it would remove every service
-    :raises NoSuchService: a real server comes before its service
+    :raises NoSuchService: the file has a real server of a service that it does not add
     :raises AlreadyExists: a service or a real server comes twice, or a service has two
         schedulers
     :raises TooMany: there are more services or real servers than the kernel takes
@@ -98,19 +98,23 @@ def read(rows: Iterable[str], source: str = "rules") -> EncodedRuleset:
 
     :param source: the name of the file in errors
     """
-    reader = _Reader()
+    reader = _Reader(source)
     number = 0
     try:
         for number, row in enumerate(rows, 1):
             if len(row) > LINE_MAX:
                 raise InvalidValue(f"the line is longer than {LINE_MAX} characters")
-            if not reader.take_known_form(row, number):
+            try:
+                known = reader.take_known_form(row, number)
+            except InvalidValue:
+                known = False  # the grammar finds the word at fault
+            if not known:
                 reader.take(row, number)
+        return reader.finish()
     except Error as error:
-        error.where = f"{source} line {number}"
+        error.where = error.where or f"{source} line {number}"
         error.advise("nothing was changed")
         raise
-    return reader.finish(source)
 
 
 class _LineForm(NamedTuple):
@@ -160,6 +164,16 @@ def _line_form(words: Sequence[str], request: Request) -> _LineForm | None:
     return _LineForm(pattern, groups, protocol, option, request.method)
 
 
+def _without_mark(row: str) -> str:
+    """Return the first line without the byte order mark of UTF-8.
+
+    :raises InvalidValue: it has the mark of UTF-16, which is not valid in UTF-8
+    """
+    if row.startswith(("\udcff\udcfe", "\udcfe\udcff")):
+        raise InvalidValue("the file is in UTF-16", "save it in UTF-8")
+    return row.removeprefix("\ufeff")
+
+
 class _Current(NamedTuple):
     """The service of the last line: its first segment, itself, its real servers."""
 
@@ -171,11 +185,14 @@ class _Current(NamedTuple):
 class _Reader:
     """Takes lines one after the other and encodes their rules."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: str) -> None:
+        self._source = source
         self._config = Config()
         self._segments = _Segments()
         self._first_segment: dict[str, int] = {}  # by the option of a service
         self._current: _Current | None = None
+        # Real servers above their service, with their lines, by the option of the service.
+        self._waiting: dict[str, list[tuple[Service, Real, int]]] = {}
         self._resumed: dict[int, _Current] = {}  # services with several segments
         self._forms: dict[str, list[_LineForm]] = {}  # by the beginning of a line
 
@@ -200,12 +217,22 @@ class _Reader:
 
     def take(self, row: str, number: int) -> None:
         """Take any line."""
+        if number == 1:
+            row = _without_mark(row)
         words = row.split("#", 1)[0].split()
-        if words and words[0] in _PROGRAMS:
+        program = words[0].rpartition("/")[2] in _PROGRAMS if words else False
+        if program:
             del words[0]
         if not words:
             return
-        request = parse(words)
+        try:
+            request = parse(words)
+        except InvalidValue as error:
+            error.where = f"{self._source} line {number}"
+            if error.word >= 0:
+                starts = [word.start() for word in re.finditer(r"\S+", row)]
+                error.where += f" column {starts[error.word + program] + 1}"
+            raise
         self._take_request(request, number)
         if " ".join(words) != row.rstrip("\n"):
             return  # no form matches a comment, another spacing or the name of a program
@@ -215,11 +242,22 @@ class _Reader:
             forms.insert(0, form)
             del forms[_FORMS_MAX:]
 
-    def finish(self, source: str) -> EncodedRuleset:
-        """Return the rule set. Nothing may be taken afterwards."""
+    def finish(self) -> EncodedRuleset:
+        """Return the rule set. Nothing may be taken afterwards.
+
+        :raises NoSuchService: a real server waits for its service
+        """
+        if self._waiting:
+            [(service, _, number), *_] = next(iter(self._waiting.values()))
+            error = NoSuchService(
+                f"no service {service.name} in this file",
+                f"add it with: -A {service.option} -s wlc",
+            )
+            error.where = f"{self._source} line {number}"
+            raise error
         body, line_numbers = self._segments.join()
         body[:0] = encode_config(self._config)
-        return EncodedRuleset(body, self._config, source, line_numbers)
+        return EncodedRuleset(body, self._config, self._source, line_numbers)
 
     def _take_request(self, request: Request, number: int) -> None:
         if request.netns is not None:
@@ -237,11 +275,20 @@ class _Reader:
                 self._check_scheduler(service)
             self._add_to_known(service, request.real, number)
         elif request.verb == "add-server" and service is not None:
-            self._add_to_known(service, request.real, number)
+            self._add_or_wait(service, request.real, number)
+        elif request.verb == "clear":
+            self._take_clear()
         else:
             raise InvalidValue(
                 "this is no rule: "
                 "a rule set is written with -A, -a, --set, --default-method and --conn-max"
+            )
+
+    def _take_clear(self) -> None:
+        """Do nothing if there is no rule yet: a restored set replaces all others anyway."""
+        if self._first_segment or self._waiting:
+            raise InvalidValue(
+                "-C removes the rules above it", "make it the first rule or leave it out"
             )
 
     def _take_config(self, request: Request) -> None:
@@ -266,6 +313,12 @@ class _Reader:
         self._segments.add(encode_service(service), number)
         self._first_segment[service.option] = segment
         self._current = _Current(segment, service, set())
+        for _, real, line in self._waiting.pop(service.option, ()):
+            try:
+                self._add_to_known(service, real, line)
+            except Error as error:
+                error.where = f"{self._source} line {line}"
+                raise
 
     def _check_scheduler(self, service: Service) -> None:
         """Refuse a scheduler for a service that has another one.
@@ -279,12 +332,15 @@ class _Reader:
                 "give it one scheduler",
             )
 
+    def _add_or_wait(self, service: Service, real: Real, number: int) -> None:
+        """Add a real server, or keep it until its service comes."""
+        if service.option in self._first_segment:
+            self._add_to_known(service, real, number)
+        else:
+            self._waiting.setdefault(service.option, []).append((service, real, number))
+
     def _add_to_known(self, service: Service, real: Real, number: int) -> None:
-        segment = self._first_segment.get(service.option)
-        if segment is None:
-            raise NoSuchService(
-                f"no service {service.name} above", f"add it with: -A {service.option} -s wlc"
-            )
+        segment = self._first_segment[service.option]
         self._add_real(segment, real.endpoint, encode_real(real), number)
 
     def _add_real(self, segment: int, endpoint: Endpoint, rule: bytes, number: int) -> None:

@@ -37,6 +37,7 @@ class Error(Exception):
     :ivar remedy: what the user can do, a clause without a full stop; may be empty
     :ivar kernel: the message that the kernel sent; empty if it sent none
     :ivar where: the file and line, or the rule, that is at fault; empty if there is none
+    :ivar word: the index of the word at fault in its line, counted from 0; -1 if there is none
     """
 
     exit_code = 1
@@ -47,6 +48,7 @@ class Error(Exception):
         self.remedy = remedy
         self.kernel = kernel
         self.where = ""
+        self.word = -1
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" if self.where else self.what

@@ -112,13 +112,16 @@ MESSAGE = AttrSet(
 
 
 def service_attrs(service: Service, *, key_only: bool = False) -> Values:
-    """Return the nest of a service, or only the key by which a request names it."""
+    """Return the nest of a service, or only the key by which a request names it.
+
+    An empty scheduler is left out, and SERVICE_SET keeps the one that the service has.
+    """
     attrs: Values = [
         ("address", service.endpoint.packed),
         ("protocol", int(service.protocol)),
         ("port", service.endpoint.port),
     ]
-    if not key_only:
+    if not key_only and service.scheduler:
         attrs.append(("scheduler", service.scheduler))
     return [("service", attrs)]
 

@@ -176,7 +176,7 @@ def _restore(request: Request, connect: Connect) -> int:
     if sys.stdin is None or sys.stdin.isatty():
         raise InvalidValue("-R reads a rule set from standard input", "ippfvsadm -R < FILE")
     if hasattr(sys.stdin, "reconfigure"):
-        sys.stdin.reconfigure(errors="surrogateescape")
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
     encoded = read(lines_of(sys.stdin), _input_name())
     if not encoded.body:
         raise InvalidValue(

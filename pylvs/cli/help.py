@@ -25,7 +25,7 @@ Method        -m NAT  -i TUN  -g DR  --method nat|tun|dr|local. Without one:
               the default method. An address of the director is local in both
 List          ippfvsadm [-L] [-t|-u ADDRESS:PORT] [-v] [--json], all numeric;
               in a pipe the paper's table (-v: more), else with connections
-                --stats counters   --rate[=SECONDS] rates   -c connections
+                --stats counters, --rate[=SECONDS] rates or both  -c connections
                 --drops dropped packets by reason   --timeout timeouts
               --events follows changes of the rules (--json: a line each)
 Zero, clear   -Z [-t|-u ADDRESS:PORT] zero the counters   -C remove all services
@@ -46,7 +46,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     "Commands": {
         "add-service": "Add a virtual service. With -R: add a real server, and the service if it "
         "is new.",
-        "edit-service": "Change the scheduler of a service.",
+        "edit-service": "Change the scheduler of a service. Without a scheduler it keeps its own.",
         "delete-service": "Remove a service with its real servers. With -R: remove the real "
         "server only.",
         "add-server": "Add a real server to a service.",
@@ -56,8 +56,8 @@ OPTIONS: dict[str, dict[str, str]] = {
         "zero": "Zero the counters of a service, or all counters.",
         "clear": "Remove all services.",
         "save": "Write all rules and settings to standard output.",
-        "restore": "Replace all rules by those on standard input, in one step. After -A or -D: "
-        "the real server.",
+        "restore": "Replace all rules by those on standard input, in one step; - means standard "
+        "input, too. After -A or -D: the real server.",
         "set": "Set the timeouts of established TCP, of TCP after a FIN, and of UDP, in seconds. "
         "0 keeps a timeout.",
         "default-method": "Show or set the method of real servers that are given by -R without a "
@@ -82,7 +82,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     },
     "Listings": {
         "connection": "List connections.",
-        "stats": "List counters.",
+        "stats": "List counters. With --rate: counters, then rates.",
         "rate": "List rates, measured for one second or for the given time.",
         "drops": "List dropped packets by reason.",
         "timeout": "List timeouts.",
@@ -161,6 +161,11 @@ _DESCRIPTION = (
         "If no method is given, it is local for a loopback address or an address of the director. "
         "For any other real server that -r names it is DR, as in ipvsadm. For one that -R names it "
         "is NAT if a port is given, and otherwise the default method of the namespace."
+    ),
+    (
+        "A rule file has one rule per line. A line may begin with the name or path of ipvsadm or "
+        "ippfvsadm, -C may be the first rule, and a real server may precede its service. Any other "
+        "line is refused with its number and, if a word is at fault, its column."
     ),
     (
         "In a pipe the listing is the table of the 1999 paper. On a terminal it shows connections, "

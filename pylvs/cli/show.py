@@ -53,16 +53,31 @@ def _rules(lvs: Manager, request: Request) -> None:
 
 
 def _stats(lvs: Manager, request: Request) -> None:
+    _print_stats(_services(lvs, request))
+
+
+def _print_stats(services: list[ServiceInfo]) -> None:
     if sys.stdout.isatty():
         from .._terminal import stats
 
-        _draw(stats(_services(lvs, request), *_screen()))
+        _draw(stats(services, *_screen()))
     else:
-        write_lines(_listing.stats(_services(lvs, request)))
+        write_lines(_listing.stats(services))
 
 
 def _rates(lvs: Manager, request: Request) -> None:
     found, _ = _measure_rates(lvs, request)
+    _print_rates(found)
+
+
+def _stats_and_rates(lvs: Manager, request: Request) -> None:
+    found, _ = _measure_rates(lvs, request)
+    _print_stats([each.service for each in found])
+    write_lines([""])
+    _print_rates(found)
+
+
+def _print_rates(found: list[ServiceRates]) -> None:
     if sys.stdout.isatty():
         from .._terminal import rates
 
@@ -87,6 +102,7 @@ VIEWS: dict[str, View] = {
     "rules": _rules,
     "stats": _stats,
     "rate": _rates,
+    "stats-and-rate": _stats_and_rates,
     "connection": _connections,
     "drops": _drops,
     "timeout": _timeouts,
@@ -125,6 +141,12 @@ def _json_rates(lvs: Manager, request: Request) -> None:
     _write_json(rates(*_measure_rates(lvs, request)))
 
 
+def _json_stats_and_rates(lvs: Manager, request: Request) -> None:
+    from .._json import stats_and_rates
+
+    _write_json(stats_and_rates(*_measure_rates(lvs, request)))
+
+
 def _json_connections(lvs: Manager, request: Request) -> None:
     """Print one JSON object with one connection per line, in bounded memory."""
     from json import dumps
@@ -161,6 +183,7 @@ JSON_VIEWS: dict[str, View] = {
     "rules": _json_services,
     "stats": _json_services,
     "rate": _json_rates,
+    "stats-and-rate": _json_stats_and_rates,
     "connection": _json_connections,
     "drops": _json_drops,
     "timeout": _json_config,

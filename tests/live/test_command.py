@@ -71,6 +71,14 @@ BAD: tuple[tuple[str, int, str], ...] = (
             "host names are not looked up, give the address"
         ),
     ),
+    (
+        "-A -t 2001:db8::1:80",
+        2,
+        (
+            "'2001:db8::1:80' may be an address, or 2001:db8::1 with port 80; "
+            "write [2001:db8::1:80] or [2001:db8::1]:80"
+        ),
+    ),
     ("-A -t 1.2.3.4:65536", 2, "'1.2.3.4:65536': a port is a number from 0 to 65535"),
     (f"-a {T} -r 172.16.0.2:", 2, "'172.16.0.2:': the port is missing after ':'"),
     (f"-a {T} -r 172.16.0.9 -w heavy", 2, "'-w heavy': a weight is a whole number from 0 to 65535"),
@@ -100,6 +108,13 @@ BAD: tuple[tuple[str, int, str], ...] = (
             "use -m, -i or -g"
         ),
     ),
+    # characters that look like others
+    (
+        "\u2013A -t 1.2.3.4:80",
+        2,
+        "'\u2013A': the character '\u2013' is U+2013 (en dash), not '-'; write '-A'",
+    ),
+    (f"-E {T} -s rr;", 2, "'rr;' ends with a semicolon; leave it out"),
     # mixed families
     (
         f"-a {T} -r [2001:db8::2]:80",
@@ -245,10 +260,17 @@ def lvs_reader(farm: Farm) -> Iterator[pylvs.Manager]:
 WRONG = {
     "-a -t 10.0.0.1:80 -r 10.0.1.1:80 -m -w heavy": (
         2,
+        " column 40",
         "'-w heavy': a weight is a whole number from 0 to 65535",
+    ),
+    "\u2013a -t 10.0.0.1:80 -r 10.0.1.1:80 -m": (
+        2,
+        " column 1",
+        "'\u2013a': the character '\u2013' is U+2013 (en dash), not '-'; write '-a'",
     ),
     "-a -t 10.0.0.1:80 -r 9.9.9.9:80 --method local": (
         1,
+        "",
         (
             "9.9.9.9:80: the method local needs a loopback address or one of the director's own; "
             "use -m, -i or -g"
@@ -263,10 +285,10 @@ def test_restore_reports_the_wrong_line_and_changes_nothing(paper: Ippfvsadm, wr
     lines += [f"-a -t 10.0.0.1:80 -r 10.1.{n >> 8}.{n & 255}:80 -m -w 1" for n in range(1, 1000)]
     lines[899] = wrong
     refused = paper("-R", text="\n".join(lines), check=False)
-    code, sentence = WRONG[wrong]
+    code, column, sentence = WRONG[wrong]
     assert refused.returncode == code
     assert refused.stderr == (
-        f"ippfvsadm: standard input line 900: {sentence}; nothing was changed\n"
+        f"ippfvsadm: standard input line 900{column}: {sentence}; nothing was changed\n"
     )
     assert saved(paper) == PAPER_SAVED
     del lines[899]
@@ -321,6 +343,34 @@ def test_a_real_server_whose_method_is_left_to_the_kernel_survives_a_save_file(
     paper("-R", text=str(pylvs.Ruleset((service,))))
     (real, local) = lvs_reader.rules().services[0].reals
     assert (real.method, local.method) == (pylvs.Method.NAT, pylvs.Method.LOCAL)
+
+
+FILES = {
+    "CRLF": "{service}\r\n{real}\r\n",
+    "path": "/sbin/ipvsadm {service}\n/sbin/ipvsadm {real}\n",
+    "clear_first": "#!/bin/sh\nipvsadm -C\nipvsadm {service}\nipvsadm {real}\n",
+    "order": "{real}\n{service}\n",
+    "byte_order_mark": "\ufeff{service}\n{real}\n",
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_can_mean_one_thing_only_is_restored(paper: Ippfvsadm, name: str) -> None:
+    service, real = "-A -t 203.0.113.5:80 -s rr", "-a -t 203.0.113.5:80 -r 172.16.0.2:80 -m -w 1"
+    for restore in (["-R"], ["--restore", "-"]):
+        paper("-C")
+        paper(*restore, text=FILES[name].format(service=service, real=real))
+        assert saved(paper) == f"{service}\n{real}\n"
+
+
+def test_editing_a_service_without_a_scheduler_keeps_it(paper: Ippfvsadm) -> None:
+    paper("-E", "-t", "202.103.106.5:80")
+    assert saved(paper) == PAPER_SAVED
+    refused = paper("-E", "-t", "202.103.106.5:81", check=False)
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        "ippfvsadm: no service tcp 202.103.106.5:81; list them with: ippfvsadm -L\n",
+    )
 
 
 NOT_PERMITTED = (
@@ -448,6 +498,10 @@ def test_stats_equal_the_traffic_and_zero_resets_them(
     ]
     assert len(paper("-L", "-c", "-u", farm.service(53)).stdout.splitlines()) == 11
     assert "Connections/s" in paper("-L", "--rate=0.1").stdout
+    both = paper("-L", "--stats", "--rate=0.1").stdout
+    assert both.startswith(paper("-L", "--stats").stdout)
+    assert "\n\nProtocol" in both
+    assert "Connections/s" in both
     paper("-Z", "-u", farm.service(53))
     assert counters(paper, farm)[2:] == ["0"] * 5
 

@@ -73,6 +73,7 @@ GOOD: list[tuple[list[str], list[str]]] = [
     (["-A -t [2001:db8::1]:80"], ["-A -t [2001:db8::1]:80 -s wlc"]),
     (["-A -t 2001:db8::1"], ["-A -t 2001:db8::1 -s wlc"]),
     (["-A -t 1.2.3.4:80", "-E -t 1.2.3.4:80 -s rr"], ["-A -t 1.2.3.4:80 -s rr"]),
+    (["-A -t 1.2.3.4:80 -s rr", "-E -t 1.2.3.4:80"], ["-A -t 1.2.3.4:80 -s rr"]),
     (["-A -t 1.2.3.4:80", "-D -t 1.2.3.4:80"], []),
     (["-A -t 1.2.3.4:80 -R 5.6.7.8", "-C"], []),
     (
@@ -170,6 +171,7 @@ BAD: list[tuple[str, int, str]] = [
         ),
     ),
     ("-D -u 202.103.106.5:80", 1, "no service udp 202.103.106.5:80; list them with: ippfvsadm -L"),
+    ("-E -t 1.1.1.1:80", 1, "no service tcp 1.1.1.1:80"),
     ("-E -t 1.1.1.1:80 -s rr", 1, "no service tcp 1.1.1.1:80"),
     ("-Z -t 1.1.1.1:80", 1, "no service tcp 1.1.1.1:80"),
     ("-L -t 1.1.1.1:80", 1, "no service tcp 1.1.1.1:80"),
@@ -205,6 +207,14 @@ BAD: list[tuple[str, int, str]] = [
     ("-A -t 1.2.3.4:-80", 2, "'-80' is neither a port from 0 to 65535 nor a tcp service name"),
     ("-A -t 1.2.3.4:", 2, "the port is missing after ':'"),
     ("-A -t 2001:db8::1:99999", 2, "not an IPv6 address; an IPv6 port needs brackets"),
+    (
+        "-A -t 2001:db8::1:80",
+        2,
+        (
+            "'2001:db8::1:80' may be an address, or 2001:db8::1 with port 80; "
+            "write [2001:db8::1:80] or [2001:db8::1]:80\n"
+        ),
+    ),
     ("-A -t 1.2.3.4:80 -s", 2, "'-s' needs a scheduler: rr, wrr, lc or wlc"),
     ("-A -t 1.2.3.4:80 -s a-scheduler-with-a-long-name", 2, "is not a scheduler: give rr"),
     (f"-a {T} -r 1.1.1.1 -w heavy", 2, "'-w heavy': a weight is a whole number from 0 to 65535"),
@@ -234,12 +244,47 @@ BAD: list[tuple[str, int, str]] = [
     (f"-a {T} -r 1.1.1.1 -s rr", 2, "-s does not go with -a; a scheduler is a service's"),
     (f"-a {T} -r 1.1.1.1 -g -m", 2, "-m and -g are two methods; give one"),
     (f"-e {T} -r 172.16.0.2:80", 2, "-e needs what to change; give -w WEIGHT or one of -m, -i"),
-    (f"-E {T}", 2, "-E needs what to change; give it with: -s SCHEDULER"),
     (f"-C {T}", 2, "-t does not go with -C"),
     (f"{T} -R 1.1.1.1", 2, "'-R 1.1.1.1' says neither -A nor -D"),
     ("-R rules.txt", 2, "is restored from standard input: ippfvsadm -R < FILE"),
     ("--restore=rules.txt", 2, "--restore reads standard input: ippfvsadm --restore < FILE"),
-    ("-L --stats --rate", 2, "--stats and --rate are two listings; give one"),
+    ("-L --stats -c", 2, "-c and --stats are two listings; give one"),
+    ("-L --stats --rate --drops", 2, "--stats and --drops are two listings; give one"),
+    # characters that look like others
+    (
+        "\u2013A -t 1.1.1.1:80",
+        2,
+        "'\u2013A': the character '\u2013' is U+2013 (en dash), not '-'; write '-A'\n",
+    ),
+    (
+        "-A \u2014tcp-service 1.1.1.1:80",
+        2,
+        "'\u2014' is U+2014 (em dash), not '-'; write '--tcp-service'\n",
+    ),
+    ("-A --tcp\u2013service 1.1.1.1:80", 2, "(en dash), not '-'; write '--tcp-service'\n"),
+    (f"-a {T} -r 1.1.1.1 \u2212w 2", 2, "'\u2212' is U+2212 (minus sign), not '-'; write '-w'\n"),
+    (
+        f"-a {T} -r 1.1.1.1 -w \u20131",
+        2,
+        "'\u20131': the character '\u2013' is U+2013 (en dash), not '-'",
+    ),
+    (
+        f"-a {T} -r 1.1.1.1 -w \u201c5\u201d",
+        2,
+        (
+            "'-w \u201c5\u201d': a weight is a whole number from 0 to 65535; "
+            "the character '\u201c' is U+201C (left double quotation mark)\n"
+        ),
+    ),
+    (f"-A {T} -s rr;", 2, "'rr;' ends with a semicolon; leave it out\n"),
+    (
+        f"-a {T} -r 1.1.1.1 (null) -w 1",
+        2,
+        (
+            "'(null)' is no value: ipvsadm writes it for one that it does not know; "
+            "replace it, a forwarding method by -m, -i or -g\n"
+        ),
+    ),
     (f"-L {T} -r 1.1.1.1", 2, "-r goes only with a listing of connections, -c"),
     (f"-L --drops {T}", 2, "--drops is of all services; leave out -t and -u"),
     ("-L -c -r 1.1.1.1", 2, "-r needs a service; give it with: -t ADDRESS[:PORT]"),
@@ -331,7 +376,10 @@ def test_save_and_restore(paper: Run, run: Run) -> None:
     assert run("--set 1 2 3").code == 0
     assert run("-R", text) == Outcome(0, "", "")
     assert run("-S").out == text
-    assert run("--restore -n", text) == Outcome(0, "", "")
+    for restore in ("--restore -n", "--restore -", "--restore=-", "-R -", "-R - -n"):
+        assert run("-C").code == 0
+        assert run(restore, text) == Outcome(0, "", "")
+        assert run("-S").out == text
     assert run("--save").out == text
 
 
@@ -341,7 +389,7 @@ def test_restore_names_the_wrong_line_and_changes_nothing(paper: Run) -> None:
     assert outcome == Outcome(
         2,
         "",
-        "ippfvsadm: rules.txt line 900: '-w heavy': a weight is a whole number "
+        "ippfvsadm: rules.txt line 900 column 38: '-w heavy': a weight is a whole number "
         "from 0 to 65535; nothing was changed\n",
     )
     outcome = paper("-R", text + "-A -t 10.0.0.2:80 -R 1.1.1.1:81 -g\n")
@@ -431,6 +479,26 @@ def test_connections(paper: Run, kernel: FakeKernel) -> None:
     assert found["connections"][0]["client_port"] == 3456
     kernel.connections = []
     assert json.loads(paper("-c --json").out) == {"schema": 1, "connections": []}
+
+
+def test_stats_and_rates_are_listed_together(
+    paper: Run, kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for service in kernel.rules.services.values():
+        for real in service.reals.values():
+            real.stats = [1, 2, 3, 4, 5]
+    counters, rates = paper("-L --stats").out, paper("-L --rate=0.1").out
+    for words in ("-L --stats --rate=0.1", "-L --rate=0.1 --stats"):
+        assert paper(words) == Outcome(0, f"{counters}\n{rates}", "")
+    found = json.loads(paper(f"-L --stats --rate=0.1 {T} --json").out)
+    assert found.keys() == {"schema", "interval_s", "services"}
+    (service,) = found["services"]
+    assert (service["packets_in"], service["packets_in_per_s"]) == (4, 0)
+    (first, _) = service["reals"]
+    assert (first["packets_in"], first["packets_in_per_s"], first["active"]) == (2, 0, 0)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    headings = [row for row in paper("-L --stats --rate=0.1").out.splitlines() if "Service" in row]
+    assert len(headings) == 2
 
 
 def test_drops(run: Run, kernel: FakeKernel) -> None:

@@ -164,7 +164,7 @@ def test_a_wrong_line_is_named(line: str, error: type[Error], sentence: str) -> 
     text = SERVICE + "\n" + "# 900 lines\n" * 898 + line + "\n-A -t 9.9.9.9:9\n"
     with pytest.raises(error) as refused:
         loads(text, "rules.txt")
-    assert str(refused.value).startswith("rules.txt line 900: ")
+    assert re.match(r"rules\.txt line 900( column \d+)?: ", str(refused.value))
     assert sentence in refused.value.sentence()
     assert refused.value.sentence().endswith("; nothing was changed")
 
@@ -234,7 +234,7 @@ def test_load_reads_a_file(tmp_path: Path) -> None:
     path.write_text(SERVICE)
     assert load(str(path)) == loads(SERVICE)
     path.write_text("wrong")
-    with pytest.raises(pylvs.InvalidValue, match=r"rules.txt line 1: 'wrong'"):
+    with pytest.raises(pylvs.InvalidValue, match=r"rules.txt line 1 column 1: 'wrong'"):
         load(str(path))
 
 
@@ -279,7 +279,8 @@ def test_an_invalid_line_of_a_known_form_is_named(real: str, complaint: str) -> 
     text = "\n".join([*lines, f"-a -t 10.0.0.1:80 -r {real} -m -w 1", lines[1]])
     with pytest.raises(pylvs.Error, match=re.escape(complaint)) as caught:
         pylvs.loads(text)
-    assert caught.value.where == "rules line 3"
+    invalid = isinstance(caught.value, InvalidValue)
+    assert caught.value.where == ("rules line 3 column 22" if invalid else "rules line 3")
 
 
 def test_a_weight_beyond_the_limit_is_named() -> None:
