@@ -61,7 +61,7 @@ struct ippfvs_bucket {
 
 /**
  * struct ippfvs_buckets - an array of buckets
- * @next: RCU; the array that all entries are being moved to, or NULL
+ * @next: RCU; a later array of a resize, or NULL. Entries are moved to the last one
  * @bits: the array has 2^@bits buckets
  * @overfull: number of buckets that have an overflow bucket
  * @bucket: the array
@@ -81,6 +81,19 @@ static inline bool ippfvs_buckets_overfull(const struct ippfvs_buckets *buckets)
 {
 	return atomic_read(&buckets->overfull) >
 	       (1 << buckets->bits) / IPPFVS_BUCKETS_OVERFULL_SHARE;
+}
+
+/*
+ * The array that new entries are linked in: @buckets, or during a resize the last one after it.
+ * Context: RCU, or the worker.
+ */
+static inline struct ippfvs_buckets *ippfvs_buckets_last(struct ippfvs_buckets *buckets)
+{
+	struct ippfvs_buckets *next;
+
+	while (unlikely(next = rcu_dereference_raw(buckets->next)))
+		buckets = next;
+	return buckets;
 }
 
 /* The bucket of @hash. */

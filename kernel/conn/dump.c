@@ -25,13 +25,13 @@ u32 ippfvs_conn_count(struct ippfvs_conn_table *table)
 
 u32 ippfvs_conn_bucket_count(const struct ippfvs_conn_table *table)
 {
-	const struct ippfvs_buckets *buckets;
+	struct ippfvs_buckets *buckets;
 	u32 n = 0;
 
 	rcu_read_lock();
 	buckets = rcu_dereference(table->buckets);
 	if (buckets)
-		n = 1U << buckets->bits;
+		n = 1U << ippfvs_buckets_last(buckets)->bits;
 	rcu_read_unlock();
 	return n;
 }
@@ -43,7 +43,7 @@ u32 ippfvs_conn_bucket_count(const struct ippfvs_conn_table *table)
  * @n: number of entries
  * @conn: the entries
  *
- * During a resize an entry may be met in both arrays; it is taken once. Because a dump continues
+ * During a resize an entry may be met in two arrays; it is taken once. Because a dump continues
  * behind a hash, the slot in which an entry is at that time does not matter.
  */
 struct batch {
@@ -108,16 +108,14 @@ static void collect_array(struct batch *batch, const struct ippfvs_buckets *buck
 		collect_bucket(batch, ippfvs_bucket(buckets, position));
 }
 
-/* The array first, then the next one: see lookup_in_next() in table.c. */
+/* All arrays in their order: see lookup_in_next() in table.c. */
 static void collect(struct batch *batch, const struct ippfvs_buckets *buckets)
 {
-	const struct ippfvs_buckets *next;
-
-	collect_array(batch, buckets);
-	smp_rmb(); /* pairs with smp_store_release() in move_bucket() */
-	next = rcu_dereference(buckets->next);
-	if (next)
-		collect_array(batch, next);
+	while (buckets) {
+		collect_array(batch, buckets);
+		smp_rmb(); /* pairs with smp_store_release() in move_bucket() */
+		buckets = rcu_dereference(buckets->next);
+	}
 }
 
 /* Return: the result of @visit for the entry at which the cursor stays, else 0. */

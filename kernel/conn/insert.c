@@ -127,11 +127,8 @@ static void check_hash(struct conflicts *conflicts, struct ippfvs_conn_table *ta
 		       const struct ippfvs_buckets *buckets, u32 hash,
 		       const struct ippfvs_conn *conn)
 {
-	const struct ippfvs_buckets *next = rcu_dereference(buckets->next);
-
-	check_bucket(conflicts, table, buckets, hash, conn);
-	if (unlikely(next))
-		check_bucket(conflicts, table, next, hash, conn);
+	for (; buckets; buckets = rcu_dereference(buckets->next))
+		check_bucket(conflicts, table, buckets, hash, conn);
 }
 
 static void check_index(struct insertion *ins, enum ippfvs_conn_dir dir)
@@ -194,10 +191,9 @@ static void evict_conflicts(const struct conflicts *conflicts)
 /* The lock of the hash is held. A resize publishes the next array before it takes the lock. */
 static int add_link(struct insertion *ins, enum ippfvs_conn_dir dir)
 {
-	struct ippfvs_buckets *next = rcu_dereference(ins->buckets->next);
 	int err;
 
-	err = ippfvs_buckets_add(next ?: ins->buckets, ins->conn->hash[dir],
+	err = ippfvs_buckets_add(ippfvs_buckets_last(ins->buckets), ins->conn->hash[dir],
 				 ippfvs_slot(ins->conn, dir));
 	if (!err)
 		ins->linked = true;

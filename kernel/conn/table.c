@@ -71,18 +71,24 @@ static __always_inline struct ippfvs_conn *lookup_in_array(const struct ippfvs_b
 }
 
 /*
- * During a resize an entry is in the next array before it leaves this one. So a lookup in this
- * array first and in the next one second never misses it.
+ * During a resize an entry is in a later array before it leaves this one. So a lookup in all arrays
+ * in their order never misses it.
  */
 static struct ippfvs_conn *lookup_in_next(const struct ippfvs_buckets *buckets, u32 hash,
 					  const struct ippfvs_tuple *tuple,
 					  enum ippfvs_conn_dir dir, bool tombstone)
 {
-	const struct ippfvs_buckets *next;
+	struct ippfvs_conn *conn;
 
-	smp_rmb(); /* pairs with smp_store_release() in move_bucket() */
-	next = rcu_dereference(buckets->next);
-	return unlikely(next) ? lookup_in_array(next, hash, tuple, dir, tombstone) : NULL;
+	for (;;) {
+		smp_rmb(); /* pairs with smp_store_release() in move_bucket() */
+		buckets = rcu_dereference(buckets->next);
+		if (likely(!buckets))
+			return NULL;
+		conn = lookup_in_array(buckets, hash, tuple, dir, tombstone);
+		if (conn)
+			return conn;
+	}
 }
 
 static __always_inline struct ippfvs_conn *lookup(const struct ippfvs_buckets *buckets, u32 hash,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The worker ends idle connections, frees dead ones, and resizes the table. For a resize it moves
- * bucket after bucket into an array of another size, while lookups read both arrays.
+ * bucket after bucket into an array of another size, while lookups read all arrays.
  */
 #include "worker.h"
 
@@ -110,14 +110,13 @@ static void unlink_dir(struct ippfvs_conn_table *table, struct ippfvs_conn *conn
 		       enum ippfvs_conn_dir dir)
 {
 	struct ippfvs_buckets *buckets = own_buckets(table);
-	struct ippfvs_buckets *next = rcu_dereference_raw(buckets->next);
 	u32 hash = conn->hash[dir];
 	unsigned long slot = ippfvs_slot(conn, dir);
 	spinlock_t *lock = ippfvs_conn_table_lock(table, hash);
 
 	spin_lock_bh(lock);
-	if (!ippfvs_buckets_remove(buckets, hash, slot) && next)
-		ippfvs_buckets_remove(next, hash, slot);
+	while (buckets && !ippfvs_buckets_remove(buckets, hash, slot))
+		buckets = rcu_dereference_raw(buckets->next);
 	spin_unlock_bh(lock);
 }
 
@@ -197,11 +196,9 @@ static void sweep_array(struct ippfvs_conn_table *table, struct ippfvs_buckets *
 static void sweep(struct ippfvs_conn_table *table, u32 first, u64 end)
 {
 	struct ippfvs_buckets *buckets = own_buckets(table);
-	struct ippfvs_buckets *next = rcu_dereference_raw(buckets->next);
 
-	sweep_array(table, buckets, first, end);
-	if (next)
-		sweep_array(table, next, first, end);
+	for (; buckets; buckets = rcu_dereference_raw(buckets->next))
+		sweep_array(table, buckets, first, end);
 }
 
 /* Resize */
@@ -227,25 +224,6 @@ static int move_bucket(struct ippfvs_bucket *first, struct ippfvs_buckets *to)
 		}
 	}
 	return 0;
-}
-
-/* A packet waits for one bucket at most. After an error the next run moves the rest. */
-static int move_all(struct ippfvs_conn_table *table, struct ippfvs_buckets *from,
-		    struct ippfvs_buckets *to)
-{
-	unsigned long i;
-	int err = 0;
-
-	for (i = 0; i < 1UL << from->bits && !err; i++) {
-		spinlock_t *lock = ippfvs_conn_table_lock(table, i << (32 - from->bits));
-
-		spin_lock_bh(lock);
-		err = move_bucket(&from->bucket[i], to);
-		spin_unlock_bh(lock);
-		if (i % RESCHED_INTERVAL == 0)
-			cond_resched();
-	}
-	return err;
 }
 
 /* The binary logarithm of the number of buckets that the table should have now. */
@@ -291,28 +269,77 @@ static struct ippfvs_buckets *create_largest(unsigned int bits, unsigned int now
 	return buckets;
 }
 
+/*
+ * The array that entries are moved to. New connections may have filled it before all entries were
+ * moved. Then a larger one is appended, to which those in between will be moved, too.
+ */
+static struct ippfvs_buckets *move_target(struct ippfvs_conn_table *table,
+					  struct ippfvs_buckets *from)
+{
+	struct ippfvs_buckets *last = ippfvs_buckets_last(from), *next = NULL;
+	unsigned int bits = last->bits;
+
+	if (ippfvs_buckets_overfull(last))
+		bits = wanted_bits(table, last);
+	if (bits > last->bits)
+		next = create_largest(bits, last->bits);
+	if (!next)
+		return last;
+	rcu_assign_pointer(last->next, next);
+	return next;
+}
+
+/* A packet waits for one bucket at most. After an error the next run moves the rest. */
+static int move_all(struct ippfvs_conn_table *table, struct ippfvs_buckets *from)
+{
+	struct ippfvs_buckets *to = NULL;
+	unsigned long i;
+	int err = 0;
+
+	for (i = 0; i < 1UL << from->bits && !err; i++) {
+		spinlock_t *lock = ippfvs_conn_table_lock(table, i << (32 - from->bits));
+
+		if (i % RESCHED_INTERVAL == 0) {
+			cond_resched();
+			to = move_target(table, from);
+		}
+		spin_lock_bh(lock);
+		err = move_bucket(&from->bucket[i], to);
+		spin_unlock_bh(lock);
+	}
+	return err;
+}
+
+/* Return: whether a resize is under way. */
+static bool begin_resize(struct ippfvs_conn_table *table, struct ippfvs_buckets *buckets)
+{
+	struct ippfvs_buckets *next;
+	unsigned int bits;
+
+	if (rcu_dereference_raw(buckets->next))
+		return true;
+	bits = wanted_bits(table, buckets);
+	if (bits == buckets->bits && !needs_renewal(table, buckets))
+		return false;
+	next = create_largest(bits, buckets->bits);
+	rcu_assign_pointer(buckets->next, next);
+	return next;
+}
+
 static void resize(struct ippfvs_conn_table *table)
 {
-	struct ippfvs_buckets *buckets = own_buckets(table);
-	struct ippfvs_buckets *next = rcu_dereference_raw(buckets->next);
+	struct ippfvs_buckets *buckets = own_buckets(table), *next;
 
-	if (!next) {
-		unsigned int bits = wanted_bits(table, buckets);
-
-		if (bits == buckets->bits && !needs_renewal(table, buckets))
-			return;
-		next = create_largest(bits, buckets->bits);
-		if (!next)
-			return;
-		rcu_assign_pointer(buckets->next, next);
-	}
-
-	if (move_all(table, buckets, next))
+	if (!begin_resize(table, buckets))
 		return;
-
-	rcu_assign_pointer(table->buckets, next);
-	synchronize_rcu();
-	ippfvs_buckets_destroy(buckets);
+	while ((next = rcu_dereference_raw(buckets->next))) {
+		if (move_all(table, buckets))
+			return;
+		rcu_assign_pointer(table->buckets, next);
+		synchronize_rcu();
+		ippfvs_buckets_destroy(buckets);
+		buckets = next;
+	}
 }
 
 /* The work function, and its start */
@@ -431,23 +458,22 @@ static void end_all(struct ippfvs_conn_table *table, const struct ippfvs_buckets
 
 void ippfvs_conn_table_stop(struct ippfvs_conn_table *table)
 {
-	struct ippfvs_buckets *buckets, *next;
+	struct ippfvs_buckets *buckets, *first, *next;
 
 	/* The worker replaces and frees the array, so it must have finished first. */
 	cancel_delayed_work_sync(&table->work);
-	buckets = own_buckets(table);
+	first = own_buckets(table);
 
-	next = rcu_dereference_raw(buckets->next);
-	end_all(table, buckets);
-	if (next)
-		end_all(table, next);
+	for (buckets = first; buckets; buckets = rcu_dereference_raw(buckets->next))
+		end_all(table, buckets);
 	sweep(table, 0, 1ULL << 32);
 
 	RCU_INIT_POINTER(table->buckets, NULL);
 	synchronize_rcu();
-	ippfvs_buckets_destroy(buckets);
-	if (next)
-		ippfvs_buckets_destroy(next);
+	for (buckets = first; buckets; buckets = next) {
+		next = rcu_dereference_raw(buckets->next);
+		ippfvs_buckets_destroy(buckets);
+	}
 	kvfree(table->lock);
 	table->lock = NULL;
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,9 @@ from ippfvslab.farm import Farm
 from ippfvslab.traffic import Background, RawUdpClient
 
 import pylvs
+from tests.live.helpers.module import SMALL_BITS, small_table
+from tests.live.helpers.packets import UDP, PacketSpec
+from tests.live.helpers.wiretap import Tap, tap
 
 if TYPE_CHECKING:
     from tests.live.conftest import Balance, Echoes
@@ -27,6 +31,10 @@ if TYPE_CHECKING:
 FAILSLAB = Path("/sys/kernel/debug/failslab")
 MAX_ALLOCATIONS = 400
 FAILURES = 500
+GROWING = range(10_000, 22_000)
+"""Client ports. A table of 2,048 buckets, the largest that the worker makes for the first of them,
+is overfull with so many connections."""
+LIMIT_S = 20
 
 
 def _configure(**values: int) -> None:
@@ -132,3 +140,67 @@ def test_forwarding_survives_failing_allocations(
     assert _failures_left() < FAILURES / 2
     names = {clients.request_once(farm.client, "tcp", farm.vip, 7) for _ in range(2 * len(servers))}
     assert names == {server.name for server in servers}
+
+
+@contextlib.contextmanager
+def _failing_allocations_of_workers() -> Iterator[None]:
+    """Make allocations of workqueues fail that may not sleep: those for overflow buckets."""
+    _configure(
+        task_filter=1, ignore_gfp_wait=1, verbose=0, interval=1, times=1 << 30, probability=100
+    )
+    try:
+        yield
+    finally:
+        _configure(probability=0, task_filter=0)
+
+
+def _select_workers() -> None:
+    for comm in Path("/proc").glob("[0-9]*/comm"):
+        with contextlib.suppress(OSError):
+            if comm.read_text().startswith("kworker/"):
+                comm.with_name("make-it-fail").write_text("1\n")
+
+
+def _fill_a_chain(wires: Tap, lvs: pylvs.Manager) -> int:
+    """Make twelve entries of one client port, eight of them tombstones. Return the living ones.
+
+    They have the same hash, so they need an overflow bucket in every array.
+    """
+    service = lvs.add_service("udp", pylvs.Endpoint(wires.vip, 0), "rr")
+    real = pylvs.Endpoint(wires.real, 0)
+    lvs.add_real(service, real, method="nat")
+    for first in (1, 5, 9):
+        flows = [
+            PacketSpec(wires.client, wires.vip, UDP, 4000, port, b"hot").raw
+            for port in range(first, first + 4)
+        ]
+        wires.to_vip(*flows)
+        if first < 9:
+            lvs.remove_real(service, real)
+            wires.to_vip(*flows)  # they become tombstones and find no server
+            lvs.add_real(service, real, method="nat")
+    return 4
+
+
+@pytest.mark.farm(methods=["nat"], families=[4])
+def test_a_table_grows_while_entries_cannot_be_moved_to_its_new_array(farm: Farm) -> None:
+    with small_table(), tap(farm) as wires, farm.director.inside(), pylvs.Manager() as lvs:
+        living = _fill_a_chain(wires, lvs)
+        flows = [PacketSpec(wires.client, wires.vip, UDP, port, 80, b"new").raw for port in GROWING]
+        with _failing_allocations_of_workers():
+            before = _failures_left()
+            for first in range(0, len(flows), 100):
+                _select_workers()
+                wires.to_vip(*flows[first : first + 100])
+            limit = time.monotonic() + LIMIT_S
+            while lvs.config().buckets < 1 << SMALL_BITS + 4:
+                assert time.monotonic() < limit, lvs.config()
+                time.sleep(0.1)
+            assert _failures_left() < before
+        opened = lvs.stats().connections
+        assert len(list(lvs.connections())) == len(flows) + living
+        wires.to_vip(*flows)  # all connections are found
+        assert lvs.stats().connections == opened
+        assert lvs.drops().table_full == lvs.drops().no_memory == 0
+        lvs.clear()
+        assert lvs.config().connections == 0
