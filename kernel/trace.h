@@ -125,7 +125,10 @@ DEFINE_EVENT(conn, conn_end,
 	TP_ARGS(conn)
 );
 
-/* A closing connection is about to end, because a new one conflicts with it. */
+/*
+ * A connection ends for a new one: it is closing, and the new one conflicts with it, or it is
+ * unconfirmed, and the table is full. In the second case conn_end comes first.
+ */
 DEFINE_EVENT(conn, conn_evict,
 	TP_PROTO(const struct ippfvs_conn *conn),
 	TP_ARGS(conn)

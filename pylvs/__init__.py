@@ -43,7 +43,7 @@ _NAMES = {
     ),
     "manager": "Manager",
     "model": (
-        "Config ConfigInfo Connection Drops Event Method Protocol Real RealInfo Service "
+        "Config ConfigInfo Connection Drops Event Evictions Method Protocol Real RealInfo Service "
         "ServiceInfo State Stats"
     ),
     "ruleset": "Ruleset diff",

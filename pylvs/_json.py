@@ -14,6 +14,7 @@ from .model import (
     Connection,
     Drops,
     Event,
+    Evictions,
     Real,
     RealInfo,
     Service,
@@ -80,9 +81,9 @@ def connection(entry: Connection) -> dict[str, Any]:
     }
 
 
-def drops(counts: Drops) -> dict[str, Any]:
-    """Return the number of dropped packets for every reason."""
-    return {"schema": SCHEMA, "drops": asdict(counts)}
+def drops(counts: Drops, evicted: Evictions) -> dict[str, Any]:
+    """Return the number of dropped packets, and of evicted connections, for every reason."""
+    return {"schema": SCHEMA, "drops": asdict(counts), "evictions": asdict(evicted)}
 
 
 def config(settings: ConfigInfo) -> dict[str, Any]:

@@ -12,7 +12,17 @@ from dataclasses import astuple, dataclass
 from functools import lru_cache
 from itertools import chain, islice
 
-from .model import ConfigInfo, Connection, Drops, Real, RealInfo, Service, ServiceInfo, Stats
+from .model import (
+    ConfigInfo,
+    Connection,
+    Drops,
+    Evictions,
+    Real,
+    RealInfo,
+    Service,
+    ServiceInfo,
+    Stats,
+)
 
 PAPER = ("Protocol", "Virtual IP Address", "Port", "Real IP Address", "Port", "Weight")
 MORE = ("Method", "Scheduler", "Active", "Inactive")
@@ -31,6 +41,10 @@ DROPPED = {
     "not_writable": "cannot be changed: no memory, or LRO is on",
     "icmp": "ICMP error that cannot be forwarded",
     "no_listener": "Local Node: no socket of the director listens",
+}
+EVICTED = {
+    "conflict": "closing, and its client opened another one",
+    "pressure": "unconfirmed or closed, and a limit was reached; see --conn-max",
 }
 CONNECTION = ("Protocol", "Expires", "State", "Method", "Client", "Virtual", "Real")
 
@@ -134,6 +148,12 @@ def drops(counts: Drops) -> Iterator[str]:
     """Yield the number of dropped packets for every reason."""
     rows = [(name, str(getattr(counts, name)), what) for name, what in DROPPED.items()]
     return table(("Reason", "Dropped", "What"), rows)
+
+
+def evictions(counts: Evictions) -> Iterator[str]:
+    """Yield the number of connections that ended in favour of a new one for every reason."""
+    rows = [(name, str(getattr(counts, name)), what) for name, what in EVICTED.items()]
+    return table(("Reason", "Evicted", "What"), rows)
 
 
 def timeouts(config: ConfigInfo) -> Iterator[str]:

@@ -20,6 +20,7 @@ from .model import (
     Connection,
     Drops,
     Event,
+    Evictions,
     Method,
     Protocol,
     Real,
@@ -258,6 +259,10 @@ class Manager:
     def drops(self) -> Drops:
         """Return the number of dropped packets by reason."""
         return messages.decode_stats(self.send(Command.STATS_GET)[0])[1]
+
+    def evictions(self) -> Evictions:
+        """Return the number of connections that ended in favour of a new one, by reason."""
+        return messages.decode_stats(self.send(Command.STATS_GET)[0])[2]
 
     def zero(self, service: Service | None = None) -> None:
         """Set the counters of a service, or all counters of the namespace, to zero.

@@ -286,6 +286,18 @@ class Drops:
 
 
 @dataclass(frozen=True, slots=True)
+class Evictions:
+    """Connections that ended in favour of a new one, by reason.
+
+    :ivar conflict: closing connections whose client opened another one
+    :ivar pressure: unconfirmed or closed connections, because a limit was reached
+    """
+
+    conflict: int = 0
+    pressure: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """A change of the rules that the kernel has announced.
 

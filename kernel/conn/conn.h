@@ -2,9 +2,10 @@
 /*
  * A connection entry: which client speaks to which real server, and in which state.
  *
- * Ownership: the packet path creates an entry and links it into the table. From then on only the
- * table's worker unlinks it and frees it, after a grace period. Everyone else reads it under RCU
- * and ends it by setting IPPFVS_CONN_F_DEAD in its state word.
+ * Ownership: the packet path creates an entry and links it into the table. From then on the table's
+ * worker unlinks it, or an insertion that needs its place (evict.c). Whoever empties its slot for
+ * IPPFVS_CONN_IN, under the lock of that hash, frees it after a grace period. Everyone else reads it
+ * under RCU and ends it by setting IPPFVS_CONN_F_DEAD in its state word.
  */
 #ifndef _IPPFVS_CONN_H
 #define _IPPFVS_CONN_H
@@ -77,17 +78,27 @@ struct ippfvs_conn {
 };
 
 /*
- * The state word: jiffies of the last packet in the upper 32 bits, flags in bits 8 and 9, and the
- * enum ippfvs_state in bits 0 to 7. It is changed by compare-and-swap, so that no update is lost
- * between a packet and the worker.
+ * The state word: jiffies of the last packet in the upper 32 bits, the time of the first packet in
+ * bits 16 to 31 (conn.c), the number of the client's packets in bits 12 to 14, flags in bits 8 to 11,
+ * and the enum ippfvs_state in bits 0 to 7. It is changed by compare-and-swap, so that no update is
+ * lost between a packet and the worker.
+ *
+ * A connection is unconfirmed until its client is known to exist. Such an entry expires early, and
+ * goes first when the table is full. A spoofed source address must not be confirmed:
+ * - TCP, if replies pass the director: the server has replied, and then the client has sent an ACK.
+ *   A SYN-ACK after it means that the server does not accept the ACK.
+ * - Otherwise: the client has sent IPPFVS_CONN_PACKETS_MAX packets over at least a second.
  */
-#define IPPFVS_CONN_F_DEAD	(1ULL << 8) /* lookups skip the entry; the worker frees it */
-#define IPPFVS_CONN_F_TOMBSTONE (1ULL << 9) /* dead, but kept to drop late packets (table.h) */
+#define IPPFVS_CONN_F_DEAD	(1ULL << 8)  /* lookups skip the entry, which waits to be freed */
+#define IPPFVS_CONN_F_TOMBSTONE (1ULL << 9)  /* dead, but kept to drop late packets (table.h) */
+#define IPPFVS_CONN_F_CONFIRMED (1ULL << 10) /* the client exists */
+#define IPPFVS_CONN_F_REPLIED	(1ULL << 11) /* the server has sent a packet */
 
-static inline u64 ippfvs_conn_word(u32 stamp, u8 state)
-{
-	return (u64)stamp << 32 | state;
-}
+#define IPPFVS_CONN_STATE_MASK	  0xffULL
+#define IPPFVS_CONN_PACKETS_SHIFT 12
+#define IPPFVS_CONN_PACKETS_MASK  (7ULL << IPPFVS_CONN_PACKETS_SHIFT)
+#define IPPFVS_CONN_PACKETS_MAX	  4 /* further packets are not counted */
+#define IPPFVS_CONN_BIRTH_SHIFT	  16
 
 static inline u64 ippfvs_conn_word_read(const struct ippfvs_conn *conn)
 {
@@ -102,6 +113,16 @@ static inline u32 ippfvs_conn_word_stamp(u64 word)
 static inline u8 ippfvs_conn_word_state(u64 word)
 {
 	return word;
+}
+
+static inline u32 ippfvs_conn_word_packets(u64 word)
+{
+	return (word & IPPFVS_CONN_PACKETS_MASK) >> IPPFVS_CONN_PACKETS_SHIFT;
+}
+
+static inline bool ippfvs_conn_word_is_confirmed(u64 word)
+{
+	return word & IPPFVS_CONN_F_CONFIRMED;
 }
 
 static inline bool ippfvs_conn_is_dead(const struct ippfvs_conn *conn)
@@ -159,7 +180,8 @@ struct ippfvs_conn_plan {
  * @dir: its direction
  * @tcp_flags: byte 13 of the TCP header; ignored for UDP
  *
- * Writes nothing if the state stays the same and the stamp is recent.
+ * Writes nothing if the state stays the same, the stamp is recent, and there is nothing to learn
+ * about the client.
  *
  * Context: RCU, bottom halves off.
  */
@@ -169,7 +191,7 @@ void ippfvs_conn_advance(struct ippfvs_conn *conn, enum ippfvs_conn_dir dir, u8 
  * ippfvs_conn_end() - end a connection
  * @conn: the connection; it may have ended already
  *
- * Lookups do not return it from now on. The worker frees it.
+ * Lookups do not return it from now on. The worker or an insertion frees it.
  *
  * Context: RCU.
  */
@@ -200,14 +222,13 @@ void ippfvs_conn_tuple(const struct ippfvs_conn *conn, enum ippfvs_conn_dir dir,
 /**
  * ippfvs_conn_create() - allocate an entry that is in no table yet
  * @plan: its contents
- * @limit: maximum number of entries in all namespaces together
  *
  * Takes a reference to the real server and counts the connection in its load.
  *
  * Context: RCU, bottom halves off.
- * Return: the entry, or ERR_PTR(-ENOMEM), or ERR_PTR(-ENOSPC) if @limit is reached.
+ * Return: the entry, or ERR_PTR(-ENOMEM).
  */
-struct ippfvs_conn *ippfvs_conn_create(const struct ippfvs_conn_plan *plan, u32 limit);
+struct ippfvs_conn *ippfvs_conn_create(const struct ippfvs_conn_plan *plan);
 
 /**
  * ippfvs_conn_destroy() - undo ippfvs_conn_create() for an entry that was never linked
@@ -225,6 +246,18 @@ void ippfvs_conn_destroy(struct ippfvs_conn *conn);
  * Context: any.
  */
 void ippfvs_conn_free_bulk(struct ippfvs_conn **conns, u32 n);
+
+/**
+ * ippfvs_conn_entries_reached() - check the number of entries in all namespaces together
+ * @limit: a limit
+ *
+ * Context: any.
+ * Return: whether there are at least @limit entries; see ippfvs_conn_limit_reached().
+ */
+bool ippfvs_conn_entries_reached(u32 limit);
+
+/* The number of entries in all namespaces together, about. Context: any. */
+u64 ippfvs_conn_entries(void);
 
 /**
  * ippfvs_conn_limit_reached() - check a counter of entries against a limit

@@ -12,6 +12,7 @@
 #include "../service/real.h"
 #include "../trace.h"
 #include "bucket.h"
+#include "evict.h"
 #include "worker.h"
 
 #include <linux/err.h>
@@ -172,18 +173,19 @@ static int conflict_error(const struct conflicts *conflicts)
 	return 0;
 }
 
-static void evict(struct ippfvs_conn *conn)
+static void evict(struct ippfvs_conn_table *table, struct ippfvs_conn *conn)
 {
 	trace_conn_evict(conn);
+	percpu_counter_inc(&table->evictions[IPPFVS_EVICTION_CONFLICT]);
 	ippfvs_conn_end(conn);
 }
 
-static void evict_conflicts(const struct conflicts *conflicts)
+static void evict_conflicts(const struct insertion *ins)
 {
-	if (conflicts->duplicate)
-		evict(conflicts->duplicate);
-	if (conflicts->collision)
-		evict(conflicts->collision);
+	if (ins->conflicts.duplicate)
+		evict(ins->table, ins->conflicts.duplicate);
+	if (ins->conflicts.collision)
+		evict(ins->table, ins->conflicts.collision);
 }
 
 /* Links */
@@ -204,7 +206,7 @@ static int link_at_client(struct insertion *ins)
 {
 	if (ins->conflicts.dead >= DEAD_MAX)
 		return -ENOSPC;
-	evict_conflicts(&ins->conflicts);
+	evict_conflicts(ins);
 	return add_link(ins, IPPFVS_CONN_IN);
 }
 
@@ -257,7 +259,7 @@ static int link_by_tuple(struct insertion *ins)
 	struct ippfvs_conn *conn = ins->conn;
 	int err;
 
-	evict_conflicts(&ins->conflicts);
+	evict_conflicts(ins);
 	conn->by_tuple = true;
 	conn->hash[IPPFVS_CONN_IN] = tuple_hash(ins, IPPFVS_CONN_IN);
 	conn->hash[IPPFVS_CONN_OUT] = tuple_hash(ins, IPPFVS_CONN_OUT);
@@ -320,6 +322,12 @@ static int insert(struct insertion *ins)
 	return err;
 }
 
+static bool is_full(struct ippfvs_conn_table *table)
+{
+	return ippfvs_conn_limit_reached(&table->conns, ippfvs_config_conn_max(table->config)) ||
+	       ippfvs_conn_entries_reached(ippfvs_config_conn_limit(table->config));
+}
+
 struct ippfvs_conn *ippfvs_conn_add(struct ippfvs_conn_table *table,
 				    const struct ippfvs_conn_plan *plan)
 {
@@ -332,12 +340,12 @@ struct ippfvs_conn *ippfvs_conn_add(struct ippfvs_conn_table *table,
 
 	lockdep_assert_in_softirq();
 
-	if (ippfvs_conn_limit_reached(&table->conns, ippfvs_config_conn_max(table->config)))
+	if (unlikely(is_full(table)) && !ippfvs_conn_evict(table, plan->hash))
 		return ERR_PTR(-ENOSPC);
 
 	/* Counted before the full barrier in ippfvs_pool_load_add(): see ippfvs_conn_wake(). */
 	percpu_counter_inc(&table->conns);
-	ins.conn = ippfvs_conn_create(plan, ippfvs_config_conn_limit(table->config));
+	ins.conn = ippfvs_conn_create(plan);
 	if (IS_ERR(ins.conn)) {
 		percpu_counter_dec(&table->conns);
 		return ins.conn;

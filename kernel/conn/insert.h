@@ -12,7 +12,7 @@
  *
  * Context: RCU, bottom halves off.
  * Return: the entry, or the one that another CPU has added for the same flow meanwhile, or ERR_PTR:
- * -ENOSPC (a limit is reached, or the bucket is full, or too many dead entries of this client wait
+ * -ENOSPC (a limit is reached and no entry may go, or the bucket is full, or too many dead entries of this client wait
  * for the worker), -ENOMEM, -EADDRINUSE (the replies could not be told from those of another
  * connection of this client).
  */

@@ -9,6 +9,10 @@
 /* Tombstones take memory from connections: at most one in this many entries may be one. */
 #define TOMBSTONE_SHARE 8
 
+/* The longest timeouts of unconfirmed connections, after few and after several packets. */
+#define STRANGER_TIMEOUT    (60 * HZ)
+#define UNCONFIRMED_TIMEOUT (900 * HZ)
+
 /* Hashes */
 
 u32 ippfvs_conn_hash_end6(const struct ippfvs_conn_table *table, const union ippfvs_addr *addr,
@@ -166,6 +170,67 @@ struct ippfvs_conn *ippfvs_conn_lookup(struct ippfvs_conn_table *table,
 	return lookup_rare(table, buckets, tuple, dest_hash, dir);
 }
 
+/* Unlinking. The caller is in an RCU read-side critical section, or is the only one who unlinks. */
+
+static bool unlink_dir(struct ippfvs_conn_table *table, struct ippfvs_conn *conn,
+		       enum ippfvs_conn_dir dir)
+{
+	struct ippfvs_buckets *buckets = rcu_dereference_raw(table->buckets);
+	u32 hash = conn->hash[dir];
+	unsigned long slot = ippfvs_slot(conn, dir);
+	spinlock_t *lock = ippfvs_conn_table_lock(table, hash);
+	bool found = false;
+
+	spin_lock_bh(lock);
+	for (; buckets && !found; buckets = rcu_dereference_raw(buckets->next))
+		found = ippfvs_buckets_remove(buckets, hash, slot);
+	spin_unlock_bh(lock);
+	return found;
+}
+
+/*
+ * Under the lock of the first link one caller wins. An insertion may be about to add the second link;
+ * under its lock it sees that the entry is dead (insert.c).
+ */
+bool ippfvs_conn_unlink(struct ippfvs_conn_table *table, struct ippfvs_conn *conn)
+{
+	if (!unlink_dir(table, conn, IPPFVS_CONN_IN))
+		return false;
+	if (conn->by_tuple) {
+		if (conn->two_way)
+			unlink_dir(table, conn, IPPFVS_CONN_OUT);
+		atomic_dec(&table->by_tuple);
+	}
+	percpu_counter_dec(&table->conns);
+	return true;
+}
+
+/* Evictions */
+
+void ippfvs_conn_evictions_read(struct ippfvs_conn_table *table, u64 *counts)
+{
+	u32 i;
+
+	for (i = IPPFVS_EVICTION_PAD + 1; i <= IPPFVS_EVICTION_MAX; i++) {
+		u64 base = READ_ONCE(table->evictions_zeroed[i]);
+
+		smp_rmb(); /* the base is read first, else it might exceed the sum */
+		counts[i] = percpu_counter_sum(&table->evictions[i]) - base;
+	}
+}
+
+void ippfvs_conn_evictions_zero(struct ippfvs_conn_table *table)
+{
+	u32 i;
+
+	for (i = IPPFVS_EVICTION_PAD + 1; i <= IPPFVS_EVICTION_MAX; i++) {
+		u64 base = percpu_counter_sum(&table->evictions[i]);
+
+		smp_wmb(); /* pairs with ippfvs_conn_evictions_read() */
+		WRITE_ONCE(table->evictions_zeroed[i], base);
+	}
+}
+
 /* Timeouts and tombstones */
 
 static u32 state_timeout(const struct ippfvs_conn_table *table, u8 state)
@@ -179,8 +244,13 @@ u32 ippfvs_conn_timeout(const struct ippfvs_conn_table *table, const struct ippf
 	u32 timeout = state_timeout(table, ippfvs_conn_word_state(word));
 
 	if (READ_ONCE(conn->real->removed))
-		return min(timeout, state_timeout(table, IPPFVS_STATE_TIME_WAIT));
-	return timeout;
+		timeout = min(timeout, state_timeout(table, IPPFVS_STATE_TIME_WAIT));
+	if (!ippfvs_conn_word_is_confirmed(word))
+		timeout = min_t(u32, timeout,
+				ippfvs_conn_word_packets(word) < IPPFVS_CONN_PACKETS_MAX ?
+					STRANGER_TIMEOUT :
+					UNCONFIRMED_TIMEOUT);
+	return timeout - (u64)timeout * READ_ONCE(table->pressure) / IPPFVS_CONN_PRESSURE_UNIT;
 }
 
 static bool count_tombstone(struct ippfvs_conn_table *table)

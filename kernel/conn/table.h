@@ -26,6 +26,7 @@
 #include <linux/workqueue.h>
 
 struct ippfvs_buckets;
+struct ippfvs_conn_evicted;
 
 #define IPPFVS_CONN_LOCKS_SHIFT 8
 #define IPPFVS_CONN_LOCKS	(1 << IPPFVS_CONN_LOCKS_SHIFT)
@@ -45,9 +46,14 @@ struct ippfvs_conn_lock {
  * @by_tuple: number of entries in the five-tuple index; lookups skip the index at 0
  * @tombstones: number of tombstones; lookups skip the search for them at 0
  * @tuple_lock: serialises insertions into the five-tuple index
- * @conns: number of entries, including dead ones that the worker has not freed
- * @work: the worker: expiry, resize and freeing; nobody else unlinks entries
+ * @conns: number of entries, including dead ones that are still linked
+ * @waiting: number of entries that are unlinked and wait for their grace period (evict.h)
+ * @evicted: per CPU: entries that this CPU has evicted (evict.c)
+ * @evictions: by enum ippfvs_eviction, the number of connections that ended for a new one
+ * @evictions_zeroed: @evictions at the last zeroing; the namespace's lock
+ * @work: the worker: expiry, resize and freeing
  * @position: hash up to which the worker has looked for expired entries
+ * @pressure: how full the table is, 0 to IPPFVS_CONN_PRESSURE_MAX; the worker updates it
  * @resize_pending: the table is overfull and the worker knows or was told
  *
  * What each packet reads comes first, in cache lines that are seldom written.
@@ -64,10 +70,19 @@ struct ippfvs_conn_table {
 	spinlock_t tuple_lock;
 
 	struct percpu_counter conns ____cacheline_aligned_in_smp;
+	atomic_t waiting;
+	struct ippfvs_conn_evicted *__percpu *evicted;
+	struct percpu_counter evictions[__IPPFVS_EVICTION_MAX];
+	u64 evictions_zeroed[__IPPFVS_EVICTION_MAX];
 	struct delayed_work work;
 	u32 position;
+	u32 pressure;
 	bool resize_pending;
 };
+
+/* Timeouts are reduced by this many of IPPFVS_CONN_PRESSURE_UNIT parts if the table is full. */
+#define IPPFVS_CONN_PRESSURE_UNIT 64
+#define IPPFVS_CONN_PRESSURE_MAX  56
 
 /* The lock that covers the bucket of @hash. */
 static inline spinlock_t *ippfvs_conn_table_lock(struct ippfvs_conn_table *table, u32 hash)
@@ -153,13 +168,37 @@ struct ippfvs_conn *ippfvs_conn_lookup_by_tuple(const struct ippfvs_conn_table *
  * @word: its state word
  *
  * A connection whose real server was removed gets at most the timeout of TIME_WAIT: long enough to
- * answer its client with RST and to drop the server's late packets.
+ * answer its client with RST and to drop the server's late packets. An unconfirmed connection gets at
+ * most a minute, or 15 minutes if its client has sent several packets. All timeouts shrink while the
+ * table is more than half full, to an eighth when it is full.
  *
  * Context: any.
  * Return: jiffies.
  */
 u32 ippfvs_conn_timeout(const struct ippfvs_conn_table *table, const struct ippfvs_conn *conn,
 			u64 word);
+
+/**
+ * ippfvs_conn_unlink() - remove an entry from the table
+ * @table: of the namespace
+ * @conn: a dead entry
+ *
+ * Context: RCU, or nobody else can unlink entries. It takes locks of the table.
+ * Return: whether this caller has unlinked it, and so must free it after a grace period.
+ */
+bool ippfvs_conn_unlink(struct ippfvs_conn_table *table, struct ippfvs_conn *conn);
+
+/**
+ * ippfvs_conn_evictions_read() - read how many connections ended for new ones
+ * @table: of the namespace
+ * @counts: gets IPPFVS_EVICTION_MAX + 1 numbers by enum ippfvs_eviction, since the last zeroing
+ *
+ * Context: any.
+ */
+void ippfvs_conn_evictions_read(struct ippfvs_conn_table *table, u64 *counts);
+
+/* Count evictions from 0 again. Context: the caller holds the namespace's lock. */
+void ippfvs_conn_evictions_zero(struct ippfvs_conn_table *table);
 
 /**
  * ippfvs_conn_entomb() - end a connection whose real server was removed

@@ -7,8 +7,10 @@
 
 #include "../service/real.h"
 #include "bucket.h"
+#include "evict.h"
 
 #include <linux/log2.h>
+#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/random.h>
@@ -24,7 +26,7 @@
 #define RESCHED_INTERVAL 256
 
 /* Entries whose grace period is awaited together. */
-#define BATCH 509
+#define BATCH 508
 
 /* The table shrinks if it has fewer than one connection in this many buckets. */
 #define SPARSE_SHARE 4
@@ -74,6 +76,7 @@ static struct ippfvs_buckets *own_buckets(const struct ippfvs_conn_table *table)
 /* Entries that are linked nowhere any more, until the last reader has left. */
 struct batch {
 	struct rcu_head rcu;
+	struct ippfvs_conn_table *table;
 	u32 n;
 	struct ippfvs_conn *conn[BATCH];
 };
@@ -83,11 +86,13 @@ static void free_batch(struct rcu_head *rcu)
 	struct batch *batch = container_of(rcu, struct batch, rcu);
 
 	ippfvs_conn_free_bulk(batch->conn, batch->n);
+	atomic_sub(batch->n, &batch->table->waiting);
 	kfree(batch);
 }
 
 /* Without memory for a batch the worker waits for the readers itself. */
-static void free_after_grace_period(struct ippfvs_conn *conn, struct batch **batch)
+static void free_after_grace_period(struct ippfvs_conn_table *table, struct ippfvs_conn *conn,
+				    struct batch **batch)
 {
 	if (!*batch)
 		*batch = kzalloc(sizeof(**batch), GFP_KERNEL | __GFP_NOWARN);
@@ -97,6 +102,8 @@ static void free_after_grace_period(struct ippfvs_conn *conn, struct batch **bat
 		return;
 	}
 
+	atomic_inc(&table->waiting);
+	(*batch)->table = table;
 	(*batch)->conn[(*batch)->n++] = conn;
 	if ((*batch)->n == BATCH) {
 		call_rcu(&(*batch)->rcu, free_batch);
@@ -105,31 +112,6 @@ static void free_after_grace_period(struct ippfvs_conn *conn, struct batch **bat
 }
 
 /* Expiry */
-
-static void unlink_dir(struct ippfvs_conn_table *table, struct ippfvs_conn *conn,
-		       enum ippfvs_conn_dir dir)
-{
-	struct ippfvs_buckets *buckets = own_buckets(table);
-	u32 hash = conn->hash[dir];
-	unsigned long slot = ippfvs_slot(conn, dir);
-	spinlock_t *lock = ippfvs_conn_table_lock(table, hash);
-
-	spin_lock_bh(lock);
-	while (buckets && !ippfvs_buckets_remove(buckets, hash, slot))
-		buckets = rcu_dereference_raw(buckets->next);
-	spin_unlock_bh(lock);
-}
-
-static void unlink_conn(struct ippfvs_conn_table *table, struct ippfvs_conn *conn)
-{
-	unlink_dir(table, conn, IPPFVS_CONN_IN);
-	if (conn->by_tuple) {
-		if (conn->two_way)
-			unlink_dir(table, conn, IPPFVS_CONN_OUT);
-		atomic_dec(&table->by_tuple);
-	}
-	percpu_counter_dec(&table->conns);
-}
 
 /* The difference is signed, because the stamp may be newer than the jiffies that this CPU sees. */
 static bool is_idle(u64 word, u32 timeout)
@@ -153,25 +135,42 @@ static bool expire(struct ippfvs_conn_table *table, struct ippfvs_conn *conn)
 	return true;
 }
 
+/*
+ * An insertion may evict the entry at any time, so it is read under RCU.
+ * Return: the entry of the slot if it has ended and is unlinked now, or NULL.
+ */
+static struct ippfvs_conn *sweep_slot(struct ippfvs_conn_table *table, const unsigned long *place)
+{
+	struct ippfvs_conn *conn, *ended = NULL;
+	unsigned long slot;
+
+	rcu_read_lock();
+	slot = READ_ONCE(*place);
+	if (slot && ippfvs_slot_dir(slot) == IPPFVS_CONN_IN) {
+		conn = ippfvs_slot_conn(slot);
+		if (expire(table, conn) && ippfvs_conn_unlink(table, conn))
+			ended = conn;
+	}
+	rcu_read_unlock();
+	return ended;
+}
+
 static void sweep_bucket(struct ippfvs_conn_table *table, const struct ippfvs_bucket *first,
 			 struct batch **batch)
 {
 	const struct ippfvs_bucket *bucket;
 	struct ippfvs_conn *conn;
-	unsigned long slot;
 	int i;
 
 	ippfvs_bucket_for_each(bucket, first) {
 		for (i = 0; i < IPPFVS_BUCKET_SLOTS; i++) {
-			slot = READ_ONCE(bucket->slot[i]);
-			if (!slot || ippfvs_slot_dir(slot) != IPPFVS_CONN_IN)
+			if (!READ_ONCE(bucket->slot[i]))
 				continue;
-			conn = ippfvs_slot_conn(slot);
-			if (!expire(table, conn))
+			conn = sweep_slot(table, &bucket->slot[i]);
+			if (!conn)
 				continue;
-			unlink_conn(table, conn);
 			ippfvs_real_put(conn->real);
-			free_after_grace_period(conn, batch);
+			free_after_grace_period(table, conn, batch);
 		}
 	}
 }
@@ -342,6 +341,28 @@ static void resize(struct ippfvs_conn_table *table)
 	}
 }
 
+/* Pressure */
+
+/* How far @count has come from half of @limit to all of it. */
+static u32 pressure_of(u64 count, u32 limit)
+{
+	u64 half = limit / 2;
+
+	if (count <= half)
+		return 0;
+	return min_t(u64, IPPFVS_CONN_PRESSURE_MAX,
+		     div_u64((count - half) * IPPFVS_CONN_PRESSURE_MAX, limit - half));
+}
+
+static void update_pressure(struct ippfvs_conn_table *table)
+{
+	u32 own = pressure_of(percpu_counter_sum_positive(&table->conns),
+			      ippfvs_config_conn_max(table->config));
+	u32 all = pressure_of(ippfvs_conn_entries(), ippfvs_config_conn_limit(table->config));
+
+	WRITE_ONCE(table->pressure, max(own, all));
+}
+
 /* The work function, and its start */
 
 static void work(struct work_struct *work)
@@ -356,8 +377,12 @@ static void work(struct work_struct *work)
 	/* If the table is still overfull, the next tick tries again, but no packet asks for it. */
 	WRITE_ONCE(table->resize_pending, ippfvs_buckets_overfull(buckets));
 
-	sweep(table, table->position, end);
-	table->position = end;
+	update_pressure(table);
+	if (!ippfvs_conn_waiting_full(table)) {
+		sweep(table, table->position, end);
+		table->position = end;
+	}
+	ippfvs_conn_evict_flush(table);
 
 	/* An empty table needs no worker if it has its initial size and is not overfull. */
 	if (percpu_counter_sum(&table->conns) > 0 || table->resize_pending ||
@@ -385,19 +410,49 @@ void ippfvs_conn_wake(struct ippfvs_conn_table *table)
 
 /* Start and stop */
 
+static int init_counters(struct ippfvs_conn_table *table)
+{
+	int i, err;
+
+	err = percpu_counter_init(&table->conns, 0, GFP_KERNEL);
+	for (i = IPPFVS_EVICTION_PAD + 1; i <= IPPFVS_EVICTION_MAX && !err; i++)
+		err = percpu_counter_init(&table->evictions[i], 0, GFP_KERNEL);
+	return err;
+}
+
+/* A counter that was not initialised is zeroed memory, which percpu_counter_destroy() ignores. */
+static void destroy_counters(struct ippfvs_conn_table *table)
+{
+	int i;
+
+	for (i = IPPFVS_EVICTION_PAD + 1; i <= IPPFVS_EVICTION_MAX; i++)
+		percpu_counter_destroy(&table->evictions[i]);
+	percpu_counter_destroy(&table->conns);
+}
+
 int ippfvs_conn_table_init(struct ippfvs_conn_table *table, const struct ippfvs_config *config)
 {
+	int err;
+
 	table->config = config;
 	atomic_set(&table->by_tuple, 0);
 	atomic_set(&table->tombstones, 0);
 	spin_lock_init(&table->tuple_lock);
 	INIT_DELAYED_WORK(&table->work, work);
-	return percpu_counter_init(&table->conns, 0, GFP_KERNEL);
+	atomic_set(&table->waiting, 0);
+	table->evicted = alloc_percpu(struct ippfvs_conn_evicted *);
+	if (!table->evicted)
+		return -ENOMEM;
+	err = init_counters(table);
+	if (err)
+		ippfvs_conn_table_exit(table);
+	return err;
 }
 
 void ippfvs_conn_table_exit(struct ippfvs_conn_table *table)
 {
-	percpu_counter_destroy(&table->conns);
+	destroy_counters(table);
+	free_percpu(table->evicted);
 }
 
 static struct ippfvs_conn_lock *create_locks(void)
@@ -430,6 +485,7 @@ int ippfvs_conn_table_start(struct ippfvs_conn_table *table)
 	get_random_bytes(&table->client_key, sizeof(table->client_key));
 	get_random_bytes(&table->tuple_key, sizeof(table->tuple_key));
 	table->position = 0;
+	table->pressure = 0;
 	table->resize_pending = false;
 	rcu_assign_pointer(table->buckets, buckets);
 	return 0;
@@ -467,6 +523,7 @@ void ippfvs_conn_table_stop(struct ippfvs_conn_table *table)
 	for (buckets = first; buckets; buckets = rcu_dereference_raw(buckets->next))
 		end_all(table, buckets);
 	sweep(table, 0, 1ULL << 32);
+	ippfvs_conn_evict_flush(table);
 
 	RCU_INIT_POINTER(table->buckets, NULL);
 	synchronize_rcu();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Start and stop of a connection table, and its worker. Only the worker unlinks entries and replaces
- * the array of buckets, so an entry that it finds in a bucket stays there until it removes it.
+ * Start and stop of a connection table, and its worker. Only the worker replaces the array of buckets.
+ * It unlinks entries, as insertions do if the table is full (evict.h).
  */
 #ifndef _IPPFVS_CONN_WORKER_H
 #define _IPPFVS_CONN_WORKER_H

@@ -176,6 +176,23 @@ static int put_drops(struct sk_buff *skb, struct ippfvs_net *ipn)
 	return 0;
 }
 
+static int put_evictions(struct sk_buff *skb, struct ippfvs_net *ipn)
+{
+	struct nlattr *nest = nla_nest_start(skb, IPPFVS_A_EVICTIONS);
+	u64 counts[__IPPFVS_EVICTION_MAX];
+	int reason;
+
+	if (!nest)
+		return -EMSGSIZE;
+
+	ippfvs_conn_evictions_read(&ipn->conns, counts);
+	for (reason = IPPFVS_EVICTION_PAD + 1; reason <= IPPFVS_EVICTION_MAX; reason++)
+		if (nla_put_u64_64bit(skb, reason, counts[reason], IPPFVS_EVICTION_PAD))
+			return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
 /* What read_sums() needs: the namespace and the sums that it fills. */
 struct sums_read {
 	struct ippfvs_net *ipn;
@@ -203,7 +220,7 @@ int ippfvs_nl_stats_get(struct sk_buff *skb, struct genl_info *info)
 	ippfvs_nl_read_consistent(read.ipn, read_sums, &read);
 	head = genlmsg_put_reply(reply, info, &ippfvs_nl_family, 0, IPPFVS_CMD_STATS_GET);
 	if (!head || ippfvs_nl_put_stats(reply, IPPFVS_A_STATS, &read.sum) ||
-	    put_drops(reply, read.ipn)) {
+	    put_drops(reply, read.ipn) || put_evictions(reply, read.ipn)) {
 		nlmsg_free(reply);
 		return -EMSGSIZE;
 	}

@@ -417,5 +417,6 @@ void ippfvs_services_zero(struct ippfvs_net *ipn)
 	ippfvs_change_begin(ipn);
 	ippfvs_counters_set(&ipn->retired, &(struct ippfvs_counters){});
 	ippfvs_drops_zero(&ipn->drops);
+	ippfvs_conn_evictions_zero(&ipn->conns);
 	ippfvs_change_end(ipn);
 }

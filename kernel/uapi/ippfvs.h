@@ -61,7 +61,7 @@
  *                                        as fill a quarter of the memory
  *     IPPFVS_CONFIG_VERSION         string  answers only; version of the module
  *     IPPFVS_CONFIG_CONNS           u32  answers only; number of connections,
- *                                        including dead ones that are not freed
+ *                                        including dead ones that are still linked
  *     IPPFVS_CONFIG_BUCKETS         u32  answers only; size of the table
  *     IPPFVS_CONFIG_SERVICES        u32  answers only; number of services
  *     IPPFVS_CONFIG_SCHEDULERS      string  answers only; names separated by spaces
@@ -70,6 +70,8 @@
  *                                        enum ippfvs_stats_attr
  *   IPPFVS_A_DROPS                       a u64 for each reason; the type of each
  *                                        attribute is its enum ippfvs_drop
+ *   IPPFVS_A_EVICTIONS                   connections that ended for a new one; a u64
+ *                                        for each reason, by enum ippfvs_eviction
  *
  * Requests
  * --------
@@ -95,7 +97,7 @@
  *                 or removed meanwhile
  *   CONFIG_GET    do: CONFIG
  *   CONFIG_SET    CONFIG                      sets each setting that is present
- *   STATS_GET     do: STATS, DROPS
+ *   STATS_GET     do: STATS, DROPS, EVICTIONS
  *   ZERO          [SERVICE(key)]              zeroes its counters, or all counters
  *   REPLACE       [CONFIG], then any number of times SERVICE followed by its REALs.
  *                 Replaces the whole rule set in one step: a packet sees the old
@@ -172,6 +174,7 @@ enum ippfvs_attr {
 	IPPFVS_A_CONFIG,
 	IPPFVS_A_STATS,
 	IPPFVS_A_DROPS,
+	IPPFVS_A_EVICTIONS,
 	__IPPFVS_A_MAX
 };
 #define IPPFVS_A_MAX (__IPPFVS_A_MAX - 1)
@@ -293,5 +296,15 @@ enum ippfvs_drop {
 	__IPPFVS_DROP_MAX
 };
 #define IPPFVS_DROP_MAX (__IPPFVS_DROP_MAX - 1)
+
+/* Reasons for which connections end in favour of a new one. */
+enum ippfvs_eviction {
+	IPPFVS_EVICTION_UNSPEC,
+	IPPFVS_EVICTION_PAD,
+	IPPFVS_EVICTION_CONFLICT,	/* closing, and its client opened another */
+	IPPFVS_EVICTION_PRESSURE,	/* unconfirmed or closed, and a limit is reached */
+	__IPPFVS_EVICTION_MAX
+};
+#define IPPFVS_EVICTION_MAX (__IPPFVS_EVICTION_MAX - 1)
 
 #endif /* _UAPI_IPPFVS_H */

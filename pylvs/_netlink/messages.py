@@ -22,6 +22,7 @@ from ..model import (
     Connection,
     Drops,
     Event,
+    Evictions,
     Method,
     Protocol,
     Real,
@@ -53,6 +54,9 @@ STATS = AttrSet(
 )
 # The reasons of enum ippfvs_drop are the fields of Drops.
 DROPS = AttrSet("IPPFVS_DROP_", pad=None, **{field.name: "u64" for field in fields(Drops)})
+EVICTIONS = AttrSet(
+    "IPPFVS_EVICTION_", pad=None, **{field.name: "u64" for field in fields(Evictions)}
+)
 SERVICE = AttrSet(
     "IPPFVS_SERVICE_",
     address="binary",
@@ -106,6 +110,7 @@ MESSAGE = AttrSet(
     config=CONFIG,
     stats=STATS,
     drops=DROPS,
+    evictions=EVICTIONS,
 )
 
 # Requests
@@ -217,7 +222,12 @@ _reals = Decoder(
 )
 _rules = Decoder(MESSAGE, service=_SERVICE_RULE, real=_REAL_RULE)
 _connections = Decoder(MESSAGE, conn=dict.fromkeys(CONN.attrs, REQUIRED))
-_totals = Decoder(MESSAGE, stats=_COUNTERS, drops=dict.fromkeys(DROPS.attrs, 0))
+_totals = Decoder(
+    MESSAGE,
+    stats=_COUNTERS,
+    drops=dict.fromkeys(DROPS.attrs, 0),
+    evictions=dict.fromkeys(EVICTIONS.attrs, 0),
+)
 _config = Decoder(MESSAGE, config=_CONFIG)
 _event = Decoder(
     MESSAGE, service={**_SERVICE_KEY, "scheduler": b""}, real=_REAL_RULE, config=_CONFIG
@@ -348,7 +358,7 @@ def decode_connections(body: bytes) -> list[Connection]:
         ]
 
 
-def decode_stats(body: bytes) -> tuple[Stats, Drops]:
+def decode_stats(body: bytes) -> tuple[Stats, Drops, Evictions]:
     """Decode the answer to STATS_GET.
 
     :raises TransportError: the body is malformed
@@ -356,7 +366,11 @@ def decode_stats(body: bytes) -> tuple[Stats, Drops]:
     rows = {nest: rows[-1] for nest, rows in _totals.segments(body)}
     if "drops" not in rows:
         raise malformed("it has no drops")
-    return Stats(*rows.get("stats", ())), Drops(*rows["drops"])
+    return (
+        Stats(*rows.get("stats", ())),
+        Drops(*rows["drops"]),
+        Evictions(*rows.get("evictions", ())),
+    )
 
 
 def decode_config(body: bytes) -> ConfigInfo:

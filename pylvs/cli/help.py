@@ -62,7 +62,8 @@ OPTIONS: dict[str, dict[str, str]] = {
         "0 keeps a timeout.",
         "default-method": "Show or set the method of real servers that are given without a port.",
         "conn-max": "Show or set the maximum number of connections of the namespace. 0 means as "
-        "many as fill a quarter of the memory.",
+        "many as fill a quarter of the memory. At the limit a new connection takes the place of "
+        "one whose client may not exist, and timeouts shrink from half of it on.",
         "events": "Print changes of the rules as they happen, until interrupted.",
         "version": "Print the versions of ippfvsadm and of the module.",
         "help": "Print a summary.",
@@ -83,7 +84,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "connection": "List connections.",
         "stats": "List counters.",
         "rate": "List rates, measured for one second or for the given time.",
-        "drops": "List dropped packets by reason.",
+        "drops": "List dropped packets and evicted connections by reason.",
         "timeout": "List timeouts.",
         "json": "Print JSON.",
         "verbose": "Show method, weight and connections in a pipe, too.",

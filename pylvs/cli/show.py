@@ -77,6 +77,7 @@ def _connections(lvs: Manager, request: Request) -> None:
 
 def _drops(lvs: Manager, request: Request) -> None:
     write_lines(_listing.drops(lvs.drops()))
+    write_lines(["", *_listing.evictions(lvs.evictions())])
 
 
 def _timeouts(lvs: Manager, request: Request) -> None:
@@ -141,7 +142,7 @@ def _json_connections(lvs: Manager, request: Request) -> None:
 def _json_drops(lvs: Manager, request: Request) -> None:
     from .._json import drops
 
-    _write_json(drops(lvs.drops()))
+    _write_json(drops(lvs.drops(), lvs.evictions()))
 
 
 def _json_config(lvs: Manager, request: Request) -> None:

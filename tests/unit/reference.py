@@ -59,6 +59,18 @@ class DropsNest(Nest):
     )
 
 
+class EvictionsNest(Nest):
+    """enum ippfvs_eviction: the number of a reason is the number of its attribute."""
+
+    __slots__ = ()
+    nla_map = (
+        ("IPPFVS_EVICTION_UNSPEC", "none"),
+        ("IPPFVS_EVICTION_PAD", "none"),
+        ("IPPFVS_EVICTION_CONFLICT", "uint64"),
+        ("IPPFVS_EVICTION_PRESSURE", "uint64"),
+    )
+
+
 class ServiceNest(Nest):
     """enum ippfvs_service_attr."""
 
@@ -140,6 +152,7 @@ class Message(genlmsg):  # type: ignore[misc]  # pyroute2 has no types
     config = ConfigNest
     stats = StatsNest
     drops = DropsNest
+    evictions = EvictionsNest
     nla_map = (
         ("IPPFVS_A_UNSPEC", "none"),
         ("IPPFVS_A_SERVICE", "service"),
@@ -148,6 +161,7 @@ class Message(genlmsg):  # type: ignore[misc]  # pyroute2 has no types
         ("IPPFVS_A_CONFIG", "config"),
         ("IPPFVS_A_STATS", "stats"),
         ("IPPFVS_A_DROPS", "drops"),
+        ("IPPFVS_A_EVICTIONS", "evictions"),
     )
 
 
@@ -193,4 +207,4 @@ def named(values: list[Any], prefix: str = "IPPFVS_A_") -> list[Any]:
     ]
 
 
-_STEMS = {"drops": "DROP"}
+_STEMS = {"drops": "DROP", "evictions": "EVICTION"}

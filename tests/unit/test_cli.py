@@ -418,8 +418,14 @@ def test_connections(paper: Run, kernel: FakeKernel) -> None:
 
 def test_drops(run: Run, kernel: FakeKernel) -> None:
     kernel.drops = {"TTL": 3}
-    assert "ttl             3        TTL or hop limit used up" in run("--drops").out
-    assert json.loads(run("-L --drops --json").out)["drops"]["ttl"] == 3
+    kernel.evictions = {"PRESSURE": 4}
+    shown = run("--drops").out
+    assert "ttl             3        TTL or hop limit used up" in shown
+    assert "\n\nReason    Evicted  What\n" in shown
+    assert "pressure  4        unconfirmed or closed, and a limit was reached" in shown
+    listed = json.loads(run("-L --drops --json").out)
+    assert listed["drops"]["ttl"] == 3
+    assert listed["evictions"] == {"conflict": 0, "pressure": 4}
 
 
 def test_events_are_printed_as_the_lines_that_would_do_the_same(

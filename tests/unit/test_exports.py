@@ -21,6 +21,7 @@ NAMES = [
     "Endpoint",
     "Error",
     "Event",
+    "Evictions",
     "FamilyMismatch",
     "InvalidValue",
     "Manager",

@@ -20,6 +20,7 @@ from pylvs.model import (
     ConfigInfo,
     Drops,
     Event,
+    Evictions,
     Method,
     Protocol,
     RealInfo,
@@ -202,6 +203,12 @@ def test_drops_and_timeouts() -> None:
     ]
     assert lines[-1] == "no_listener     7        Local Node: no socket of the director listens"
     assert list(listing.DROPPED) == [field.name for field in fields(Drops)]
+    assert text(listing.evictions(Evictions(3, 4))).splitlines() == [
+        "Reason    Evicted  What",
+        "conflict  3        closing, and its client opened another one",
+        "pressure  4        unconfirmed or closed, and a limit was reached; see --conn-max",
+    ]
+    assert list(listing.EVICTED) == [field.name for field in fields(Evictions)]
     config = ConfigInfo(Method.NAT, 7200, 120, 300)
     assert text(listing.timeouts(config)) == (
         "Timeout  Seconds\ntcp      7200\ntcpfin   120\nudp      300\n"
@@ -301,7 +308,7 @@ def test_the_schema_names_every_key() -> None:
         jsonview.services(PAPER),
         jsonview.rates(listing.rates_between(PAPER, PAPER, 1.0), 1.0),
         {"connections": [jsonview.connection(connection("10.0.0.1:1"))]},
-        jsonview.drops(Drops()),
+        jsonview.drops(Drops(), Evictions()),
         jsonview.config(ConfigInfo(Method.NAT, 1, 2, 3, 4)),
     ]
     for key in keys(values):

@@ -23,6 +23,7 @@ from pylvs.model import (
     Connection,
     Drops,
     Event,
+    Evictions,
     Method,
     Protocol,
     Real,
@@ -275,12 +276,17 @@ def test_settings_are_decoded(config: Config) -> None:
     assert (info.services, info.schedulers) == (3, ("rr", "wrr"))
 
 
-@given(STATS, st.lists(COUNTS, min_size=13, max_size=13))
-def test_stats_and_drops_are_decoded(stats: Stats, counts: list[int]) -> None:
+@given(STATS, st.lists(COUNTS, min_size=13, max_size=13), COUNTS, COUNTS)
+def test_stats_drops_and_evictions_are_decoded(
+    stats: Stats, counts: list[int], conflict: int, pressure: int
+) -> None:
     names = [name for name, kind in DropsNest.nla_map if kind != "none"]
     drops = list(zip(names, counts, strict=True))
-    body = encode([("IPPFVS_A_STATS", stats_tree(stats)), ("IPPFVS_A_DROPS", drops)])
-    assert messages.decode_stats(body) == (stats, Drops(*counts))
+    tree = [("IPPFVS_A_STATS", stats_tree(stats)), ("IPPFVS_A_DROPS", drops)]
+    assert messages.decode_stats(encode(tree)) == (stats, Drops(*counts), Evictions())
+    evicted = [("IPPFVS_EVICTION_CONFLICT", conflict), ("IPPFVS_EVICTION_PRESSURE", pressure)]
+    body = encode([*tree, ("IPPFVS_A_EVICTIONS", evicted)])
+    assert messages.decode_stats(body) == (stats, Drops(*counts), Evictions(conflict, pressure))
 
 
 @given(services(), METHODS)
@@ -306,7 +312,8 @@ def test_padding_and_unknown_attributes_are_skipped() -> None:
     body = bytes.fromhex("1800 0580 0400 0100 0c00 0200 0900000000000000 0400 ff00")
     decoder = Decoder(messages.MESSAGE, stats={"conns": None, "packets_in": None})
     assert list(decoder.segments(body)) == [("stats", [(9, None)])]
-    assert messages.decode_stats(body + encode([("IPPFVS_A_DROPS", [])])) == (Stats(9), Drops())
+    body += encode([("IPPFVS_A_DROPS", [])])
+    assert messages.decode_stats(body) == (Stats(9), Drops(), Evictions())
 
 
 def test_an_offset_names_its_attribute_and_its_nest() -> None:

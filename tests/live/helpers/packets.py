@@ -10,7 +10,7 @@ from typing import Self
 
 ICMP, IPIP, TCP, UDP, IPV6, ICMPV6 = 1, 4, 6, 17, 41, 58
 HOP_BY_HOP, DESTINATION_OPTIONS, ROUTING = 0, 60, 43
-SYN, RST, ACK, PSH_ACK = 0x02, 0x04, 0x10, 0x18
+SYN, RST, ACK, SYN_ACK, PSH_ACK = 0x02, 0x04, 0x10, 0x12, 0x18
 
 
 def checksum(data: bytes) -> int:

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Eviction: when a limit is reached, a new connection takes the place of an unconfirmed one. */
+#ifndef _IPPFVS_CONN_EVICT_H
+#define _IPPFVS_CONN_EVICT_H
+
+#include "table.h"
+
+/**
+ * ippfvs_conn_evict() - make room for a new connection
+ * @table: of the namespace; it or all tables together have reached their limit
+ * @hash: where to begin the search; the hash of the new connection
+ *
+ * A confirmed connection is never ended, unless it is closed already.
+ *
+ * Context: RCU, bottom halves off, no lock of the table.
+ * Return: false if no entry near @hash may go, or if too many entries wait for their grace period.
+ */
+bool ippfvs_conn_evict(struct ippfvs_conn_table *table, u32 hash);
+
+/**
+ * ippfvs_conn_evict_flush() - free the entries that every CPU has evicted so far
+ * @table: of the namespace
+ *
+ * They are freed after a grace period. Without this call a CPU would keep its last ones.
+ *
+ * Context: any.
+ */
+void ippfvs_conn_evict_flush(struct ippfvs_conn_table *table);
+
+/**
+ * ippfvs_conn_waiting_full() - whether no more entries may wait for their grace period
+ * @table: of the namespace
+ *
+ * Entries that are unlinked but not freed do not count as connections. They may be an eighth of the
+ * namespace's limit and IPPFVS_CONN_WAITING_MIN.
+ *
+ * Context: any.
+ * Return: true if the caller should unlink no entry.
+ */
+bool ippfvs_conn_waiting_full(const struct ippfvs_conn_table *table);
+
+#define IPPFVS_CONN_WAITING_MIN 16384
+
+#endif /* _IPPFVS_CONN_EVICT_H */
