@@ -30,6 +30,8 @@ BIG = 100_000
 USUAL = 65_536
 FIELD_MAX = 65_535
 BYTES = 6_000_000
+FAR, NEAR = 15, 9
+"""Up to a round trip of 2^FAR microseconds, a sender makes packets as large as it may."""
 RTM_NEWLINK, NLM_F_REQUEST, NLM_F_ACK = 16, 1, 4
 IFLA_GSO_MAX_SIZE, IFLA_GSO_IPV4_MAX_SIZE = 41, 63
 IPV4_SINCE = (6, 3)
@@ -93,8 +95,12 @@ def big_packets(farm: Farm, *, but_director: bool) -> Iterator[None]:
     try:
         for host, device in ends + ports:
             set_gso_size(host, device, BIG)
+        for host in farm.hosts.values():
+            host.sysctl("ipv4.tcp_tso_rtt_log", FAR)
         yield
     finally:
+        for host in farm.hosts.values():
+            host.sysctl("ipv4.tcp_tso_rtt_log", NEAR)
         for host, device in ends + ports:
             set_gso_size(host, device, USUAL)
 

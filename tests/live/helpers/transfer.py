@@ -12,6 +12,7 @@ from ippfvslab.netns import Host
 
 LIMIT_S = 90
 BLOCK = bytes(range(251)) * 261  # 64 KB in which no two kilobytes are equal
+BLOCKS_AT_ONCE = 32
 
 
 class TransferServer:
@@ -64,9 +65,13 @@ def exchange(client: Host, address: str, port: int, upload: int, download: int) 
 
 
 def _send(sock: socket.socket, count: int) -> None:
-    for _ in range(count // len(BLOCK)):
-        sock.sendall(BLOCK)
-    sock.sendall(BLOCK[: count % len(BLOCK)])
+    """Send COUNT bytes in few calls, so that the stack can make packets as large as it may."""
+    whole, rest = divmod(count, len(BLOCK))
+    while whole:
+        blocks = min(whole, BLOCKS_AT_ONCE)
+        sock.sendall(BLOCK * blocks)
+        whole -= blocks
+    sock.sendall(BLOCK[:rest])
 
 
 def _digest_of(count: int) -> bytes:
