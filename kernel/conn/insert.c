@@ -333,10 +333,10 @@ static int check_local_port(struct insertion *ins)
 {
 	const struct ippfvs_conn *conn = ins->conn;
 	spinlock_t *held = ippfvs_conn_table_lock(ins->table, ins->home);
-	const struct ippfvs_buckets *next;
+	const struct ippfvs_buckets *buckets;
 	struct ippfvs_tuple tuple = {};
+	bool collides = false;
 	spinlock_t *lock;
-	bool collides;
 	u32 hash;
 
 	lockdep_assert_held(&ins->table->tuple_lock);
@@ -346,9 +346,8 @@ static int check_local_port(struct insertion *ins)
 	lock = ippfvs_conn_table_lock(ins->table, hash);
 	if (lock != held)
 		spin_lock_nested(lock, SINGLE_DEPTH_NESTING);
-	next = rcu_dereference(ins->buckets->next);
-	collides = bucket_has_collision(ins->buckets, hash, conn) ||
-		   (next && bucket_has_collision(next, hash, conn));
+	for (buckets = ins->buckets; buckets && !collides; buckets = rcu_dereference(buckets->next))
+		collides = bucket_has_collision(buckets, hash, conn);
 	if (lock != held)
 		spin_unlock(lock);
 	if (!collides)
