@@ -72,17 +72,34 @@ static __be16 another_port(__be16 port)
 	return htons(first + reciprocal_scale(get_random_u32(), last - first + 1));
 }
 
+/* Return: the first excluded member whose connections may have another port, or NULL. */
+static const struct ippfvs_member *member_for_another_port(const struct ippfvs_pool *pool,
+							   const struct ippfvs_excluded *excluded)
+{
+	const struct ippfvs_member *member;
+	u32 i;
+
+	for (i = 0; i < excluded->n; i++) {
+		member = &pool->member[excluded->index[i]];
+		if (member->method == IPPFVS_METHOD_NAT && READ_ONCE(member->real->load.eligible))
+			return member;
+	}
+	return NULL;
+}
+
 /*
- * The client's port is in use at @member, and no other real server is left. So the real server gets
- * the connection from another port of the client.
+ * The client's port is in use at the real servers that were tried. So one of them gets the
+ * connection from another port of the client.
  */
 static noinline struct ippfvs_conn *add_conn_by_another_port(struct ippfvs_packet *pkt,
-							     const struct ippfvs_member *member)
+							     const struct ippfvs_pool *pool,
+							     const struct ippfvs_excluded *excluded)
 {
+	const struct ippfvs_member *member = member_for_another_port(pool, excluded);
 	struct ippfvs_conn *conn = ERR_PTR(-EADDRINUSE);
 	unsigned int tries;
 
-	if (member->method != IPPFVS_METHOD_NAT)
+	if (!member)
 		return conn;
 	for (tries = 0; tries < PORT_TRIES && conn == ERR_PTR(-EADDRINUSE); tries++)
 		conn = add_conn(pkt, member, another_port(pkt->wire.tuple.sport));
@@ -190,7 +207,7 @@ static enum ippfvs_verdict open_conn(struct ippfvs_packet *pkt, struct ippfvs_po
 	if (unlikely(conn == ERR_PTR(-EADDRINUSE))) {
 		if (!excluded.n)
 			return no_server(pkt, pool);
-		conn = add_conn_by_another_port(pkt, &pool->member[excluded.index[0]]);
+		conn = add_conn_by_another_port(pkt, pool, &excluded);
 	}
 	if (IS_ERR(conn))
 		return refuse_conn(pkt, PTR_ERR(conn));

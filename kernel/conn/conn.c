@@ -23,9 +23,6 @@
 #define CONFIRM_TIMES 3
 #define CONFIRM_GAP   (HZ / CONFIRM_TIMES + 1)
 
-/* How long an unconfirmed entry without handshake keeps its stamp if only the server sends. */
-#define REPLIES_GAP (2 * HZ)
-
 static struct kmem_cache *cache4, *cache6;
 
 /* Number of entries in all namespaces, including those that wait for their grace period. */
@@ -83,16 +80,17 @@ static bool has_handshake(const struct ippfvs_conn *conn)
 	return conn->protocol == IPPROTO_TCP && conn->two_way;
 }
 
-static u64 with_stamp_now(u64 word)
+/* Set the stamp of @word to @age jiffies ago. */
+static u64 with_stamp(u64 word, u32 age)
 {
-	u32 now = jiffies;
+	u32 stamp = jiffies - age;
 
-	return (u64)now << 32 | (u32)word;
+	return (u64)stamp << 32 | (u32)word;
 }
 
 static u64 first_word(u8 state, u16 position)
 {
-	return with_position(with_stamp_now(1ULL << IPPFVS_CONN_PACKETS_SHIFT | state), position);
+	return with_position(with_stamp(1ULL << IPPFVS_CONN_PACKETS_SHIFT | state, 0), position);
 }
 
 bool ippfvs_conn_entries_reached(u32 limit)
@@ -199,9 +197,12 @@ static enum ippfvs_side side_of(const struct ippfvs_conn *conn, enum ippfvs_conn
 	return conn->two_way ? IPPFVS_SIDE_CLIENT : IPPFVS_SIDE_CLIENT_ONLY;
 }
 
-static u32 idle_time(u64 word)
+/* Another CPU may have set a stamp that is newer than the jiffies that this CPU sees. */
+static s32 idle_time(u64 word)
 {
-	return (u32)jiffies - ippfvs_conn_word_stamp(word);
+	s32 idle = (u32)jiffies - ippfvs_conn_word_stamp(word);
+
+	return max(idle, 0);
 }
 
 static bool is_recent(u64 word)
@@ -220,6 +221,9 @@ static bool is_settled(u64 word, const struct ippfvs_conn *conn, enum ippfvs_sid
 		return false;
 	if (conn->protocol != IPPROTO_TCP)
 		return true;
+	/* The server's second SYN takes the confirmation back. */
+	if (side == IPPFVS_SIDE_SERVER && tcp_flags & IPPFVS_TCP_SYN)
+		return false;
 	return ippfvs_tcp_next(state, side, tcp_flags) == state &&
 	       ippfvs_tcp_is_near(ippfvs_conn_word_position(word), position, IPPFVS_TCP_SLACK);
 }
@@ -286,14 +290,19 @@ static bool note_segment(u64 *word, const struct ippfvs_conn *conn, enum ippfvs_
 }
 
 /*
- * Whether a packet that led from @word to @next renews the stamp. While times are counted, the stamp
- * is that of the last one.
+ * Set the stamp after a packet that led from @word to @next. While times are counted, the stamp is
+ * that of the last one. A reply then only keeps the entry alive, so that the next packet of the
+ * client still counts.
  */
-static bool renews_stamp(u64 word, u64 next, const struct ippfvs_conn *conn, enum ippfvs_side side)
+static u64 renew_stamp(u64 word, u64 next, const struct ippfvs_conn *conn, enum ippfvs_side side)
 {
 	if (has_handshake(conn) || ippfvs_conn_word_is_confirmed(next))
-		return !is_recent(word) || next != word;
-	return idle_time(word) >= (side == IPPFVS_SIDE_SERVER ? REPLIES_GAP : CONFIRM_GAP);
+		return is_recent(word) && next == word ? word : with_stamp(next, 0);
+	if (side != IPPFVS_SIDE_SERVER)
+		return idle_time(word) < CONFIRM_GAP ? next : with_stamp(next, 0);
+	if (idle_time(word) < CONFIRM_GAP + STAMP_INTERVAL)
+		return next;
+	return with_stamp(next, CONFIRM_GAP);
 }
 
 static noinline void record(struct ippfvs_conn *conn, enum ippfvs_side side, u8 tcp_flags,
@@ -310,8 +319,7 @@ static noinline void record(struct ippfvs_conn *conn, enum ippfvs_side side, u8 
 			next = note_packet(word, conn, side, 0);
 		else if (!note_segment(&next, conn, side, tcp_flags, position))
 			return;
-		if (renews_stamp(word, next, conn, side))
-			next = with_stamp_now(next);
+		next = renew_stamp(word, next, conn, side);
 		if (next == word)
 			return;
 	} while (!atomic64_try_cmpxchg(&conn->state, (s64 *)&word, next));

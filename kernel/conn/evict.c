@@ -171,7 +171,7 @@ static void free_evicted(struct rcu_head *rcu)
 
 static void free_later(struct ippfvs_conn_evicted *batch)
 {
-	call_rcu(&batch->rcu, free_evicted);
+	call_rcu_hurry(&batch->rcu, free_evicted);
 }
 
 bool ippfvs_conn_waiting_full(const struct ippfvs_conn_table *table)

@@ -417,6 +417,8 @@ struct ippfvs_conn *ippfvs_conn_add(struct ippfvs_conn_table *table,
 	ins.conn = ippfvs_conn_create(plan, table->config);
 	if (IS_ERR(ins.conn)) {
 		percpu_counter_dec(&table->conns);
+		ippfvs_conn_evict(table, plan->hash); /* the memory serves the next attempt */
+		WRITE_ONCE(table->no_memory, true);
 		return ins.conn;
 	}
 

@@ -255,19 +255,31 @@ static u32 state_timeout(const struct ippfvs_conn_table *table, u8 state)
 	return READ_ONCE(table->config->timeout[state]);
 }
 
+/*
+ * The longest timeout of an unconfirmed connection. If the director sees only the client, an
+ * established connection may be idle from its beginning (a pool of connections to a database). It
+ * is not taken for a spoofed one before the table fills.
+ */
+static u32 unconfirmed_timeout(const struct ippfvs_conn *conn, u64 word, u32 pressure)
+{
+	if (ippfvs_conn_word_packets(word) >= IPPFVS_CONN_PACKETS_MAX)
+		return UNCONFIRMED_TIMEOUT;
+	if (!conn->two_way && ippfvs_conn_word_state(word) == IPPFVS_STATE_ESTABLISHED && !pressure)
+		return UNCONFIRMED_TIMEOUT;
+	return STRANGER_TIMEOUT;
+}
+
 u32 ippfvs_conn_timeout(const struct ippfvs_conn_table *table, const struct ippfvs_conn *conn,
 			u64 word)
 {
 	u32 timeout = state_timeout(table, ippfvs_conn_word_state(word));
+	u32 pressure = READ_ONCE(table->pressure);
 
 	if (READ_ONCE(conn->real->removed))
 		timeout = min(timeout, state_timeout(table, IPPFVS_STATE_TIME_WAIT));
 	if (!ippfvs_conn_word_is_confirmed(word))
-		timeout = min_t(u32, timeout,
-				ippfvs_conn_word_packets(word) < IPPFVS_CONN_PACKETS_MAX ?
-					STRANGER_TIMEOUT :
-					UNCONFIRMED_TIMEOUT);
-	return timeout - (u64)timeout * READ_ONCE(table->pressure) / IPPFVS_CONN_PRESSURE_UNIT;
+		timeout = min(timeout, unconfirmed_timeout(conn, word, pressure));
+	return timeout - (u64)timeout * pressure / IPPFVS_CONN_PRESSURE_UNIT;
 }
 
 static bool count_tombstone(struct ippfvs_conn_table *table)

@@ -54,6 +54,7 @@ struct ippfvs_conn_lock {
  * @work: the worker: expiry, resize and freeing
  * @position: hash up to which the worker has looked for expired entries
  * @pressure: how full the table is, 0 to IPPFVS_CONN_PRESSURE_MAX; the worker updates it
+ * @no_memory: no entry could be allocated since the worker has updated @pressure
  * @resize_pending: the table is overfull, and the worker will resize it
  *
  * The members that each packet reads come first, in cache lines that are seldom written.
@@ -77,6 +78,7 @@ struct ippfvs_conn_table {
 	struct delayed_work work;
 	u32 position;
 	u32 pressure;
+	bool no_memory;
 	bool resize_pending;
 };
 

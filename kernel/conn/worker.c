@@ -107,7 +107,7 @@ static void free_after_grace_period(struct ippfvs_conn_table *table, struct ippf
 	(*batch)->table = table;
 	(*batch)->conn[(*batch)->n++] = conn;
 	if ((*batch)->n == BATCH) {
-		call_rcu(&(*batch)->rcu, free_batch);
+		call_rcu_hurry(&(*batch)->rcu, free_batch);
 		*batch = NULL;
 	}
 }
@@ -189,7 +189,7 @@ static void sweep_array(struct ippfvs_conn_table *table, struct ippfvs_buckets *
 			cond_resched();
 	}
 	if (batch)
-		call_rcu(&batch->rcu, free_batch);
+		call_rcu_hurry(&batch->rcu, free_batch);
 }
 
 /* End idle entries and free dead ones whose hash is from @first to @end - 1. */
@@ -366,6 +366,10 @@ static void update_pressure(struct ippfvs_conn_table *table)
 			      ippfvs_config_conn_max(table->config));
 	u32 all = pressure_of(ippfvs_conn_entries(), ippfvs_config_conn_limit(table->config));
 
+	if (READ_ONCE(table->no_memory)) {
+		WRITE_ONCE(table->no_memory, false);
+		own = IPPFVS_CONN_PRESSURE_MAX;
+	}
 	WRITE_ONCE(table->pressure, max(own, all));
 }
 

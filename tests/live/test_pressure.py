@@ -186,7 +186,7 @@ def test_a_client_is_confirmed_by_several_packets_over_a_second(
         serve(lvs, wires, farm.method)
         opening = PacketSpec(wires.client, wires.vip, TCP, 4000, VIRTUAL_PORT)
         more = opening.changed(flags=ACK)
-        wires.to_vip(opening.raw, more.raw)
+        wires.to_vip(opening.raw)
         _until_expiry(lvs, _in_a_minute)
         wires.to_vip(*[more.raw] * 20)
         _until_expiry(lvs, lambda seconds: QUARTER - LIMIT_S < seconds <= QUARTER)
