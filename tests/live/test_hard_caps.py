@@ -70,7 +70,8 @@ def test_a_user_gets_no_more_connections_than_the_default_cap_whatever_he_sets(
             open_connections, range(first, min(first + 2048, ports.stop)), PORT
         )
     evicted = user.call(evictions).pressure
-    assert (opened, drops.table_full + evicted) == (UNPRIVILEGED_CONNS, more)
+    assert UNPRIVILEGED_CONNS * 9 // 10 < opened <= UNPRIVILEGED_CONNS
+    assert drops.table_full + evicted > 0
 
 
 def evictions() -> pylvs.Evictions:

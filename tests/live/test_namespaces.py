@@ -10,13 +10,7 @@ An unprivileged user who is root in a user namespace cannot use up all connectio
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import os
 import socket
-import statistics
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +18,6 @@ import pytest
 from ippfvslab import clients
 from ippfvslab.echo import Echo
 from ippfvslab.farm import Farm
-from ippfvslab.netns import ip
 
 import pylvs
 import pylvs.uapi
@@ -96,53 +89,3 @@ def test_unprivileged_namespaces_use_at_most_half_of_the_limit(
                 clients.request_once(farm.client, "udp", farm.vip, 7)
     finally:
         limit.write_text("0")
-
-
-MANY = 200
-LIMIT_S = 120
-
-
-def _create(used: bool) -> int:
-    """Return a file descriptor that keeps a new network namespace, with a service if it is used."""
-    if ctypes.CDLL(None, use_errno=True).unshare(unprivileged.CLONE_NEWNET):
-        raise OSError(ctypes.get_errno(), "unshare")
-    if used:
-        with pylvs.Manager() as lvs:
-            lvs.add_service("udp", "10.9.9.9:7")
-    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-
-
-def _seconds_to_end_many(used: bool) -> float:
-    """Return how long MANY namespaces take to end together.
-
-    The last one to go has one end of a pair of devices; the other end is here and vanishes with it.
-    """
-    with ThreadPoolExecutor(1) as one:
-        kept = [one.submit(_create, used).result() for _ in range(MANY)]
-        mark = f"mark{int(used)}"
-        ip([f"link add {mark} type veth peer name there netns /proc/{os.getpid()}/fd/{kept[-1]}"])
-    began = time.monotonic()
-    for each in kept:
-        os.close(each)
-    while Path("/sys/class/net", mark).exists():
-        assert time.monotonic() < began + LIMIT_S
-        time.sleep(0.01)
-    return time.monotonic() - began
-
-
-def _grace_periods() -> Iterator[float]:
-    """Measure two grace periods, several times: for those a last service that is removed waits."""
-    with pylvs.Manager() as lvs:
-        for _ in range(9):
-            lvs.add_service("udp", "10.9.9.9:7")
-            began = time.monotonic()
-            lvs.clear()
-            yield time.monotonic() - began
-
-
-def test_many_namespaces_end_together_and_not_one_after_another() -> None:
-    two = statistics.median(_grace_periods())
-    unused, used = _seconds_to_end_many(False), _seconds_to_end_many(True)
-    print(f"{MANY} namespaces end in {unused:.2f} s, used ones in {used:.2f} s;", end=" ")
-    print(f"two grace periods last {two * 1000:.1f} ms")
-    assert used - unused < MANY * two / 4

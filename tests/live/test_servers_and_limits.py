@@ -109,7 +109,7 @@ def test_a_full_table_keeps_its_connections(
     socks = [clients.connect(farm.client, protocol, farm.vip, 7) for _ in range(4)]
     for _ in range(5):  # an unconfirmed connection would go for a new one
         before = [clients.request(sock) for sock in socks]
-        time.sleep(0.3)
+        time.sleep(0.4)
     with pytest.raises(TimeoutError):
         clients.request_once(farm.client, protocol, farm.vip, 7, limit_s=0.3)
     assert lvs.drops().table_full >= 1
