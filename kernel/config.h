@@ -14,8 +14,9 @@ struct mem_cgroup;
  *	packet can reach the namespace's table
  * @unprivileged: another user namespace than the initial one owns the namespace; never
  *	changes
- * @default_method: enum ippfvs_method of a real server given without a port
- * @conn_max: most connections; 0: ippfvs_config_conn_max() computes it from the memory
+ * @default_method: enum ippfvs_method of a real server that is added without a port
+ * @conn_max: maximum number of connections; with 0, ippfvs_config_conn_max() computes it from the
+ *	size of the memory
  * @conn_cap: hard cap of the connections, whatever @conn_max says; 0: none
  * @service_cap: hard cap of the services; 0: none
  * @real_cap: hard cap of the real servers of all services; 0: none
@@ -25,8 +26,8 @@ struct mem_cgroup;
  * Whoever owns the namespace may change its settings, but not its hard caps: these are
  * changed only from the initial user namespace.
  *
- * Fields are single words. They are written with WRITE_ONCE() under the namespace's
- * lock, and read with READ_ONCE() without it.
+ * Each field except @memcg is a single word that is written with WRITE_ONCE() under the namespace's
+ * lock and read with READ_ONCE() without it. @memcg is written only while no packet can read it.
  */
 struct ippfvs_config {
 	struct mem_cgroup *memcg;

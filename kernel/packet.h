@@ -19,7 +19,7 @@ enum ippfvs_verdict {
 	IPPFVS_PASS,	   /* the packet continues through the stack */
 	IPPFVS_DROP,	   /* dropped and counted; the caller frees it */
 	IPPFVS_STOLEN,	   /* sent or freed already */
-	IPPFVS_RESCHEDULE, /* the connection has ended; the packet may open another one */
+	IPPFVS_RESCHEDULE, /* the connection has ended, or the rules have changed; schedule the packet again */
 };
 
 /* The hook at which the packet is. The values are those of enum nf_inet_hooks (hook.c). */

@@ -73,8 +73,8 @@ static __be16 another_port(__be16 port)
 }
 
 /*
- * The client's port is in use at @member, and no other real server is left. So the real server gets
- * the connection from another port of the client.
+ * The client's port is in use at @member and at the other real servers that were tried. So @member
+ * gets the connection from another port of the client's address.
  */
 static noinline struct ippfvs_conn *add_conn_by_another_port(struct ippfvs_packet *pkt,
 							     const struct ippfvs_member *member)
@@ -115,8 +115,8 @@ static bool is_link_local(const struct ippfvs_packet *pkt)
 }
 
 /*
- * A packet from a link-local address must not leave its link (RFC 4291, 2.5.6). By VS-NAT it would
- * get no reply even there, because the server would send the reply to the client directly.
+ * A packet from a link-local address must not leave its link (RFC 4291, 2.5.6). With VS-NAT not
+ * even a server on the same link works, because it replies to the client directly.
  */
 static bool is_beyond_scope(const struct ippfvs_packet *pkt, const struct ippfvs_member *member)
 {
@@ -174,7 +174,10 @@ static enum ippfvs_verdict open_conn(struct ippfvs_packet *pkt, struct ippfvs_po
 	struct ippfvs_excluded excluded = {};
 	const struct ippfvs_member *member;
 
-	/* If a server's replies could not be told from those of another connection, try another. */
+	/*
+	 * If the replies of a real server would have the same five-tuple as those of another
+	 * connection, try another real server.
+	 */
 	do {
 		member = ippfvs_pool_pick(pool, &flow, &excluded);
 		if (unlikely(!member))
@@ -266,7 +269,7 @@ enum ippfvs_verdict ippfvs_schedule_early(struct ippfvs_packet *pkt)
 
 	if (!may_open(pkt) || !ippfvs_early_allowed(pkt))
 		return IPPFVS_PASS;
-	/* For a service on all ports, the check for clients on the director needs LOCAL_IN. */
+	/* For a service on all ports, the check for sockets of the director needs LOCAL_IN. */
 	service = lookup_service(pkt);
 	if (!service || !service->key.port)
 		return IPPFVS_PASS;

@@ -16,8 +16,8 @@
 #include <net/route.h>
 
 /*
- * Whether the packet would be sent to a router on the link where it came from. If a host behind the
- * director had the address, another route would lead there.
+ * Return: true if the route of the packet leads to a router on the link from which it came. If
+ * another host has the address, the route leads elsewhere.
  */
 static bool returns(const struct ippfvs_packet *pkt)
 {
@@ -51,7 +51,10 @@ enum ippfvs_verdict ippfvs_unserved(struct ippfvs_packet *pkt)
 	return ippfvs_reject(pkt, IPPFVS_DROP_NO_SERVICE);
 }
 
-/* Read what follows needs. The stack has checked the network header, and extensions are left out. */
+/*
+ * Fill the fields of @pkt->wire that the functions below need. The stack has checked the network
+ * header. IPv6 extension headers are not read.
+ */
 static void read_network(struct ippfvs_packet *pkt, u8 family)
 {
 	struct ippfvs_wire *wire = &pkt->wire;

@@ -79,7 +79,8 @@ class Token(NamedTuple):
         return error
 
     def convert(self, make: Callable[..., T], *arguments: object, place: int = 0) -> T:
-        """Return what make() returns. An error of it is about the value at a place."""
+        """Return what make() returns. If it raises InvalidValue, the error names the value at this
+        position."""
         try:
             return make(*arguments)
         except InvalidValue as error:

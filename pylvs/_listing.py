@@ -119,7 +119,7 @@ def rules(services: Iterable[ServiceInfo]) -> Iterator[str]:
 
 
 def faults(services: Iterable[ServiceInfo]) -> Iterator[str]:
-    """Yield a sentence for each real server that cannot work with the addresses of now."""
+    """Yield a warning for each real server that cannot work with the present addresses."""
     for service in services:
         for real in service.reals:
             if real.fault is not None:

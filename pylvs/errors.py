@@ -105,7 +105,8 @@ class AddressNotUsable(Refused):
 
 
 class TooMany(Refused):
-    """The maximum number of services, or of real servers, is reached."""
+    """The maximum number of services or of real servers, or a hard cap of the namespace, is
+    reached."""
 
 
 class ModuleNotLoaded(Error):

@@ -189,8 +189,8 @@ static inline struct ippfvs_conn *ippfvs_bucket_conn(const struct ippfvs_bucket 
  * ippfvs_buckets_create() - allocate an empty array
  * @bits: binary logarithm of the number of buckets
  *
- * The memory is charged to the active memory cgroup: that of the caller, or for a resize, which runs
- * in a kernel thread, the one that the connections are charged to.
+ * The memory is charged to the active memory cgroup: the caller's, or during a resize the one that
+ * connections are charged to (worker.c).
  *
  * Context: process.
  * Return: the array, or NULL if there is no memory.

@@ -71,10 +71,10 @@ static inline enum ippfvs_conn_end ippfvs_conn_dest(enum ippfvs_conn_dir dir)
  * @family: IPPFVS_FAMILY_*
  * @method: enum ippfvs_method; a later change of the real server's method does not alter it
  * @two_way: replies pass the director
- * @by_tuple: linked in the five-tuple index and not at its client (insert.c)
+ * @by_tuple: the entry is linked in the five-tuple index and not at its client (insert.c)
  * @link: number of the link to the client (forward/link.h), or 0
- * @ip: IPv4 addresses by enum ippfvs_conn_end
- * @ip6: IPv6 addresses by enum ippfvs_conn_end; such an entry is longer
+ * @ip: IPv4 addresses, indexed by enum ippfvs_conn_end
+ * @ip6: IPv6 addresses, indexed by enum ippfvs_conn_end; an IPv6 entry has more than 64 bytes
  *
  * Everything except @state is written before the entry is linked, and never changes afterwards.
  */
@@ -98,15 +98,15 @@ struct ippfvs_conn {
 
 /*
  * The state word: jiffies of the last packet in the upper 32 bits, the TCP position of the client
- * (tcp_state.h) in bits 16 to 31, the number of the client's packets in bits 12 to 14, flags in bits
- * 8 to 11, times of the client's packets in bits 5 and 6, and the state in bits 0 to 4. Bits 0 to 3
- * alone are the enum ippfvs_state. It is changed by compare-and-swap, so that no update is lost
- * between a packet and the worker.
+ * (tcp_state.h) in bits 16 to 31, the number of the client's packets in bits 12 to 14 (at most 4;
+ * it stays 1 if a handshake can be seen), flags in bits 8 to 11, times of the client's packets in
+ * bits 5 and 6, and the state in bits 0 to 4. Bits 0 to 3 alone are the enum ippfvs_state. It is
+ * changed by compare-and-swap, so that no update is lost between a packet and the worker.
  *
  * A connection is unconfirmed until its client is known to exist. Such an entry expires early, and
  * goes first when the table is full. A spoofed source address must not be confirmed:
  * - TCP, if replies pass the director: the server has replied, and then the client has sent an ACK.
- *   A SYN-ACK after it means that the server does not accept the ACK.
+ *   A later SYN-ACK shows that the server has not accepted the ACK, and revokes the confirmation.
  * - Otherwise: the client has sent packets at four times over at least a second (conn.c).
  */
 #define IPPFVS_CONN_F_DEAD	(1ULL << 8)  /* lookups skip the entry, which waits to be freed */

@@ -14,9 +14,9 @@
 #include <linux/slab.h>
 
 /*
- * Bounds of a search. The best of several candidates is nearly the oldest of all. The number of
- * entries bounds the time if nearly all connections are confirmed, and the number of buckets bounds
- * it if nearly all buckets are empty.
+ * Bounds of a search. The longest idle of eight candidates is a good approximation of the longest
+ * idle of all. ENTRIES_MAX bounds the time of a search among confirmed connections, BUCKETS_MAX
+ * that among empty buckets.
  */
 #define CANDIDATES_WANTED 8
 #define ENTRIES_MAX	  32
@@ -29,13 +29,13 @@
 #define BATCH 60
 
 /**
- * struct ippfvs_conn_evicted - evicted entries of one CPU, until the last reader has left
+ * struct ippfvs_conn_evicted - evicted entries of one CPU, which wait for their grace period
  * @rcu: frees them after a grace period
  * @table: the table, which outlives all RCU callbacks
  * @n: the number of entries
  * @conn: the entries
  *
- * Whoever takes it from its place by xchg() owns it.
+ * The CPU that takes the pointer by xchg() owns the batch.
  */
 struct ippfvs_conn_evicted {
 	struct rcu_head rcu;
@@ -138,7 +138,7 @@ static void search_chain(struct search *search, const struct ippfvs_bucket *firs
 	}
 }
 
-/* From the bucket of @hash on, and round at the end of the array. */
+/* Search from the bucket of @hash on. After the last bucket, continue with the first. */
 static void search_array(struct search *search, const struct ippfvs_buckets *buckets, u32 hash)
 {
 	u32 n = min(1U << buckets->bits, (unsigned int)BUCKETS_MAX);

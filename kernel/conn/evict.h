@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Eviction: when a limit is reached, a new connection takes the place of an unconfirmed one. */
+/*
+ * Eviction: when a limit is reached, a new connection replaces one that is dead, closed or
+ * unconfirmed.
+ */
 #ifndef _IPPFVS_CONN_EVICT_H
 #define _IPPFVS_CONN_EVICT_H
 
@@ -31,8 +34,8 @@ void ippfvs_conn_evict_flush(struct ippfvs_conn_table *table);
  * ippfvs_conn_waiting_full() - whether no more entries may wait for their grace period
  * @table: of the namespace
  *
- * Entries that are unlinked but not freed do not count as connections. They may be an eighth of the
- * namespace's limit and IPPFVS_CONN_WAITING_MIN.
+ * Entries that are unlinked but not freed do not count as connections. Their number is limited to
+ * an eighth of the namespace's limit plus IPPFVS_CONN_WAITING_MIN.
  *
  * Context: any.
  * Return: true if the caller should unlink no entry.

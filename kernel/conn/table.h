@@ -147,9 +147,10 @@ struct ippfvs_conn *ippfvs_conn_lookup_by_tuple(const struct ippfvs_conn_table *
  * @word: its state word
  *
  * A connection whose real server was removed gets at most the timeout of TIME_WAIT: long enough to
- * answer its client with RST and to drop the server's late packets. An unconfirmed connection gets at
- * most a minute, or 15 minutes if its client has sent several packets. All timeouts shrink while the
- * table is more than half full, to an eighth when it is full.
+ * answer its client with RST and to drop the server's late packets. An unconfirmed connection gets
+ * at most a minute, or 15 minutes if no handshake can be seen and its client has sent
+ * IPPFVS_CONN_PACKETS_MAX packets. All timeouts shrink while the table is more than half full, to
+ * an eighth when it is full.
  *
  * Context: any.
  * Return: jiffies.

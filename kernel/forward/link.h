@@ -50,7 +50,8 @@ struct ippfvs_links *ippfvs_links_create(void);
  * ippfvs_link_learn() - the link of a new connection
  * @pkt: its first packet, at the hook that schedules it
  *
- * If there are too many links, a mark is forgotten. A VRF must not be.
+ * If no further link fits, the mark is dropped. A VRF is never dropped: then the connection is
+ * refused.
  *
  * Context: RCU, bottom halves off.
  * Return: its number, or -ENOSPC if it cannot be remembered.

@@ -97,7 +97,7 @@ static __always_inline void note_forwarding(struct ippfvs_packet *pkt, const str
 
 #ifdef CONFIG_NET_SWITCHDEV
 
-/* Whether the hardware has routed the packet already, and gave it to the host for other reasons. */
+/* Return: true if a switch has already routed the packet, and the host got only a copy. */
 static bool is_forwarded_by_hardware(const struct sk_buff *skb)
 {
 	return skb->offload_l3_fwd_mark;
@@ -112,7 +112,7 @@ static bool is_forwarded_by_hardware(const struct sk_buff *skb)
 
 #endif
 
-/* The stack would send to the packet's own address, unless its route has another next hop. */
+/* Give the packet a route whose next hop is @real, which is not the packet's destination. */
 static bool set_next_hop(struct ippfvs_packet *pkt, const struct ippfvs_real *real)
 {
 	struct dst_entry *dst = ippfvs_route_by_next_hop(pkt->net, real);

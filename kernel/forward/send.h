@@ -149,7 +149,8 @@ static __always_inline enum ippfvs_verdict ippfvs_path_open(struct ippfvs_packet
  * ippfvs_send() - send a packet by a route whose reference is consumed
  * @pkt: the packet, complete
  * @dst: the route
- * @mtu: ippfvs_send_mtu() of @dst, or for a tunnel's outer packet dst_mtu()
+ * @mtu: ippfvs_send_mtu() of @dst; dst_mtu() for packets that the director itself sends: outer
+ *	packets of a tunnel, echo replies
  *
  * The packet is given directly to the neighbour. The stack sends it only if it must be fragmented
  * or the route is special.

@@ -82,7 +82,7 @@ static void warn_unrouted(struct genl_info *info, const struct ippfvs_service_ke
 	if (!ippfvs_check_routed(genl_info_net(info), key))
 		NL_SET_ERR_MSG(
 			info->extack,
-			"no route leads to the virtual address, so the stack drops its packets: ip route add local VIP dev lo");
+			"no route leads to the virtual address: add one with ip route add local VIP dev lo");
 }
 
 /* Add the service of @spec and send the event. Return the service or ERR_PTR. */

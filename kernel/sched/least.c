@@ -93,8 +93,8 @@ static void consider_rivals(const struct ippfvs_sched_view *view, const struct l
 }
 
 /*
- * The best of the others has lost only to real servers that must be avoided: to @winner or to one
- * that is excluded. So one of these has met it as a rival.
+ * The best remaining real server has lost only to @winner or to an excluded one. So it is among the
+ * winners that these have met on their way to the root.
  */
 static noinline int pick_another(const struct ippfvs_sched_view *view,
 				 const struct least_tree *tree, u32 winner,

@@ -5,7 +5,7 @@
 #define ROOT   1
 #define GOLDEN 2654435769u /* 2^32 / ((1 + sqrt(5)) / 2): multiples spread evenly modulo 2^32 */
 
-/* A real server that is drawn while its eligible word changes is drawn at most this often. */
+/* Maximum number of draws. A drawn real server is refused only while its eligible word changes. */
 #define TRIES 8
 
 size_t ippfvs_shares_size(u32 n)
@@ -56,7 +56,10 @@ static u32 sum_below(const struct ippfvs_shares *shares, u32 node,
 	return sum;
 }
 
-/* Return the index of the real server to which the place @place of @shares belongs. */
+/*
+ * Return the index of the real server that owns slot @slot. The slots are numbered by the sums of
+ * the tree.
+ */
 static u32 owner_of_place(const struct ippfvs_shares *shares, u32 place,
 			  const struct ippfvs_excluded *excluded)
 {

@@ -206,7 +206,7 @@ enum ippfvs_refusal ippfvs_check_conn_max(u32 conn_max, u32 conn_cap)
 	return IPPFVS_REFUSAL_NONE;
 }
 
-/* Equal elements keep the order that they have in the array. */
+/* Elements with equal keys keep their order in the array. */
 static int compare_positions(const void *a, const void *b)
 {
 	return a < b ? -1 : 1;

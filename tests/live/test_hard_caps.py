@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Whoever is root only in namespaces of his own cannot use more kernel memory than the host allows.
+"""Root of an unprivileged user namespace cannot use more kernel memory than the host allows.
 
     client 10.9.9.9 (also the VIP) ── away ── 10.9.9.2        see helpers/unprivileged.py
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A virtual address that only services have is answered for at its other ports, and never loops.
+"""Packets to other ports of a virtual address that no host has are answered and never loop.
 
 client ── router ── director ── server1, server2        the farm of VS-NAT
           route: VIP via director, whose default route leads to the router
