@@ -108,7 +108,7 @@ static bool has_no_listener(const struct ippfvs_packet *pkt, const struct ippfvs
 	       !ippfvs_local_has_socket(pkt, &member->real->addr, real_port(member, pkt));
 }
 
-static bool is_link_local(const struct ippfvs_packet *pkt)
+static bool client_is_link_local(const struct ippfvs_packet *pkt)
 {
 	return !ippfvs_packet_ipv4(pkt) &&
 	       (pkt->wire.tuple.saddr.word[0] & htonl(0xffc00000)) == htonl(0xfe800000);
@@ -122,7 +122,7 @@ static bool is_beyond_scope(const struct ippfvs_packet *pkt, const struct ippfvs
 {
 	const struct ippfvs_route *route;
 
-	if (likely(!is_link_local(pkt)) || member->method == IPPFVS_METHOD_LOCAL)
+	if (likely(!client_is_link_local(pkt)) || member->method == IPPFVS_METHOD_LOCAL)
 		return false;
 	route = ippfvs_route_to_real(pkt->net, member->real);
 	return member->method == IPPFVS_METHOD_NAT || !route || route->dst->dev != pkt->in;

@@ -18,7 +18,7 @@
 
 /*
  * Without a handshake, a client is confirmed by packets at CONFIRM_TIMES times after the first
- * packet. Two of these times are at least CONFIRM_GAP jiffies apart.
+ * packet. Each of them is at least CONFIRM_GAP jiffies after the one before it.
  */
 #define CONFIRM_TIMES 3
 #define CONFIRM_GAP   (HZ / CONFIRM_TIMES + 1)
@@ -215,8 +215,8 @@ static bool is_recent(u64 word)
 /*
  * Return: true if a packet at @position changes nothing in @word. If it is false, record() decides.
  */
-static bool is_settled(u64 word, const struct ippfvs_conn *conn, enum ippfvs_side side,
-		       u8 tcp_flags, u16 position)
+static bool changes_nothing(u64 word, const struct ippfvs_conn *conn, enum ippfvs_side side,
+			    u8 tcp_flags, u16 position)
 {
 	u8 state = ippfvs_conn_word_tcp(word);
 
@@ -335,7 +335,7 @@ void ippfvs_conn_advance(struct ippfvs_conn *conn, enum ippfvs_conn_dir dir, u8 
 	enum ippfvs_side side = side_of(conn, dir);
 	u16 position = ippfvs_tcp_position(sequence);
 
-	if (likely(is_settled(ippfvs_conn_word_read(conn), conn, side, tcp_flags, position)))
+	if (likely(changes_nothing(ippfvs_conn_word_read(conn), conn, side, tcp_flags, position)))
 		return;
 	record(conn, side, tcp_flags, position);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Eviction. The search reads entries under RCU, without a lock. The victim is ended by
- * compare-and-swap on the state word that was judged, so a connection that is confirmed meanwhile
- * stays. It is unlinked at once, and waits for its grace period in a batch of this CPU.
+ * compare-and-swap on the state word that the search has read, so a connection that is confirmed
+ * meanwhile stays. It is unlinked at once, and waits for its grace period in a batch of this CPU.
  */
 #include "evict.h"
 
@@ -49,7 +49,7 @@ enum rank {
 	RANK_KEEP,	  /* confirmed, or a tombstone */
 	RANK_UNCONFIRMED, /* several packets have come */
 	RANK_CLOSED,	  /* in TIME_WAIT or CLOSED */
-	RANK_STRANGER,	  /* few packets have come */
+	RANK_NEW,	  /* few packets have come */
 	RANK_DEAD,	  /* it has ended already */
 };
 
@@ -83,7 +83,7 @@ static enum rank rank_of(u64 word)
 		return RANK_DEAD;
 	if (!ippfvs_conn_word_is_confirmed(word) &&
 	    ippfvs_conn_word_packets(word) < IPPFVS_CONN_PACKETS_MAX)
-		return RANK_STRANGER;
+		return RANK_NEW;
 	if (state == IPPFVS_STATE_TIME_WAIT || state == IPPFVS_STATE_CLOSED)
 		return RANK_CLOSED;
 	return ippfvs_conn_word_is_confirmed(word) ? RANK_KEEP : RANK_UNCONFIRMED;
@@ -97,7 +97,7 @@ static u64 score_of(enum rank rank, u64 word)
 	return (u64)rank << 32 | (u32)max(idle, 0);
 }
 
-static void judge(struct search *search, struct ippfvs_conn *conn)
+static void consider(struct search *search, struct ippfvs_conn *conn)
 {
 	u64 word = ippfvs_conn_word_read(conn);
 	enum rank rank = rank_of(word);
@@ -131,7 +131,7 @@ static void search_chain(struct search *search, const struct ippfvs_bucket *firs
 		for (i = 0; i < IPPFVS_BUCKET_SLOTS; i++) {
 			slot = READ_ONCE(bucket->slot[i]);
 			if (slot && ippfvs_slot_dir(slot) == IPPFVS_CONN_IN)
-				judge(search, ippfvs_slot_conn(slot));
+				consider(search, ippfvs_slot_conn(slot));
 		}
 		if (is_over(search))
 			return;

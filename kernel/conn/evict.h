@@ -10,7 +10,7 @@
 
 /**
  * ippfvs_conn_evict() - make room for a new connection
- * @table: of the namespace; it or all tables together have reached their limit
+ * @table: the namespace's table; it or all tables together have reached their limit
  * @hash: where to begin the search; the hash of the new connection
  *
  * A confirmed connection is never ended, unless it is closed already.
@@ -22,7 +22,7 @@ bool ippfvs_conn_evict(struct ippfvs_conn_table *table, u32 hash);
 
 /**
  * ippfvs_conn_evict_flush() - free the entries that every CPU has evicted so far
- * @table: of the namespace
+ * @table: the namespace's table
  *
  * They are freed after a grace period. Without this call a CPU would keep its last ones.
  *
@@ -32,7 +32,7 @@ void ippfvs_conn_evict_flush(struct ippfvs_conn_table *table);
 
 /**
  * ippfvs_conn_waiting_full() - whether no more entries may wait for their grace period
- * @table: of the namespace
+ * @table: the namespace's table
  *
  * Entries that are unlinked but not freed do not count as connections. Their number is limited to
  * an eighth of the namespace's limit plus IPPFVS_CONN_WAITING_MIN.

@@ -13,7 +13,7 @@
  * Maximum timeouts of unconfirmed connections whose client has sent fewer than
  * IPPFVS_CONN_PACKETS_MAX packets, and of the others.
  */
-#define STRANGER_TIMEOUT    (60 * HZ)
+#define NEW_TIMEOUT	    (60 * HZ)
 #define UNCONFIRMED_TIMEOUT (900 * HZ)
 
 /* Hashes */
@@ -268,7 +268,7 @@ u32 ippfvs_conn_timeout(const struct ippfvs_conn_table *table, const struct ippf
 	if (!ippfvs_conn_word_is_confirmed(word))
 		timeout = min_t(u32, timeout,
 				ippfvs_conn_word_packets(word) < IPPFVS_CONN_PACKETS_MAX ?
-					STRANGER_TIMEOUT :
+					NEW_TIMEOUT :
 					UNCONFIRMED_TIMEOUT);
 	return timeout - (u64)timeout * READ_ONCE(table->pressure) / IPPFVS_CONN_PRESSURE_UNIT;
 }

@@ -84,7 +84,14 @@ struct ippfvs_conn_table {
 #define IPPFVS_CONN_PRESSURE_UNIT 64
 #define IPPFVS_CONN_PRESSURE_MAX  56
 
-/* The lock that covers the bucket of @hash. */
+/**
+ * ippfvs_conn_table_lock() - get the lock that covers the bucket of a hash
+ * @table: the table
+ * @hash: the hash
+ *
+ * Context: any.
+ * Return: the lock.
+ */
 static inline spinlock_t *ippfvs_conn_table_lock(struct ippfvs_conn_table *table, u32 hash)
 {
 	return &table->lock[hash >> (32 - IPPFVS_CONN_LOCKS_SHIFT)].lock;
@@ -160,7 +167,7 @@ u32 ippfvs_conn_timeout(const struct ippfvs_conn_table *table, const struct ippf
 
 /**
  * ippfvs_conn_unlink() - remove an entry from the table
- * @table: of the namespace
+ * @table: the namespace's table
  * @conn: a dead entry
  *
  * Context: RCU, or nobody else can unlink entries. It takes locks of the table.
@@ -170,8 +177,8 @@ bool ippfvs_conn_unlink(struct ippfvs_conn_table *table, struct ippfvs_conn *con
 
 /**
  * ippfvs_conn_evictions_read() - read how many connections ended for new ones
- * @table: of the namespace
- * @counts: gets IPPFVS_EVICTION_MAX + 1 numbers by enum ippfvs_eviction, since the last zeroing
+ * @table: the namespace's table
+ * @counts: result; IPPFVS_EVICTION_MAX + 1 numbers by enum ippfvs_eviction, since the last zeroing
  *
  * Context: any.
  */

@@ -66,7 +66,9 @@ void ippfvs_conn_worker_exit(void)
 	destroy_workqueue(wq);
 }
 
-/* The caller is the table's worker, or the worker is stopped, so nobody else replaces the array. */
+/*
+ * The caller is the table's worker, or the worker is stopped, so nothing else replaces the array.
+ */
 static struct ippfvs_buckets *own_buckets(const struct ippfvs_conn_table *table)
 {
 	return rcu_dereference_raw(table->buckets);
@@ -140,15 +142,15 @@ static bool expire(struct ippfvs_conn_table *table, struct ippfvs_conn *conn)
  * An insertion may evict the entry at any time, so it is read under RCU.
  * Return: the entry of the slot if it has ended and is unlinked now, or NULL.
  */
-static struct ippfvs_conn *sweep_slot(struct ippfvs_conn_table *table, const unsigned long *place)
+static struct ippfvs_conn *sweep_slot(struct ippfvs_conn_table *table, const unsigned long *slot)
 {
 	struct ippfvs_conn *conn, *ended = NULL;
-	unsigned long slot;
+	unsigned long word;
 
 	rcu_read_lock();
-	slot = READ_ONCE(*place);
-	if (slot && ippfvs_slot_dir(slot) == IPPFVS_CONN_IN) {
-		conn = ippfvs_slot_conn(slot);
+	word = READ_ONCE(*slot);
+	if (word && ippfvs_slot_dir(word) == IPPFVS_CONN_IN) {
+		conn = ippfvs_slot_conn(word);
 		if (expire(table, conn) && ippfvs_conn_unlink(table, conn))
 			ended = conn;
 	}

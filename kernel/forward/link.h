@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Links: what routes of replies must know of the client's side, beyond addresses and ports.
+ * Links: the VRF and the conntrack mark of a client, which the route of a reply needs.
  *
- * A connection stores the number of its link in one byte, because nearly all hosts have none or few.
- * Number 0 stands for a client of which nothing must be remembered. A link never changes and is
- * never removed while the namespace has a service.
+ * A connection stores the number of its link in one byte, because hosts have few different ones.
+ * Number 0 means no VRF and no mark. A link never changes and is never removed while the namespace
+ * has a service.
  */
 #ifndef _IPPFVS_FORWARD_LINK_H
 #define _IPPFVS_FORWARD_LINK_H

@@ -126,7 +126,14 @@ static inline u32 ippfvs_route_device_mtu(const struct dst_entry *dst, u8 family
 	return idev ? READ_ONCE(idev->cnf.mtu6) : IPV6_MIN_MTU;
 }
 
-/* Whether the route leads to the director itself. Context: RCU. */
+/**
+ * ippfvs_route_is_local() - check whether a route leads to the director itself
+ * @dst: the route
+ * @family: IPPFVS_FAMILY_*
+ *
+ * Context: RCU.
+ * Return: true if it does.
+ */
 bool ippfvs_route_is_local(const struct dst_entry *dst, u8 family);
 
 /**

@@ -25,9 +25,9 @@
  * @dst: the route
  *
  * It is that of the route's configuration or of the device. Learned path MTUs do not count, because
- * one forged ICMP error, for example about an echo reply, would reduce the MTU for all flows to that
- * host. A router behind the director that has a smaller MTU tells the sender itself. Only the sysctl
- * ip_forward_use_pmtu makes the IPv4 stack and the director trust learned path MTUs.
+ * one forged ICMP error, for example about an echo reply, would reduce the MTU for all flows to
+ * that host. A router after the director that has a smaller MTU tells the sender itself. Only the
+ * sysctl ip_forward_use_pmtu makes the IPv4 stack and the director trust learned path MTUs.
  *
  * Return: bytes.
  */
@@ -88,7 +88,15 @@ ippfvs_send_prepare(struct ippfvs_packet *pkt, const struct dst_entry *dst, u32 
 	return IPPFVS_PASS;
 }
 
-/* This CPU's route to a real server, looked up again when it is stale, or NULL. */
+/**
+ * ippfvs_route_to_real() - get this CPU's route to a real server
+ * @net: namespace
+ * @real: the real server
+ *
+ * A stale route is looked up again.
+ *
+ * Return: the route, or NULL if no route leads to another machine.
+ */
 static inline struct ippfvs_route *ippfvs_route_to_real(struct net *net, struct ippfvs_real *real)
 {
 	struct ippfvs_route *route = &this_cpu_ptr(real->cpu)->route;

@@ -207,8 +207,7 @@ int ippfvs_nl_real_new(struct sk_buff *skb, struct genl_info *info)
 		return err;
 	if (!request->service)
 		return create_service_with_real(info);
-	err = ippfvs_nl_refuse(info->extack, attr,
-			       ippfvs_services_check_room(request->ipn, 0, 1));
+	err = ippfvs_nl_refuse(info->extack, attr, ippfvs_services_check_room(request->ipn, 0, 1));
 	if (err)
 		return err;
 

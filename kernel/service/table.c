@@ -13,7 +13,7 @@
 #include <linux/slab.h>
 
 /* Attempts of a reader of totals to sum between two changes. */
-#define UNDISTURBED_READS 3
+#define READ_ATTEMPTS 3
 
 /* Frees tables after their grace periods. */
 static struct workqueue_struct *wq;
@@ -512,7 +512,7 @@ void ippfvs_services_totals(struct ippfvs_net *ipn, struct ippfvs_counters *sum)
 	u32 count;
 	int i;
 
-	for (i = 0; i < UNDISTURBED_READS; i++) {
+	for (i = 0; i < READ_ATTEMPTS; i++) {
 		count = ippfvs_read_begin(ipn);
 		sum_counters(ipn, sum);
 		if (!ippfvs_read_retry(ipn, count))
