@@ -121,8 +121,8 @@ static const struct ippfvs_service_events service_events = {
 
 /*
  * The settings of the namespace from which a process creates another one, or NULL. The process does
- * not leave its own namespace before the new one is ready. Namespaces that are older than the module
- * have no known creator: then the process is the one that loads the module.
+ * not leave its own namespace before the new one is ready. Namespaces that are older than the
+ * module have no known creator: then the process is the one that loads the module.
  */
 static const struct ippfvs_config *creator_config(void)
 {

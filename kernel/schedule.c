@@ -256,6 +256,7 @@ enum ippfvs_verdict ippfvs_schedule(struct ippfvs_packet *pkt)
 {
 	enum ippfvs_verdict verdict;
 
+	/* The loop ends, because each further round needs a newer pool. */
 	do
 		verdict = schedule_once(pkt);
 	while (unlikely(verdict == IPPFVS_RESCHEDULE));

@@ -131,9 +131,10 @@ class Real:
 class RealInfo(Real):
     """A real server as the kernel reports it.
 
-    :ivar active: the number of established connections :ivar inactive: the number of all other
-    connections :ivar stats: the counters of this real server :ivar fault: why it cannot work with
-    the present addresses
+    :ivar active: the number of established connections
+    :ivar inactive: the number of all other connections
+    :ivar stats: the counters of this real server
+    :ivar fault: why it cannot work with the present addresses
     """
 
     active: int = 0

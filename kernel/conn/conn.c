@@ -293,8 +293,8 @@ static bool note_segment(u64 *word, const struct ippfvs_conn *conn, enum ippfvs_
 }
 
 /*
- * Whether a packet that led from @word to @next renews the stamp. While times are counted, the stamp
- * is that of the last one.
+ * Whether a packet that led from @word to @next renews the stamp. While times are counted, the
+ * stamp is that of the last one.
  */
 static bool renews_stamp(u64 word, u64 next, const struct ippfvs_conn *conn, enum ippfvs_side side)
 {

@@ -305,8 +305,8 @@ struct ippfvs_conn_plan {
  * @sequence: the client's sequence number that the packet tells: the sequence number of a packet
  *	from the client, the acknowledgment number of a reply; 0 for UDP
  *
- * Writes nothing if the state stays the same, the position is near, the stamp is recent, and there is
- * nothing to learn about the client.
+ * Writes nothing if the state stays the same, the position is near, the stamp is recent, and there
+ * is nothing to learn about the client.
  *
  * Context: RCU, bottom halves off.
  */

@@ -33,8 +33,8 @@ static __always_inline bool ippfvs_ingress_is_known(const struct ippfvs_packet *
  * @real: the real server
  *
  * Valid are the device of the route to the real server, those of the other next hops of that route,
- * and those of other routes to the same prefix, whatever their metric. A VRF stands for its devices.
- * A packet that IPsec has authenticated is valid.
+ * and those of other routes to the same prefix, whatever their metric. A VRF stands for its
+ * devices. A packet that IPsec has authenticated is valid.
  *
  * Return: false if the packet may be forged.
  */

@@ -71,7 +71,8 @@ struct ippfvs_route *ippfvs_route_renew(struct net *net, struct ippfvs_real *rea
 
 /**
  * ippfvs_route_to_client() - find the route for a reply
- * @pkt: the reply or an ICMP error for the client, at PREROUTING or FORWARD; its mark and DSCP count
+ * @pkt: the reply or an ICMP error for the client, at PREROUTING or FORWARD; its mark and DSCP
+ *	count
  * @conn: its connection
  *
  * Rules (`ip rule`) see the reply as it leaves: from the virtual address and port, in the client's

@@ -67,7 +67,8 @@ bool ippfvs_send_too_big(const struct ippfvs_packet *pkt, u32 mtu);
  * @mtu: number of bytes that fit; for a tunnel, the number that fit inside it
  * @headroom: bytes that will be put in front of the packet, without the link layer
  *
- * Return: IPPFVS_PASS if the packet may be sent, else its final verdict. A refused packet is unchanged.
+ * Return: IPPFVS_PASS if the packet may be sent, else its final verdict. A refused packet is
+ * unchanged.
  */
 static __always_inline enum ippfvs_verdict
 ippfvs_send_prepare(struct ippfvs_packet *pkt, const struct dst_entry *dst, u32 mtu, u32 headroom)

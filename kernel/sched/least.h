@@ -2,7 +2,7 @@
 /*
  * A tournament tree whose winner is the least loaded real server. A pick reads only the root. A
  * change of a load updates the path from one leaf to the root. If the winner is excluded or not
- * eligible, a pick reads the path of each real server that it must avoid.
+ * eligible, a pick also reads its path and the paths of the excluded real servers.
  */
 #ifndef _IPPFVS_SCHED_LEAST_H
 #define _IPPFVS_SCHED_LEAST_H

@@ -6,9 +6,9 @@
  * compares both name by name.
  *
  * Family "ippfvs", version IPPFVS_GENL_VERSION, multicast group "events". Everything refers to the
- * network namespace of the requesting socket. Every change, and CONN_GET, needs CAP_NET_ADMIN in the
- * user namespace that owns the network namespace; a change of a hard cap needs it in the initial
- * user namespace. Other reading needs no privilege.
+ * network namespace of the requesting socket. Every change, and CONN_GET, needs CAP_NET_ADMIN in
+ * the user namespace that owns the network namespace; a change of a hard cap needs it in the
+ * initial user namespace. Other reading needs no privilege.
  *
  * Attributes are validated strictly. An unknown attribute, a wrong length, an unknown flag or a
  * value out of range is refused with -EINVAL or -ERANGE, with a sentence in NLMSGERR_ATTR_MSG and
@@ -76,10 +76,10 @@
  *     IPPFVS_CONFIG_SERVICE_CAP     u32  hard cap of services; 0: none
  *     IPPFVS_CONFIG_REAL_CAP        u32  hard cap of the real servers of all
  *                                        services together; 0: none
- *   A hard cap refuses what is new and removes nothing. A network namespace inherits the caps of the
- *   one in which its creator is. If a user namespace other than the initial one owns it, and none
- *   such owns the creator's, each cap is IPPFVS_UNPRIVILEGED_* at most. The same are the caps of
- *   such a namespace that is older than the module, which does not know the creator.
+ *   A hard cap refuses what is new and removes nothing. A network namespace inherits the caps of
+ *   the one in which its creator is. If a user namespace other than the initial one owns it, and
+ *   none such owns the creator's, each cap is IPPFVS_UNPRIVILEGED_* at most. The same are the caps
+ *   of such a namespace that is older than the module, which does not know the creator.
  *
  *   IPPFVS_A_STATS                       sums over the namespace; answers only;
  *                                        enum ippfvs_stats_attr
