@@ -105,7 +105,7 @@ void ippfvs_config_set_timeout(struct ippfvs_config *config, u8 state, u32 secon
 	WRITE_ONCE(config->timeout[state], seconds * HZ);
 }
 
-/* The root cgroup has no limit, so charging to it would only cost time. */
+/* The root cgroup has no limit, so nothing is charged to it: that would only cost time. */
 void ippfvs_config_charge_start(struct ippfvs_config *config)
 {
 	struct mem_cgroup *memcg = get_mem_cgroup_from_mm(current->mm);

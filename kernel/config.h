@@ -12,21 +12,21 @@ struct mem_cgroup;
  * @memcg: memory cgroup that connections are charged to, or NULL; a reference. It is set
  *	before the first service of the namespace is published and cleared after no
  *	packet can reach the namespace's table
- * @unprivileged: another user namespace than the initial one owns the namespace; never
- *	changes
- * @default_method: enum ippfvs_method of a real server given without a port
- * @conn_max: most connections; 0: ippfvs_config_conn_max() computes it from the memory
+ * @unprivileged: a user namespace other than the initial one owns the namespace; never changes
+ * @default_method: enum ippfvs_method of a real server that is added without a port
+ * @conn_max: maximum number of connections; with 0, ippfvs_config_conn_max() computes it from the
+ *	size of the memory
  * @conn_cap: hard cap of the connections, whatever @conn_max says; 0: none
  * @service_cap: hard cap of the services; 0: none
  * @real_cap: hard cap of the real servers of all services; 0: none
  * @timeout: by enum ippfvs_state, the time in jiffies without a packet after which a
  *	connection in that state ends
  *
- * Whoever owns the namespace may change its settings, but not its hard caps: these are
- * changed only from the initial user namespace.
+ * The owner of the namespace may change its settings, but not its hard caps. These are changed only
+ * from the initial user namespace.
  *
- * Fields are single words. They are written with WRITE_ONCE() under the namespace's
- * lock, and read with READ_ONCE() without it.
+ * Each field except @memcg is a single word that is written with WRITE_ONCE() under the namespace's
+ * lock and read with READ_ONCE() without it. @memcg is written only while no packet can read it.
  */
 struct ippfvs_config {
 	struct mem_cgroup *memcg;
@@ -42,7 +42,7 @@ struct ippfvs_config {
 /**
  * ippfvs_config_init() - set the defaults of a new namespace
  * @config: the settings
- * @unprivileged: another user namespace than the initial one owns the namespace
+ * @unprivileged: a user namespace other than the initial one owns the namespace
  * @creator: the settings of the network namespace from which it was created, or NULL
  *
  * The hard caps are inherited from @creator. An unprivileged namespace whose creator is

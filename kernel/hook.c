@@ -45,9 +45,9 @@ static const unsigned int nf_verdict[] = {
 /* clang-format on */
 
 /*
- * Malformed packets, fragments and packets of other protocols pass, unless they would return to where
- * they came from. The fields are set one by one,
- * because ippfvs_packet_read() sets the others, and zeroing the whole structure costs 10 ns.
+ * Malformed packets, fragments and packets of other protocols pass, unless ippfvs_unserved_other()
+ * handles them at FORWARD. The fields of @pkt are set one by one, because ippfvs_packet_read() sets
+ * the others, and zeroing the whole structure costs 10 ns.
  */
 static __always_inline enum ippfvs_verdict
 process(struct sk_buff *skb, const struct nf_hook_state *state,

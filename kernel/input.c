@@ -105,7 +105,7 @@ enum ippfvs_verdict ippfvs_input(struct ippfvs_packet *pkt)
 		verdict = ippfvs_icmp_input(pkt);
 		return verdict == IPPFVS_PASS ? ippfvs_unserved(pkt) : verdict;
 	}
-	/* A packet to one of the director's own addresses returns through the loopback device. */
+	/* A packet to an address of the director will come back through the loopback device. */
 	if (pkt->hook == IPPFVS_LOCAL_OUT &&
 	    ippfvs_route_is_loopback(pkt->skb, pkt->wire.tuple.family))
 		return IPPFVS_PASS;

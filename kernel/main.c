@@ -32,7 +32,7 @@
 
 unsigned int ippfvs_net_id __read_mostly;
 
-/* Every namespace has its state; false while the module is loaded and its namespaces get theirs. */
+/* False while the module is being loaded and existing namespaces get their state. */
 static bool registered;
 
 /* Only the first fragment of a packet has the ports, so the stack must reassemble packets first. */
@@ -76,7 +76,7 @@ static int start(struct ippfvs_net *ipn)
 		goto out_free_links;
 
 	ippfvs_addr_filter_fill(&ipn->own_addrs, ipn->net);
-	/* What the host itself balances is charged to nobody, not to the shell that adds a service. */
+	/* The host's own connections are not charged to the shell that adds the service. */
 	if (!net_eq(ipn->net, &init_net))
 		ippfvs_config_charge_start(&ipn->config);
 	err = ippfvs_hooks_register(ipn->net);
@@ -96,9 +96,8 @@ out_stop_table:
 }
 
 /*
- * After the last service was removed, but before it is unpublished. If the namespace ends, or the
- * module does, net_pre_exit() has removed the hooks, a grace period has passed, and no socket is
- * left that could read the table.
+ * Called before the last service of a namespace is unpublished. If @ipn is exiting, net_pre_exit()
+ * has removed the hooks, a grace period has passed, and no netlink request can read the table.
  */
 static void stop(struct ippfvs_net *ipn)
 {
@@ -122,8 +121,8 @@ static const struct ippfvs_service_events service_events = {
 
 /*
  * The settings of the namespace from which a process creates another one, or NULL. The process does
- * not leave its own namespace before the new one is ready. Namespaces that are older than the module
- * have no known creator: then the process is the one that loads the module.
+ * not leave its own namespace before the new one is ready. Namespaces that are older than the
+ * module have no known creator: then the process is the one that loads the module.
  */
 static const struct ippfvs_config *creator_config(void)
 {
@@ -163,7 +162,7 @@ static void wait_for_routes(void)
 	rcu_barrier();
 }
 
-/* Before the one grace period that all namespaces which end together have in common. */
+/* Runs before the grace period that all namespaces of one cleanup share. */
 static void __net_exit net_pre_exit(struct net *net)
 {
 	struct ippfvs_net *ipn = ippfvs_net(net);

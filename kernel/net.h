@@ -24,9 +24,9 @@ extern unsigned int ippfvs_net_id;
  * struct ippfvs_net - the director of one network namespace
  * @net: the namespace, which outlives this structure
  * @lock: held for every change of rules and settings; process context
- * @services: RCU; NULL while there is no service, when nothing is hooked
+ * @services: RCU; NULL while there is no service; then no hook is registered
  * @exiting: the namespace or the module ends, and the hooks are gone; @lock
- * @changes: number of changes begun and ended (change.h); @lock
+ * @changes: number of begun changes plus number of ended changes, see ippfvs_change_begin(); @lock
  * @next_id: id of the next service; @lock
  * @retired: counters of removed services; @lock
  * @config: settings

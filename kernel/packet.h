@@ -19,7 +19,7 @@ enum ippfvs_verdict {
 	IPPFVS_PASS,	   /* the packet continues through the stack */
 	IPPFVS_DROP,	   /* dropped and counted; the caller frees it */
 	IPPFVS_STOLEN,	   /* sent or freed already */
-	IPPFVS_RESCHEDULE, /* the connection has ended; the packet may open another one */
+	IPPFVS_RESCHEDULE, /* the connection has ended or the rules have changed; schedule again */
 };
 
 /* The hook at which the packet is. The values are those of enum nf_inet_hooks (hook.c). */
@@ -118,34 +118,67 @@ static inline bool ippfvs_packet_writable(struct ippfvs_packet *pkt, unsigned in
  * @pkt: a writable packet
  *
  * The stack may have changed the options when it received the packet, for example by recording a
- * route. It leaves the checksum to whoever forwards the packet.
+ * route. It leaves the checksum to the code that forwards the packet.
  *
  * Context: RCU, bottom halves off.
  */
 void ippfvs_packet_complete_options(struct ippfvs_packet *pkt);
 
+/**
+ * ippfvs_packet_tcp() - check whether a packet is a TCP segment
+ * @pkt: the packet
+ *
+ * Context: any.
+ * Return: true if it is.
+ */
 static inline bool ippfvs_packet_tcp(const struct ippfvs_packet *pkt)
 {
 	return pkt->wire.tuple.protocol == IPPROTO_TCP;
 }
 
+/**
+ * ippfvs_packet_tcphdr() - get the TCP header of a packet
+ * @pkt: a TCP segment
+ *
+ * Context: any; ippfvs_packet_read() has made the header linear.
+ * Return: the header.
+ */
 static inline const struct tcphdr *ippfvs_packet_tcphdr(const struct ippfvs_packet *pkt)
 {
 	return (const struct tcphdr *)(pkt->skb->data + pkt->wire.l4);
 }
 
-/* The sequence number of a TCP segment; 0 for UDP. */
+/**
+ * ippfvs_packet_tcp_seq() - get the sequence number of a packet
+ * @pkt: the packet
+ *
+ * Context: any; ippfvs_packet_read() has made the header linear.
+ * Return: the sequence number of a TCP segment; 0 for UDP.
+ */
 static inline u32 ippfvs_packet_tcp_seq(const struct ippfvs_packet *pkt)
 {
 	return ippfvs_packet_tcp(pkt) ? ntohl(ippfvs_packet_tcphdr(pkt)->seq) : 0;
 }
 
-/* The acknowledgment number of a TCP segment; 0 for UDP. */
+/**
+ * ippfvs_packet_tcp_ack() - get the acknowledgment number of a packet
+ * @pkt: the packet
+ *
+ * Context: any; ippfvs_packet_read() has made the header linear.
+ * Return: the acknowledgment number of a TCP segment; 0 for UDP.
+ */
 static inline u32 ippfvs_packet_tcp_ack(const struct ippfvs_packet *pkt)
 {
 	return ippfvs_packet_tcp(pkt) ? ntohl(ippfvs_packet_tcphdr(pkt)->ack_seq) : 0;
 }
 
+/**
+ * ippfvs_packet_ipv4() - check whether a packet is an IPv4 packet
+ * @pkt: the packet
+ *
+ * Context: any.
+ * Return: true if it is; false if it is an IPv6 packet.
+ */
 static inline bool ippfvs_packet_ipv4(const struct ippfvs_packet *pkt)
 {
 	return pkt->wire.tuple.family == IPPFVS_FAMILY_IPV4;

@@ -88,8 +88,8 @@ static const struct ippfvs_member *member_for_another_port(const struct ippfvs_p
 }
 
 /*
- * The client's port is in use at the real servers that were tried. So one of them gets the
- * connection from another port of the client.
+ * The client's port is in use at all real servers that were tried. So one of them gets the
+ * connection from another port of the client's address.
  */
 static noinline struct ippfvs_conn *add_conn_by_another_port(struct ippfvs_packet *pkt,
 							     const struct ippfvs_pool *pool,
@@ -125,21 +125,21 @@ static bool has_no_listener(const struct ippfvs_packet *pkt, const struct ippfvs
 	       !ippfvs_local_has_socket(pkt, &member->real->addr, real_port(member, pkt));
 }
 
-static bool is_link_local(const struct ippfvs_packet *pkt)
+static bool client_is_link_local(const struct ippfvs_packet *pkt)
 {
 	return !ippfvs_packet_ipv4(pkt) &&
 	       (pkt->wire.tuple.saddr.word[0] & htonl(0xffc00000)) == htonl(0xfe800000);
 }
 
 /*
- * A packet from a link-local address must not leave its link (RFC 4291, 2.5.6). By VS-NAT it would
- * get no reply even there, because the server would send the reply to the client directly.
+ * A packet from a link-local address must not leave its link (RFC 4291, 2.5.6). With VS-NAT not
+ * even a server on the same link works, because it replies to the client directly.
  */
 static bool is_beyond_scope(const struct ippfvs_packet *pkt, const struct ippfvs_member *member)
 {
 	const struct ippfvs_route *route;
 
-	if (likely(!is_link_local(pkt)) || member->method == IPPFVS_METHOD_LOCAL)
+	if (likely(!client_is_link_local(pkt)) || member->method == IPPFVS_METHOD_LOCAL)
 		return false;
 	route = ippfvs_route_to_real(pkt->net, member->real);
 	return member->method == IPPFVS_METHOD_NAT || !route || route->dst->dev != pkt->in;
@@ -191,7 +191,10 @@ static enum ippfvs_verdict open_conn(struct ippfvs_packet *pkt, struct ippfvs_po
 	struct ippfvs_excluded excluded = {};
 	const struct ippfvs_member *member;
 
-	/* If a server's replies could not be told from those of another connection, try another. */
+	/*
+	 * If the replies of a real server would have the same five-tuple as those of another
+	 * connection, try another real server.
+	 */
 	do {
 		member = ippfvs_pool_pick(pool, &flow, &excluded);
 		if (unlikely(!member))
@@ -270,6 +273,7 @@ enum ippfvs_verdict ippfvs_schedule(struct ippfvs_packet *pkt)
 {
 	enum ippfvs_verdict verdict;
 
+	/* The loop ends, because each further round needs a newer pool. */
 	do
 		verdict = schedule_once(pkt);
 	while (unlikely(verdict == IPPFVS_RESCHEDULE));
@@ -283,7 +287,7 @@ enum ippfvs_verdict ippfvs_schedule_early(struct ippfvs_packet *pkt)
 
 	if (!may_open(pkt) || !ippfvs_early_allowed(pkt))
 		return IPPFVS_PASS;
-	/* For a service on all ports, the check for clients on the director needs LOCAL_IN. */
+	/* For a service on all ports, the check for sockets of the director needs LOCAL_IN. */
 	service = lookup_service(pkt);
 	if (!service || !service->key.port)
 		return IPPFVS_PASS;

@@ -123,8 +123,8 @@ DEFINE_EVENT(conn, conn_new,
 );
 
 /*
- * A connection ended: it expired, its client opened a new one, its real server was removed, no
- * socket of the Local Node listened, or the last service was removed.
+ * A connection ended: it expired, its client opened a new one, its real server was removed, it was
+ * evicted, no socket of the Local Node listened, or the last service was removed.
  */
 DEFINE_EVENT(conn, conn_end,
 	TP_PROTO(const struct ippfvs_conn *conn),
@@ -132,8 +132,9 @@ DEFINE_EVENT(conn, conn_end,
 );
 
 /*
- * A connection ends for a new one: it is closing, and the new one conflicts with it, or it is
- * unconfirmed, and the table is full. In the second case conn_end comes first.
+ * A connection ends for a new one: it is closing, and the new one conflicts with it; or it is
+ * unconfirmed or closed, and a limit is reached. In the second case, conn_end is recorded before
+ * this event, otherwise after it.
  */
 DEFINE_EVENT(conn, conn_evict,
 	TP_PROTO(const struct ippfvs_conn *conn),

@@ -16,8 +16,8 @@
 #include <net/route.h>
 
 /*
- * Whether the packet would be sent to a router on the link where it came from. If a host behind the
- * director had the address, another route would lead there.
+ * Return: true if the route of the packet leads to a router on the link from which it came. If
+ * another host has the address, the route leads elsewhere.
  */
 static bool returns(const struct ippfvs_packet *pkt)
 {
@@ -51,8 +51,11 @@ enum ippfvs_verdict ippfvs_unserved(struct ippfvs_packet *pkt)
 	return ippfvs_reject(pkt, IPPFVS_DROP_NO_SERVICE);
 }
 
-/* Read what follows needs. The stack has checked the network header, and extensions are left out. */
-static void read_network(struct ippfvs_packet *pkt, u8 family)
+/*
+ * Fill the fields of @pkt->wire that the functions below need. The stack has checked the network
+ * header. IPv6 extension headers are not read.
+ */
+static void read_network_header(struct ippfvs_packet *pkt, u8 family)
 {
 	struct ippfvs_wire *wire = &pkt->wire;
 
@@ -84,7 +87,7 @@ static bool is_ignored(const struct ippfvs_packet *pkt)
 	return READ_ONCE(pkt->net->ipv6.sysctl.icmpv6_echo_ignore_all);
 }
 
-static bool has_valid_checksum(const struct ippfvs_packet *pkt)
+static bool has_valid_echo_checksum(const struct ippfvs_packet *pkt)
 {
 	if (ippfvs_packet_ipv4(pkt))
 		return !nf_ip_checksum(pkt->skb, pkt->hook, pkt->wire.l4, IPPROTO_ICMP);
@@ -142,13 +145,14 @@ static enum ippfvs_verdict reply_to_echo(struct ippfvs_packet *pkt)
 
 	if (is_ignored(pkt))
 		return ippfvs_drop(pkt, IPPFVS_DROP_NO_SERVICE);
-	if (!has_valid_checksum(pkt))
+	if (!has_valid_echo_checksum(pkt))
 		return ippfvs_drop(pkt, IPPFVS_DROP_ICMP_CHECKSUM);
 
 	dst = ippfvs_route_to_sender(pkt);
 	if (!dst)
 		return ippfvs_drop(pkt, IPPFVS_DROP_NO_ROUTE);
-	if (ippfvs_route_is_local(dst, pkt->wire.tuple.family)) { /* no host sends from our own address */
+	/* No host sends from our own address. */
+	if (ippfvs_route_is_local(dst, pkt->wire.tuple.family)) {
 		dst_release(dst);
 		return ippfvs_drop(pkt, IPPFVS_DROP_NO_ROUTE);
 	}
@@ -164,7 +168,7 @@ static enum ippfvs_verdict reply_to_echo(struct ippfvs_packet *pkt)
 
 enum ippfvs_verdict ippfvs_unserved_other(struct ippfvs_packet *pkt, u8 family)
 {
-	read_network(pkt, family);
+	read_network_header(pkt, family);
 	if (likely(!is_unserved(pkt)))
 		return IPPFVS_PASS;
 	if (is_echo_request(pkt))

@@ -3,10 +3,9 @@
  * Packets to a virtual address at a port that no service has.
  *
  * If the director has the address, its own stack answers them. If another host has it, they are
- * forwarded. But if only services have it, and the director's default route leads back to the router
- * that sent them, they would go to and fro until their TTL is used up. These are answered as a host
- * would: an echo request is replied to, TCP gets RST, UDP gets port unreachable; other packets are
- * dropped.
+ * forwarded. If no host has it, and the director's route leads back to the router that sent them,
+ * they would loop until their TTL is used up. These are answered as a host would: an echo request
+ * is replied to, TCP gets RST, UDP gets port unreachable; other packets are dropped.
  */
 #ifndef _IPPFVS_UNSERVED_H
 #define _IPPFVS_UNSERVED_H

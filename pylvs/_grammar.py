@@ -78,12 +78,15 @@ class Token(NamedTuple):
         error.word = self.word
         return error
 
-    def convert(self, make: Callable[..., T], *arguments: object, place: int = 0) -> T:
-        """Return what make() returns. An error of it is about the value at a place."""
+    def convert(self, make: Callable[..., T], *arguments: object, position: int = 0) -> T:
+        """Return what make() returns.
+
+        If it raises InvalidValue, the error names the value at this position.
+        """
         try:
             return make(*arguments)
         except InvalidValue as error:
-            error.word = self.at + place if self.at >= 0 else self.word
+            error.word = self.at + position if self.at >= 0 else self.word
             raise
 
 
@@ -569,9 +572,7 @@ def _config(given: _Given) -> Config:
     if "set" in given:
         token = given["set"]
         timeouts = enumerate(token.values)
-        return Config(
-            None, *(token.convert(_timeout, text, place=place) for place, text in timeouts)
-        )
+        return Config(None, *(token.convert(_timeout, text, position=at) for at, text in timeouts))
     if (text := _value(given, "conn-max")) is not None:
         return Config(conn_max=given["conn-max"].convert(_conn_max, text))
     if not given.keys().isdisjoint(_CAPS):

@@ -32,7 +32,9 @@ DROPPED = {
     "no_server": "opens a connection, but no real server accepts new ones",
     "no_connection": "TCP segment of an unknown connection",
     "server_removed": "its real server was removed",
-    "table_full": "opens a connection, but a limit is reached; see --conn-max",
+    "table_full": (
+        "opens a connection, but a limit is reached and no other can be evicted; see --conn-max"
+    ),
     "no_memory": "no memory for a connection or for headers",
     "tuple_in_use": "opens a connection whose replies look like those of another one",
     "icmp_checksum": "ICMP error with a wrong checksum",
@@ -51,8 +53,8 @@ FAULTS = {
         "make it Local Node: ippfvsadm -e {option} -r {real} {flag}"
     ),
     Fault.REAL_NOT_OWN: (
-        "is Local Node, but not an address of the director any more; "
-        "only a socket at {vip} or at any address is reached"
+        "is Local Node, but its address is no longer the director's; "
+        "only sockets bound to {vip} or to no address get packets"
     ),
     Fault.VIRTUAL_NOT_OWN: (
         "is Local Node, but {vip} is not an address of the director, so no packet gets there; "
@@ -119,7 +121,7 @@ def rules(services: Iterable[ServiceInfo]) -> Iterator[str]:
 
 
 def faults(services: Iterable[ServiceInfo]) -> Iterator[str]:
-    """Yield a sentence for each real server that cannot work with the addresses of now."""
+    """Yield a warning for each real server that cannot work with the present addresses."""
     for service in services:
         for real in service.reals:
             if real.fault is not None:

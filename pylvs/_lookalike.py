@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Words that a web page, an editor or another tool has spoiled: what is wrong with them. No I/O."""
+"""Explanations of words that a web page, an editor or another tool has changed. No I/O."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MINUS_SIGN = "\u2212"
 
 
 def explain(error: InvalidValue, word: str, long_names: Container[str]) -> None:
-    """Say it in the error if the word that it is about only looks like what was meant.
+    """Explain in the error if its word has a character that only looks like the right one.
 
     :param long_names: the names of the long options, whose two hyphens may have become one dash
     """

@@ -216,7 +216,7 @@ class _Reader:
         return False
 
     def take(self, row: str, number: int) -> None:
-        """Take any line."""
+        """Read a line of any form."""
         if number == 1:
             row = _without_mark(row)
         words = row.split("#", 1)[0].split()
@@ -243,7 +243,7 @@ class _Reader:
             del forms[_FORMS_MAX:]
 
     def finish(self) -> EncodedRuleset:
-        """Return the rule set. Nothing may be taken afterwards.
+        """Return the rule set. No line may be read afterwards.
 
         :raises NoSuchService: a real server waits for its service
         """
@@ -281,7 +281,7 @@ class _Reader:
         else:
             raise InvalidValue(
                 "this is not a rule: "
-                "a rule set consists of -A, -a, --set, --default-method and --conn-max"
+                "a rule set consists of -C (first), -A, -a, --set, --default-method and --conn-max"
             )
 
     def _take_clear(self) -> None:

@@ -246,7 +246,7 @@ def tcp_next(state: State | HiddenState, side: Side, flags: TcpFlags | int) -> S
 def tcp_reopens(
     state: State | HiddenState, side: Side, flags: TcpFlags | int, *, idle: bool = False
 ) -> bool:
-    """Return whether a segment from the client starts a new connection on a used entry.
+    """Return whether a segment from the client opens a new connection in place of an old one.
 
     :param idle: whether no packet has come for a second
     """

@@ -105,7 +105,7 @@ class AddressNotUsable(Refused):
 
 
 class TooMany(Refused):
-    """The maximum number of services, or of real servers, is reached."""
+    """A maximum number of services or of real servers, or a hard cap, is reached."""
 
 
 class ModuleNotLoaded(Error):

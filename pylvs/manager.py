@@ -249,7 +249,7 @@ class Manager:
         :param fin_timeout_s: seconds, 1..2073600
         :param udp_timeout_s: seconds, 1..2073600
         :param conn_max: the maximum number of connections; 0 means the number that fills a
-            quarter of the memory
+            quarter of the memory, or the hard cap if that is lower
         :param conn_cap: the hard cap of connections; 0 means none
         :param service_cap: the hard cap of services; 0 means none
         :param real_cap: the hard cap of the real servers of all services together; 0 means none

@@ -134,7 +134,7 @@ class RealInfo(Real):
     :ivar active: the number of established connections
     :ivar inactive: the number of all other connections
     :ivar stats: the counters of this real server
-    :ivar fault: why it cannot work with the addresses that there are now
+    :ivar fault: why it cannot work with the present addresses
     """
 
     active: int = 0

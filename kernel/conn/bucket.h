@@ -119,9 +119,14 @@ static inline bool ippfvs_buckets_overfull(const struct ippfvs_buckets *buckets)
 	       (1 << buckets->bits) / IPPFVS_BUCKETS_OVERFULL_SHARE;
 }
 
-/*
- * The array that new entries are linked in: @buckets, or during a resize the last one after it.
+/**
+ * ippfvs_buckets_last() - get the array into which new entries are linked
+ * @buckets: the current array
+ *
+ * During a resize it is the last array of the chain.
+ *
  * Context: RCU, or the worker.
+ * Return: the array.
  */
 static inline struct ippfvs_buckets *ippfvs_buckets_last(struct ippfvs_buckets *buckets)
 {
@@ -132,7 +137,14 @@ static inline struct ippfvs_buckets *ippfvs_buckets_last(struct ippfvs_buckets *
 	return buckets;
 }
 
-/* The bucket of @hash. */
+/**
+ * ippfvs_bucket() - get the bucket of a hash
+ * @buckets: the array
+ * @hash: the hash
+ *
+ * Context: any.
+ * Return: the first bucket of the chain.
+ */
 static inline struct ippfvs_bucket *ippfvs_bucket(const struct ippfvs_buckets *buckets, u32 hash)
 {
 	return &buckets->bucket[hash >> (32 - buckets->bits)];
@@ -189,8 +201,8 @@ static inline struct ippfvs_conn *ippfvs_bucket_conn(const struct ippfvs_bucket 
  * ippfvs_buckets_create() - allocate an empty array
  * @bits: binary logarithm of the number of buckets
  *
- * The memory is charged to the active memory cgroup: that of the caller, or for a resize, which runs
- * in a kernel thread, the one that the connections are charged to.
+ * The memory is charged to the active memory cgroup: the caller's, or during a resize the one that
+ * connections are charged to (worker.c).
  *
  * Context: process.
  * Return: the array, or NULL if there is no memory.

@@ -17,8 +17,8 @@
 #define STAMP_INTERVAL (HZ / 8 + 1)
 
 /*
- * A client without handshake is confirmed by packets at this many further times, which are at least
- * this many jiffies apart.
+ * Without a handshake, a client is confirmed by packets at CONFIRM_TIMES times after the first
+ * packet. Each of them is at least CONFIRM_GAP jiffies after the one before it.
  */
 #define CONFIRM_TIMES 3
 #define CONFIRM_GAP   (HZ / CONFIRM_TIMES + 1)
@@ -104,8 +104,8 @@ u64 ippfvs_conn_entries(void)
 }
 
 /*
- * An entry that is charged must not use the reserves of atomic allocations: with these the charge
- * would succeed beyond the limit of the memory cgroup.
+ * GFP_ATOMIC would let the charge exceed the limit of the memory cgroup, so a charged entry is
+ * allocated with GFP_NOWAIT.
  */
 static noinline struct ippfvs_conn *alloc_charged(struct kmem_cache *cache,
 						  struct mem_cgroup *memcg)
@@ -210,9 +210,11 @@ static bool is_recent(u64 word)
 	return idle_time(word) < STAMP_INTERVAL;
 }
 
-/* Whether a packet at @position has nothing to write into @word, or only the slow path can tell. */
-static bool is_settled(u64 word, const struct ippfvs_conn *conn, enum ippfvs_side side,
-		       u8 tcp_flags, u16 position)
+/*
+ * Return: true if a packet at @position changes nothing in @word. If it is false, record() decides.
+ */
+static bool changes_nothing(u64 word, const struct ippfvs_conn *conn, enum ippfvs_side side,
+			    u8 tcp_flags, u16 position)
 {
 	u8 state = ippfvs_conn_word_tcp(word);
 
@@ -228,7 +230,9 @@ static bool is_settled(u64 word, const struct ippfvs_conn *conn, enum ippfvs_sid
 	       ippfvs_tcp_is_near(ippfvs_conn_word_position(word), position, IPPFVS_TCP_SLACK);
 }
 
-/* A server that sends its SYN again has not accepted an ACK, so the client may not exist. */
+/*
+ * A server that repeats its SYN-ACK has not accepted the client's ACK, so the client may not exist.
+ */
 static u64 note_server(u64 word, bool tcp, u8 tcp_flags)
 {
 	if (tcp && tcp_flags & IPPFVS_TCP_RST)
@@ -238,7 +242,7 @@ static u64 note_server(u64 word, bool tcp, u8 tcp_flags)
 	return word | IPPFVS_CONN_F_REPLIED;
 }
 
-/* An ACK of the handshake tells more than any number of packets. */
+/* Only the ACK of the handshake confirms the client, so packets are not counted. */
 static u64 note_handshake(u64 word, u8 tcp_flags)
 {
 	bool confirmed = word & IPPFVS_CONN_F_REPLIED && tcp_flags & IPPFVS_TCP_ACK;
@@ -336,7 +340,7 @@ void ippfvs_conn_advance(struct ippfvs_conn *conn, enum ippfvs_conn_dir dir, u8 
 	enum ippfvs_side side = side_of(conn, dir);
 	u16 position = ippfvs_tcp_position(sequence);
 
-	if (likely(is_settled(ippfvs_conn_word_read(conn), conn, side, tcp_flags, position)))
+	if (likely(changes_nothing(ippfvs_conn_word_read(conn), conn, side, tcp_flags, position)))
 		return;
 	record(conn, side, tcp_flags, position);
 }

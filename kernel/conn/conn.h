@@ -3,9 +3,9 @@
  * A connection entry: which client speaks to which real server, and in which state.
  *
  * Ownership: the packet path creates an entry and links it into the table. From then on the table's
- * worker unlinks it, or an insertion that needs its place (evict.c). Whoever empties its slot for
- * IPPFVS_CONN_IN, under the lock of that hash, frees it after a grace period. Everyone else reads it
- * under RCU and ends it by setting IPPFVS_CONN_F_DEAD in its state word.
+ * worker unlinks it, or an insertion that evicts it (evict.c). The one that empties its slot for
+ * IPPFVS_CONN_IN, under the lock of that hash, frees it after a grace period. Everyone else reads
+ * it under RCU and ends it by setting IPPFVS_CONN_F_DEAD in its state word.
  */
 #ifndef _IPPFVS_CONN_H
 #define _IPPFVS_CONN_H
@@ -70,11 +70,11 @@ static inline enum ippfvs_conn_end ippfvs_conn_dest(enum ippfvs_conn_dir dir)
  * @protocol: IPPROTO_TCP or IPPROTO_UDP
  * @family: IPPFVS_FAMILY_*
  * @method: enum ippfvs_method; a later change of the real server's method does not alter it
- * @two_way: replies pass the director
- * @by_tuple: linked in the five-tuple index and not at its client (insert.c)
+ * @two_way: replies pass through the director
+ * @by_tuple: the entry is linked in the five-tuple index and not at its client (insert.c)
  * @link: number of the link to the client (forward/link.h), or 0
- * @ip: IPv4 addresses by enum ippfvs_conn_end
- * @ip6: IPv6 addresses by enum ippfvs_conn_end; such an entry is longer
+ * @ip: IPv4 addresses, indexed by enum ippfvs_conn_end
+ * @ip6: IPv6 addresses, indexed by enum ippfvs_conn_end; an IPv6 entry has more than 64 bytes
  *
  * Everything except @state is written before the entry is linked, and never changes afterwards.
  */
@@ -98,15 +98,16 @@ struct ippfvs_conn {
 
 /*
  * The state word: jiffies of the last packet in the upper 32 bits, the TCP position of the client
- * (tcp_state.h) in bits 16 to 31, the number of the client's packets in bits 12 to 14, flags in bits
- * 8 to 11, times of the client's packets in bits 5 and 6, and the state in bits 0 to 4. Bits 0 to 3
- * alone are the enum ippfvs_state. It is changed by compare-and-swap, so that no update is lost
- * between a packet and the worker.
+ * (tcp_state.h) in bits 16 to 31, the number of the client's packets in bits 12 to 14 (at most 4;
+ * it stays 1 if a handshake can be seen), flags in bits 8 to 11, times of the client's packets in
+ * bits 5 and 6, and the state in bits 0 to 4. Bits 0 to 3 alone are the enum ippfvs_state. It is
+ * changed by compare-and-swap, so that no update is lost between a packet and the worker.
  *
  * A connection is unconfirmed until its client is known to exist. Such an entry expires early, and
  * goes first when the table is full. A spoofed source address must not be confirmed:
- * - TCP, if replies pass the director: the server has replied, and then the client has sent an ACK.
- *   A SYN-ACK after it means that the server does not accept the ACK.
+ * - TCP, if replies pass through the director: the server has replied, and then the client has sent
+ *   an ACK. A later SYN-ACK shows that the server has not accepted the ACK, and revokes the
+ *   confirmation.
  * - Otherwise: the client has sent packets at four times over at least a second (conn.c).
  */
 #define IPPFVS_CONN_F_DEAD	(1ULL << 8)  /* lookups skip the entry, which waits to be freed */
@@ -147,6 +148,7 @@ static inline u32 ippfvs_conn_word_stamp(u64 word)
 	return word >> 32;
 }
 
+/* The client's TCP position. Context: any. */
 static inline u16 ippfvs_conn_word_position(u64 word)
 {
 	return word >> IPPFVS_CONN_POSITION_SHIFT;
@@ -158,26 +160,43 @@ static inline u8 ippfvs_conn_word_tcp(u64 word)
 	return word & IPPFVS_CONN_STATE_MASK;
 }
 
+/**
+ * ippfvs_conn_word_state() - get the state from a state word
+ * @word: the state word
+ *
+ * Context: any.
+ * Return: enum ippfvs_state.
+ */
 static inline u8 ippfvs_conn_word_state(u64 word)
 {
 	return word & IPPFVS_TCP_SEEN_MASK;
 }
 
+/* The number of the client's packets, at most IPPFVS_CONN_PACKETS_MAX. Context: any. */
 static inline u32 ippfvs_conn_word_packets(u64 word)
 {
 	return (word & IPPFVS_CONN_PACKETS_MASK) >> IPPFVS_CONN_PACKETS_SHIFT;
 }
 
+/* At how many times after the first packet the client has sent packets. Context: any. */
 static inline u32 ippfvs_conn_word_times(u64 word)
 {
 	return (word & IPPFVS_CONN_TIMES_MASK) >> IPPFVS_CONN_TIMES_SHIFT;
 }
 
+/* Return: true if the client is known to exist. Context: any. */
 static inline bool ippfvs_conn_word_is_confirmed(u64 word)
 {
 	return word & IPPFVS_CONN_F_CONFIRMED;
 }
 
+/**
+ * ippfvs_conn_is_dead() - check whether a connection has ended
+ * @conn: the connection
+ *
+ * Context: RCU.
+ * Return: true if it has; true for a tombstone, too.
+ */
 static inline bool ippfvs_conn_is_dead(const struct ippfvs_conn *conn)
 {
 	return ippfvs_conn_word_read(conn) & IPPFVS_CONN_F_DEAD;
@@ -261,7 +280,7 @@ static inline void ippfvs_conn_addr(const struct ippfvs_conn *conn, enum ippfvs_
  * @method: enum ippfvs_method
  * @state: enum ippfvs_state after the first packet
  * @position: ippfvs_tcp_position() of the first packet; 0 for UDP
- * @two_way: replies pass the director
+ * @two_way: replies pass through the director
  * @link: number of the link to the client (forward/link.h), or 0
  */
 struct ippfvs_conn_plan {
@@ -280,14 +299,14 @@ struct ippfvs_conn_plan {
 
 /**
  * ippfvs_conn_advance() - record a packet in the state word
- * @conn: its connection
- * @dir: its direction
+ * @conn: the packet's connection
+ * @dir: the packet's direction
  * @tcp_flags: byte 13 of the TCP header; 0 for UDP
  * @sequence: the client's sequence number that the packet tells: the sequence number of a packet
  *	from the client, the acknowledgment number of a reply; 0 for UDP
  *
- * Writes nothing if the state stays the same, the position is near, the stamp is recent, and there is
- * nothing to learn about the client.
+ * Writes nothing if the state stays the same, the position is near, the stamp is recent, and there
+ * is nothing to learn about the client.
  *
  * Context: RCU, bottom halves off.
  */

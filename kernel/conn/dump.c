@@ -43,8 +43,8 @@ u32 ippfvs_conn_bucket_count(const struct ippfvs_conn_table *table)
  * @n: number of entries
  * @conn: the entries
  *
- * During a resize an entry may be met in two arrays; it is taken once. Because a dump continues
- * behind a hash, the slot in which an entry is at that time does not matter.
+ * During a resize an entry may be found in two arrays; the batch then holds it once. A dump
+ * continues after a hash, so a resize may move entries to other slots meanwhile.
  */
 struct batch {
 	u32 first;
@@ -110,7 +110,7 @@ static void collect_array(struct batch *batch, const struct ippfvs_buckets *buck
 		collect_bucket(batch, ippfvs_bucket(buckets, position));
 }
 
-/* All arrays in their order: see lookup_in_next() in table.c. */
+/* All arrays are read in their order; see lookup_in_next() in table.c. */
 static void collect(struct batch *batch, const struct ippfvs_buckets *buckets)
 {
 	while (buckets) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Eviction. The search reads entries under RCU, without a lock. The victim is ended by
- * compare-and-swap on the state word that was judged, so a connection that is confirmed meanwhile
- * stays. It is unlinked at once, and waits for its grace period in a batch of this CPU.
+ * compare-and-swap on the state word that the search has read, so a connection that is confirmed
+ * meanwhile stays. It is unlinked at once, and waits for its grace period in a batch of this CPU.
  */
 #include "evict.h"
 
@@ -14,9 +14,9 @@
 #include <linux/slab.h>
 
 /*
- * Bounds of a search. The best of several candidates is nearly the oldest of all. The number of
- * entries bounds the time if nearly all connections are confirmed, and the number of buckets bounds
- * it if nearly all buckets are empty.
+ * Bounds of a search. The longest idle of eight candidates is a good approximation of the longest
+ * idle of all. ENTRIES_MAX bounds the time of a search among confirmed connections, BUCKETS_MAX
+ * that among empty buckets.
  */
 #define CANDIDATES_WANTED 8
 #define ENTRIES_MAX	  32
@@ -29,13 +29,13 @@
 #define BATCH 60
 
 /**
- * struct ippfvs_conn_evicted - evicted entries of one CPU, until the last reader has left
+ * struct ippfvs_conn_evicted - evicted entries of one CPU, which wait for their grace period
  * @rcu: frees them after a grace period
  * @table: the table, which outlives all RCU callbacks
  * @n: the number of entries
  * @conn: the entries
  *
- * Whoever takes it from its place by xchg() owns it.
+ * The CPU that takes the pointer by xchg() owns the batch.
  */
 struct ippfvs_conn_evicted {
 	struct rcu_head rcu;
@@ -49,7 +49,7 @@ enum rank {
 	RANK_KEEP,	  /* confirmed, or a tombstone */
 	RANK_UNCONFIRMED, /* several packets have come */
 	RANK_CLOSED,	  /* in TIME_WAIT or CLOSED */
-	RANK_STRANGER,	  /* few packets have come */
+	RANK_NEW,	  /* few packets have come */
 	RANK_DEAD,	  /* it has ended already */
 };
 
@@ -83,7 +83,7 @@ static enum rank rank_of(u64 word)
 		return RANK_DEAD;
 	if (!ippfvs_conn_word_is_confirmed(word) &&
 	    ippfvs_conn_word_packets(word) < IPPFVS_CONN_PACKETS_MAX)
-		return RANK_STRANGER;
+		return RANK_NEW;
 	if (state == IPPFVS_STATE_TIME_WAIT || state == IPPFVS_STATE_CLOSED)
 		return RANK_CLOSED;
 	return ippfvs_conn_word_is_confirmed(word) ? RANK_KEEP : RANK_UNCONFIRMED;
@@ -97,7 +97,7 @@ static u64 score_of(enum rank rank, u64 word)
 	return (u64)rank << 32 | (u32)max(idle, 0);
 }
 
-static void judge(struct search *search, struct ippfvs_conn *conn)
+static void consider(struct search *search, struct ippfvs_conn *conn)
 {
 	u64 word = ippfvs_conn_word_read(conn);
 	enum rank rank = rank_of(word);
@@ -131,14 +131,14 @@ static void search_chain(struct search *search, const struct ippfvs_bucket *firs
 		for (i = 0; i < IPPFVS_BUCKET_SLOTS; i++) {
 			slot = READ_ONCE(bucket->slot[i]);
 			if (slot && ippfvs_slot_dir(slot) == IPPFVS_CONN_IN)
-				judge(search, ippfvs_slot_conn(slot));
+				consider(search, ippfvs_slot_conn(slot));
 		}
 		if (is_over(search))
 			return;
 	}
 }
 
-/* From the bucket of @hash on, and round at the end of the array. */
+/* Search from the bucket of @hash on. After the last bucket, continue with the first. */
 static void search_array(struct search *search, const struct ippfvs_buckets *buckets, u32 hash)
 {
 	u32 n = min(1U << buckets->bits, (unsigned int)BUCKETS_MAX);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Eviction: when a limit is reached, a new connection takes the place of an unconfirmed one. */
+/*
+ * Eviction: when a limit is reached, a new connection replaces one that is dead, closed or
+ * unconfirmed.
+ */
 #ifndef _IPPFVS_CONN_EVICT_H
 #define _IPPFVS_CONN_EVICT_H
 
@@ -7,7 +10,7 @@
 
 /**
  * ippfvs_conn_evict() - make room for a new connection
- * @table: of the namespace; it or all tables together have reached their limit
+ * @table: the namespace's table; it or all tables together have reached their limit
  * @hash: where to begin the search; the hash of the new connection
  *
  * A confirmed connection is never ended, unless it is closed already.
@@ -19,7 +22,7 @@ bool ippfvs_conn_evict(struct ippfvs_conn_table *table, u32 hash);
 
 /**
  * ippfvs_conn_evict_flush() - free the entries that every CPU has evicted so far
- * @table: of the namespace
+ * @table: the namespace's table
  *
  * They are freed after a grace period. Without this call a CPU would keep its last ones.
  *
@@ -29,10 +32,10 @@ void ippfvs_conn_evict_flush(struct ippfvs_conn_table *table);
 
 /**
  * ippfvs_conn_waiting_full() - whether no more entries may wait for their grace period
- * @table: of the namespace
+ * @table: the namespace's table
  *
- * Entries that are unlinked but not freed do not count as connections. They may be an eighth of the
- * namespace's limit and IPPFVS_CONN_WAITING_MIN.
+ * Entries that are unlinked but not freed do not count as connections. Their number is limited to
+ * an eighth of the namespace's limit plus IPPFVS_CONN_WAITING_MIN.
  *
  * Context: any.
  * Return: true if the caller should unlink no entry.

@@ -4,7 +4,8 @@
  * index if the client has many connections already.
  *
  * Locks nest in this order: tuple_lock, the lock of the client's hash (home), the lock of a
- * five-tuple's hash. Only a holder of tuple_lock holds two locks of the table.
+ * five-tuple's hash or of another client's hash. Only a holder of tuple_lock holds two locks of the
+ * table.
  */
 #include "insert.h"
 
@@ -54,7 +55,7 @@ struct conflicts {
  * @conn: the new entry
  * @home: hash of the client
  * @conflicts: what find_conflicts() has found
- * @linked: @conn is linked at least once, so only the worker may unlink and free it
+ * @linked: @conn is linked at least once, so the worker or an eviction unlinks and frees it
  */
 struct insertion {
 	struct ippfvs_conn_table *table;
@@ -150,7 +151,9 @@ static void check_index(struct insertion *ins, enum ippfvs_conn_dir dir)
 	other = ippfvs_conn_lookup_by_tuple(ins->table, ins->buckets, &tuple, dir);
 	if (!other)
 		return;
-	/* The replies of another port of the client, which is translated, may be the same. */
+	/*
+	 * The other entry may belong to another port of the client that is translated to this port.
+	 */
 	if (dir == IPPFVS_CONN_OUT && !same_end(other, ins->conn, IPPFVS_END_CLIENT))
 		ins->conflicts.collision = other;
 	else
@@ -169,7 +172,10 @@ static void find_conflicts(struct insertion *ins)
 		check_index(ins, IPPFVS_CONN_OUT);
 }
 
-/* Whether a new connection may replace @conn: it is closed, or its real server was removed. */
+/*
+ * Return: true if a new connection may replace @conn, because it is closed or its real server was
+ * removed.
+ */
 static bool is_replaceable(const struct ippfvs_conn *conn)
 {
 	if (READ_ONCE(conn->real->removed))
@@ -225,7 +231,7 @@ static int link_at_client(struct insertion *ins)
 
 /*
  * The lock of the hash is held. An entry that has ended meanwhile is not linked again, because the
- * worker may be unlinking it.
+ * worker or an eviction may be unlinking it.
  */
 static int add_index_link_locked(struct insertion *ins, enum ippfvs_conn_dir dir)
 {
@@ -294,7 +300,7 @@ static int link_by_tuple(struct insertion *ins)
 
 /* Insertion */
 
-/* An entry whose client's port is translated is not linked at the client that the server knows. */
+/* Replies name the translated port, so an entry with one must be in the five-tuple index. */
 static bool client_has_many(const struct insertion *ins)
 {
 	return ins->conflicts.living >= AT_CLIENT_MAX || ippfvs_conn_translates_client(ins->conn);

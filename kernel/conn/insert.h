@@ -11,10 +11,10 @@
  * @plan: contents of the entry
  *
  * Context: RCU, bottom halves off.
- * Return: the entry, or the one that another CPU has added for the same flow meanwhile, or ERR_PTR:
- * -ENOSPC (a limit is reached and no entry may go, or the bucket is full, or too many dead entries of this client wait
- * for the worker), -ENOMEM, -EADDRINUSE (the replies could not be told from those of another
- * connection of this client).
+ * Return: the new entry, or the entry that another CPU has just added for the same flow, or
+ * ERR_PTR: -ENOSPC (a limit is reached and no entry can be evicted, or the bucket is full, or too
+ * many dead entries of this client wait for the worker), -ENOMEM, -EADDRINUSE (replies would have
+ * the same five-tuple as those of another connection of this client).
  */
 struct ippfvs_conn *ippfvs_conn_add(struct ippfvs_conn_table *table,
 				    const struct ippfvs_conn_plan *plan);

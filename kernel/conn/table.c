@@ -9,8 +9,11 @@
 /* Tombstones use memory that connections need. At most 1/8 of the maximum may be tombstones. */
 #define TOMBSTONE_SHARE 8
 
-/* The longest timeouts of unconfirmed connections, after few and after several packets. */
-#define STRANGER_TIMEOUT    (60 * HZ)
+/*
+ * Maximum timeouts of unconfirmed connections whose client has sent fewer than
+ * IPPFVS_CONN_PACKETS_MAX packets, and of the others.
+ */
+#define NEW_TIMEOUT	    (60 * HZ)
 #define UNCONFIRMED_TIMEOUT (900 * HZ)
 
 /* Hashes */
@@ -206,8 +209,8 @@ static bool unlink_dir(struct ippfvs_conn_table *table, struct ippfvs_conn *conn
 }
 
 /*
- * Under the lock of the first link one caller wins. An insertion may be about to add the second link;
- * under its lock it sees that the entry is dead (insert.c).
+ * Of two callers, only the one that removes the first link continues. An insertion that is about to
+ * add the second link sees under the lock that the entry is dead (insert.c).
  */
 bool ippfvs_conn_unlink(struct ippfvs_conn_table *table, struct ippfvs_conn *conn)
 {
@@ -266,7 +269,7 @@ static u32 unconfirmed_timeout(const struct ippfvs_conn *conn, u64 word, u32 pre
 		return UNCONFIRMED_TIMEOUT;
 	if (!conn->two_way && ippfvs_conn_word_state(word) == IPPFVS_STATE_ESTABLISHED && !pressure)
 		return UNCONFIRMED_TIMEOUT;
-	return STRANGER_TIMEOUT;
+	return NEW_TIMEOUT;
 }
 
 u32 ippfvs_conn_timeout(const struct ippfvs_conn_table *table, const struct ippfvs_conn *conn,

@@ -86,7 +86,14 @@ struct ippfvs_conn_table {
 #define IPPFVS_CONN_PRESSURE_UNIT 64
 #define IPPFVS_CONN_PRESSURE_MAX  56
 
-/* The lock that covers the bucket of @hash. */
+/**
+ * ippfvs_conn_table_lock() - get the lock that covers the bucket of a hash
+ * @table: the table
+ * @hash: the hash
+ *
+ * Context: any.
+ * Return: the lock.
+ */
 static inline spinlock_t *ippfvs_conn_table_lock(struct ippfvs_conn_table *table, u32 hash)
 {
 	return &table->lock[hash >> (32 - IPPFVS_CONN_LOCKS_SHIFT)].lock;
@@ -149,9 +156,10 @@ struct ippfvs_conn *ippfvs_conn_lookup_by_tuple(const struct ippfvs_conn_table *
  * @word: its state word
  *
  * A connection whose real server was removed gets at most the timeout of TIME_WAIT: long enough to
- * answer its client with RST and to drop the server's late packets. An unconfirmed connection gets at
- * most a minute, or 15 minutes if its client has sent several packets. All timeouts shrink while the
- * table is more than half full, to an eighth when it is full.
+ * answer its client with RST and to drop the server's late packets. An unconfirmed connection gets
+ * at most a minute, or 15 minutes if no handshake can be seen and its client has sent
+ * IPPFVS_CONN_PACKETS_MAX packets. All timeouts shrink while the table is more than half full, to
+ * an eighth when it is full.
  *
  * Context: any.
  * Return: jiffies.
@@ -161,7 +169,7 @@ u32 ippfvs_conn_timeout(const struct ippfvs_conn_table *table, const struct ippf
 
 /**
  * ippfvs_conn_unlink() - remove an entry from the table
- * @table: of the namespace
+ * @table: the namespace's table
  * @conn: a dead entry
  *
  * Context: RCU, or nobody else can unlink entries. It takes locks of the table.
@@ -171,8 +179,8 @@ bool ippfvs_conn_unlink(struct ippfvs_conn_table *table, struct ippfvs_conn *con
 
 /**
  * ippfvs_conn_evictions_read() - read how many connections ended for new ones
- * @table: of the namespace
- * @counts: gets IPPFVS_EVICTION_MAX + 1 numbers by enum ippfvs_eviction, since the last zeroing
+ * @table: the namespace's table
+ * @counts: result; IPPFVS_EVICTION_MAX + 1 numbers by enum ippfvs_eviction, since the last zeroing
  *
  * Context: any.
  */

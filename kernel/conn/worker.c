@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The worker ends idle connections, frees dead ones, and resizes the table. For a resize it moves
- * bucket after bucket into an array of another size, while lookups read all arrays.
+ * one bucket after another into a new array, while lookups read all arrays.
  */
 #include "worker.h"
 
@@ -26,7 +26,7 @@
 /* Number of buckets between two calls of cond_resched(). */
 #define RESCHED_INTERVAL 256
 
-/* Entries whose grace period is awaited together. */
+/* Maximum number of entries that share a grace period. */
 #define BATCH 508
 
 /* The table shrinks if it has fewer than one connection in this many buckets. */
@@ -66,7 +66,9 @@ void ippfvs_conn_worker_exit(void)
 	destroy_workqueue(wq);
 }
 
-/* The caller is the table's worker, or the worker is stopped, so nobody else replaces the array. */
+/*
+ * The caller is the table's worker, or the worker is stopped, so nothing else replaces the array.
+ */
 static struct ippfvs_buckets *own_buckets(const struct ippfvs_conn_table *table)
 {
 	return rcu_dereference_raw(table->buckets);
@@ -91,7 +93,7 @@ static void free_batch(struct rcu_head *rcu)
 	kfree(batch);
 }
 
-/* Without memory for a batch the worker waits for the readers itself. */
+/* If there is no memory for a batch, the worker itself waits for the grace period. */
 static void free_after_grace_period(struct ippfvs_conn_table *table, struct ippfvs_conn *conn,
 				    struct batch **batch)
 {
@@ -140,15 +142,15 @@ static bool expire(struct ippfvs_conn_table *table, struct ippfvs_conn *conn)
  * An insertion may evict the entry at any time, so it is read under RCU.
  * Return: the entry of the slot if it has ended and is unlinked now, or NULL.
  */
-static struct ippfvs_conn *sweep_slot(struct ippfvs_conn_table *table, const unsigned long *place)
+static struct ippfvs_conn *sweep_slot(struct ippfvs_conn_table *table, const unsigned long *slot)
 {
 	struct ippfvs_conn *conn, *ended = NULL;
-	unsigned long slot;
+	unsigned long word;
 
 	rcu_read_lock();
-	slot = READ_ONCE(*place);
-	if (slot && ippfvs_slot_dir(slot) == IPPFVS_CONN_IN) {
-		conn = ippfvs_slot_conn(slot);
+	word = READ_ONCE(*slot);
+	if (word && ippfvs_slot_dir(word) == IPPFVS_CONN_IN) {
+		conn = ippfvs_slot_conn(word);
 		if (expire(table, conn) && ippfvs_conn_unlink(table, conn))
 			ended = conn;
 	}
@@ -226,7 +228,7 @@ static int move_bucket(struct ippfvs_bucket *first, struct ippfvs_buckets *to)
 	return 0;
 }
 
-/* The binary logarithm of the number of buckets that the table should have now. */
+/* Return: the binary logarithm of the number of buckets that the table should have. */
 static unsigned int wanted_bits(struct ippfvs_conn_table *table,
 				const struct ippfvs_buckets *buckets)
 {
@@ -259,11 +261,11 @@ static bool needs_renewal(struct ippfvs_conn_table *table, const struct ippfvs_b
 	       percpu_counter_read_positive(&table->conns) >> buckets->bits < DENSE;
 }
 
-/* An array of 2^@bits buckets, or of fewer if memory is short, but of more than 2^@now. */
+/* Allocate 2^@bits buckets or, if memory is short, fewer but more than 2^@now. */
 static struct ippfvs_buckets *create_largest(const struct ippfvs_conn_table *table,
 					     unsigned int bits, unsigned int now)
 {
-	/* Charged to whoever the entries are charged to, if to anybody. */
+	/* The array is charged to the memory cgroup of the entries, if there is one. */
 	struct mem_cgroup *before = set_active_memcg(table->config->memcg);
 	struct ippfvs_buckets *buckets;
 
@@ -294,7 +296,7 @@ static struct ippfvs_buckets *move_target(struct ippfvs_conn_table *table,
 	return next;
 }
 
-/* A packet waits for one bucket at most. After an error the next run moves the rest. */
+/* A lock is held for one bucket only, so packets wait briefly. After an error, call it again. */
 static int move_all(struct ippfvs_conn_table *table, struct ippfvs_buckets *from)
 {
 	struct ippfvs_buckets *to = NULL;
@@ -349,7 +351,7 @@ static void resize(struct ippfvs_conn_table *table)
 
 /* Pressure */
 
-/* How far @count has come from half of @limit to all of it. */
+/* Return: 0 up to half of @limit, then linearly up to IPPFVS_CONN_PRESSURE_MAX at @limit. */
 static u32 pressure_of(u64 count, u32 limit)
 {
 	u64 half = limit / 2;
@@ -433,7 +435,10 @@ static int init_counters(struct ippfvs_conn_table *table)
 	return err;
 }
 
-/* A counter that was not initialised is zeroed memory, which percpu_counter_destroy() ignores. */
+/*
+ * The table is zeroed memory, and percpu_counter_destroy() ignores a counter that was not
+ * initialised.
+ */
 static void destroy_counters(struct ippfvs_conn_table *table)
 {
 	int i;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Start and stop of a connection table, and its worker. Only the worker replaces the array of buckets.
- * It unlinks entries, as insertions do if the table is full (evict.h).
+ * The start and stop of a connection table, and its worker. Only the worker replaces the array of
+ * buckets. Entries are unlinked by the worker and, when a limit is reached, by insertions
+ * (evict.h).
  */
 #ifndef _IPPFVS_CONN_WORKER_H
 #define _IPPFVS_CONN_WORKER_H
@@ -52,8 +53,8 @@ int ippfvs_conn_table_start(struct ippfvs_conn_table *table);
 
 /**
  * ippfvs_conn_table_stop() - end and free all entries after the namespace's last service
- * @table: of the namespace; no packet can reach it any more
- * @readers: dumps may still read it, so wait for a grace period
+ * @table: the namespace's table; no packet can reach it any more
+ * @readers: true if dumps may still read the table; it then waits for a grace period
  *
  * Context: process, the namespace's lock.
  */

@@ -12,7 +12,7 @@ enum event {
 	EVENTS
 };
 
-/* Short names for the table; in upper case some would collide with <asm/ptrace.h>. */
+/* Short names for the table. In upper case, some would collide with <asm/ptrace.h>. */
 enum {
 	no = IPPFVS_STATE_NONE,
 	ss = IPPFVS_STATE_SYN_SENT,
@@ -32,9 +32,9 @@ enum { COLUMN_HALF_CLOSED = cl + 1, COLUMN_DOUBTFUL, COLUMNS };
 
 /*
  * A client's ACK makes a connection active only if the server's SYN-ACK was seen, or cannot be
- * seen. FIN and RST count in every state, because earlier segments may have been lost before the
- * director. A SYN of the client never leads back while the server may still know the connection.
- * The server's SYN-ACK shows that it does not.
+ * seen. FIN and RST have an effect in every state, because earlier segments may have been lost
+ * before they reached the director. A SYN of the client never leads back while the server may still
+ * know the connection. The server's SYN-ACK shows that it does not.
  */
 /* clang-format off */
 static const u8 next[IPPFVS_SIDES][EVENTS][COLUMNS] = {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The state machine of TCP connections. The director sees both directions with VS-NAT, and only the
- * client's packets with VS-TUN, VS-DR and Local Node, whose replies take another way.
+ * The state machine of TCP connections. With VS-NAT, the director sees the packets of both
+ * directions. With VS-TUN, VS-DR and Local Node, it sees only the client's packets.
  *
- * Anyone can send a segment with a client's address, but he must guess the sequence number. So the
- * director remembers the position of a connection: the client's sequence number in units of 64 KB.
- * A segment of the client with another position does not change the state. The position follows
- * what the server acknowledges. Where that is not seen, it follows the client in steps that a
- * forged segment hardly hits. It is written only when it has moved by a megabyte.
+ * A blind sender can forge a client's address but must guess its sequence number. So the director
+ * remembers the position of a connection: the client's sequence number in units of 64 KB. A segment
+ * of the client with another position does not change the state. The position follows what the
+ * server acknowledges. If replies are not seen, it follows those segments of the client that are
+ * near. It is written only when it has moved by more than 1 MB.
  */
 #ifndef _IPPFVS_CORE_TCP_STATE_H
 #define _IPPFVS_CORE_TCP_STATE_H
@@ -44,14 +44,14 @@ enum ippfvs_side {
  * An ACK in ESTABLISHED changes nothing. If both directions are seen, a FIN of the client leads to
  * FIN_WAIT, a FIN of the server to CLOSE_WAIT, the FIN of the other side to LAST_ACK, and the ACK
  * after it to TIME_WAIT. If only the client's packets are seen, its FIN leads to FIN_WAIT and its
- * next ACK to HALF_CLOSED. A segment without SYN in state NONE counts as one in ESTABLISHED. FIN and
- * RST count in every state.
+ * next ACK to HALF_CLOSED. A segment without SYN in state NONE has the same effect as in
+ * ESTABLISHED. FIN and RST have an effect in every state.
  *
  * RST leads to CLOSED. If the client goes on sending, the state is DOUBTFUL, and if the server then
  * sends anything but RST, the connection lives: it is ESTABLISHED again. If only the client's
  * packets are seen, its second segment suffices.
  *
- * A SYN of the client in a closing state is for the server to judge. If it still knows the
+ * In a closing state, the server decides about a SYN of the client. If it still knows the
  * connection, it answers with an ACK, and a client that has opened a new one answers that with RST.
  * If the server does not know it, its SYN-ACK leads to SYN_RECV. In HALF_CLOSED a SYN leads to
  * SYN_SENT, because the server's answer is not seen. See also ippfvs_tcp_reopens().
@@ -67,14 +67,14 @@ u8 ippfvs_tcp_next(u8 state, enum ippfvs_side side, u8 flags);
  * @state: state of the old connection
  * @side: sender of the segment
  * @flags: byte 13 of the TCP header of a segment from the client
- * @idle: the old connection has had no packet for a second
+ * @idle: the old connection has had no packet that counts for more than a second
  *
- * This is so for a SYN without ACK, RST or FIN if the old connection is closed: the client uses its
+ * A SYN without ACK, RST or FIN does so if the old connection is closed. The client then uses its
  * port again (RFC 9293, section 3.6.1; RFC 6191).
  *
- * If only the client's packets are seen, the end of the connection is not. FIN_WAIT counts as
- * closed, because the client has sent nothing after its FIN, as when the server has closed first.
- * HALF_CLOSED counts as closed when it is idle. A client that acknowledges data receives them.
+ * If only the client's packets are seen, the director cannot see whether the server has closed.
+ * FIN_WAIT counts as closed, because the client has sent nothing after its FIN. HALF_CLOSED counts
+ * as closed only if @idle, because a client that sends ACKs may still receive data.
  *
  * Context: any.
  * Return: true if the segment must be scheduled again.

@@ -44,8 +44,8 @@ static __always_inline bool exceeds(const struct reading *r, u32 claimed)
 }
 
 /*
- * The length of a packet, of which its header says @stated bytes in addition to @fixed. The field of
- * a packet that is too long for it is 0 (BIG TCP), and the length is then that of all bytes.
+ * Compute the length of a packet: @fixed bytes plus the value of the length field, @stated. The
+ * field of BIG TCP is 0, because the length does not fit; all bytes then belong to the packet.
  */
 static __always_inline u32 packet_length(const struct reading *r, u32 fixed, u16 stated)
 {

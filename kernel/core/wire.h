@@ -24,8 +24,8 @@ enum ippfvs_wire_error {
  * struct ippfvs_wire - the contents of a packet's headers
  * @tuple: five-tuple; for an ICMP error the ports are 0 and the protocol is IPPROTO_ICMP or
  *	IPPROTO_ICMPV6
- * @length: bytes of the packet according to its own header, including the network header; of BIG
- *	TCP, whose header says 0, all bytes
+ * @length: length of the packet in bytes according to its network header, which is included; for
+ *	BIG TCP, whose header has 0, the number of all bytes
  * @l4: offset of the transport header from the network header
  * @l4_size: number of bytes of the transport header that were read: 20 for TCP, 8 for UDP and ICMP;
  *	fewer if a quoted packet is truncated, but at least the ports
@@ -66,12 +66,13 @@ struct ippfvs_wire {
  * stack has verified it.
  *
  * IPv4: the header length is at least 20 and the total length is within @total. IPv6: the payload
- * length is within @total. If @total is more than the length field can hold, and the field is 0, all
- * @total bytes are the packet: BIG TCP, with or without the option for jumbograms. At most IPPFVS_WIRE_EXTENSIONS_MAX
- * hop-by-hop, routing, destination options and atomic fragment headers are skipped; one more is
- * OTHER, and so are AH, ESP, and a routing header of type 0 or with segments left, because the
- * destination address is not final. TCP: the data offset is at least 5 and within the packet. UDP:
- * the length is at least 8 and within the packet.
+ * length is within @total. If @total is more than the length field can hold, and the field is 0,
+ * all @total bytes are the packet: BIG TCP, with or without the option for jumbograms. At most
+ * IPPFVS_WIRE_EXTENSIONS_MAX hop-by-hop, routing, destination options and atomic fragment headers
+ * are skipped. A packet with more of them is OTHER. A packet with AH or ESP is OTHER, too, and so
+ * is one with a routing header of type 0 or with segments left, because its destination address is
+ * not final. TCP: the data offset is at least 5 and within the packet. UDP: the length is at least
+ * 8 and within the packet.
  *
  * ICMP errors are destination unreachable, source quench, time exceeded and parameter problem;
  * ICMPv6 errors are destination unreachable, packet too big, time exceeded and parameter problem.
@@ -90,12 +91,12 @@ int ippfvs_wire_read(struct ippfvs_wire *wire, const u8 *data, u32 avail, u32 to
  * @avail: number of bytes that may be read at @data
  * @total: number of quoted bytes, usually far fewer than the quoted header claims
  *
- * As ippfvs_wire_read(), with these differences. The packet may be truncated anywhere behind its
- * ports, so that length fields may exceed @total; missing fields are 0. A length of 0 is that of BIG
- * TCP. A first fragment is
- * accepted, a later one is FRAGMENT. ICMP is OTHER, because no error is sent about an error. The
- * protocol may also be IPPROTO_IPIP or IPPROTO_IPV6, for VS-TUN: then the ports and @l4_size are 0,
- * and @l4 and @inner are the offset of the inner packet.
+ * This function differs from ippfvs_wire_read() as follows. The packet may be truncated anywhere
+ * after its ports, so that length fields may exceed @total; missing fields are 0. A length field of
+ * 0 means BIG TCP, and the packet then has @total bytes. A first fragment is accepted, a later one
+ * is FRAGMENT. ICMP is OTHER, because no error is sent about an error. The protocol may also be
+ * IPPROTO_IPIP or IPPROTO_IPV6, for VS-TUN: then the ports and @l4_size are 0, and @l4 and @inner
+ * are the offset of the inner packet.
  *
  * Context: any.
  * Return: as for ippfvs_wire_read().

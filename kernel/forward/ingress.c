@@ -17,8 +17,8 @@ static bool is_device_of_route4(struct fib_info *info, const struct net_device *
 }
 
 /*
- * A lookup with an output device falls back to less specific routes, in the end to the default
- * route. Such a route is none to the real server.
+ * A lookup with an output device may find a less specific route, such as the default route. This is
+ * not a route to the real server.
  */
 static bool leads_through4(struct net *net, const union ippfvs_addr *addr,
 			   const struct net_device *dev)
@@ -75,9 +75,9 @@ static bool leads_through6(struct net *net, const union ippfvs_addr *addr,
 }
 
 /*
- * Two devices are enough for most real servers. A third one is looked up for each packet, because
- * devices that replaced one another would make all CPUs wait for this cache line. A route that
- * changes between the lookup and the write is noticed at its next change only.
+ * Two devices are enough for most real servers. Packets of a third device cost lookups each time:
+ * replacing a device would make all CPUs write this cache line. If the route changes between the
+ * lookup and the write, the stale device stays until the next change of routes.
  */
 static void remember(struct ippfvs_real *real, int ifindex)
 {
@@ -94,7 +94,10 @@ bool ippfvs_ingress_is_valid(const struct ippfvs_packet *pkt, struct ippfvs_real
 	if (!(ippfvs_packet_ipv4(pkt) ? leads_through4(pkt->net, &real->addr, pkt->in) :
 					leads_through6(pkt->net, &real->addr, pkt->in)))
 		return false;
-	/* A device that may not forward stays unknown, so that this is checked for each packet. */
+	/*
+	 * A device that may not forward is not remembered, so that output.c checks it for each
+	 * packet.
+	 */
 	if (ippfvs_ingress_may_forward(pkt))
 		remember(real, pkt->in->ifindex);
 	return true;

@@ -2,10 +2,10 @@
 /*
  * Ingress: from which devices the packets of a real server come.
  *
- * Anyone can write a real server's address into the source of a packet. So a packet is a reply only
- * if it comes from a device by which a route leads to the real server. The first packet from a
- * device pays for lookups of routes. Afterwards the real server knows the device until the director
- * finds its route to it again, which happens after every change of routes.
+ * Any host can send a packet with a real server's source address. So a packet is a reply only if it
+ * comes from a device by which a route leads to the real server. The first packet from a device
+ * pays for lookups of routes. Afterwards the real server knows the device until the director finds
+ * its route to it again, which happens after every change of routes.
  *
  * Context of everything here: RCU, bottom halves off.
  */
@@ -33,8 +33,8 @@ static __always_inline bool ippfvs_ingress_is_known(const struct ippfvs_packet *
  * @real: the real server
  *
  * Valid are the device of the route to the real server, those of the other next hops of that route,
- * and those of other routes to the same prefix, whatever their metric. A VRF stands for its devices.
- * A packet that IPsec has authenticated is valid.
+ * and those of other routes to the same prefix, whatever their metric. A VRF stands for its
+ * devices. A packet that IPsec has authenticated is valid.
  *
  * Return: false if the packet may be forged.
  */

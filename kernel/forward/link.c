@@ -50,9 +50,9 @@ static bool has_custom_rules(const struct ippfvs_packet *pkt)
 					 fib6_has_custom_rules(pkt->net);
 }
 
-static int find(const struct ippfvs_links *links, const struct ippfvs_link *link)
+static int find_link(const struct ippfvs_links *links, const struct ippfvs_link *link)
 {
-	/* pairs with smp_store_release() in add() */
+	/* pairs with smp_store_release() in store_link() */
 	unsigned int used = smp_load_acquire(&links->used);
 	unsigned int n;
 
@@ -65,12 +65,12 @@ static int find(const struct ippfvs_links *links, const struct ippfvs_link *link
 	return -ENOENT;
 }
 
-static int add(struct ippfvs_links *links, const struct ippfvs_link *link)
+static int store_link(struct ippfvs_links *links, const struct ippfvs_link *link)
 {
 	int n;
 
 	spin_lock(&links->lock);
-	n = find(links, link);
+	n = find_link(links, link);
 	if (n < 0 && links->used < IPPFVS_LINKS) {
 		n = links->used;
 		links->link[n] = *link;
@@ -80,14 +80,14 @@ static int add(struct ippfvs_links *links, const struct ippfvs_link *link)
 	return n < 0 ? -ENOSPC : n;
 }
 
-static int find_or_add(struct ippfvs_links *links, const struct ippfvs_link *link)
+static int find_or_store_link(struct ippfvs_links *links, const struct ippfvs_link *link)
 {
 	int n;
 
 	if (!link->l3mdev && !link->mark)
 		return 0;
-	n = find(links, link);
-	return n < 0 ? add(links, link) : n;
+	n = find_link(links, link);
+	return n < 0 ? store_link(links, link) : n;
 }
 
 int ippfvs_link_learn(const struct ippfvs_packet *pkt)
@@ -101,11 +101,11 @@ int ippfvs_link_learn(const struct ippfvs_packet *pkt)
 	if (has_custom_rules(pkt))
 		link.mark = conntrack_mark(pkt->skb);
 
-	n = find_or_add(pkt->ipn->links, &link);
+	n = find_or_store_link(pkt->ipn->links, &link);
 	if (n >= 0 || !link.mark)
 		return n;
 	link.mark = 0;
-	return find_or_add(pkt->ipn->links, &link);
+	return find_or_store_link(pkt->ipn->links, &link);
 }
 
 const struct ippfvs_link *ippfvs_link_of(const struct ippfvs_packet *pkt,

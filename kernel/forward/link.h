@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Links: what routes of replies must know of the client's side, beyond addresses and ports.
+ * Links: the VRF and the conntrack mark of a client, which the route of a reply needs.
  *
- * A connection stores the number of its link in one byte, because nearly all hosts have none or few.
- * Number 0 stands for a client of which nothing must be remembered. A link never changes and is
- * never removed while the namespace has a service.
+ * A connection stores the number of its link in one byte, because hosts have few different ones.
+ * Number 0 means no VRF and no mark. A link never changes and is never removed while the namespace
+ * has a service.
  */
 #ifndef _IPPFVS_FORWARD_LINK_H
 #define _IPPFVS_FORWARD_LINK_H
@@ -50,7 +50,8 @@ struct ippfvs_links *ippfvs_links_create(void);
  * ippfvs_link_learn() - the link of a new connection
  * @pkt: its first packet, at the hook that schedules it
  *
- * If there are too many links, a mark is forgotten. A VRF must not be.
+ * If no further link fits, the mark is dropped. A VRF is never dropped: then the connection is
+ * refused.
  *
  * Context: RCU, bottom halves off.
  * Return: its number, or -ENOSPC if it cannot be remembered.

@@ -130,7 +130,7 @@ bool ippfvs_local_has_server(const struct ippfvs_packet *pkt)
 	return sk;
 }
 
-/* Whether a SYN may replace the socket of an earlier connection. */
+/* Return: true if a SYN may replace the socket of an earlier connection. */
 static bool sock_is_replaceable(const struct ippfvs_packet *pkt, const struct sock *sk)
 {
 	return sk->sk_state == TCP_TIME_WAIT && ippfvs_tcp_opens(pkt->wire.tcp_flags);

@@ -89,8 +89,8 @@ static __always_inline void rewrite_addr(u8 *nh, u8 family, const void *addr, bo
 }
 
 /*
- * The address is read in place. A copy would be slow, because wide loads would have to wait for narrow
- * stores.
+ * The address is read in place. A copy would be slow, because wide loads would have to wait for
+ * narrow stores.
  */
 static __always_inline void rewrite(u8 *nh, const struct ippfvs_wire *wire,
 				    const struct ippfvs_conn *conn, enum ippfvs_conn_end end,

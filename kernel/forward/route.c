@@ -145,8 +145,8 @@ struct ippfvs_route *ippfvs_route_renew(struct net *net, struct ippfvs_real *rea
 }
 
 /*
- * A rule for an input device does not match in a lookup of output routes. A VRF chooses the table by
- * the device, but for the client's side that is the client's VRF.
+ * A rule for an input device does not match in a lookup of output routes. Devices of a VRF are
+ * excluded: the VRF selects the table by a rule of its own, and replies use the client's VRF.
  */
 static bool has_input_rules(const struct ippfvs_packet *pkt)
 {
@@ -171,8 +171,8 @@ static bool is_table_by_device4(struct net *net, const struct flowi4 *fl4, int i
 }
 
 /*
- * The stack's route for the packet as it came from the real server. With the virtual address as
- * its source the stack would refuse it as a packet from an address of its own.
+ * Return the stack's route for the packet with the real server's address as its source. The stack
+ * would refuse the virtual address as a source, because it may be the director's own.
  */
 static struct dst_entry *input_route4(const struct ippfvs_packet *pkt)
 {

@@ -71,7 +71,8 @@ struct ippfvs_route *ippfvs_route_renew(struct net *net, struct ippfvs_real *rea
 
 /**
  * ippfvs_route_to_client() - find the route for a reply
- * @pkt: the reply or an ICMP error for the client, at PREROUTING or FORWARD; its mark and DSCP count
+ * @pkt: the reply or an ICMP error for the client, at PREROUTING or FORWARD; its mark and DSCP
+ *	count
  * @conn: its connection
  *
  * Rules (`ip rule`) see the reply as it leaves: from the virtual address and port, in the client's
@@ -126,7 +127,14 @@ static inline u32 ippfvs_route_device_mtu(const struct dst_entry *dst, u8 family
 	return idev ? READ_ONCE(idev->cnf.mtu6) : IPV6_MIN_MTU;
 }
 
-/* Whether the route leads to the director itself. Context: RCU. */
+/**
+ * ippfvs_route_is_local() - check whether a route leads to the director itself
+ * @dst: the route
+ * @family: IPPFVS_FAMILY_*
+ *
+ * Context: RCU.
+ * Return: true if it does.
+ */
 bool ippfvs_route_is_local(const struct dst_entry *dst, u8 family);
 
 /**

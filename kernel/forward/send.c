@@ -78,8 +78,8 @@ static __always_inline void scrub(struct ippfvs_packet *pkt)
 }
 
 /*
- * Count a forwarded packet and derive its priority from its TOS, as the stack does. A TOS of 0 means
- * the priority that packets have when they arrive.
+ * Count a forwarded packet and derive its priority from its TOS, as the stack does. A TOS of 0
+ * means the priority that packets have when they arrive.
  */
 static __always_inline void note_forwarding(struct ippfvs_packet *pkt, const struct dst_entry *dst)
 {
@@ -97,7 +97,7 @@ static __always_inline void note_forwarding(struct ippfvs_packet *pkt, const str
 
 #ifdef CONFIG_NET_SWITCHDEV
 
-/* Whether the hardware has routed the packet already, and gave it to the host for other reasons. */
+/* Return: true if a switch has already routed the packet, and the host got only a copy. */
 static bool is_forwarded_by_hardware(const struct sk_buff *skb)
 {
 	return skb->offload_l3_fwd_mark;
@@ -112,7 +112,7 @@ static bool is_forwarded_by_hardware(const struct sk_buff *skb)
 
 #endif
 
-/* The stack would send to the packet's own address, unless its route has another next hop. */
+/* Give the packet a route whose next hop is @real, which is not the packet's destination. */
 static bool set_next_hop(struct ippfvs_packet *pkt, const struct ippfvs_real *real)
 {
 	struct dst_entry *dst = ippfvs_route_by_next_hop(pkt->net, real);
@@ -146,7 +146,10 @@ static __always_inline enum ippfvs_verdict transmit(struct ippfvs_packet *pkt, u
 	if (unlikely(needs_stack(pkt, dst, mtu))) {
 		if (!skb_dst_force(skb))
 			return ippfvs_drop(pkt, IPPFVS_DROP_NO_ROUTE);
-		/* The stack fragments by ippfvs_send_mtu(), too, but not the outer packets of a tunnel. */
+		/*
+		 * The stack fragments by ippfvs_send_mtu(), too, but not the outer packets of a
+		 * tunnel.
+		 */
 		if (ippfvs_packet_ipv4(pkt) && ip_hdr(skb)->protocol != IPPROTO_IPIP)
 			IPCB(skb)->flags |= IPSKB_FORWARDED;
 		dst_output(pkt->net, skb->sk, skb);

@@ -25,9 +25,9 @@
  * @dst: the route
  *
  * It is that of the route's configuration or of the device. Learned path MTUs do not count, because
- * one forged ICMP error, for example about an echo reply, would reduce the MTU for all flows to that
- * host. A router behind the director that has a smaller MTU tells the sender itself. Only the sysctl
- * ip_forward_use_pmtu makes the IPv4 stack and the director trust learned path MTUs.
+ * one forged ICMP error, for example about an echo reply, would reduce the MTU for all flows to
+ * that host. A router after the director that has a smaller MTU tells the sender itself. Only the
+ * sysctl ip_forward_use_pmtu makes the IPv4 stack and the director trust learned path MTUs.
  *
  * Return: bytes.
  */
@@ -67,7 +67,8 @@ bool ippfvs_send_too_big(const struct ippfvs_packet *pkt, u32 mtu);
  * @mtu: number of bytes that fit; for a tunnel, the number that fit inside it
  * @headroom: bytes that will be put in front of the packet, without the link layer
  *
- * Return: IPPFVS_PASS if the packet may be sent, else its final verdict. A refused packet is unchanged.
+ * Return: IPPFVS_PASS if the packet may be sent, else its final verdict. A refused packet is
+ * unchanged.
  */
 static __always_inline enum ippfvs_verdict
 ippfvs_send_prepare(struct ippfvs_packet *pkt, const struct dst_entry *dst, u32 mtu, u32 headroom)
@@ -88,7 +89,15 @@ ippfvs_send_prepare(struct ippfvs_packet *pkt, const struct dst_entry *dst, u32 
 	return IPPFVS_PASS;
 }
 
-/* This CPU's route to a real server, looked up again when it is stale, or NULL. */
+/**
+ * ippfvs_route_to_real() - get this CPU's route to a real server
+ * @net: namespace
+ * @real: the real server
+ *
+ * A stale route is looked up again.
+ *
+ * Return: the route, or NULL if no route leads to another machine.
+ */
 static inline struct ippfvs_route *ippfvs_route_to_real(struct net *net, struct ippfvs_real *real)
 {
 	struct ippfvs_route *route = &this_cpu_ptr(real->cpu)->route;
@@ -149,7 +158,8 @@ static __always_inline enum ippfvs_verdict ippfvs_path_open(struct ippfvs_packet
  * ippfvs_send() - send a packet by a route whose reference is consumed
  * @pkt: the packet, complete
  * @dst: the route
- * @mtu: ippfvs_send_mtu() of @dst, or for a tunnel's outer packet dst_mtu()
+ * @mtu: ippfvs_send_mtu() of @dst; dst_mtu() for packets that the director itself sends: outer
+ *	packets of a tunnel, echo replies
  *
  * The packet is given directly to the neighbour. The stack sends it only if it must be fragmented
  * or the route is special.

@@ -65,8 +65,8 @@ int ippfvs_nl_put_service(struct sk_buff *skb, const struct ippfvs_service *serv
  * ippfvs_nl_put_member() - put IPPFVS_A_REAL
  * @skb: the message
  * @member: the member
- * @counters: with its counters and its connections
- * @fault: enum ippfvs_fault
+ * @counters: also put its counters and its numbers of connections
+ * @fault: enum ippfvs_fault; put only if it is not IPPFVS_FAULT_UNSPEC
  *
  * Context: RCU read lock or the namespace's lock.
  * Return: 0 or -EMSGSIZE.

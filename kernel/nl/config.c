@@ -20,7 +20,7 @@ int ippfvs_nl_config_parse(const struct nlattr *attr, struct nlattr **tb,
 	return nla_parse_nested(tb, IPPFVS_CONFIG_MAX, attr, NULL, extack);
 }
 
-/* A cap is refused to whoever is root only in the user namespace that owns the network namespace. */
+/* Only CAP_NET_ADMIN in the initial user namespace may change a hard cap. */
 static int check_caps(struct nlattr **tb, const struct sk_buff *skb, struct netlink_ext_ack *extack)
 {
 	const struct nlattr *attr = tb[IPPFVS_CONFIG_CONN_CAP]		  ?:

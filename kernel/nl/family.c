@@ -62,17 +62,14 @@ static const struct nla_policy service_key_policy[IPPFVS_SERVICE_MAX + 1] = {
 };
 
 static const struct nla_policy real_policy[IPPFVS_REAL_MAX + 1] = {
-	[IPPFVS_REAL_ADDRESS]		= ADDRESS,
-	[IPPFVS_REAL_PORT]		= { .type = NLA_BE16 },
-	[IPPFVS_REAL_WEIGHT]		= NLA_POLICY_FULL_RANGE(NLA_U32,
-								&weight_range),
-	[IPPFVS_REAL_METHOD]		= NLA_POLICY_RANGE(NLA_U8,
-							   IPPFVS_METHOD_NAT,
-							   IPPFVS_METHOD_LOCAL),
-	[IPPFVS_REAL_STATS]		= READ_ONLY("STATS"),
-	[IPPFVS_REAL_ACTIVE]		= READ_ONLY("ACTIVE"),
-	[IPPFVS_REAL_INACTIVE]		= READ_ONLY("INACTIVE"),
-	[IPPFVS_REAL_FAULT]		= READ_ONLY("FAULT"),
+	[IPPFVS_REAL_ADDRESS] = ADDRESS,
+	[IPPFVS_REAL_PORT] = { .type = NLA_BE16 },
+	[IPPFVS_REAL_WEIGHT] = NLA_POLICY_FULL_RANGE(NLA_U32, &weight_range),
+	[IPPFVS_REAL_METHOD] = NLA_POLICY_RANGE(NLA_U8, IPPFVS_METHOD_NAT, IPPFVS_METHOD_LOCAL),
+	[IPPFVS_REAL_STATS] = READ_ONLY("STATS"),
+	[IPPFVS_REAL_ACTIVE] = READ_ONLY("ACTIVE"),
+	[IPPFVS_REAL_INACTIVE] = READ_ONLY("INACTIVE"),
+	[IPPFVS_REAL_FAULT] = READ_ONLY("FAULT"),
 };
 
 #define REAL_KEY_ONLY                                                                       \
@@ -83,53 +80,55 @@ static const struct nla_policy real_policy[IPPFVS_REAL_MAX + 1] = {
 	}
 
 static const struct nla_policy real_key_policy[IPPFVS_REAL_MAX + 1] = {
-	[IPPFVS_REAL_ADDRESS]		= ADDRESS,
-	[IPPFVS_REAL_PORT]		= { .type = NLA_BE16 },
-	[IPPFVS_REAL_WEIGHT]		= REAL_KEY_ONLY,
-	[IPPFVS_REAL_METHOD]		= REAL_KEY_ONLY,
-	[IPPFVS_REAL_STATS]		= READ_ONLY("STATS"),
-	[IPPFVS_REAL_ACTIVE]		= READ_ONLY("ACTIVE"),
-	[IPPFVS_REAL_INACTIVE]		= READ_ONLY("INACTIVE"),
-	[IPPFVS_REAL_FAULT]		= READ_ONLY("FAULT"),
+	[IPPFVS_REAL_ADDRESS] = ADDRESS,
+	[IPPFVS_REAL_PORT] = { .type = NLA_BE16 },
+	[IPPFVS_REAL_WEIGHT] = REAL_KEY_ONLY,
+	[IPPFVS_REAL_METHOD] = REAL_KEY_ONLY,
+	[IPPFVS_REAL_STATS] = READ_ONLY("STATS"),
+	[IPPFVS_REAL_ACTIVE] = READ_ONLY("ACTIVE"),
+	[IPPFVS_REAL_INACTIVE] = READ_ONLY("INACTIVE"),
+	[IPPFVS_REAL_FAULT] = READ_ONLY("FAULT"),
 };
 
-#define DEFAULT_METHOD	NLA_POLICY_RANGE(NLA_U8, IPPFVS_METHOD_NAT, IPPFVS_METHOD_DR)
-#define TIMEOUT		NLA_POLICY_FULL_RANGE(NLA_U32, &timeout_range)
+#define DEFAULT_METHOD NLA_POLICY_RANGE(NLA_U8, IPPFVS_METHOD_NAT, IPPFVS_METHOD_DR)
+#define TIMEOUT	       NLA_POLICY_FULL_RANGE(NLA_U32, &timeout_range)
 
 static const struct nla_policy config_policy[IPPFVS_CONFIG_MAX + 1] = {
-	[IPPFVS_CONFIG_DEFAULT_METHOD]	= DEFAULT_METHOD,
-	[IPPFVS_CONFIG_TCP_TIMEOUT_S]	= TIMEOUT,
-	[IPPFVS_CONFIG_FIN_TIMEOUT_S]	= TIMEOUT,
-	[IPPFVS_CONFIG_UDP_TIMEOUT_S]	= TIMEOUT,
-	[IPPFVS_CONFIG_CONN_MAX]	= { .type = NLA_U32 },
-	[IPPFVS_CONFIG_VERSION]		= READ_ONLY("VERSION"),
-	[IPPFVS_CONFIG_CONNS]		= READ_ONLY("CONNS"),
-	[IPPFVS_CONFIG_BUCKETS]		= READ_ONLY("BUCKETS"),
-	[IPPFVS_CONFIG_SERVICES]	= READ_ONLY("SERVICES"),
-	[IPPFVS_CONFIG_SCHEDULERS]	= READ_ONLY("SCHEDULERS"),
-	[IPPFVS_CONFIG_CONN_CAP]	= { .type = NLA_U32 },
-	[IPPFVS_CONFIG_SERVICE_CAP]	= { .type = NLA_U32 },
-	[IPPFVS_CONFIG_REAL_CAP]	= { .type = NLA_U32 },
+	[IPPFVS_CONFIG_DEFAULT_METHOD] = DEFAULT_METHOD,
+	[IPPFVS_CONFIG_TCP_TIMEOUT_S] = TIMEOUT,
+	[IPPFVS_CONFIG_FIN_TIMEOUT_S] = TIMEOUT,
+	[IPPFVS_CONFIG_UDP_TIMEOUT_S] = TIMEOUT,
+	[IPPFVS_CONFIG_CONN_MAX] = { .type = NLA_U32 },
+	[IPPFVS_CONFIG_VERSION] = READ_ONLY("VERSION"),
+	[IPPFVS_CONFIG_CONNS] = READ_ONLY("CONNS"),
+	[IPPFVS_CONFIG_BUCKETS] = READ_ONLY("BUCKETS"),
+	[IPPFVS_CONFIG_SERVICES] = READ_ONLY("SERVICES"),
+	[IPPFVS_CONFIG_SCHEDULERS] = READ_ONLY("SCHEDULERS"),
+	[IPPFVS_CONFIG_CONN_CAP] = { .type = NLA_U32 },
+	[IPPFVS_CONFIG_SERVICE_CAP] = { .type = NLA_U32 },
+	[IPPFVS_CONFIG_REAL_CAP] = { .type = NLA_U32 },
 };
 
-#define NO_CAP \
-	{ .type = NLA_REJECT, \
-	  .reject_message = "a hard cap is no part of a rule set: use CONFIG_SET" }
+#define NO_CAP                                                                          \
+	{                                                                               \
+		.type = NLA_REJECT,                                                     \
+		.reject_message = "a hard cap is no part of a rule set: use CONFIG_SET" \
+	}
 
 static const struct nla_policy replace_config_policy[IPPFVS_CONFIG_MAX + 1] = {
-	[IPPFVS_CONFIG_DEFAULT_METHOD]	= DEFAULT_METHOD,
-	[IPPFVS_CONFIG_TCP_TIMEOUT_S]	= TIMEOUT,
-	[IPPFVS_CONFIG_FIN_TIMEOUT_S]	= TIMEOUT,
-	[IPPFVS_CONFIG_UDP_TIMEOUT_S]	= TIMEOUT,
-	[IPPFVS_CONFIG_CONN_MAX]	= { .type = NLA_U32 },
-	[IPPFVS_CONFIG_VERSION]		= READ_ONLY("VERSION"),
-	[IPPFVS_CONFIG_CONNS]		= READ_ONLY("CONNS"),
-	[IPPFVS_CONFIG_BUCKETS]		= READ_ONLY("BUCKETS"),
-	[IPPFVS_CONFIG_SERVICES]	= READ_ONLY("SERVICES"),
-	[IPPFVS_CONFIG_SCHEDULERS]	= READ_ONLY("SCHEDULERS"),
-	[IPPFVS_CONFIG_CONN_CAP]	= NO_CAP,
-	[IPPFVS_CONFIG_SERVICE_CAP]	= NO_CAP,
-	[IPPFVS_CONFIG_REAL_CAP]	= NO_CAP,
+	[IPPFVS_CONFIG_DEFAULT_METHOD] = DEFAULT_METHOD,
+	[IPPFVS_CONFIG_TCP_TIMEOUT_S] = TIMEOUT,
+	[IPPFVS_CONFIG_FIN_TIMEOUT_S] = TIMEOUT,
+	[IPPFVS_CONFIG_UDP_TIMEOUT_S] = TIMEOUT,
+	[IPPFVS_CONFIG_CONN_MAX] = { .type = NLA_U32 },
+	[IPPFVS_CONFIG_VERSION] = READ_ONLY("VERSION"),
+	[IPPFVS_CONFIG_CONNS] = READ_ONLY("CONNS"),
+	[IPPFVS_CONFIG_BUCKETS] = READ_ONLY("BUCKETS"),
+	[IPPFVS_CONFIG_SERVICES] = READ_ONLY("SERVICES"),
+	[IPPFVS_CONFIG_SCHEDULERS] = READ_ONLY("SCHEDULERS"),
+	[IPPFVS_CONFIG_CONN_CAP] = NO_CAP,
+	[IPPFVS_CONFIG_SERVICE_CAP] = NO_CAP,
+	[IPPFVS_CONFIG_REAL_CAP] = NO_CAP,
 };
 
 static const struct nla_policy service_request[] = {
@@ -160,9 +159,9 @@ static const struct nla_policy config_request[] = {
 };
 
 static const struct nla_policy replace_request[] = {
-	[IPPFVS_A_SERVICE]	= NLA_POLICY_NESTED(service_policy),
-	[IPPFVS_A_REAL]		= NLA_POLICY_NESTED(real_policy),
-	[IPPFVS_A_CONFIG]	= NLA_POLICY_NESTED(replace_config_policy),
+	[IPPFVS_A_SERVICE] = NLA_POLICY_NESTED(service_policy),
+	[IPPFVS_A_REAL] = NLA_POLICY_NESTED(real_policy),
+	[IPPFVS_A_CONFIG] = NLA_POLICY_NESTED(replace_config_policy),
 };
 
 static const struct nla_policy nothing_request[] = {
@@ -228,12 +227,13 @@ static const struct genl_ops ops[] = {
 		.start = ippfvs_nl_member_dump_start,
 		.dumpit = ippfvs_nl_real_dump,
 		ATTRS(service_key_request),
-	}, {
-		.cmd	= IPPFVS_CMD_CONN_GET,
-		.start	= ippfvs_nl_conn_dump_start,
-		.dumpit	= ippfvs_nl_conn_dump,
-		.done	= ippfvs_nl_conn_dump_done,
-		.flags	= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd = IPPFVS_CMD_CONN_GET,
+		.start = ippfvs_nl_conn_dump_start,
+		.dumpit = ippfvs_nl_conn_dump,
+		.done = ippfvs_nl_conn_dump_done,
+		.flags = GENL_UNS_ADMIN_PERM,
 		ATTRS(real_key_request),
 	},
 	{

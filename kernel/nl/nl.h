@@ -2,10 +2,10 @@
 /*
  * The generic netlink family: the handlers in its table of operations (family.c).
  *
- * The handlers of changes run with the namespace's lock held and may sleep. Those of
- * queries take no lock, except that a reader of one service takes the namespace's lock
- * after three attempts (answer.h). All run in process context and return 0, or -errno
- * with an extack message. Dump callbacks return what netlink expects of them.
+ * The handlers of changes run with the namespace's lock held and may sleep. The handlers of queries
+ * take no lock, except that a reader of one service takes the namespace's lock after three failed
+ * attempts (answer.h). All handlers run in process context and return 0, or -errno with an extack
+ * message. A dump callback returns the length of the message, 0 at the end of the dump, or -errno.
  */
 #ifndef _IPPFVS_NL_H
 #define _IPPFVS_NL_H
@@ -132,7 +132,7 @@ int ippfvs_nl_config_check(const struct ippfvs_net *ipn, struct nlattr **tb,
 			   const struct sk_buff *skb, struct netlink_ext_ack *extack);
 
 /**
- * ippfvs_nl_config_apply() - apply the settings that are present; cannot fail (config.c)
+ * ippfvs_nl_config_apply() - apply the settings that are present (config.c)
  * @ipn: the namespace
  * @tb: the attributes by enum ippfvs_config_attr
  *

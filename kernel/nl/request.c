@@ -55,7 +55,7 @@ int ippfvs_nl_refuse(struct netlink_ext_ack *extack, const struct nlattr *attr,
 		REFUSAL(REALS_CAPPED, -ENOSPC,
 			"the hard cap of the namespace allows no further real server");
 		REFUSAL(CONN_MAX_CAPPED, -ERANGE,
-			"the hard cap of the namespace allows fewer connections");
+			"the maximum exceeds the hard cap of connections");
 	}
 	return -EINVAL;
 }

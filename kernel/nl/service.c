@@ -82,7 +82,7 @@ static void warn_unrouted(struct genl_info *info, const struct ippfvs_service_ke
 	if (!ippfvs_check_routed(genl_info_net(info), key))
 		NL_SET_ERR_MSG(
 			info->extack,
-			"no route leads to the virtual address, so the stack drops its packets: ip route add local VIP dev lo");
+			"no route leads to the virtual address: add one with ip route add local VIP dev lo");
 }
 
 /* Add the service of @spec and send the event. Return the service or ERR_PTR. */
@@ -207,8 +207,7 @@ int ippfvs_nl_real_new(struct sk_buff *skb, struct genl_info *info)
 		return err;
 	if (!request->service)
 		return create_service_with_real(info);
-	err = ippfvs_nl_refuse(info->extack, attr,
-			       ippfvs_services_check_room(request->ipn, 0, 1));
+	err = ippfvs_nl_refuse(info->extack, attr, ippfvs_services_check_room(request->ipn, 0, 1));
 	if (err)
 		return err;
 

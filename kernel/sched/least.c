@@ -74,11 +74,11 @@ void ippfvs_least_init(const struct ippfvs_sched_view *view, void *state, u32 we
 }
 
 /* Compare @best with the winners that real server @index has met on its way to the root. */
-static void consider_rivals(const struct ippfvs_sched_view *view, const struct least_tree *tree,
-			    u32 index, const struct ippfvs_excluded *excluded,
-			    struct least_candidate *best)
+static void consider_winners(const struct ippfvs_sched_view *view, const struct least_tree *tree,
+			     u32 index, const struct ippfvs_excluded *excluded,
+			     struct least_candidate *best)
 {
-	struct least_candidate rival;
+	struct least_candidate candidate;
 	u32 node;
 	u32 winner;
 
@@ -86,15 +86,15 @@ static void consider_rivals(const struct ippfvs_sched_view *view, const struct l
 		winner = READ_ONCE(tree->winner[node ^ 1]);
 		if (!ippfvs_sched_accepts(view, winner, excluded))
 			continue;
-		rival = least_candidate(view, tree, winner);
-		if (less_loaded(&rival, best))
-			*best = rival;
+		candidate = least_candidate(view, tree, winner);
+		if (less_loaded(&candidate, best))
+			*best = candidate;
 	}
 }
 
 /*
- * The best of the others has lost only to real servers that must be avoided: to @winner or to one
- * that is excluded. So one of these has met it as a rival.
+ * The best remaining real server has lost only to @winner or to an excluded one. So it is among the
+ * winners that these have met on their way to the root.
  */
 static noinline int pick_another(const struct ippfvs_sched_view *view,
 				 const struct least_tree *tree, u32 winner,
@@ -103,9 +103,9 @@ static noinline int pick_another(const struct ippfvs_sched_view *view,
 	struct least_candidate best = { .index = U32_MAX };
 	u32 i;
 
-	consider_rivals(view, tree, winner, excluded, &best);
+	consider_winners(view, tree, winner, excluded, &best);
 	for (i = 0; i < excluded->n; i++)
-		consider_rivals(view, tree, excluded->index[i], excluded, &best);
+		consider_winners(view, tree, excluded->index[i], excluded, &best);
 	return best.weight ? (int)best.index : -1;
 }
 

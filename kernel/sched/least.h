@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A tournament tree whose winner is the least loaded real server. A pick reads only the
- * root. A change of a load updates the path from one leaf to the root. For each real server
- * that a pick must avoid, it reads such a path.
+ * A tournament tree whose winner is the least loaded real server. A pick reads only the root. A
+ * change of a load updates the path from one leaf to the root. If the winner is excluded or not
+ * eligible, a pick also reads its path and the paths of the excluded real servers.
  */
 #ifndef _IPPFVS_SCHED_LEAST_H
 #define _IPPFVS_SCHED_LEAST_H

@@ -5,7 +5,7 @@
 #define ROOT   1
 #define GOLDEN 2654435769u /* 2^32 / ((1 + sqrt(5)) / 2): multiples spread evenly modulo 2^32 */
 
-/* A real server that is drawn while its eligible word changes is drawn at most this often. */
+/* Maximum number of draws. A drawn real server is refused only while its eligible word changes. */
 #define TRIES 8
 
 size_t ippfvs_shares_size(u32 n)
@@ -56,9 +56,12 @@ static u32 sum_below(const struct ippfvs_shares *shares, u32 node,
 	return sum;
 }
 
-/* Return the index of the real server to which the place @place of @shares belongs. */
-static u32 owner_of_place(const struct ippfvs_shares *shares, u32 place,
-			  const struct ippfvs_excluded *excluded)
+/*
+ * Return the index of the real server that owns slot @slot. The slots are numbered by the sums of
+ * the tree.
+ */
+static u32 owner_of_slot(const struct ippfvs_shares *shares, u32 slot,
+			 const struct ippfvs_excluded *excluded)
 {
 	u32 node = ROOT;
 
@@ -67,8 +70,8 @@ static u32 owner_of_place(const struct ippfvs_shares *shares, u32 place,
 
 		node *= 2;
 		left = sum_below(shares, node, excluded);
-		if (place >= left) {
-			place -= left;
+		if (slot >= left) {
+			slot -= left;
 			node++;
 		}
 	}
@@ -81,13 +84,13 @@ int ippfvs_shares_pick(const struct ippfvs_sched_view *view, struct ippfvs_share
 	u32 tries;
 
 	for (tries = 0; tries < TRIES; tries++) {
-		u32 places = sum_below(shares, ROOT, excluded);
+		u32 slots = sum_below(shares, ROOT, excluded);
 		u32 draw, index;
 
-		if (!places)
+		if (!slots)
 			return -1;
 		draw = (u32)ippfvs_atomic64_fetch_inc(&shares->draws) * GOLDEN;
-		index = owner_of_place(shares, (u32)((u64)draw * places >> 32), excluded);
+		index = owner_of_slot(shares, (u32)((u64)draw * slots >> 32), excluded);
 		if (ippfvs_sched_accepts(view, index, excluded))
 			return (int)index;
 	}

@@ -185,28 +185,28 @@ u8 ippfvs_check_fault(struct net *net, const struct ippfvs_service_key *key,
 	return own ? IPPFVS_FAULT_UNSPEC : IPPFVS_FAULT_REAL_NOT_OWN;
 }
 
-static bool exceeds(u32 number, u32 cap)
+static bool is_above_cap(u32 number, u32 cap)
 {
 	return cap && number > cap;
 }
 
 enum ippfvs_refusal ippfvs_check_room(const struct ippfvs_config *config, u32 services, u32 reals)
 {
-	if (exceeds(services, READ_ONCE(config->service_cap)))
+	if (is_above_cap(services, READ_ONCE(config->service_cap)))
 		return IPPFVS_REFUSAL_SERVICES_CAPPED;
-	if (exceeds(reals, READ_ONCE(config->real_cap)))
+	if (is_above_cap(reals, READ_ONCE(config->real_cap)))
 		return IPPFVS_REFUSAL_REALS_CAPPED;
 	return IPPFVS_REFUSAL_NONE;
 }
 
 enum ippfvs_refusal ippfvs_check_conn_max(u32 conn_max, u32 conn_cap)
 {
-	if (exceeds(conn_max, conn_cap))
+	if (is_above_cap(conn_max, conn_cap))
 		return IPPFVS_REFUSAL_CONN_MAX_CAPPED;
 	return IPPFVS_REFUSAL_NONE;
 }
 
-/* Equal elements keep the order that they have in the array. */
+/* Elements with equal keys keep their order in the array. */
 static int compare_positions(const void *a, const void *b)
 {
 	return a < b ? -1 : 1;

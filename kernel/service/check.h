@@ -37,7 +37,7 @@ union ippfvs_addr;
  * @IPPFVS_REFUSAL_REAL_EXISTS: the service already has that real server
  * @IPPFVS_REFUSAL_REAL_MISSING: the service does not have that real server
  * @IPPFVS_REFUSAL_REALS_FULL: the service has IPPFVS_REALS_MAX real servers
- * @IPPFVS_REFUSAL_REAL_TWICE: the set has that real server of the service already
+ * @IPPFVS_REFUSAL_REAL_TWICE: the set already has that real server of the service
  * @IPPFVS_REFUSAL_SERVICES_CAPPED: the namespace has as many services as its hard cap allows
  * @IPPFVS_REFUSAL_REALS_CAPPED: its services have as many real servers as its hard cap allows
  * @IPPFVS_REFUSAL_CONN_MAX_CAPPED: more connections than its hard cap allows
@@ -90,7 +90,7 @@ enum ippfvs_refusal ippfvs_check_room(const struct ippfvs_config *config, u32 se
 enum ippfvs_refusal ippfvs_check_conn_max(u32 conn_max, u32 conn_cap);
 
 /**
- * ippfvs_check_family() - check that the kernel has an address family
+ * ippfvs_check_family() - check that the kernel supports an address family
  * @family: IPPFVS_FAMILY_*
  *
  * Call it before every other check of an address. Those use IPv6's lists of addresses,
@@ -175,7 +175,7 @@ u8 ippfvs_check_fault(struct net *net, const struct ippfvs_service_key *key,
 		      const union ippfvs_addr *addr, u8 method);
 
 /**
- * struct ippfvs_duplicate - what a set of services has twice
+ * struct ippfvs_duplicate - a service or real server that a set of services has twice
  * @reason: IPPFVS_REFUSAL_NONE, IPPFVS_REFUSAL_SERVICE_TWICE or
  *	IPPFVS_REFUSAL_REAL_TWICE
  * @service: index of the service

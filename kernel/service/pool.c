@@ -365,7 +365,7 @@ void ippfvs_pool_load_add(struct ippfvs_real *real, int active, int inactive)
 
 void ippfvs_pool_set_eligible(struct ippfvs_real *real, bool eligible)
 {
-	/* Who sees a removed server's word sees what replaced its pool; pairs with is_current(). */
+	/* A reader that sees the cleared word also sees the new pool; pairs with is_current(). */
 	smp_store_release(&real->load.eligible, eligible);
 
 	smp_mb(); /* as in ippfvs_pool_load_add() */

@@ -202,7 +202,7 @@ void ippfvs_pool_load_add(struct ippfvs_real *real, int active, int inactive);
  * @real: the real server
  * @eligible: whether it accepts new connections, as far as its weight allows
  *
- * No pool is copied. Packets that use a pool that is not current any more obey, too.
+ * No pool is copied. It also takes effect for packets that still use a previous pool.
  *
  * Context: any but hard interrupts. It takes pool->lock of the current pool.
  */

@@ -37,8 +37,8 @@ struct ippfvs_real_cpu {
  * @index: its index in the current pool; a hint that readers verify
  * @ingress: indices of devices that its packets are known to come from, or 0 (forward/ingress.h);
  *	read and written by any CPU
- * @service: the service that it belongs to; RCU; written under the namespace's lock;
- *	NULL once removed
+ * @service: the service that it belongs to, or NULL after its removal; RCU; written under the
+ *	namespace's lock
  * @cpu: counters and route of each CPU
  * @refs: a reference for each pool and each connection
  * @rcu: frees it after a grace period

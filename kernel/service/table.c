@@ -13,7 +13,7 @@
 #include <linux/slab.h>
 
 /* Attempts of a reader of totals to sum between two changes. */
-#define UNDISTURBED_READS 3
+#define READ_ATTEMPTS 3
 
 /* Frees tables after their grace periods. */
 static struct workqueue_struct *wq;
@@ -221,7 +221,7 @@ int ippfvs_service_table_insert(struct ippfvs_net *ipn, struct ippfvs_service_ta
 	if (err)
 		return err;
 
-	/* Count it first, so that lookups try port 0, too, when it can be found. */
+	/* Count it first, so that lookups try port 0 as soon as the service can be found. */
 	count_service(ipn, table, service, 1);
 	err = rhltable_insert(&table->by_addr, &service->addr_node, by_addr_params);
 	if (err)
@@ -456,8 +456,8 @@ void ippfvs_services_barrier(void)
 }
 
 /*
- * Read the sums of what was removed first. What a change moves to them meanwhile is then found in
- * its old place or not at all, but never twice.
+ * Read the sums of removed objects first. Counters that a change moves to them meanwhile are then
+ * missed or counted once, but never twice.
  */
 static void sum_counters(const struct ippfvs_net *ipn, struct ippfvs_counters *sum)
 {
@@ -492,7 +492,10 @@ static u32 count_zeroings(struct ippfvs_net *ipn)
 	return zeroings;
 }
 
-/* A sum that a change has disturbed is too small; an earlier one may be greater. */
+/*
+ * A change during the summation makes the sum too small, so it may be less than the previous
+ * answer.
+ */
 static void keep_totals(struct ippfvs_net *ipn, struct ippfvs_counters *sum, u32 zeroings)
 {
 	spin_lock(&ipn->totals_lock);
@@ -509,7 +512,7 @@ void ippfvs_services_totals(struct ippfvs_net *ipn, struct ippfvs_counters *sum)
 	u32 count;
 	int i;
 
-	for (i = 0; i < UNDISTURBED_READS; i++) {
+	for (i = 0; i < READ_ATTEMPTS; i++) {
 		count = ippfvs_read_begin(ipn);
 		sum_counters(ipn, sum);
 		if (!ippfvs_read_retry(ipn, count))

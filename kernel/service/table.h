@@ -61,11 +61,11 @@ void ippfvs_services_exit(void);
  * @by_key: the services by key, for packets; RCU
  * @by_addr: the services by virtual address, for packets at ports without a service; RCU
  * @by_id: the services in the order in which they were added, for dumps that resume; RCU
- * @n: the number of services; written under the namespace's lock
- * @reals: the number of real servers of all services; the namespace's lock, or nobody
- *	else knows the table
- * @any_port: how many services cover every port; written under the namespace's lock.
- *	While it is not 0, packets are looked up twice
+ * @n: number of services; written under the namespace's lock
+ * @reals: number of real servers of all services; protected by the namespace's lock, or not
+ *	published yet
+ * @any_port: number of services on all ports; written under the namespace's lock. If it is not 0, a
+ *	packet without a service on its port is looked up again with port 0
  * @free: frees the table after a grace period, in process context
  */
 struct ippfvs_service_table {

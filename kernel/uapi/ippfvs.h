@@ -6,15 +6,15 @@
  * compares both name by name.
  *
  * Family "ippfvs", version IPPFVS_GENL_VERSION, multicast group "events". Everything refers to the
- * network namespace of the requesting socket. Every change, and CONN_GET, needs CAP_NET_ADMIN in the
- * user namespace that owns the network namespace; a change of a hard cap needs it in the initial
- * user namespace. Other reading needs no privilege.
+ * network namespace of the requesting socket. Every change, and CONN_GET, needs CAP_NET_ADMIN in
+ * the user namespace that owns the network namespace; a change of a hard cap needs it in the
+ * initial user namespace. Other reading needs no privilege.
  *
  * Attributes are validated strictly. An unknown attribute, a wrong length, an unknown flag or a
  * value out of range is refused with -EINVAL or -ERANGE, with a sentence in NLMSGERR_ATTR_MSG and
- * the attribute in NLMSGERR_ATTR_OFFS. A refused request changes nothing. A message with the error 0 is
- * a warning: the request was carried out. (For a refused dump, old
- * kernels such as 6.1 cannot report the attribute.)
+ * the attribute in NLMSGERR_ATTR_OFFS. A refused request changes nothing. (For a refused dump, old
+ * kernels such as 6.1 cannot report the attribute.) A message with the error 0 is a warning: the
+ * request was carried out.
  *
  * The message tree
  * ----------------
@@ -35,12 +35,12 @@
  *     IPPFVS_REAL_PORT          be16     0 or absent: the port of the service
  *     IPPFVS_REAL_WEIGHT        u32      0..IPPFVS_WEIGHT_MAX; absent in NEW: 1;
  *                                        0: no new connections
- *     IPPFVS_REAL_METHOD        u8       enum ippfvs_method; for a loopback address
- *                                        or an address of the director always
- *                                        local, whatever is given; absent in NEW:
- *                                        NAT if a port is given, else the default
- *                                        method of the namespace; absent in SET:
- *                                        unchanged
+ *     IPPFVS_REAL_METHOD        u8       enum ippfvs_method; absent in NEW: NAT if a
+ *                                        port is given, else the default method of
+ *                                        the namespace; absent in SET: unchanged.
+ *                                        If it is set, or in NEW, a loopback address
+ *                                        or an address of the director always gets
+ *                                        local
  *     IPPFVS_REAL_STATS         nest     answers only
  *     IPPFVS_REAL_ACTIVE        u32      answers only; established connections
  *     IPPFVS_REAL_INACTIVE      u32      answers only; all other connections
@@ -62,9 +62,10 @@
  *     IPPFVS_CONFIG_TCP_TIMEOUT_S   u32  established TCP; 1..IPPFVS_TIMEOUT_MAX_S
  *     IPPFVS_CONFIG_FIN_TIMEOUT_S   u32  TCP after a FIN
  *     IPPFVS_CONFIG_UDP_TIMEOUT_S   u32
- *     IPPFVS_CONFIG_CONN_MAX        u32  maximum number of connections; 0: as many
- *                                        as fill a quarter of the memory, or as
- *                                        CONN_CAP allows; never above CONN_CAP
+ *     IPPFVS_CONFIG_CONN_MAX        u32  maximum number of connections; 0: the number
+ *                                        that fills a quarter of the memory. A
+ *                                        request above CONN_CAP is refused, and
+ *                                        CONN_CAP bounds the effective maximum
  *     IPPFVS_CONFIG_VERSION         string  answers only; version of the module
  *     IPPFVS_CONFIG_CONNS           u32  answers only; number of connections,
  *                                        including dead ones that are still linked
@@ -75,10 +76,10 @@
  *     IPPFVS_CONFIG_SERVICE_CAP     u32  hard cap of services; 0: none
  *     IPPFVS_CONFIG_REAL_CAP        u32  hard cap of the real servers of all
  *                                        services together; 0: none
- *   A hard cap refuses what is new and removes nothing. A network namespace inherits the caps of the
- *   one in which its creator is. If another user namespace than the initial one owns it, and none
- *   such owns the creator's, each cap is IPPFVS_UNPRIVILEGED_* at most. The same are the caps of
- *   such a namespace that is older than the module, which does not know the creator.
+ *   A hard cap refuses what is new and removes nothing. A network namespace inherits the caps of
+ *   the one in which its creator is. If a user namespace other than the initial one owns it, and
+ *   none such owns the creator's, each cap is IPPFVS_UNPRIVILEGED_* at most. The same are the caps
+ *   of such a namespace that is older than the module, which does not know the creator.
  *
  *   IPPFVS_A_STATS                       sums over the namespace; answers only;
  *                                        enum ippfvs_stats_attr
@@ -138,9 +139,9 @@
  *   -EPROTONOSUPPORT  unknown scheduler
  *   -EDOM             DR and TUN cannot change the port
  *   -ENOSPC           IPPFVS_SERVICES_MAX, IPPFVS_REALS_MAX or a hard cap is reached
- *   -EADDRNOTAVAIL    not a unicast address; or a loopback or link-local address,
- *                     which clients cannot reach; or method local with the address
- *                     of another machine
+ *   -EADDRNOTAVAIL    not a unicast address; or a link-local address; or a loopback
+ *                     virtual address, which clients cannot reach; or method local
+ *                     with the address of another machine
  *
  * Events: after SERVICE_NEW, SERVICE_SET, SERVICE_DEL, REAL_NEW, REAL_SET, REAL_DEL and CONFIG_SET
  * the changed object is sent to the group "events", under the same command and with the same
@@ -162,7 +163,7 @@
 #define IPPFVS_REALS_MAX	16384	/* in a service */
 #define IPPFVS_TIMEOUT_MAX_S	2073600	/* 24 days */
 
-/* Hard caps of a network namespace that another user namespace than the initial one owns. */
+/* Hard caps of a network namespace that a user namespace other than the initial one owns. */
 #define IPPFVS_UNPRIVILEGED_CONNS	16384
 #define IPPFVS_UNPRIVILEGED_SERVICES	256
 #define IPPFVS_UNPRIVILEGED_REALS	1024
@@ -319,9 +320,9 @@ enum ippfvs_drop {
 	IPPFVS_DROP_NO_SERVER,		/* no real server takes new connections */
 	IPPFVS_DROP_NO_CONNECTION,	/* TCP segment of an unknown connection; RST sent */
 	IPPFVS_DROP_SERVER_REMOVED,	/* real server removed; RST sent to a TCP client */
-	IPPFVS_DROP_TABLE_FULL,		/* CONN_MAX, conn_limit or the limit of one client */
+	IPPFVS_DROP_TABLE_FULL,		/* CONN_MAX, CONN_CAP, conn_limit, one client's limit */
 	IPPFVS_DROP_NO_MEMORY,		/* no memory for a connection or for headers */
-	IPPFVS_DROP_TUPLE_IN_USE,	/* replies of two connections would have one tuple; RST */
+	IPPFVS_DROP_TUPLE_IN_USE,	/* replies like those of another connection; RST sent */
 	IPPFVS_DROP_ICMP_CHECKSUM,	/* ICMP error with a wrong checksum */
 	IPPFVS_DROP_TTL,		/* TTL or hop limit used up */
 	IPPFVS_DROP_TOO_BIG,		/* longer than the MTU */
@@ -329,7 +330,7 @@ enum ippfvs_drop {
 	IPPFVS_DROP_NOT_WRITABLE,	/* packet cannot be changed: no memory, or LRO */
 	IPPFVS_DROP_ICMP,		/* ICMP error that cannot be forwarded */
 	IPPFVS_DROP_NO_LISTENER,	/* Local Node: no socket listens */
-	IPPFVS_DROP_NO_SERVICE,		/* to an address that only services have, not to them */
+	IPPFVS_DROP_NO_SERVICE,		/* virtual address of no host, port without a service */
 	IPPFVS_DROP_WRONG_DEVICE,	/* reply from where no route leads to the server */
 	__IPPFVS_DROP_MAX
 };

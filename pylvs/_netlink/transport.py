@@ -79,7 +79,7 @@ class DumpInterrupted(Exception):
 
 
 class Transport(Protocol):
-    """A connection to the rules of one network namespace.
+    """A connection to the ippfvs family in one network namespace.
 
     :ivar warning: what the kernel said about the last request that it carried out
     """

@@ -57,15 +57,15 @@ OPTIONS: dict[str, dict[str, str]] = {
         "zero": "Zero the counters of a service, or all counters.",
         "clear": "Remove all services.",
         "save": "Write all rules and settings to standard output.",
-        "restore": "Replace all rules by those on standard input, in one step; - means standard "
-        "input, too. After -A or -D: the real server.",
+        "restore": "Replace all rules by those on standard input, in one step. The value - means "
+        "standard input. After -A or -D: the real server.",
         "set": "Set the timeouts of established TCP, of TCP after a FIN, and of UDP, in seconds. "
         "0 keeps a timeout.",
         "default-method": "Show or set the method of real servers that -R adds without a port.",
         "conn-max": "Show or set the maximum number of connections of the namespace. 0 means the "
         "number that fills a quarter of the memory, or the hard cap if that is lower. At the "
-        "limit, a new connection replaces one whose client may not exist. Timeouts become shorter "
-        "while more than half of the limit is used.",
+        "limit, a new connection replaces one that is closed or whose client may not exist. "
+        "Timeouts become shorter while more than half of the limit is used.",
         "conn-cap": "Show or set the hard cap of connections of the namespace, which --conn-max "
         "cannot exceed. 0 means none. A change needs CAP_NET_ADMIN in the initial user namespace.",
         "service-cap": "Show or set the hard cap of services. Otherwise like --conn-cap.",
@@ -174,8 +174,9 @@ _DESCRIPTION = (
     ),
     (
         "A rule file has one rule per line. A line may begin with the name or path of ipvsadm or "
-        "ippfvsadm, -C may be the first rule, and a real server may precede its service. Any other "
-        "line is refused with its number and, if a word is at fault, its column."
+        "ippfvsadm, -C may be the first rule, and a real server may precede its service. Empty "
+        "lines and comments (#) are skipped. A line that is not valid is refused with its number "
+        "and, if a word is at fault, its column."
     ),
     (
         "If the output is a pipe, the listing is the table of the 1999 paper. On a terminal it "

@@ -59,7 +59,7 @@ def _rules(lvs: Manager, request: Request) -> None:
 
 
 def _warn(services: list[ServiceInfo]) -> None:
-    """Name on standard error the real servers that cannot work with the addresses of now."""
+    """Name on standard error the real servers that cannot work with the present addresses."""
     for sentence in _listing.faults(services):
         print(f"ippfvsadm: warning: {sentence}", file=sys.stderr)
 

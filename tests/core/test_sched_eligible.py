@@ -97,7 +97,7 @@ def test_eligibility_survives_a_change_of_weights(
 
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("size", [1, 2, 3, 1000])
-def test_nobody_is_eligible(name: str, size: int) -> None:
+def test_pick_fails_if_no_real_server_is_eligible(name: str, size: int) -> None:
     scheduler = Scheduler(name, [3] * size)
     for index in range(size):
         scheduler.set_eligible(index, False)
@@ -110,7 +110,7 @@ def test_nobody_is_eligible(name: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_too_many_are_excluded(name: str) -> None:
+def test_pick_refuses_too_many_exclusions(name: str) -> None:
     scheduler = Scheduler(name, [1] * 10)
     assert scheduler.pick(excluded=range(EXCLUDED_MAX)) >= EXCLUDED_MAX
     with pytest.raises(ValueError, match=f"at most {EXCLUDED_MAX}"):
@@ -124,12 +124,12 @@ def test_a_real_server_that_is_not_there_cannot_be_excluded(index: int) -> None:
 
 
 SHARES = [
-    ("one of ten rests", [1] * 10, {4}),
-    ("nine of ten rest", [1] * 10, set(range(9))),
-    ("a block rests: its successor does not get its whole share", [1] * 100, set(range(10, 60))),
+    ("one of ten is not eligible", [1] * 10, {4}),
+    ("nine of ten are not eligible", [1] * 10, set(range(9))),
+    ("the successor of a block does not get its share", [1] * 100, set(range(10, 60))),
     ("weights count", [5, 3, 1, 8, 2], {3}),
-    ("the giant rests", [1, 2, 3, 1000], {3}),
-    ("many rest", [1 + index % 7 for index in range(1000)], set(range(0, 1000, 3))),
+    ("the giant is not eligible", [1, 2, 3, 1000], {3}),
+    ("many are not eligible", [1 + index % 7 for index in range(1000)], set(range(0, 1000, 3))),
     ("the largest farm", [1] * REALS_MAX, set(range(100, REALS_MAX))),
 ]
 
@@ -137,7 +137,7 @@ SHARES = [
 @pytest.mark.parametrize(("farm", "out"), [each[1:] for each in SHARES],
                          ids=[each[0] for each in SHARES])  # fmt: skip
 def test_the_others_share_by_their_weights(farm: list[int], out: set[int]) -> None:
-    """The shares are those of a farm without the real servers that rest, to a few connections."""
+    """The shares are those of a farm of the eligible real servers, within a few connections."""
     scheduler = Scheduler("wrr", farm)
     for index in out:
         scheduler.set_eligible(index, False)

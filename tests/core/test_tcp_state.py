@@ -219,7 +219,9 @@ SCENARIOS: list[tuple[str, State, list[Segment]]] = [
 @pytest.mark.parametrize(
     ("state", "segments"), [s[1:] for s in SCENARIOS], ids=[s[0] for s in SCENARIOS]
 )
-def test_scenario(state: AnyState, segments: list[Segment]) -> None:
+def test_a_scenario_ends_in_the_state_that_the_comments_promise(
+    state: AnyState, segments: list[Segment]
+) -> None:
     for step, (side, flags, expected) in enumerate(segments):
         state = tcp_next(state, side, flags)
         assert state is expected, f"segment {step}: {side.name} {flags!r}"

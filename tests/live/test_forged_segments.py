@@ -272,7 +272,7 @@ def test_a_forged_segment_does_not_end_an_idle_connection(
         _forge(farm, lvs, *(_segment(farm, client, flags, sequence + far) for far in FAR))
         (connection,) = lvs.connections()
         assert str(connection.state) == "established"
-        # Without replies, so few packets do not confirm the client (docs/ARCHITECTURE.md, Pressure).
+        # Without replies, so few packets do not confirm the client.
         assert connection.expires_s > (7000 if farm.method == "nat" else 800)
         _exchange(client, server)
         clients.reset(client)

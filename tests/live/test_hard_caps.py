@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Whoever is root only in namespaces of his own cannot use more kernel memory than the host allows.
+"""Root of an unprivileged user namespace cannot use more kernel memory than the host allows.
 
     client 10.9.9.9 (also the VIP) ── away ── 10.9.9.2        see helpers/unprivileged.py
 
@@ -34,7 +34,7 @@ PORT = 7
 
 @pytest.fixture
 def user() -> Iterator[Process]:
-    """Yield a user who is root only in namespaces of his own."""
+    """Yield a process that is root only in its own namespaces."""
     with Process() as process:
         process.call(unprivileged.become_a_user)
         yield process
@@ -98,7 +98,7 @@ def test_a_user_lowers_the_maximum_and_raises_neither_it_nor_a_cap(user: Process
 
     with pytest.raises(pylvs.Refused) as error:
         user.call(configure_conn_max, UNPRIVILEGED_CONNS + 1)
-    assert "the hard cap of the namespace allows fewer connections" in str(error.value)
+    assert "the maximum exceeds the hard cap of connections" in str(error.value)
     for numbers in ((0, 0, 0), DEFAULT_CAPS, (1, 1, 1)):
         with pytest.raises(pylvs.NotPermitted) as refused:
             user.call(set_caps, numbers)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The connections of a user are charged to the memory cgroup in which he added a service.
+"""Connections of an unprivileged namespace are charged to the memory cgroup that added the service.
 
     client 10.9.9.9 (also the VIP) ── away ── 10.9.9.2        see helpers/unprivileged.py
 

@@ -32,7 +32,8 @@ from tests.live.helpers.wiretap import (
 if TYPE_CHECKING:
     import pylvs
 
-# A namespace that ever had a rule takes other ways for good, so other tests need other farms.
+# The kernel never leaves the slow path of a namespace that had a rule, so other tests need other
+# farms.
 pytestmark = pytest.mark.farm(methods=["nat"], own="file")
 
 TABLE, MARK, TOS, CLIENT_PORT = 102, 7, 0x10, 4000

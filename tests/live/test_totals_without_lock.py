@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Whoever reads the totals of a namespace never takes the lock that its changes need.
+"""Reading the totals of a namespace never takes the lock that its changes need.
 
 The reader needs no privilege, and the sum over many services takes long. The trace event of lockdep
 tells who takes the lock, so this file needs a kernel with lockdep.

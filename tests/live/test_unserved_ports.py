@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A virtual address that only services have is answered for at its other ports, and never loops.
+"""Packets to other ports of a virtual address that no host has are answered and never loop.
 
 client ── router ── director ── server1, server2        the farm of VS-NAT
           route: VIP via director, whose default route leads to the router
@@ -122,8 +122,8 @@ def test_the_command_warns_when_no_route_leads_to_the_vip(farm: Farm, ippfvsadm:
     for port, rest in ((80, ()), (81, ("-R", farm.reals[0]))):
         service = endpoint(address, port)
         assert ippfvsadm("-A", "-t", service, *rest).stderr == (
-            f"ippfvsadm: warning: tcp {service}: no route leads to the virtual address, so the "
-            "stack drops its packets: ip route add local VIP dev lo\n"
+            f"ippfvsadm: warning: tcp {service}: no route leads to the virtual address: "
+            "add one with ip route add local VIP dev lo\n"
         )
     with farm.director.added(f"route add local {address} dev lo"):
         assert ippfvsadm("-A", "-t", endpoint(address, 82)).stderr == ""

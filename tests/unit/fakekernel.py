@@ -255,7 +255,7 @@ class FakeKernel:
                 raise Refusal(errno.EPERM, "a hard cap needs CAP_NET_ADMIN in the initial", at)
             cap = nest.get("IPPFVS_CONFIG_CONN_CAP", self.rules.config["CONN_CAP"])
             if name == "CONN_MAX" and cap and value > cap:
-                raise Refusal(errno.ERANGE, "the hard cap allows fewer connections", at)
+                raise Refusal(errno.ERANGE, "the maximum exceeds the hard cap of connections", at)
             self.rules.config[name] = value
 
     def _stats_get(self, nests: list[Any], flags: int) -> list[bytes]:

@@ -479,7 +479,10 @@ def test_hard_caps_are_shown_set_and_refused(run: Run, kernel: FakeKernel) -> No
     assert "--conn-cap" not in run("-S").out
     assert json.loads(run("--timeout --json").out)["config"]["real_cap"] == 1
     refused = run("--conn-max 2")
-    assert (refused.code, "the hard cap allows fewer connections" in refused.err) == (1, True)
+    assert (refused.code, "the maximum exceeds the hard cap of connections" in refused.err) == (
+        1,
+        True,
+    )
     assert run("-A -t 10.0.0.1:80 -R 10.0.0.2:80").code == 0
     for line, what in (
         ("-A -t 10.0.0.3:80", "no room for tcp 10.0.0.3:80: the hard cap allows no further serv"),

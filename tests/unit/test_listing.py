@@ -296,8 +296,8 @@ def test_faults_name_the_real_server_and_the_remedy() -> None:
             "the director, so no packet gets there; add it: ip addr add 10.0.0.1/32 dev lo"
         ),
         (
-            "10.0.0.8:80 of tcp 10.0.0.1:80 is Local Node, but not an address of the director any "
-            "more; only a socket at 10.0.0.1 or at any address is reached"
+            "10.0.0.8:80 of tcp 10.0.0.1:80 is Local Node, but its address is no longer the "
+            "director's; only sockets bound to 10.0.0.1 or to no address get packets"
         ),
     ]
     assert set(listing.FAULTS) == set(Fault)

@@ -162,8 +162,8 @@ REFUSED = {
     "delete": (
         f"{SAVED}-d -t {V} -r 172.16.0.2:80\n",
         (
-            "line 3: this is not a rule: a rule set consists of -A, -a, --set, --default-method "
-            "and --conn-max"
+            "line 3: this is not a rule: a rule set consists of -C (first), -A, -a, --set, "
+            "--default-method and --conn-max"
         ),
     ),
     "utf16": (f"\udcff\udcfe{SERVICE}", "line 1: the file is in UTF-16; save it in UTF-8"),

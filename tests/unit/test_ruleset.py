@@ -144,7 +144,11 @@ SERVICE = "-A -t 10.0.0.1:80 -s rr"
             pylvs.AlreadyExists,
             "tcp 10.0.0.1:80 is scheduled by rr, not lc; use one scheduler for it",
         ),
-        ("-D -t 10.0.0.1:80", pylvs.InvalidValue, "a rule set consists of -A, -a, --set"),
+        (
+            "-D -t 10.0.0.1:80",
+            pylvs.InvalidValue,
+            "a rule set consists of -C (first), -A, -a, --set",
+        ),
         ("-A -t 10.0.0.2:80 -p 300", pylvs.InvalidValue, "does not have persistence yet"),
         ("-A -f 1 -s rr", pylvs.InvalidValue, "does not have services by firewall mark yet"),
         ("nonsense", pylvs.InvalidValue, "'nonsense' belongs to no option"),

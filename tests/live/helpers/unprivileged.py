@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A user who is root only in user and network namespaces of his own, as after `unshare -Urn`.
+"""A process that is root only in its own user and network namespaces, as after `unshare -Urn`.
 
 client 10.9.9.9 (also the VIP) ── away ── 10.9.9.2, which never answers
 """

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Before 6.18 a flow had a TOS byte and no DSCP. Before 6.12 rules and routes expected only the bits
- * of RFC 1349 in it.
+ * Before 6.18 a flow had a TOS byte and no DSCP. Before 6.12 rules and routes expected only the
+ * bits of RFC 1349 in it.
  */
 #include_next <net/flow.h>
 
