@@ -326,6 +326,17 @@ static bool bucket_has_collision(const struct ippfvs_buckets *buckets, u32 hash,
 	return false;
 }
 
+/* The lock of @hash is held. */
+static bool hash_has_collision(const struct insertion *ins, u32 hash)
+{
+	const struct ippfvs_buckets *buckets = ins->buckets;
+
+	for (; buckets; buckets = rcu_dereference(buckets->next))
+		if (bucket_has_collision(buckets, hash, ins->conn))
+			return true;
+	return false;
+}
+
 /*
  * Look for a connection that the client has opened from @conn->local_port itself. @conn is linked
  * already. So of two insertions at the same time, at least the one that takes the lock of this
@@ -333,25 +344,25 @@ static bool bucket_has_collision(const struct ippfvs_buckets *buckets, u32 hash,
  */
 static int check_local_port(struct insertion *ins)
 {
-	const struct ippfvs_conn *conn = ins->conn;
 	spinlock_t *held = ippfvs_conn_table_lock(ins->table, ins->home);
-	const struct ippfvs_buckets *buckets;
 	struct ippfvs_tuple tuple = {};
-	bool collides = false;
 	spinlock_t *lock;
+	bool collides;
 	u32 hash;
 
 	lockdep_assert_held(&ins->table->tuple_lock);
+	lockdep_assert_held(held);
 
-	ippfvs_conn_tuple(conn, IPPFVS_CONN_OUT, &tuple);
+	ippfvs_conn_tuple(ins->conn, IPPFVS_CONN_OUT, &tuple);
 	hash = ippfvs_conn_hash_dest(ins->table, &tuple);
 	lock = ippfvs_conn_table_lock(ins->table, hash);
-	if (lock != held)
+	if (lock == held) {
+		collides = hash_has_collision(ins, hash);
+	} else {
 		spin_lock_nested(lock, SINGLE_DEPTH_NESTING);
-	for (buckets = ins->buckets; buckets && !collides; buckets = rcu_dereference(buckets->next))
-		collides = bucket_has_collision(buckets, hash, conn);
-	if (lock != held)
+		collides = hash_has_collision(ins, hash);
 		spin_unlock(lock);
+	}
 	if (!collides)
 		return 0;
 
