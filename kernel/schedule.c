@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
+/*
+ * New connections: the service of a packet is looked up, its scheduler picks a real server, and an
+ * entry is added to the table. Then the packet is forwarded.
+ */
 #include "schedule.h"
 
 #include "conn/insert.h"

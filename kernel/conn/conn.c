@@ -276,8 +276,8 @@ static u64 note_packet(u64 word, const struct ippfvs_conn *conn, enum ippfvs_sid
 }
 
 /*
- * Record a TCP segment at @position in @word, without the stamp. Return: false if the segment does
- * not count.
+ * Record in @word a TCP segment whose position is @position. The caller sets the stamp.
+ * Return: false if the segment does not count.
  */
 static bool note_segment(u64 *word, const struct ippfvs_conn *conn, enum ippfvs_side side,
 			 u8 tcp_flags, u16 position)

@@ -82,8 +82,8 @@ static __always_inline u16 ippfvs_csum_update_partial(u16 check, const void *fro
  * @to: new bytes in their place
  * @len: number of bytes; even, at an even offset in the covered data
  *
- * A correct checksum never becomes 0xffff (RFC 1624, section 3). The caller handles UDP, where 0
- * means that there is no checksum and a computed 0 is sent as 0xffff.
+ * A correct checksum never becomes 0xffff (RFC 1624, section 3). The caller (forward/nat.c) handles
+ * UDP, where 0 means that there is no checksum and a computed 0 is sent as 0xffff.
  *
  * Context: any.
  * Return: the new value of the field, network byte order.

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
+/*
+ * Routes: to real servers, kept per CPU, and to clients, looked up for each reply by all that rules
+ * of policy routing can ask for.
+ */
 #include "route.h"
 
 #include "../conn/conn.h"

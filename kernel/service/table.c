@@ -12,7 +12,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
-/* Attempts of a reader of totals to sum between two changes. */
+/* How often a reader sums the totals at most, if services change meanwhile. */
 #define READ_ATTEMPTS 3
 
 /* Frees tables after their grace periods. */

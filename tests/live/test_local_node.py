@@ -34,7 +34,7 @@ BINDINGS = [
     ("vip", "vip"),
 ]
 
-# Some of them, for rules that give another method.
+# These are also tested with rules that give NAT, DR or TUN as the method.
 DIRECTORS = [("loopback", "loopback"), ("any", "loopback"), ("own", "own"), ("vip", "own")]
 
 

@@ -47,7 +47,7 @@ def test_malformed_packets_do_no_harm(farm: Farm, lvs: pylvs.Manager, seed: int)
 
 
 def _assert_every_counted_connection_is_listed(lvs: pylvs.Manager) -> None:
-    """Wait until the worker has removed ended connections, so that each counted one is listed."""
+    """Wait until as many connections are listed as are counted: ended ones are removed first."""
     end = time.monotonic() + LIMIT_S
     while len(list(lvs.connections())) != lvs.config().connections:
         assert time.monotonic() < end, "the table counts connections that are not in it"

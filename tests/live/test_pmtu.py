@@ -178,7 +178,7 @@ def test_a_nat_server_learns_a_small_mtu_to_the_client(farm: Farm, lvs: pylvs.Ma
 def test_a_tun_or_dr_server_learns_a_small_mtu_to_the_client(
     farm: Farm, lvs: pylvs.Manager
 ) -> None:
-    """The error about the server's reply goes to the VIP, its source, and so to the director."""
+    """The server's reply comes from the VIP, so the ICMP error about it arrives at the director."""
     with (
         serve(farm, lvs),
         routed(farm.servers[0], farm.layout.client, farm.reals[2]),

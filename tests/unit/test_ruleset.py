@@ -318,7 +318,10 @@ def test_a_file_without_anything_is_no_rule_set(tmp_path: Path, text: str) -> No
 
 
 def test_each_grammar_has_its_own_method_when_none_is_given() -> None:
-    """DR in ipvsadm's. In that of 1999 the kernel chooses, and a save file must keep that."""
+    """In ipvsadm's grammar it is DR. In the grammar of 1999 the kernel chooses.
+
+    A save file must keep this choice open.
+    """
     service = "-t 10.0.0.1:80"
     ruleset = loads(f"-A {service}\n-a {service} -r 1.1.1.1:80\n-A {service} -R 1.1.1.2\n")
     assert [real.method for real in ruleset.services[0].reals] == [Method.DR, None]
