@@ -69,14 +69,8 @@ def test_a_user_gets_no_more_connections_than_the_default_cap_whatever_he_sets(
         opened, drops = user.call(
             open_connections, range(first, min(first + 2048, ports.stop)), PORT
         )
-    evicted = user.call(evictions).pressure
+    # Connections of a full table also expire early, so that some may be missing.
     assert UNPRIVILEGED_CONNS * 9 // 10 < opened <= UNPRIVILEGED_CONNS
-    assert drops.table_full + evicted > 0
-
-
-def evictions() -> pylvs.Evictions:
-    with pylvs.Manager() as lvs:
-        return lvs.evictions()
 
 
 def configure_conn_max(number: int) -> pylvs.ConfigInfo:

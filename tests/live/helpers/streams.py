@@ -38,6 +38,7 @@ REALS = tuple(f"172.16.0.{host}" for host in range(2, 6))
 VIPS = {4: VIP, 6: "2001:db8:10::100"}
 CLIENTS = {4: CLIENT, 6: "2001:db8:198::1"}
 ALL_REALS = {4: REALS, 6: tuple(f"2001:db8:172::{host}" for host in range(2, 6))}
+SERVERS = {4: "172.16.0.0/24", 6: "2001:db8:172::/64"}
 DEVICES = ("in0", "in1", "back0", "out0")
 FRAME_BYTES = 60
 LIMIT_S = 120
@@ -163,6 +164,8 @@ def _build(host: Host, family: int, links: list[str], devices: Sequence[str]) ->
         f"neigh add {CLIENTS[family]} lladdr {PEER} dev in0 nud permanent",
         *real_server_commands(family),
     )
+    if "back0" in devices:  # a reply must come from a device by which its server can be reached
+        host.ip(f"route add {SERVERS[family]} dev back0 metric 9999")
 
 
 def real_server_commands(family: int) -> list[str]:
