@@ -62,11 +62,10 @@ def test_a_user_gets_no_more_connections_than_the_default_cap_whatever_he_sets(
     with contextlib.suppress(pylvs.Refused):
         user.call(configure_conn_max, 2**32 - 1)
     user.call(add_service, PORT)
-    more = 100
-    ports = range(1024, 1024 + UNPRIVILEGED_CONNS + more)
+    ports = range(1024, 1024 + UNPRIVILEGED_CONNS + 100)
     opened = 0
     for first in range(ports.start, ports.stop, 2048):  # in portions, as each call has a limit
-        opened, drops = user.call(
+        opened, _drops = user.call(
             open_connections, range(first, min(first + 2048, ports.stop)), PORT
         )
     # Connections of a full table also expire early, so that some may be missing.

@@ -42,6 +42,7 @@ from tests.live.helpers.races import (
 from tests.live.helpers.streams import (
     ALL_REALS,
     REALS,
+    SERVERS,
     VIPS,
     Stream,
     Streams,
@@ -220,6 +221,7 @@ def _end_if_it_exists(path: Path, director: Host) -> None:
 @FAMILIES
 def test_flows_keep_their_servers_when_a_device_is_removed_and_added_again(family: int) -> None:
     with raced_director(family) as lvs:
+        netns.ip([f"route del {SERVERS[family]} dev back0"])  # nobody replies
         lvs.replace(rules(*ALL_REALS[family]))
         with Streams(*floods(family)), pylvs.Manager() as reader:
             until(partial(_serves, lvs, family), "too few connections", lvs)
