@@ -20,8 +20,13 @@ from ippfvslab import check, guest, kernels, log, module, nginx, paths, process
 LIVE = "tests/live"
 SMOKE = f"{LIVE}/test_smoke.py"
 REFUSAL = f"{LIVE}/test_refusal.py"
-FAULTS = (f"{LIVE}/test_no_memory.py", f"{LIVE}/test_reallocation.py")
-"""Only a kernel with fault injection can run these files."""
+FAULTS = (
+    f"{LIVE}/test_no_memory.py",
+    f"{LIVE}/test_reallocation.py",
+    f"{LIVE}/test_memory_cgroup.py",
+    f"{LIVE}/test_totals_without_lock.py",
+)
+"""Only a kernel with fault injection, memory cgroups and lockdep can run these files."""
 UNSAFE = "newest-rt"
 """The kernel on which the module must refuse to load."""
 DEFAULT = ("sanitize", "races", "6.1", "6.12", "newest")
