@@ -93,43 +93,33 @@ static const struct nla_policy real_key_policy[IPPFVS_REAL_MAX + 1] = {
 #define DEFAULT_METHOD NLA_POLICY_RANGE(NLA_U8, IPPFVS_METHOD_NAT, IPPFVS_METHOD_DR)
 #define TIMEOUT	       NLA_POLICY_FULL_RANGE(NLA_U32, &timeout_range)
 
-static const struct nla_policy config_policy[IPPFVS_CONFIG_MAX + 1] = {
-	[IPPFVS_CONFIG_DEFAULT_METHOD] = DEFAULT_METHOD,
-	[IPPFVS_CONFIG_TCP_TIMEOUT_S] = TIMEOUT,
-	[IPPFVS_CONFIG_FIN_TIMEOUT_S] = TIMEOUT,
-	[IPPFVS_CONFIG_UDP_TIMEOUT_S] = TIMEOUT,
-	[IPPFVS_CONFIG_CONN_MAX] = { .type = NLA_U32 },
-	[IPPFVS_CONFIG_VERSION] = READ_ONLY("VERSION"),
-	[IPPFVS_CONFIG_CONNS] = READ_ONLY("CONNS"),
-	[IPPFVS_CONFIG_BUCKETS] = READ_ONLY("BUCKETS"),
-	[IPPFVS_CONFIG_SERVICES] = READ_ONLY("SERVICES"),
-	[IPPFVS_CONFIG_SCHEDULERS] = READ_ONLY("SCHEDULERS"),
-	[IPPFVS_CONFIG_CONN_CAP] = { .type = NLA_U32 },
-	[IPPFVS_CONFIG_SERVICE_CAP] = { .type = NLA_U32 },
-	[IPPFVS_CONFIG_REAL_CAP] = { .type = NLA_U32 },
-};
-
-#define NO_CAP                                                                          \
-	{                                                                               \
-		.type = NLA_REJECT,                                                     \
-		.reject_message = "a hard cap is no part of a rule set: use CONFIG_SET" \
+/* The settings; @_cap is the policy of the hard caps, which do not belong to a rule set. */
+#define CONFIG_POLICY(_cap)                                                                       \
+	{                                                                                         \
+		[IPPFVS_CONFIG_DEFAULT_METHOD] = DEFAULT_METHOD,                                  \
+		[IPPFVS_CONFIG_TCP_TIMEOUT_S] = TIMEOUT, [IPPFVS_CONFIG_FIN_TIMEOUT_S] = TIMEOUT, \
+		[IPPFVS_CONFIG_UDP_TIMEOUT_S] = TIMEOUT,                                          \
+		[IPPFVS_CONFIG_CONN_MAX] = { .type = NLA_U32 },                                   \
+		[IPPFVS_CONFIG_VERSION] = READ_ONLY("VERSION"),                                   \
+		[IPPFVS_CONFIG_CONNS] = READ_ONLY("CONNS"),                                       \
+		[IPPFVS_CONFIG_BUCKETS] = READ_ONLY("BUCKETS"),                                   \
+		[IPPFVS_CONFIG_SERVICES] = READ_ONLY("SERVICES"),                                 \
+		[IPPFVS_CONFIG_SCHEDULERS] = READ_ONLY("SCHEDULERS"),                             \
+		[IPPFVS_CONFIG_CONN_CAP] = _cap, [IPPFVS_CONFIG_SERVICE_CAP] = _cap,              \
+		[IPPFVS_CONFIG_REAL_CAP] = _cap,                                                  \
+	}
+#define CAP                     \
+	{                       \
+		.type = NLA_U32 \
+	}
+#define NO_CAP                                                                               \
+	{                                                                                    \
+		.type = NLA_REJECT,                                                          \
+		.reject_message = "a hard cap does not belong to a rule set: use CONFIG_SET" \
 	}
 
-static const struct nla_policy replace_config_policy[IPPFVS_CONFIG_MAX + 1] = {
-	[IPPFVS_CONFIG_DEFAULT_METHOD] = DEFAULT_METHOD,
-	[IPPFVS_CONFIG_TCP_TIMEOUT_S] = TIMEOUT,
-	[IPPFVS_CONFIG_FIN_TIMEOUT_S] = TIMEOUT,
-	[IPPFVS_CONFIG_UDP_TIMEOUT_S] = TIMEOUT,
-	[IPPFVS_CONFIG_CONN_MAX] = { .type = NLA_U32 },
-	[IPPFVS_CONFIG_VERSION] = READ_ONLY("VERSION"),
-	[IPPFVS_CONFIG_CONNS] = READ_ONLY("CONNS"),
-	[IPPFVS_CONFIG_BUCKETS] = READ_ONLY("BUCKETS"),
-	[IPPFVS_CONFIG_SERVICES] = READ_ONLY("SERVICES"),
-	[IPPFVS_CONFIG_SCHEDULERS] = READ_ONLY("SCHEDULERS"),
-	[IPPFVS_CONFIG_CONN_CAP] = NO_CAP,
-	[IPPFVS_CONFIG_SERVICE_CAP] = NO_CAP,
-	[IPPFVS_CONFIG_REAL_CAP] = NO_CAP,
-};
+static const struct nla_policy config_policy[IPPFVS_CONFIG_MAX + 1] = CONFIG_POLICY(CAP);
+static const struct nla_policy replace_config_policy[IPPFVS_CONFIG_MAX + 1] = CONFIG_POLICY(NO_CAP);
 
 static const struct nla_policy service_request[] = {
 	[IPPFVS_A_SERVICE] = NLA_POLICY_NESTED(service_policy),

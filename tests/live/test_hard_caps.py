@@ -223,5 +223,5 @@ def test_a_user_inherits_a_cap_of_the_host_that_is_lower_than_the_default() -> N
 
 
 def test_a_rule_set_with_a_hard_cap_is_refused(host: pylvs.Manager) -> None:
-    with pytest.raises(pylvs.Refused, match="a hard cap is no part of a rule set"):
+    with pytest.raises(pylvs.Refused, match="a hard cap does not belong to a rule set"):
         host.replace(pylvs.Ruleset((), pylvs.Config(conn_cap=7)))
